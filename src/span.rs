@@ -1,0 +1,10 @@
+//! The contract: one OTLP span is one stored row.
+//!
+//! Owns the row model, the two schemas of the store and the mapping between a span and its row
+//! (contract, section 3). Traffic, the stand-in and the auditor share this module and nothing
+//! else of each other. Knows no files and no Arrow arrays.
+
+pub(crate) mod json;
+pub(crate) mod mapping;
+pub(crate) mod row;
+pub(crate) mod schema;
