@@ -29,3 +29,60 @@ pub(crate) struct Row {
     pub(crate) resource_attributes: String,
     pub(crate) resource_dropped_attributes_count: u32,
 }
+
+/// A value of a row: text or a number, null where the store has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell<'a> {
+    Text(&'a str),
+    Number(i64),
+    Null,
+}
+
+impl Row {
+    /// The values in the order of schema 2.
+    pub(crate) fn cells(&self) -> [Cell<'_>; 21] {
+        [
+            Cell::Text(&self.span_id),
+            Cell::Text(&self.trace_id),
+            Cell::optional(self.parent_span_id.as_deref()),
+            Cell::Text(&self.service_name),
+            Cell::Text(&self.name),
+            Cell::Number(self.span_kind.into()),
+            Cell::Number(self.start_time),
+            Cell::Number(self.end_time),
+            Cell::Number(self.duration_ns),
+            Cell::Number(self.status_code.into()),
+            Cell::optional(self.status_message.as_deref()),
+            Cell::Text(&self.attributes),
+            Cell::Text(&self.events),
+            Cell::Text(&self.links),
+            Cell::Number(self.trace_flags.into()),
+            Cell::optional(self.trace_state.as_deref()),
+            Cell::Number(self.dropped_attributes_count.into()),
+            Cell::Number(self.dropped_events_count.into()),
+            Cell::Number(self.dropped_links_count.into()),
+            Cell::Text(&self.resource_attributes),
+            Cell::Number(self.resource_dropped_attributes_count.into()),
+        ]
+    }
+}
+
+impl<'a> Cell<'a> {
+    pub(crate) fn optional(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+
+    pub(crate) fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) | Self::Null => None,
+        }
+    }
+
+    pub(crate) fn number(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(_) | Self::Null => None,
+        }
+    }
+}

@@ -69,6 +69,11 @@ impl Schema {
     }
 }
 
+/// The name of a column of schema 2 by its position.
+pub(crate) fn column_name(column: usize) -> &'static str {
+    COLUMNS[column].0
+}
+
 /// The 21 columns as the auditor reads them: all nullable, text as views.
 ///
 /// A column that a file lacks reads as null, and a null where the studio promises a value stays

@@ -1,0 +1,143 @@
+//! A stored row beside the row that its plan calls for.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::claim::KnownRun;
+use crate::{
+    span::{
+        row::{Cell, Row},
+        schema::{self, Schema},
+    },
+    traffic::{getting_started::Workflow, plan::SpanPlace, stored},
+};
+
+/// The values of one row in the order of schema 2; `None` where the file lacks the column.
+pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; 21];
+
+/// What makes a difference of a column one of pollution, rather than of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DifferenceKind {
+    /// It changes who the row says it is from.
+    Witness,
+    Content,
+}
+
+/// One value that is not what the plan calls for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) column: usize,
+    /// The JSON key, where the column is an object and both texts are valid.
+    pub(crate) key: Option<String>,
+    pub(crate) kind: DifferenceKind,
+    /// Null where there is no value.
+    pub(crate) expected: Option<String>,
+    pub(crate) actual: Option<String>,
+}
+
+/// Makes expected rows, keeping the last workflows since a trace's rows lie close together.
+pub(crate) struct Comparer<'r> {
+    workflows: Vec<Option<(usize, u64, Workflow<'r>)>>,
+    row: Row,
+}
+
+const KEPT_WORKFLOWS: usize = 64;
+const SHOWN_CHARS: usize = 240;
+
+impl<'r> Comparer<'r> {
+    pub(crate) fn new() -> Self {
+        Self { workflows: (0..KEPT_WORKFLOWS).map(|_| None).collect(), row: Row::default() }
+    }
+
+    /// Nothing for a row that is as planned, up to the order and spacing of JSON text.
+    pub(crate) fn differences(
+        &mut self,
+        run_index: usize,
+        run: &'r KnownRun,
+        place: SpanPlace,
+        schema: Schema,
+        stored: &StoredCells<'_>,
+    ) -> Vec<Difference> {
+        self.expect(run_index, run, place, schema);
+        let expected = self.row.cells();
+        let mut differences = Vec::new();
+        for (column, (expected, stored)) in expected.into_iter().zip(stored).enumerate() {
+            match stored {
+                Some(actual) if *actual != expected => compare_column(column, expected, *actual, &mut differences),
+                _ => {}
+            }
+        }
+        differences
+    }
+
+    fn expect(&mut self, run_index: usize, run: &'r KnownRun, place: SpanPlace, schema: Schema) {
+        let kept = &mut self.workflows[place.workflow as usize % KEPT_WORKFLOWS];
+        let workflow = match kept {
+            Some((index, number, workflow)) if (*index, *number) == (run_index, place.workflow) => workflow,
+            other => &mut other.insert((run_index, place.workflow, run.plan.workflow(place.workflow))).2,
+        };
+        self.row.service_name.clone_from(&run.plan.services[place.service]);
+        self.row.resource_attributes.clone_from(&run.resources[place.service]);
+        stored::write_row(&workflow.span(place.position), schema, &mut self.row);
+    }
+}
+
+fn compare_column(column: usize, expected: Cell<'_>, actual: Cell<'_>, out: &mut Vec<Difference>) {
+    match schema::column_name(column) {
+        "service_name" => out.push(whole(column, DifferenceKind::Witness, expected, actual)),
+        "attributes" => compare_json(column, expected, actual, |key| key.starts_with("e2e."), out),
+        "resource_attributes" => {
+            let witness = |key: &str| matches!(key, "e2e.run" | "service.instance.id" | "service.name");
+            compare_json(column, expected, actual, witness, out);
+        }
+        "events" | "links" => compare_json(column, expected, actual, |_| false, out),
+        _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
+    }
+}
+
+fn compare_json(
+    column: usize,
+    expected: Cell<'_>,
+    actual: Cell<'_>,
+    is_witness: impl Fn(&str) -> bool,
+    out: &mut Vec<Difference>,
+) {
+    let parse = |cell: Cell<'_>| cell.text().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    match (parse(expected), parse(actual)) {
+        (Some(expected), Some(actual)) if expected == actual => {}
+        (Some(Value::Object(expected)), Some(Value::Object(actual))) => {
+            let keys = differing_keys(&expected, &actual);
+            let kind = if keys.iter().any(|key| is_witness(key)) { DifferenceKind::Witness } else { DifferenceKind::Content };
+            out.extend(keys.into_iter().map(|key| Difference {
+                column,
+                key: Some(key.to_owned()),
+                kind,
+                expected: expected.get(key).map(|value| shorten(&value.to_string())),
+                actual: actual.get(key).map(|value| shorten(&value.to_string())),
+            }));
+        }
+        _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
+    }
+}
+
+fn differing_keys<'a>(expected: &'a Map<String, Value>, actual: &'a Map<String, Value>) -> BTreeSet<&'a str> {
+    let keys = expected.keys().chain(actual.keys());
+    keys.filter(|key| expected.get(*key) != actual.get(*key)).map(String::as_str).collect()
+}
+
+fn whole(column: usize, kind: DifferenceKind, expected: Cell<'_>, actual: Cell<'_>) -> Difference {
+    let show = |cell: Cell<'_>| match cell {
+        Cell::Text(text) => Some(shorten(text)),
+        Cell::Number(number) => Some(number.to_string()),
+        Cell::Null => None,
+    };
+    Difference { column, key: None, kind, expected: show(expected), actual: show(actual) }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        None => text.to_owned(),
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+    }
+}

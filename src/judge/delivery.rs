@@ -1,0 +1,283 @@
+//! The table `delivery`: one row for each planned span of a judged run.
+//!
+//! Nothing of it is stored. Filters on the columns that follow from a span's tally byte are
+//! evaluated once for each of the 256 bytes; ids are made again only for the spans that pass.
+
+use std::{fmt, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{
+            Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+            TimestampNanosecondArray,
+        },
+        datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+    },
+    catalog::{Session, TableProvider},
+    common::{DFSchema, Result, cast::as_boolean_array},
+    datasource::TableType,
+    execution::{SendableRecordBatchStream, TaskContext},
+    logical_expr::{Expr, TableProviderFilterPushDown},
+    physical_plan::{
+        ExecutionPlan, PhysicalExpr,
+        stream::RecordBatchStreamAdapter,
+        streaming::{PartitionStream, StreamingTableExec},
+    },
+};
+use futures::stream;
+
+use super::{
+    judgement::{JudgedRun, Judgement},
+    suspects::{Suspect, suspect_of},
+    tally::{Evidence, Standing, State},
+};
+use crate::traffic::{ids, plan::SpanPlace};
+
+const BATCH_ROWS: usize = 8_192;
+
+/// The columns that a tally byte alone decides.
+const STATE_COLUMNS: [&str; 7] =
+    ["outcome", "behind_barrier", "maybe_unread", "n_cold", "n_wal", "n_found", "altered"];
+
+/// Planned spans beside what the ledger and the store say of them.
+pub(crate) struct Delivery {
+    judgement: Arc<Judgement>,
+    suspects: Arc<Vec<Suspect>>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Delivery")
+    }
+}
+
+impl Delivery {
+    pub(crate) fn new(judgement: Arc<Judgement>) -> Self {
+        let suspects = Arc::new(judgement.suspects());
+        Self { judgement, suspects, schema: schema() }
+    }
+}
+
+fn schema() -> SchemaRef {
+    let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
+    let number = |name, nullable| Field::new(name, DataType::Int64, nullable);
+    let flag = |name| Field::new(name, DataType::Boolean, false);
+    let acked_at = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        text("run", false),
+        text("service_name", false),
+        number("workflow", false),
+        number("span", false),
+        text("trace_id", false),
+        text("span_id", false),
+        text("outcome", false),
+        flag("behind_barrier"),
+        flag("maybe_unread"),
+        number("n_cold", false),
+        number("n_wal", false),
+        number("n_found", false),
+        flag("altered"),
+        Field::new("acked_at", acked_at, true),
+        text("unread_file", true),
+        text("parent_span_id", true),
+        text("parent_outcome", true),
+        number("parent_n_found", true),
+    ]))
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Delivery {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushed = |filter: &&Expr| {
+            if depends_on_state_alone(filter) {
+                TableProviderFilterPushDown::Inexact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
+        };
+        Ok(filters.iter().map(pushed).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let projected = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        };
+        let rows = PlannedRows {
+            judgement: Arc::clone(&self.judgement),
+            suspects: Arc::clone(&self.suspects),
+            wanted: wanted_states(state, filters)?,
+            schema: projected,
+        };
+        let schema = Arc::clone(&rows.schema);
+        let exec = StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
+        Ok(Arc::new(exec))
+    }
+}
+
+fn depends_on_state_alone(filter: &Expr) -> bool {
+    !filter.is_volatile() && filter.column_refs().iter().all(|column| STATE_COLUMNS.contains(&column.name.as_str()))
+}
+
+/// For each of the 256 bytes, whether all filters let it pass.
+fn wanted_states(state: &dyn Session, filters: &[Expr]) -> Result<Vec<bool>> {
+    let bytes: Vec<State> = (0..=u8::MAX).map(State).collect();
+    let columns = STATE_COLUMNS.iter().map(|name| (*name, state_column(name, &bytes)));
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let df_schema = DFSchema::try_from(batch.schema())?;
+    let mut wanted = vec![true; bytes.len()];
+    for filter in filters.iter().filter(|filter| depends_on_state_alone(filter)) {
+        let passes: Arc<dyn PhysicalExpr> = state.create_physical_expr(filter.clone(), &df_schema)?;
+        let passes = passes.evaluate(&batch)?.into_array(bytes.len())?;
+        let passes = as_boolean_array(&passes)?;
+        for (wanted, pass) in wanted.iter_mut().zip(passes) {
+            *wanted &= pass == Some(true);
+        }
+    }
+    Ok(wanted)
+}
+
+fn state_column(name: &str, states: &[State]) -> ArrayRef {
+    let numbers = |of: fn(State) -> u8| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(states.iter().map(|state| i64::from(of(*state)))))
+    };
+    let flags = |of: fn(State) -> bool| -> ArrayRef {
+        Arc::new(BooleanArray::from_iter(states.iter().map(|state| Some(of(*state)))))
+    };
+    match name {
+        "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
+        "behind_barrier" => {
+            flags(|state| matches!(state.standing(), Some(Standing::Durable | Standing::Unread)))
+        }
+        "maybe_unread" => flags(|state| state.standing() == Some(Standing::Unread)),
+        "n_cold" => numbers(|state| state.copies(Evidence::Cold)),
+        "n_wal" => numbers(|state| state.copies(Evidence::Wal)),
+        "n_found" => numbers(State::found),
+        _ => flags(State::altered),
+    }
+}
+
+fn outcome(state: State) -> &'static str {
+    match state.standing() {
+        None | Some(Standing::NotStarted) => "not_started",
+        Some(Standing::Durable | Standing::Pending | Standing::Unread) => "acked",
+        Some(Standing::Rejected) => "rejected",
+        Some(Standing::Indeterminate) => "indeterminate",
+        Some(Standing::Partial) => "partial",
+    }
+}
+
+struct PlannedRows {
+    judgement: Arc<Judgement>,
+    suspects: Arc<Vec<Suspect>>,
+    wanted: Vec<bool>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for PlannedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlannedRows")
+    }
+}
+
+impl PartitionStream for PlannedRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = Self {
+            judgement: Arc::clone(&self.judgement),
+            suspects: Arc::clone(&self.suspects),
+            wanted: self.wanted.clone(),
+            schema: Arc::clone(&self.schema),
+        };
+        let schema = Arc::clone(&self.schema);
+        let batches = stream::unfold((rows, 0, 0), |(rows, run, slot)| async move {
+            let (batch, run, slot) = rows.next_batch(run, slot)?;
+            Some((batch, (rows, run, slot)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+    }
+}
+
+impl PlannedRows {
+    /// The next rows from a slot of a judged run on, and where to go on.
+    fn next_batch(&self, mut run: usize, mut slot: u64) -> Option<(Result<RecordBatch>, usize, u64)> {
+        loop {
+            let judged = self.judgement.judged.get(run)?;
+            let tally = self.judgement.runs.runs[judged.index].tally();
+            let mut slots = Vec::new();
+            while slot < tally.len() && slots.len() < BATCH_ROWS {
+                if self.wanted[usize::from(tally.get(slot).0)] {
+                    slots.push(slot);
+                }
+                slot += 1;
+            }
+            if slot == tally.len() {
+                (run, slot) = (run + 1, 0);
+            }
+            if !slots.is_empty() {
+                return Some((self.batch(judged, &slots), run, slot));
+            }
+        }
+    }
+
+    fn batch(&self, judged: &JudgedRun, slots: &[u64]) -> Result<RecordBatch> {
+        let columns = self.schema.fields().iter().map(|field| self.column(judged, slots, field.name())).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(slots.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+
+    fn column(&self, judged: &JudgedRun, slots: &[u64], name: &str) -> ArrayRef {
+        let known = &self.judgement.runs.runs[judged.index];
+        let (plan, tally) = (&known.plan, known.tally());
+        let places = || slots.iter().map(|slot| plan.place(*slot));
+        let parents = || slots.iter().map(|slot| plan.parent_slot(*slot));
+        let export = |place: &SpanPlace| {
+            judged.exports.find(&judged.history.exports, u32::try_from(place.service).ok()?, place.ordinal)
+        };
+        let span_id = |place: SpanPlace| const_hex::encode(ids::span_id(plan.run, place.workflow, place.position));
+        let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+        match name {
+            "run" => text(&mut places().map(|_| plan.run.to_string())),
+            "service_name" => text(&mut places().map(|place| plan.services[place.service].clone())),
+            "workflow" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed()))),
+            "span" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.position.into()))),
+            "trace_id" => text(&mut places().map(|place| const_hex::encode(ids::trace_id(plan.run, place.workflow)))),
+            "span_id" => text(&mut places().map(span_id)),
+            "acked_at" => {
+                let acked = places().map(|place| export(&place)?.ended_at.map(u64::cast_signed));
+                Arc::new(TimestampNanosecondArray::from_iter(acked).with_timezone("UTC"))
+            }
+            "unread_file" => Arc::new(StringArray::from_iter(places().map(|place| {
+                Some(suspect_of(&self.suspects, export(&place)?.started_at)?.shown.clone())
+            }))),
+            "parent_span_id" => Arc::new(StringArray::from_iter(
+                parents().map(|parent| parent.map(|slot| span_id(plan.place(slot)))),
+            )),
+            "parent_outcome" => Arc::new(StringArray::from_iter(
+                parents().map(|parent| parent.map(|slot| outcome(tally.get(slot)))),
+            )),
+            "parent_n_found" => Arc::new(Int64Array::from_iter(
+                parents().map(|parent| parent.map(|slot| i64::from(tally.get(slot).found()))),
+            )),
+            state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),
+        }
+    }
+}

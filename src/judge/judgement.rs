@@ -1,0 +1,167 @@
+//! All that one reading of a store established.
+
+use std::sync::Arc;
+
+use super::{
+    barrier::{Barrier, Proof, last_ack},
+    claim::KnownRuns,
+    facts::{Fact, Sighting, StoredDifference},
+    suspects::{Suspect, suspect_of},
+    tally::Standing,
+};
+use crate::{
+    ledger::history::{Export, History},
+    store::layout::Tier,
+    wire::outcome::Outcome,
+};
+
+/// A store, read once and held against the runs that it was judged by.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    pub(crate) runs: Arc<KnownRuns>,
+    /// The runs that are judged, with what their ledgers say. Others were only recognised.
+    pub(crate) judged: Vec<JudgedRun>,
+    pub(crate) files: Vec<FileRecord>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) differences: Vec<StoredDifference>,
+    /// Every copy of a planned span that was found more than once.
+    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) rows: RowCounts,
+    /// Unix nanoseconds, when the first file was opened.
+    pub(crate) read_began: u64,
+}
+
+/// A run together with its ledger.
+#[derive(Debug)]
+pub(crate) struct JudgedRun {
+    /// Its place in [`KnownRuns`].
+    pub(crate) index: usize,
+    pub(crate) history: History,
+    pub(crate) exports: ExportIndex,
+    pub(crate) barrier: Barrier,
+}
+
+/// How the rows of cold files and segments were judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RowCounts {
+    pub(crate) as_planned: u64,
+    pub(crate) differing: u64,
+    pub(crate) by_structure: u64,
+}
+
+impl RowCounts {
+    pub(crate) fn total(&self) -> u64 {
+        self.as_planned + self.differing + self.by_structure
+    }
+
+    pub(crate) fn claimed(&self) -> u64 {
+        self.as_planned + self.differing
+    }
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileRecord {
+    pub(crate) tier: Tier,
+    pub(crate) file: String,
+    pub(crate) size: u64,
+    pub(crate) health: Health,
+    /// What is wrong with it, where something is.
+    pub(crate) problem: Option<String>,
+    pub(crate) rows: u64,
+    /// 1 or 2; none where it cannot be told.
+    pub(crate) schema: Option<i64>,
+    pub(crate) named_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Health {
+    Ok,
+    /// Nothing of it, or not all of it, could be decoded.
+    Unreadable,
+    /// A segment that ends before its end; what was read of it counts.
+    Torn,
+    /// A segment that a flush removed while the store was read.
+    Flushed,
+    /// Being written, or left by a crash. The studio never reads it.
+    Temporary,
+    /// Nothing that a studio writes.
+    Foreign,
+}
+
+impl Health {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unreadable => "unreadable",
+            Self::Torn => "torn",
+            Self::Flushed => "flushed",
+            Self::Temporary => "temporary",
+            Self::Foreign => "foreign",
+        }
+    }
+
+    /// Whether rows may be in it that nobody saw.
+    pub(crate) fn hides_rows(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Torn)
+    }
+}
+
+/// A run's exports by stream and first ordinal.
+#[derive(Debug, Default)]
+pub(crate) struct ExportIndex(Vec<(u32, u64, usize)>);
+
+impl ExportIndex {
+    pub(crate) fn new(exports: &[Export]) -> Self {
+        let mut index: Vec<_> =
+            exports.iter().enumerate().map(|(number, export)| (export.stream, export.first, number)).collect();
+        index.sort_unstable();
+        Self(index)
+    }
+
+    /// The export that carried an ordinal of a stream.
+    pub(crate) fn find<'e>(&self, exports: &'e [Export], stream: u32, ordinal: u64) -> Option<&'e Export> {
+        let after = self.0.partition_point(|&(s, first, _)| (s, first) <= (stream, ordinal));
+        let &(found, first, number) = self.0.get(after.checked_sub(1)?)?;
+        let export = &exports[number];
+        (found == stream && ordinal - first < u64::from(export.count)).then_some(export)
+    }
+}
+
+impl JudgedRun {
+    /// What proves that the run's last ack had to be on disk.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        self.barrier.proof(last_ack(&self.history)?)
+    }
+
+    /// Writes into the tally what the ledger says of each span.
+    pub(crate) fn paint(&self, runs: &KnownRuns, suspects: &[Suspect]) {
+        let run = &runs.runs[self.index];
+        let tally = run.tally();
+        for export in &self.history.exports {
+            let standing = self.standing(export, suspects);
+            let first = run.plan.first_slot(export.stream as usize) + export.first;
+            let slots = first..(first + u64::from(export.count)).min(tally.len());
+            slots.for_each(|slot| tally.paint(slot, standing));
+        }
+    }
+
+    fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
+        match (export.outcome, export.ended_at) {
+            (Outcome::Acked, Some(acked_at)) if self.barrier.proof(acked_at).is_none() => Standing::Pending,
+            (Outcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => Standing::Unread,
+            (Outcome::Acked, Some(_)) => Standing::Durable,
+            (Outcome::Rejected { .. }, _) => Standing::Rejected,
+            (Outcome::Partial { .. }, _) => Standing::Partial,
+            (Outcome::Acked, None) | (Outcome::Indeterminate { .. }, _) => Standing::Indeterminate,
+        }
+    }
+}
+
+impl Judgement {
+    /// The files that may hold spans which were found nowhere else.
+    pub(crate) fn suspects(&self) -> Vec<Suspect> {
+        let hiding = self.files.iter().filter(|file| file.health.hides_rows() && file.tier != Tier::Hot);
+        hiding.map(|file| Suspect { shown: file.file.clone(), named_at: file.named_at }).collect()
+    }
+}

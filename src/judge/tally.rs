@@ -1,0 +1,150 @@
+//! A byte for each planned span: its standing, how often it was found where, and whether unchanged.
+//!
+//! Counts saturate at three. The sweep's workers count at the same time, so the bytes are atomic;
+//! standings are painted afterwards from the run's ledger.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+const COLD_SHIFT: u8 = 3;
+const WAL_SHIFT: u8 = 5;
+const ALTERED: u8 = 1 << 7;
+const STANDING: u8 = 0b111;
+
+/// What the ledger says of a planned span, and what an absence of it would mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Standing {
+    NotStarted = 0,
+    /// Acked, and a barrier lies between the ack and the read.
+    Durable = 1,
+    /// Acked, but it may still have been in the studio's memory when the store was read.
+    Pending = 2,
+    /// As `Durable`, but a file that could not be read may hold it.
+    Unread = 3,
+    Rejected = 4,
+    Indeterminate = 5,
+    /// One of an export of which only so many were taken.
+    Partial = 6,
+}
+
+/// The tiers that count as evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Evidence {
+    Cold,
+    Wal,
+}
+
+/// One byte of a tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State(pub(crate) u8);
+
+impl State {
+    pub(crate) fn standing(self) -> Option<Standing> {
+        Some(match self.0 & STANDING {
+            0 => Standing::NotStarted,
+            1 => Standing::Durable,
+            2 => Standing::Pending,
+            3 => Standing::Unread,
+            4 => Standing::Rejected,
+            5 => Standing::Indeterminate,
+            6 => Standing::Partial,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn copies(self, tier: Evidence) -> u8 {
+        self.0 >> shift(tier) & 0b11
+    }
+
+    pub(crate) fn found(self) -> u8 {
+        self.copies(Evidence::Cold) + self.copies(Evidence::Wal)
+    }
+
+    pub(crate) fn altered(self) -> bool {
+        self.0 & ALTERED != 0
+    }
+}
+
+/// The states of a run's planned spans by slot.
+#[derive(Debug)]
+pub(crate) struct Tally(Vec<AtomicU8>);
+
+impl Tally {
+    pub(crate) fn new(slots: u64) -> Self {
+        let slots = usize::try_from(slots).expect("a plan fits into memory at a byte a span");
+        Self((0..slots).map(|_| AtomicU8::new(0)).collect())
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    pub(crate) fn get(&self, slot: u64) -> State {
+        State(self.0[slot as usize].load(Ordering::Relaxed))
+    }
+
+    /// Counts one stored copy. True when the span had been found before.
+    pub(crate) fn count(&self, slot: u64, tier: Evidence, altered: bool) -> bool {
+        let before = self.change(slot, |byte| {
+            let copies = (State(byte).copies(tier) + 1).min(3);
+            byte & !(0b11 << shift(tier)) | copies << shift(tier) | if altered { ALTERED } else { 0 }
+        });
+        before.found() > 0
+    }
+
+    /// Takes back one copy in the WAL whose segment has since been flushed.
+    pub(crate) fn forget_wal_copy(&self, slot: u64) {
+        self.change(slot, |byte| {
+            let copies = State(byte).copies(Evidence::Wal).saturating_sub(1);
+            byte & !(0b11 << WAL_SHIFT) | copies << WAL_SHIFT
+        });
+    }
+
+    pub(crate) fn paint(&self, slot: u64, standing: Standing) {
+        self.change(slot, |byte| byte & !STANDING | standing as u8);
+    }
+
+    /// Returns the state before the change.
+    fn change(&self, slot: u64, change: impl Fn(u8) -> u8) -> State {
+        let byte = &self.0[slot as usize];
+        let before = byte.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |byte| Some(change(byte)));
+        State(before.unwrap_or_else(|unchanged| unchanged))
+    }
+}
+
+fn shift(tier: Evidence) -> u8 {
+    match tier {
+        Evidence::Cold => COLD_SHIFT,
+        Evidence::Wal => WAL_SHIFT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_keeps_standing_copies_and_alteration_apart() {
+        let tally = Tally::new(2);
+        assert!(!tally.count(0, Evidence::Cold, false));
+        assert!(tally.count(0, Evidence::Wal, true));
+        tally.paint(0, Standing::Indeterminate);
+        tally.paint(0, Standing::Durable);
+        let state = tally.get(0);
+        assert_eq!(state.standing(), Some(Standing::Durable));
+        assert_eq!((state.copies(Evidence::Cold), state.copies(Evidence::Wal), state.altered()), (1, 1, true));
+        assert_eq!(tally.get(1), State(0));
+    }
+
+    #[test]
+    fn copies_stop_at_three_and_a_flushed_one_is_taken_back() {
+        let tally = Tally::new(1);
+        for _ in 0..9 {
+            tally.count(0, Evidence::Wal, false);
+        }
+        assert_eq!(tally.get(0).copies(Evidence::Wal), 3);
+        assert_eq!(tally.get(0).copies(Evidence::Cold), 0);
+        tally.forget_wal_copy(0);
+        assert_eq!(tally.get(0).copies(Evidence::Wal), 2);
+    }
+}

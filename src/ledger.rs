@@ -1,0 +1,11 @@
+//! What a run leaves behind: `runs/<run id>/{manifest.json, ledger.ndjson}`.
+//!
+//! The manifest holds what the traffic is a function of, so the expectation is derived and never
+//! stored; the ledger holds each export's attempt and outcome. Both survive a killed generator: a
+//! start without an end is an indeterminate export, not a gap. No secret is ever written.
+
+pub(crate) mod entry;
+pub(crate) mod history;
+pub(crate) mod manifest;
+pub(crate) mod runs;
+pub(crate) mod writer;

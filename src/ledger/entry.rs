@@ -1,0 +1,66 @@
+//! The lines of a ledger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::outcome::Outcome;
+
+/// One line of `ledger.ndjson`. Times are Unix nanoseconds by the generator's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Entry {
+    /// Written before the call: `count` spans of a stream from the ordinal `first` on.
+    ExportStarted { export: u64, stream: u32, first: u64, count: u32, at: u64 },
+    /// Written after the call.
+    ExportEnded {
+        export: u64,
+        at: u64,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// A call of the studio's internal service.
+    Called {
+        rpc: Rpc,
+        began: u64,
+        ended: u64,
+        success: bool,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        error: String,
+    },
+}
+
+/// An RPC of the internal service by its name in the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Rpc {
+    #[serde(rename = "FlushWAL")]
+    FlushWal,
+    PrepareHotSnapshot,
+}
+
+impl std::fmt::Display for Rpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::outcome::GrpcCode;
+
+    #[test]
+    fn a_line_says_what_happened_in_plain_words() {
+        let line = |entry: Entry| serde_json::to_string(&entry).expect("entries are plain data");
+        insta::assert_snapshot!(
+            line(Entry::ExportStarted { export: 7, stream: 2, first: 35, count: 5, at: 1_795_346_058_602_184_438 }),
+            @r#"{"event":"export_started","export":7,"stream":2,"first":35,"count":5,"at":1795346058602184438}"#
+        );
+        insta::assert_snapshot!(
+            line(Entry::ExportEnded { export: 7, at: 1, outcome: Outcome::Rejected { code: GrpcCode::ResourceExhausted } }),
+            @r#"{"event":"export_ended","export":7,"at":1,"outcome":"rejected","code":"RESOURCE_EXHAUSTED"}"#
+        );
+        insta::assert_snapshot!(
+            line(Entry::Called { rpc: Rpc::FlushWal, began: 1, ended: 2, success: true, error: String::new() }),
+            @r#"{"event":"called","rpc":"FlushWAL","began":1,"ended":2,"success":true}"#
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! The manifest of a run: what its traffic is a function of, and how it went.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    problem::Problem,
+    traffic::{
+        ids::RunId,
+        plan::{self, Plan},
+    },
+};
+
+/// `manifest.json`. Written when a run begins, and again, with its results, when it ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The version of this file's form.
+    pub(crate) version: u32,
+    /// The version of the function from here to traffic.
+    pub(crate) plan_version: u32,
+    pub(crate) run_id: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) profile: Profile,
+    pub(crate) seed: u64,
+    /// When the first planned workflow starts.
+    pub(crate) base_time: Timestamp,
+    pub(crate) config: RunConfig,
+    pub(crate) services: Vec<String>,
+    pub(crate) endpoint: String,
+    /// The store that the run was sent to, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Absent when the run did not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<Results>,
+}
+
+/// The shapes of traffic that this binary can make again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Profile {
+    GettingStarted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunConfig {
+    pub(crate) num_services: u64,
+    pub(crate) workflows_per_service: u64,
+    pub(crate) concurrency: u64,
+}
+
+/// How a run went. Durations are seconds, throughput is workflows per second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) total_workflows: u64,
+    pub(crate) duration_seconds: f64,
+    pub(crate) throughput: f64,
+    pub(crate) spans: u64,
+    pub(crate) acked: u64,
+    pub(crate) rejected: u64,
+    pub(crate) indeterminate: u64,
+    /// Whether the run was stopped before all was sent.
+    pub(crate) interrupted: bool,
+}
+
+/// A moment in Unix nanoseconds, written in RFC 3339 with all nine digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(crate) struct Timestamp(pub(crate) u64);
+
+impl From<Timestamp> for String {
+    fn from(Timestamp(nanos): Timestamp) -> Self {
+        DateTime::<Utc>::from_timestamp_nanos(nanos.cast_signed()).to_rfc3339_opts(SecondsFormat::Nanos, true)
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let moment = DateTime::parse_from_rfc3339(&text).map_err(|err| format!("`{text}`: {err}"))?;
+        let nanos = moment.timestamp_nanos_opt().and_then(|nanos| u64::try_from(nanos).ok());
+        nanos.map(Self).ok_or_else(|| format!("`{text}` is outside the years 1970 to 2262"))
+    }
+}
+
+const VERSION: u32 = 1;
+
+impl Manifest {
+    pub(crate) fn new(plan: &Plan, concurrency: u64, endpoint: String, data_dir: Option<PathBuf>, now: u64) -> Self {
+        Self {
+            version: VERSION,
+            plan_version: plan::VERSION,
+            run_id: plan.run.to_string(),
+            created_at: Timestamp(now),
+            profile: Profile::GettingStarted,
+            seed: plan.seed,
+            base_time: Timestamp(plan.base_time),
+            config: RunConfig {
+                num_services: plan.services.len() as u64,
+                workflows_per_service: plan.workflows_per_service,
+                concurrency,
+            },
+            services: plan.services.clone(),
+            endpoint,
+            data_dir,
+            results: None,
+        }
+    }
+
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let text = fs::read(path).with_context(|| format!("cannot read manifest `{shown}`"))?;
+        let manifest: Self = serde_json::from_slice(&text).map_err(|err| {
+            let hint = "restore the run's folder, or leave it out with --run ID of another run";
+            Problem::new(format!("`{shown}` is not a run's manifest"), hint).caused_by(err)
+        })?;
+        if (manifest.version, manifest.plan_version) != (VERSION, plan::VERSION) {
+            let what = format!(
+                "`{shown}` is a manifest of version {} with plan version {}; this binary knows {VERSION} and {}",
+                manifest.version,
+                manifest.plan_version,
+                plan::VERSION
+            );
+            return Err(Problem::new(what, "audit it with the e2e-store that made it").into());
+        }
+        Ok(manifest)
+    }
+
+    /// Replaces the file as a whole, so that no reader ever sees half of it.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        write_json(path, self)
+    }
+
+    /// The plan that this manifest stands for.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        let run: RunId = self.run_id.parse().with_context(|| format!("run id `{}`", self.run_id))?;
+        anyhow::ensure!(
+            self.services.len() as u64 == self.config.num_services && !self.services.is_empty(),
+            "manifest of run `{run}` names {} services and plans {}",
+            self.services.len(),
+            self.config.num_services
+        );
+        Ok(Plan {
+            run,
+            seed: self.seed,
+            services: self.services.clone(),
+            workflows_per_service: self.config.workflows_per_service,
+            base_time: self.base_time.0,
+        })
+    }
+}
+
+/// Writes indented JSON beside `path` and renames it into place.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    let write = || -> anyhow::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.write_all(b"\n")?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,86 @@
+//! The folder of runs.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use super::{history::History, manifest::Manifest, writer::LedgerWriter};
+use crate::{
+    problem::Problem,
+    traffic::{ids::RunId, plan::Plan},
+};
+
+/// Where runs lie unless told otherwise, relative to the working directory.
+pub(crate) const DEFAULT_FOLDER: &str = "runs";
+
+/// A run as its folder tells it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) plan: Plan,
+}
+
+impl Run {
+    pub(crate) fn history(&self) -> anyhow::Result<History> {
+        History::read(&ledger_path(&self.folder))
+    }
+}
+
+/// Draws a run id that no folder here has.
+pub(crate) fn draw_id(runs: &Path) -> RunId {
+    loop {
+        let id = RunId::from_bits(rand::random());
+        if !runs.join(id.to_string()).exists() {
+            return id;
+        }
+    }
+}
+
+/// Makes a run's folder with its manifest and an empty ledger.
+pub(crate) fn create(runs: &Path, manifest: &Manifest) -> anyhow::Result<(PathBuf, LedgerWriter)> {
+    let folder = runs.join(&manifest.run_id);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    manifest.write(&manifest_path(&folder))?;
+    let ledger = LedgerWriter::create(&ledger_path(&folder))?;
+    Ok((folder, ledger))
+}
+
+pub(crate) fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join("manifest.json")
+}
+
+fn ledger_path(folder: &Path) -> PathBuf {
+    folder.join("ledger.ndjson")
+}
+
+/// All runs of a folder, oldest first. A folder that does not exist holds none.
+pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Vec<Run>> {
+    let entries = match fs::read_dir(runs) {
+        Ok(entries) => entries,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(err).with_context(|| format!("cannot read runs folder `{}`", runs.display())),
+    };
+    let mut loaded = Vec::new();
+    for entry in entries {
+        let folder = entry.with_context(|| format!("cannot read runs folder `{}`", runs.display()))?.path();
+        if manifest_path(&folder).exists() {
+            loaded.push(load(folder)?);
+        }
+    }
+    loaded.sort_by(|a: &Run, b: &Run| (a.manifest.created_at, a.plan.run).cmp(&(b.manifest.created_at, b.plan.run)));
+    if let Some(pair) = loaded.windows(2).find(|pair| pair[0].plan.run == pair[1].plan.run) {
+        let what = format!("`{}` and `{}` are the same run", pair[0].folder.display(), pair[1].folder.display());
+        return Err(Problem::new(what, "remove one of the two folders").into());
+    }
+    Ok(loaded)
+}
+
+fn load(folder: PathBuf) -> anyhow::Result<Run> {
+    let manifest = Manifest::read(&manifest_path(&folder))?;
+    let plan = manifest.plan()?;
+    Ok(Run { folder, manifest, plan })
+}

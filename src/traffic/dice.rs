@@ -1,0 +1,55 @@
+//! Randomness that is the same on every machine and in every version.
+//!
+//! A stream of `SplitMix64` numbers, started from a seed and a path of positions. Library
+//! generators may change their output between releases; a plan must not.
+
+/// The alphabet of Junjo's runtime ids.
+const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// A Junjo runtime id: 21 letters and digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NanoId([u8; 21]);
+
+impl NanoId {
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("the alphabet is ASCII")
+    }
+}
+
+/// A deterministic source of numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// The dice of one place of a plan; other places have unrelated ones.
+    pub(crate) fn at(seed: u64, place: u64) -> Self {
+        let mut dice = Self(seed);
+        let salt = dice.roll();
+        Self(salt ^ place.wrapping_mul(0xd605_bbb5_8c8a_bbfd))
+    }
+
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// A number in `0..bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        (u128::from(self.roll()) * u128::from(bound) >> 64) as u64
+    }
+
+    pub(crate) fn nano_id(&mut self) -> NanoId {
+        let mut id = [0; 21];
+        for ten in id.chunks_mut(10) {
+            let mut bits = self.roll();
+            for letter in ten {
+                *letter = ALPHANUMERIC[(bits % 62) as usize];
+                bits /= 62;
+            }
+        }
+        NanoId(id)
+    }
+}

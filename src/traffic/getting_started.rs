@@ -1,0 +1,241 @@
+//! The trace of Junjo's getting-started example (`junjo-telemetry`, section 7).
+//!
+//! Five spans and one event: four nodes, then the workflow that is their parent. A workflow with an
+//! odd number of items runs `OddItemsNode`, one with an even number `EvenItemsNode`; workflows of a
+//! service take turns. Spans come in the order in which they end, the root last.
+
+use std::sync::LazyLock;
+
+use super::{
+    dice::{Dice, NanoId},
+    graph::{Declaration, Graph},
+    ids::{self, RunId},
+    planned::{Attribute, PlannedEvent, PlannedSpan, Value},
+};
+
+/// Spans in one workflow.
+pub(crate) const SPANS: u32 = 5;
+
+const ROOT: u32 = SPANS - 1;
+const WORKFLOW_NAME: &str = "Getting Started Example Workflow";
+const ITEMS: [&str; 4] = ["laser", "coffee", "horse", "banana"];
+const POLICY: &str = "junjo.full.v1";
+
+const FIRST: usize = 0;
+const FINAL: usize = 1;
+const COUNT_ITEMS: usize = 2;
+const EVEN_ITEMS: usize = 3;
+const ODD_ITEMS: usize = 4;
+
+const DECLARATION: Declaration = Declaration {
+    nodes: &["FirstNode", "FinalNode", "CountItemsNode", "EvenItemsNode", "OddItemsNode"],
+    edges: &[
+        (FIRST, COUNT_ITEMS, None),
+        (COUNT_ITEMS, EVEN_ITEMS, Some("CountIsEven")),
+        (COUNT_ITEMS, ODD_ITEMS, None),
+        (EVEN_ITEMS, FINAL, None),
+        (ODD_ITEMS, FINAL, None),
+    ],
+    source: FIRST,
+    sinks: &[FINAL],
+};
+
+static GRAPH: LazyLock<Graph> = LazyLock::new(|| Graph::new(&DECLARATION));
+
+/// Where a workflow belongs in its run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) run: RunId,
+    pub(crate) workflow: u64,
+    pub(crate) service: &'a str,
+    /// The workflow's turn within its service.
+    pub(crate) turn: u64,
+    /// Unix nanoseconds.
+    pub(crate) start_time: u64,
+}
+
+/// One workflow with everything that its spans borrow.
+#[derive(Debug)]
+pub(crate) struct Workflow<'a> {
+    place: Place<'a>,
+    run: String,
+    path: [usize; 4],
+    node_ids: [NanoId; 5],
+    definition_id: NanoId,
+    runtime_id: NanoId,
+    store_id: NanoId,
+    event_id: NanoId,
+    state_start: String,
+    state_end: String,
+    patch: String,
+    snapshot: String,
+    /// Start and end of each span by position.
+    times: [(u64, u64); SPANS as usize],
+    event_time: u64,
+}
+
+impl<'a> Workflow<'a> {
+    pub(crate) fn new(place: Place<'a>, mut dice: Dice) -> Self {
+        let odd = place.turn % 2 == 0;
+        let items = if odd { &ITEMS[..3] } else { &ITEMS[..] };
+        let items_json = format!("[\"{}\"]", items.join("\",\""));
+        let count = items.len();
+        let node_ids = std::array::from_fn(|_| dice.nano_id());
+        let mut snapshot = String::with_capacity(3_200);
+        GRAPH.write_snapshot(&node_ids, &mut snapshot);
+        let (times, event_time) = times(place.start_time, &mut dice);
+        Self {
+            run: place.run.to_string(),
+            path: [FIRST, COUNT_ITEMS, if odd { ODD_ITEMS } else { EVEN_ITEMS }, FINAL],
+            node_ids,
+            definition_id: dice.nano_id(),
+            runtime_id: dice.nano_id(),
+            store_id: dice.nano_id(),
+            event_id: dice.nano_id(),
+            state_start: format!("{{\"count\":null,\"items\":{items_json}}}"),
+            state_end: format!("{{\"count\":{count},\"items\":{items_json}}}"),
+            patch: format!("[{{\"op\":\"replace\",\"path\":\"/count\",\"value\":{count}}}]"),
+            snapshot,
+            times,
+            event_time,
+            place,
+        }
+    }
+
+    /// The span at a position below [`SPANS`].
+    pub(crate) fn span(&self, position: u32) -> PlannedSpan<'_> {
+        let root = position == ROOT;
+        let Place { run, workflow, .. } = self.place;
+        let (start_time, end_time) = self.times[position as usize];
+        PlannedSpan {
+            trace_id: ids::trace_id(run, workflow),
+            span_id: ids::span_id(run, workflow, position),
+            parent_span_id: (!root).then(|| ids::span_id(run, workflow, ROOT)),
+            name: if root { WORKFLOW_NAME } else { DECLARATION.nodes[self.path[position as usize]] },
+            start_time,
+            end_time,
+            attributes: if root { self.root_attributes() } else { self.node_attributes(position) },
+            events: if position == 1 { vec![self.set_count()] } else { Vec::new() },
+        }
+    }
+
+    fn node_attributes(&self, position: u32) -> Vec<Attribute<'_>> {
+        let node = self.path[position as usize];
+        let node_id = self.node_ids[node].as_str();
+        let mut attributes = self.tags(position, 13);
+        attributes.extend([
+            ("junjo.enclosing_graph_structural_id", Value::Text(&GRAPH.id)),
+            ("junjo.executable_definition_id", Value::Text(node_id)),
+            ("junjo.executable_runtime_id", Value::Text(node_id)),
+            ("junjo.executable_structural_id", Value::Text(&GRAPH.node_ids[node])),
+            ("junjo.parent_executable_definition_id", Value::Text(self.definition_id.as_str())),
+            ("junjo.parent_executable_runtime_id", Value::Text(self.runtime_id.as_str())),
+            ("junjo.parent_executable_structural_id", Value::Text(&GRAPH.id)),
+            ("junjo.span_type", Value::Text("node")),
+            ("junjo.telemetry.contract_version", Value::Int(2)),
+        ]);
+        attributes
+    }
+
+    fn root_attributes(&self) -> Vec<Attribute<'_>> {
+        let mut attributes = self.tags(ROOT, 23);
+        attributes.extend([
+            ("junjo.enclosing_graph_structural_id", Value::Text(GRAPH.id.as_str())),
+            ("junjo.executable_definition_id", Value::Text(self.definition_id.as_str())),
+            ("junjo.executable_runtime_id", Value::Text(self.runtime_id.as_str())),
+            ("junjo.executable_structural_id", Value::Text(&GRAPH.id)),
+            ("junjo.span_type", Value::Text("workflow")),
+            ("junjo.store.reconstructable", Value::Bool(true)),
+            ("junjo.store.revision.end", Value::Int(1)),
+            ("junjo.store.revision.start", Value::Int(0)),
+            ("junjo.store.transition.count", Value::Int(1)),
+            ("junjo.telemetry.contract_version", Value::Int(2)),
+            ("junjo.workflow.execution_graph_snapshot", Value::Text(&self.snapshot)),
+            ("junjo.workflow.node.count", Value::Int(4)),
+            ("junjo.workflow.state.end", Value::Text(&self.state_end)),
+            ("junjo.workflow.state.end.mode", Value::Text("full")),
+            ("junjo.workflow.state.end.policy", Value::Text(POLICY)),
+            ("junjo.workflow.state.start", Value::Text(&self.state_start)),
+            ("junjo.workflow.state.start.mode", Value::Text("full")),
+            ("junjo.workflow.state.start.policy", Value::Text(POLICY)),
+            ("junjo.workflow.store.id", Value::Text(self.store_id.as_str())),
+        ]);
+        attributes
+    }
+
+    /// The witnesses that every span of a run carries besides its ids.
+    fn tags(&self, position: u32, capacity: usize) -> Vec<Attribute<'_>> {
+        let mut attributes = Vec::with_capacity(capacity);
+        attributes.extend([
+            ("e2e.run", Value::Text(self.run.as_str())),
+            ("e2e.service", Value::Text(self.place.service)),
+            ("e2e.span", Value::Int(i64::from(position))),
+            ("e2e.workflow", Value::Int(self.place.workflow.cast_signed())),
+        ]);
+        attributes
+    }
+
+    fn set_count(&self) -> PlannedEvent<'_> {
+        PlannedEvent {
+            name: "set_state",
+            time: self.event_time,
+            attributes: vec![
+                ("id", Value::Text(self.event_id.as_str())),
+                ("junjo.state_json_patch", Value::Text(&self.patch)),
+                ("junjo.state_json_patch.mode", Value::Text("full")),
+                ("junjo.state_json_patch.policy", Value::Text(POLICY)),
+                ("junjo.store.action", Value::Text("set_count")),
+                ("junjo.store.id", Value::Text(self.store_id.as_str())),
+                ("junjo.store.name", Value::Text("SampleWorkflowStore")),
+                ("junjo.store.revision.after", Value::Int(1)),
+                ("junjo.store.revision.before", Value::Int(0)),
+                ("junjo.store.transition.sequence", Value::Int(1)),
+            ],
+        }
+    }
+}
+
+/// Nodes of 40 to 600 µs one after the other inside the workflow, and the event inside its node.
+fn times(start: u64, dice: &mut Dice) -> ([(u64, u64); SPANS as usize], u64) {
+    let mut times = [(start, start); SPANS as usize];
+    let mut now = start;
+    for node in &mut times[..ROOT as usize] {
+        now += 20_000 + dice.below(60_000);
+        let begin = now;
+        now += 40_000 + dice.below(560_000);
+        *node = (begin, now);
+    }
+    times[ROOT as usize] = (start, now + 20_000 + dice.below(60_000));
+    let (begin, end) = times[1];
+    (times, begin + (end - begin) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structural_ids_are_those_of_the_real_example() {
+        assert_eq!(GRAPH.id, "graph_59aa3c388303e52b343f532839a4e97c");
+        assert_eq!(
+            GRAPH.node_ids,
+            [
+                "node_279b32db393b59ef5e0203b9ee7b871c",
+                "node_924f73a5eb3bc844431a1693b06b9a28",
+                "node_af1d8d230b692c2a352a07db226100d5",
+                "node_a026e4e3ac348e9c66453b91d45ab131",
+                "node_cd8ea51c65c7f665365c31f7d6494970",
+            ]
+        );
+        assert_eq!(
+            GRAPH.edge_ids,
+            [
+                "edge_95bb23e4d3168ef3d53d449e51ec9cda",
+                "edge_d5e13ec5d70d85fd9573b9c271370d76",
+                "edge_adcdcb2cf8cd0e77c8a56b132a9c4891",
+                "edge_cf0aa6cc37d31187b2a73783a88425a4",
+                "edge_26e5b5cce889119faa1293d2a5f11145",
+            ]
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! The studio's internal service: FlushWAL and PrepareHotSnapshot.
+//!
+//! Both fail in two ways, a gRPC status or `success=false` (contract, section 1); to a caller
+//! that is one thing, a refusal. Unreachable is another.
+
+use std::time::Duration;
+
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
+
+use super::target::Target;
+use crate::{
+    problem::Problem,
+    proto::{
+        FlushWalRequest, PrepareHotSnapshotRequest,
+        internal_ingestion_service_client::InternalIngestionServiceClient,
+    },
+};
+
+const INTERNAL_TOKEN: &str = "x-junjo-internal-token";
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A connection to the internal service.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingestion {
+    client: InternalIngestionServiceClient<Channel>,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+/// Why an internal RPC did not do its work, in the studio's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    /// Whether the internal token was missing or wrong.
+    pub(crate) unauthenticated: bool,
+}
+
+/// What PrepareHotSnapshot answered. Paths are the studio's own, as inside its container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// None when the WAL holds nothing.
+    pub(crate) path: Option<String>,
+    pub(crate) rows: i64,
+    pub(crate) bytes: i64,
+    pub(crate) recent_cold_paths: Vec<String>,
+}
+
+impl Ingestion {
+    pub(crate) async fn connect(target: &Target, token: Option<&str>) -> Result<Self, Problem> {
+        let token = token.map(|token| sensitive(token)).transpose()?;
+        let channel = target.connect().await.map_err(|err| {
+            let hint = "publish port 50052 of the ingestion service to the host, or point --internal-endpoint at it";
+            Problem::new(format!("cannot reach the internal service at `{target}`"), hint).caused_by(err)
+        })?;
+        Ok(Self { client: InternalIngestionServiceClient::new(channel), token })
+    }
+
+    /// Writes everything that is in memory and in the WAL to a cold file.
+    pub(crate) async fn flush(&mut self) -> Result<(), Refusal> {
+        let response = self.client.flush_wal(self.request(FlushWalRequest {})).await.map_err(Refusal::from)?;
+        let response = response.into_inner();
+        if response.success { Ok(()) } else { Err(Refusal::said(response.error_message)) }
+    }
+
+    /// Writes everything that is in memory and in the WAL to the hot snapshot.
+    pub(crate) async fn snapshot(&mut self) -> Result<Snapshot, Refusal> {
+        let request = self.request(PrepareHotSnapshotRequest {});
+        let response = self.client.prepare_hot_snapshot(request).await.map_err(Refusal::from)?.into_inner();
+        if !response.success {
+            return Err(Refusal::said(response.error_message));
+        }
+        Ok(Snapshot {
+            path: Some(response.snapshot_path).filter(|path| !path.is_empty()),
+            rows: response.row_count,
+            bytes: response.file_size_bytes,
+            recent_cold_paths: response.recent_cold_paths,
+        })
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(CALL_TIMEOUT);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert(INTERNAL_TOKEN, token.clone());
+        }
+        request
+    }
+}
+
+impl Refusal {
+    fn said(message: String) -> Self {
+        Self { message, unauthenticated: false }
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self {
+            message: format!("{:?}: {}", status.code(), status.message()),
+            unauthenticated: status.code() == Code::Unauthenticated,
+        }
+    }
+}
+
+fn sensitive(token: &str) -> Result<MetadataValue<Ascii>, Problem> {
+    let mut value: MetadataValue<Ascii> = token.parse().map_err(|_| {
+        let hint = "pass the studio's token with --internal-token or JUNJO_INTERNAL_GRPC_TOKEN";
+        Problem::new("the internal token holds characters that a gRPC header cannot carry", hint)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

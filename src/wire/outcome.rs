@@ -1,0 +1,155 @@
+//! What an export call tells us about the spans it carried (contract, section 5).
+
+use serde::{Deserialize, Serialize};
+use tonic::{Code, ConnectError, Status};
+
+/// The outcome of one export, in Jepsen's sense: known, or known to be unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// All spans were taken. In memory, not yet on disk.
+    Acked,
+    /// Refused before a span was looked at.
+    Rejected { code: GrpcCode },
+    /// The spans may or may not be stored; neither is a finding.
+    Indeterminate { code: GrpcCode },
+    /// OTLP partial success: all but so many were taken, and nobody says which.
+    Partial { rejected_spans: u64 },
+}
+
+/// A gRPC status code by its name in the specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum GrpcCode {
+    Ok,
+    Cancelled,
+    Unknown,
+    InvalidArgument,
+    DeadlineExceeded,
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    ResourceExhausted,
+    FailedPrecondition,
+    Aborted,
+    OutOfRange,
+    Unimplemented,
+    Internal,
+    Unavailable,
+    DataLoss,
+    Unauthenticated,
+}
+
+impl Outcome {
+    pub(crate) fn of_status(status: &Status) -> Self {
+        let code = GrpcCode::from(status.code());
+        if is_refusal(status) { Self::Rejected { code } } else { Self::Indeterminate { code } }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Acked => "acked",
+            Self::Rejected { .. } => "rejected",
+            Self::Indeterminate { .. } => "indeterminate",
+            Self::Partial { .. } => "partial",
+        }
+    }
+
+    pub(crate) fn code(self) -> Option<GrpcCode> {
+        match self {
+            Self::Acked | Self::Partial { .. } => None,
+            Self::Rejected { code } | Self::Indeterminate { code } => Some(code),
+        }
+    }
+}
+
+/// Whether no span of the call can have been kept.
+fn is_refusal(status: &Status) -> bool {
+    match std::error::Error::source(status) {
+        // A status with a source was made on our side: only a failed connect sent nothing.
+        Some(_) => failed_to_connect(status),
+        // INTERNAL is not here: the studio pushes spans one at a time and may have kept some.
+        None => matches!(
+            status.code(),
+            Code::InvalidArgument
+                | Code::OutOfRange
+                | Code::PermissionDenied
+                | Code::ResourceExhausted
+                | Code::Unauthenticated
+                | Code::Unavailable
+                | Code::Unimplemented
+        ),
+    }
+}
+
+fn failed_to_connect(status: &Status) -> bool {
+    let mut cause = std::error::Error::source(status);
+    while let Some(err) = cause {
+        if err.is::<ConnectError>() {
+            return true;
+        }
+        cause = err.source();
+    }
+    false
+}
+
+impl From<Code> for GrpcCode {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Ok => Self::Ok,
+            Code::Cancelled => Self::Cancelled,
+            Code::Unknown => Self::Unknown,
+            Code::InvalidArgument => Self::InvalidArgument,
+            Code::DeadlineExceeded => Self::DeadlineExceeded,
+            Code::NotFound => Self::NotFound,
+            Code::AlreadyExists => Self::AlreadyExists,
+            Code::PermissionDenied => Self::PermissionDenied,
+            Code::ResourceExhausted => Self::ResourceExhausted,
+            Code::FailedPrecondition => Self::FailedPrecondition,
+            Code::Aborted => Self::Aborted,
+            Code::OutOfRange => Self::OutOfRange,
+            Code::Unimplemented => Self::Unimplemented,
+            Code::Internal => Self::Internal,
+            Code::Unavailable => Self::Unavailable,
+            Code::DataLoss => Self::DataLoss,
+            Code::Unauthenticated => Self::Unauthenticated,
+        }
+    }
+}
+
+impl std::fmt::Display for GrpcCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_refused_was_not_kept() {
+        for code in [Code::Unauthenticated, Code::ResourceExhausted, Code::OutOfRange, Code::Unimplemented] {
+            let outcome = Outcome::of_status(&Status::new(code, "refused"));
+            assert_eq!(outcome, Outcome::Rejected { code: code.into() });
+        }
+    }
+
+    #[test]
+    fn anything_in_between_is_unknown() {
+        for code in [Code::Internal, Code::DeadlineExceeded, Code::Cancelled, Code::Unknown, Code::Aborted] {
+            let outcome = Outcome::of_status(&Status::new(code, "?"));
+            assert_eq!(outcome, Outcome::Indeterminate { code: code.into() });
+        }
+    }
+
+    #[test]
+    fn an_unavailable_server_refused_but_a_broken_connection_is_unknown() {
+        let said = Status::unavailable("key validation is down");
+        assert_eq!(Outcome::of_status(&said), Outcome::Rejected { code: GrpcCode::Unavailable });
+
+        let mut broken = Status::unavailable("connection reset");
+        broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
+        assert_eq!(Outcome::of_status(&broken), Outcome::Indeterminate { code: GrpcCode::Unavailable });
+    }
+}
