@@ -1,8 +1,8 @@
 //! JSON text as the studio stores it, written straight into a `String`.
 //!
 //! Compact, keys in the order of their UTF-8 bytes, the last of repeated keys wins, text and
-//! numbers exactly as `serde_json` writes them (contract, section 3). The primitives also serve
-//! writers that already hold their keys in order; they allocate nothing of their own.
+//! numbers exactly as the studio's `serde_json` writes them (contract, section 3). The primitives
+//! also serve writers that already hold their keys in order; they allocate nothing of their own.
 
 use std::io;
 
@@ -32,7 +32,12 @@ pub(crate) fn write_u64(out: &mut String, number: u64) {
 
 /// Writes a number with a fraction or an exponent; NaN and the infinities become `null`.
 pub(crate) fn write_f64(out: &mut String, number: f64) {
-    write_scalar(out, &number);
+    // The studio's `serde_json` formats with `ryu`; releases after 1.0.145 write `1e+16` for `1e16`.
+    if number.is_finite() {
+        out.push_str(ryu::Buffer::new().format_finite(number));
+    } else {
+        out.push_str("null");
+    }
 }
 
 /// Writes attributes as an object. A pair without a value is left out.
