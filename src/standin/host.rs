@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 /// Ample for the largest flush; a stuck disk must not hang the caller for ever.
-const LONGEST_FILE_WORK: Duration = Duration::from_secs(60);
+const LONGEST_FILE_WORK: Duration = Duration::from_mins(1);
 
 /// A runtime with servers and background tasks on it.
 #[derive(Debug)]

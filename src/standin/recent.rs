@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const MAX_FILES: usize = 20;
-const MAX_AGE: Duration = Duration::from_secs(120);
+const MAX_AGE: Duration = Duration::from_mins(2);
 
 /// Recent cold files, newest first.
 #[derive(Debug, Default)]
