@@ -193,13 +193,19 @@ async fn a_call_without_the_right_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn an_oversized_request_is_refused() {
+async fn an_oversized_or_compressed_request_is_refused() {
     let scene = Scene::new(|_| {});
     let huge = "x".repeat(4 * 1024 * 1024);
     assert_eq!(scene.export(&[&huge]).await.unwrap_err().code(), Code::OutOfRange);
-    scene.export(&["a"]).await.unwrap();
+
+    let mut client = TraceServiceClient::new(channel(scene.standin.endpoint()).await);
+    let mut compressed = with("x-junjo-api-key", Some(KEY), request(&["a"]));
+    compressed.metadata_mut().insert("grpc-encoding", "gzip".parse().unwrap());
+    assert_eq!(client.export(compressed).await.unwrap_err().code(), Code::Unimplemented);
+
+    scene.export(&["b"]).await.unwrap();
     scene.flush().await;
-    assert_eq!(scene.cold(), [["a"]]);
+    assert_eq!(scene.cold(), [["b"]]);
 }
 
 #[tokio::test]
@@ -257,16 +263,23 @@ async fn a_torn_segment_wedges_every_flush_and_snapshot() {
 }
 
 #[tokio::test]
-async fn segments_of_an_older_schema_wedge_a_newer_stand_in() {
-    let scene = Scene::new(|config| {
-        config.schema = Schema::V1;
-        config.batch_size = 1;
-    });
-    scene.export(&["a"]).await.unwrap();
-    let upgraded = Scene::in_folder(scene.stop().await, |_| {});
-    let flushed = upgraded.flush().await;
-    assert!(!flushed.success);
-    assert!(flushed.error_message.contains("expected 1 != 0 rows"), "{}", flushed.error_message);
+async fn segments_that_a_studio_left_behind_are_flushed_by_its_own_era_only() {
+    for (left_by, rows, error_message) in [
+        ("studio-0.82.1/spans/wal/batch_1795346061456921668_0003.ipc", Some(42), ""),
+        (
+            "studio-0.80.0/spans/wal/batch_1795346065404657582_0003.ipc",
+            None,
+            "Incorrect number of rows, expected 8 != 0 rows",
+        ),
+    ] {
+        let scene = Scene::new(|_| {});
+        let left = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(left_by);
+        fs::copy(left, scene.standin.data_dir().join("spans/wal/batch_1_0001.ipc")).unwrap();
+        let flushed = scene.flush().await;
+        assert!(flushed.error_message.ends_with(error_message), "{}", flushed.error_message);
+        assert_eq!(flushed.success, rows.is_some());
+        assert_eq!(scene.cold().first().map(Vec::len), rows);
+    }
 }
 
 #[tokio::test]
