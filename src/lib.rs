@@ -1,3 +1,11 @@
 //! Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent.
 
+mod ledger;
+mod load;
+mod problem;
+#[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
+mod proto;
 mod span;
+mod standin;
+mod traffic;
+mod wire;

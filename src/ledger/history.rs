@@ -49,7 +49,8 @@ impl History {
         let text = fs::read(path).with_context(|| format!("cannot read ledger `{}`", path.display()))?;
         Self::parse(&text).map_err(|line| {
             let what = format!("line {line} of ledger `{}` is not an entry", path.display());
-            Problem::new(what, "restore the run's folder, or leave it out with --run ID of another run").into()
+            Problem::new(what, "restore the run's folder, or leave it out with --run ID of another run")
+                .into()
         })
     }
 

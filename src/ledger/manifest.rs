@@ -94,7 +94,13 @@ impl TryFrom<String> for Timestamp {
 const VERSION: u32 = 1;
 
 impl Manifest {
-    pub(crate) fn new(plan: &Plan, concurrency: u64, endpoint: String, data_dir: Option<PathBuf>, now: u64) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        concurrency: u64,
+        endpoint: String,
+        data_dir: Option<PathBuf>,
+        now: u64,
+    ) -> Self {
         Self {
             version: VERSION,
             plan_version: plan::VERSION,

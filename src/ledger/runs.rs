@@ -71,9 +71,12 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Vec<Run>> {
             loaded.push(load(folder)?);
         }
     }
-    loaded.sort_by(|a: &Run, b: &Run| (a.manifest.created_at, a.plan.run).cmp(&(b.manifest.created_at, b.plan.run)));
+    loaded.sort_by(|a: &Run, b: &Run| {
+        (a.manifest.created_at, a.plan.run).cmp(&(b.manifest.created_at, b.plan.run))
+    });
     if let Some(pair) = loaded.windows(2).find(|pair| pair[0].plan.run == pair[1].plan.run) {
-        let what = format!("`{}` and `{}` are the same run", pair[0].folder.display(), pair[1].folder.display());
+        let what =
+            format!("`{}` and `{}` are the same run", pair[0].folder.display(), pair[1].folder.display());
         return Err(Problem::new(what, "remove one of the two folders").into());
     }
     Ok(loaded)

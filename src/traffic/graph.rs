@@ -37,8 +37,10 @@ enum Piece {
 
 impl Graph {
     pub(crate) fn new(declaration: &Declaration) -> Self {
-        let nodes: Vec<Value> = declaration.nodes.iter().enumerate().map(|(i, name)| node_material(i, name)).collect();
-        let edges: Vec<Value> = declaration.edges.iter().enumerate().map(|(i, edge)| edge_material(i, edge)).collect();
+        let nodes: Vec<Value> =
+            declaration.nodes.iter().enumerate().map(|(i, name)| node_material(i, name)).collect();
+        let edges: Vec<Value> =
+            declaration.edges.iter().enumerate().map(|(i, edge)| edge_material(i, edge)).collect();
         let id = structural_id(
             "graph",
             &json!({
@@ -97,7 +99,12 @@ fn structural_id(prefix: &str, material: &Value) -> String {
     format!("{prefix}_{}", const_hex::encode(&digest[..16]))
 }
 
-fn snapshot_pieces(declaration: &Declaration, id: &str, node_ids: &[String], edge_ids: &[String]) -> Vec<Piece> {
+fn snapshot_pieces(
+    declaration: &Declaration,
+    id: &str,
+    node_ids: &[String],
+    edge_ids: &[String],
+) -> Vec<Piece> {
     let hole = |node: usize| format!("\u{0}{node}\u{0}");
     let edges = declaration.edges.iter().zip(edge_ids).map(|(&(tail, head, condition), edge_id)| {
         json!({

@@ -76,7 +76,12 @@ fn write_key_value(tag: u32, (key, value): &Attribute<'_>, out: &mut Vec<u8>) {
         Value::Int(int) => 1 + encoded_len_varint(int.cast_unsigned()),
         Value::Bool(_) => 2,
     };
-    let len = 1 + encoded_len_varint(key.len() as u64) + key.len() + 1 + encoded_len_varint(value_len as u64) + value_len;
+    let len = 1
+        + encoded_len_varint(key.len() as u64)
+        + key.len()
+        + 1
+        + encoded_len_varint(value_len as u64)
+        + value_len;
     encode_key(tag, WireType::LengthDelimited, out);
     encode_varint(len as u64, out);
     write_bytes(1, key.as_bytes(), out);

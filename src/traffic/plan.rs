@@ -160,3 +160,151 @@ impl Plan {
         workflow / self.services.len() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use proptest::prelude::*;
+    use prost::Message;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::{
+        span::{mapping, row::Row, schema::Schema},
+        traffic::{otlp, stored},
+    };
+
+    fn plan(run: u64, seed: u64, services: usize, workflows_per_service: u64) -> Plan {
+        Plan {
+            run: RunId::from_bits(run),
+            seed,
+            services: (0..services).map(|service| format!("service-{service}-ü\"")).collect(),
+            workflows_per_service,
+            base_time: 1_795_346_058_000_000_000,
+        }
+    }
+
+    fn export(plan: &Plan, number: u64) -> Vec<u8> {
+        let workflow = plan.workflow(number);
+        let mut bytes = Vec::new();
+        otlp::write_export(&plan.resource(plan.service_of(number)), Plan::spans_of(&workflow), &mut bytes);
+        bytes
+    }
+
+    fn expected_rows(plan: &Plan, number: u64, schema: Schema) -> Vec<Row> {
+        let workflow = plan.workflow(number);
+        let resource = plan.resource(plan.service_of(number));
+        let spans = Plan::spans_of(&workflow).map(|span| {
+            let mut row = Row {
+                service_name: resource.service_name.clone(),
+                resource_attributes: stored::resource_attributes(&resource),
+                ..Row::default()
+            };
+            stored::write_row(&span, schema, &mut row);
+            row
+        });
+        spans.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_maps_to_what_is_expected(run: u64, seed: u64, services in 1..9_usize, number in 0..400_u64) {
+            let plan = plan(run, seed, services, 400);
+            let request = ExportTraceServiceRequest::decode(export(&plan, number).as_slice()).unwrap();
+            for schema in [Schema::V1, Schema::V2] {
+                prop_assert_eq!(mapping::rows(&request.resource_spans, schema), expected_rows(&plan, number, schema));
+            }
+        }
+
+        #[test]
+        fn one_plan_has_one_byte_stream(run: u64, seed: u64, number in 0..40_u64) {
+            let (one, other) = (plan(run, seed, 2, 20), plan(run, seed, 2, 20));
+            prop_assert_eq!(export(&one, number), export(&other, number));
+        }
+
+        #[test]
+        fn children_lie_inside_their_parents_and_events_inside_their_spans(seed: u64, number in 0..400_u64) {
+            let plan = plan(1, seed, 3, 400);
+            let workflow = plan.workflow(number);
+            let spans: Vec<_> = Plan::spans_of(&workflow).collect();
+            for span in &spans {
+                prop_assert!(span.start_time <= span.end_time);
+                prop_assert!(span.events.iter().all(|event| (span.start_time..=span.end_time).contains(&event.time)));
+                let Some(parent) = spans.iter().find(|other| Some(other.span_id) == span.parent_span_id) else {
+                    prop_assert_eq!(span.parent_span_id, None);
+                    continue;
+                };
+                prop_assert!(parent.start_time <= span.start_time && span.end_time <= parent.end_time);
+            }
+        }
+
+        #[test]
+        fn slots_and_places_are_one_to_one(services in 1..9_usize, workflows in 1..50_u64, pick: u64) {
+            let plan = plan(1, 2, services, workflows);
+            let slot = pick % plan.spans();
+            let place = plan.place(slot);
+            prop_assert_eq!(plan.slot(place.workflow, place.position), Some(slot));
+            prop_assert_eq!(plan.service_of(place.workflow), place.service);
+            prop_assert_eq!(plan.first_slot(place.service) + place.ordinal, slot);
+            let (first, count) = plan.ordinals(place.workflow);
+            prop_assert_eq!(first + u64::from(place.position), place.ordinal);
+            prop_assert!(place.position < count);
+        }
+    }
+
+    #[test]
+    fn span_ids_are_unique_and_the_parent_is_where_the_slot_says() {
+        let plan = plan(7, 7, 3, 500);
+        let mut ids = HashSet::new();
+        for number in 0..plan.workflows() {
+            let workflow = plan.workflow(number);
+            let spans: Vec<_> = Plan::spans_of(&workflow).collect();
+            for (position, span) in spans.iter().enumerate() {
+                assert!(ids.insert(span.span_id));
+                let slot = plan.slot(number, u32::try_from(position).unwrap()).unwrap();
+                let parent = plan.parent_slot(slot).map(|slot| plan.place(slot));
+                let parent_id = parent.map(|parent| spans[parent.position as usize].span_id);
+                assert_eq!(parent_id, span.parent_span_id);
+            }
+        }
+        assert_eq!(ids.len() as u64, plan.spans());
+    }
+
+    #[test]
+    fn a_workflow_has_the_attributes_of_the_real_example() {
+        let plan = plan(1, 1, 1, 2);
+        let counts = |number| {
+            let workflow = plan.workflow(number);
+            let tags = 4;
+            let spans = Plan::spans_of(&workflow);
+            spans
+                .map(|span| (span.name.to_owned(), span.attributes.len() - tags, span.events.len()))
+                .collect::<Vec<_>>()
+        };
+        let expect = |branch: &str| {
+            [
+                ("FirstNode", 9, 0),
+                ("CountItemsNode", 9, 1),
+                (branch, 9, 0),
+                ("FinalNode", 9, 0),
+                ("Getting Started Example Workflow", 19, 0),
+            ]
+            .map(|(name, attributes, events)| (name.to_owned(), attributes, events))
+        };
+        assert_eq!(counts(0), expect("OddItemsNode"));
+        assert_eq!(counts(1), expect("EvenItemsNode"));
+    }
+
+    #[test]
+    fn plan_version_1_makes_these_bytes_for_ever() {
+        let plan = plan(0x7f3a_0000_0001, 42, 3, 10);
+        let mut digest = Sha256::new();
+        (0..plan.workflows()).for_each(|number| digest.update(export(&plan, number)));
+        assert_eq!(
+            const_hex::encode(digest.finalize()),
+            "753052b78c62b3f8acd75c56d540f2aba5cd1b4f5fa0e7695188c10a7f9d53ea"
+        );
+    }
+}

@@ -18,7 +18,8 @@ use super::{outcome::Outcome, target::Target};
 use crate::problem::Problem;
 
 const API_KEY: &str = "x-junjo-api-key";
-const EXPORT: PathAndQuery = PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+const EXPORT: PathAndQuery =
+    PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
 
 /// One connection to an OTLP endpoint.
 #[derive(Debug, Clone)]
@@ -39,9 +40,9 @@ pub(crate) struct Reply {
 impl Exporter {
     /// Connects, and proves with an empty export that the server takes our key.
     pub(crate) async fn connect(target: &Target, api_key: &str, timeout: Duration) -> Result<Self, Problem> {
-        let mut key: MetadataValue<Ascii> = api_key
-            .parse()
-            .map_err(|_| Problem::new("the API key holds characters that a gRPC header cannot carry", KEY_HINT))?;
+        let mut key: MetadataValue<Ascii> = api_key.parse().map_err(|_| {
+            Problem::new("the API key holds characters that a gRPC header cannot carry", KEY_HINT)
+        })?;
         key.set_sensitive(true);
         let channel = target.connect().await.map_err(|err| {
             let hint = "start the studio (or `e2e-store serve`), or point --endpoint at it";
@@ -67,7 +68,9 @@ impl Exporter {
                     message: warned.map(|partial| partial.error_message).unwrap_or_default(),
                 },
             },
-            Err(status) => Reply { outcome: Outcome::of_status(&status), message: status.message().to_owned() },
+            Err(status) => {
+                Reply { outcome: Outcome::of_status(&status), message: status.message().to_owned() }
+            }
         }
     }
 

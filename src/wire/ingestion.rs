@@ -53,7 +53,8 @@ impl Ingestion {
     pub(crate) async fn connect(target: &Target, token: Option<&str>) -> Result<Self, Problem> {
         let token = token.map(|token| sensitive(token)).transpose()?;
         let channel = target.connect().await.map_err(|err| {
-            let hint = "publish port 50052 of the ingestion service to the host, or point --internal-endpoint at it";
+            let hint =
+                "publish port 50052 of the ingestion service to the host, or point --internal-endpoint at it";
             Problem::new(format!("cannot reach the internal service at `{target}`"), hint).caused_by(err)
         })?;
         Ok(Self { client: InternalIngestionServiceClient::new(channel), token })
@@ -61,7 +62,8 @@ impl Ingestion {
 
     /// Writes everything that is in memory and in the WAL to a cold file.
     pub(crate) async fn flush(&mut self) -> Result<(), Refusal> {
-        let response = self.client.flush_wal(self.request(FlushWalRequest {})).await.map_err(Refusal::from)?;
+        let response =
+            self.client.flush_wal(self.request(FlushWalRequest {})).await.map_err(Refusal::from)?;
         let response = response.into_inner();
         if response.success { Ok(()) } else { Err(Refusal::said(response.error_message)) }
     }

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use tonic::{codegen::http::uri::Authority, transport::{Channel, ClientTlsConfig, Endpoint}};
+use tonic::{
+    codegen::http::uri::Authority,
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -54,7 +57,8 @@ impl Target {
     }
 
     pub(crate) async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(self.to_string())?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+        let endpoint =
+            Endpoint::from_shared(self.to_string())?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
         let endpoint = if self.uses_tls() {
             endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?
         } else {

@@ -1,0 +1,151 @@
+//! The stand-in: an imitation of the studio's ingestion service inside this process.
+//!
+//! Does on the wire and on disk what the storage contract says of the real one (sections 1 to 5),
+//! its losses and wedges included, so that first runs and tests need no studio. It writes only into
+//! a folder of its own and shares no code with the reader of the store, the mapping of a span apart.
+//! Memory backpressure is not imitated.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::span::schema::Schema;
+use crate::standin::auth::KeyValidation;
+use crate::standin::folder::Folder;
+use crate::standin::host::Host;
+use crate::standin::ingest::Ingest;
+use crate::standin::internal::Internal;
+use crate::standin::storage::Storage;
+
+mod auth;
+mod cold;
+mod columns;
+mod folder;
+mod host;
+mod ingest;
+mod internal;
+mod recent;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod wal;
+
+/// What a stand-in serves, where, and when it writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Absent, empty, or used by a stand-in before.
+    pub(crate) data_dir: PathBuf,
+    /// 0 takes a free port from the system.
+    pub(crate) port: u16,
+    pub(crate) internal_port: u16,
+    pub(crate) api_key: String,
+    /// Without a token the internal port answers everyone, as it did up to studio 0.81.
+    pub(crate) internal_token: Option<String>,
+    pub(crate) schema: Schema,
+    pub(crate) batch_size: usize,
+    pub(crate) flush_max_bytes: u64,
+    pub(crate) flush_max_age: Duration,
+}
+
+impl Config {
+    /// A studio's own limits, on free ports and without an internal token.
+    pub(crate) fn new(data_dir: PathBuf, api_key: String, schema: Schema) -> Self {
+        Self {
+            data_dir,
+            port: 0,
+            internal_port: 0,
+            api_key,
+            internal_token: None,
+            schema,
+            batch_size: 1000,
+            flush_max_bytes: 25 * 1024 * 1024,
+            flush_max_age: Duration::from_hours(1),
+        }
+    }
+}
+
+/// A running stand-in. Dropping it stops it, too, but does not wait for the end.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    host: Host,
+    data_dir: PathBuf,
+    endpoint: SocketAddr,
+    internal_endpoint: SocketAddr,
+}
+
+/// Starts a stand-in on the loopback interface; both ports answer when this returns.
+pub(crate) fn start(config: Config) -> anyhow::Result<StandIn> {
+    let folder = Folder::claim(&config.data_dir)?;
+    let data_dir = folder.root().to_owned();
+    let storage = Arc::new(Storage::open(folder, &config)?);
+
+    let mut host = Host::new()?;
+    let ingest = Ingest::new(Arc::clone(&storage), config.api_key, config.schema);
+    let internal = Internal::new(Arc::clone(&storage), config.internal_token);
+    let endpoint = host.serve(config.port, ingest.into_routes())?;
+    let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;
+    host.spawn(storage.tend());
+    Ok(StandIn { host, data_dir, endpoint, internal_endpoint })
+}
+
+impl StandIn {
+    /// Where OTLP is accepted.
+    pub(crate) fn endpoint(&self) -> SocketAddr {
+        self.endpoint
+    }
+
+    /// Where `FlushWAL` and `PrepareHotSnapshot` are answered.
+    pub(crate) fn internal_endpoint(&self) -> SocketAddr {
+        self.internal_endpoint
+    }
+
+    /// The data directory as an absolute path.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Ends the stand-in as SIGTERM ends the studio: connections break, and what was acked but
+    /// not yet in a segment is gone.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.host.stop().await
+    }
+
+    /// Returns only when a server has failed.
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+        self.host.wait().await
+    }
+}
+
+/// The validation of API keys alone: what an ingestion process needs of the studio's backend.
+#[derive(Debug)]
+pub(crate) struct AuthOnly {
+    host: Host,
+    endpoint: SocketAddr,
+}
+
+/// Starts `InternalAuthService` for one key on the loopback interface.
+pub(crate) fn start_auth_only(
+    port: u16,
+    api_key: String,
+    internal_token: Option<String>,
+) -> anyhow::Result<AuthOnly> {
+    let mut host = Host::new()?;
+    let endpoint = host.serve(port, KeyValidation::new(api_key, internal_token).into_routes())?;
+    Ok(AuthOnly { host, endpoint })
+}
+
+impl AuthOnly {
+    pub(crate) fn endpoint(&self) -> SocketAddr {
+        self.endpoint
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.host.stop().await
+    }
+
+    /// Returns only when the server has failed.
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
+        self.host.wait().await
+    }
+}

@@ -1,0 +1,108 @@
+//! The log and the recent cold files, shared by all calls and by the background work.
+//!
+//! One lock around the log makes exports, flushes and snapshots take turns, as in the studio.
+//! Exports write their segments where they run; whole-log work goes to a blocking thread.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use tokio::sync::Notify;
+use tokio::task;
+use tokio::time::interval;
+
+use crate::span::row::Row;
+use crate::standin::Config;
+use crate::standin::folder::Folder;
+use crate::standin::recent::RecentCold;
+use crate::standin::wal::{SEGMENT_INTERVAL, Snapshot, Wal};
+
+/// How often the age of the log is looked at.
+const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What one stand-in has stored, and when it moves by itself.
+#[derive(Debug)]
+pub(super) struct Storage {
+    wal: Arc<tokio::sync::Mutex<Wal>>,
+    recent: Arc<Mutex<RecentCold>>,
+    segment_written: Notify,
+    flush_max_bytes: u64,
+    flush_max_age: Duration,
+}
+
+impl Storage {
+    pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
+        let wal = Wal::open(folder, config.schema, config.batch_size)?;
+        Ok(Self {
+            wal: Arc::new(tokio::sync::Mutex::new(wal)),
+            recent: Arc::default(),
+            segment_written: Notify::new(),
+            flush_max_bytes: config.flush_max_bytes,
+            flush_max_age: config.flush_max_age,
+        })
+    }
+
+    pub(super) async fn append(&self, rows: Vec<Row>) -> anyhow::Result<()> {
+        if self.wal.lock().await.append(rows)? {
+            self.segment_written.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(super) async fn flush(&self) -> anyhow::Result<()> {
+        self.flush_if(|_| true).await
+    }
+
+    pub(super) async fn snapshot(&self) -> anyhow::Result<Option<Snapshot>> {
+        self.with_wal(Wal::snapshot).await
+    }
+
+    pub(super) fn recent_cold_files(&self) -> Vec<PathBuf> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).list(Instant::now())
+    }
+
+    /// Writes segments and flushes on time and by size, for ever.
+    ///
+    /// The studio only logs a failure here; whoever asks for the next flush gets the same error.
+    pub(super) async fn tend(self: Arc<Self>) -> anyhow::Result<()> {
+        let mut segment_timer = interval(SEGMENT_INTERVAL);
+        let mut age_timer = interval(AGE_CHECK_INTERVAL);
+        loop {
+            tokio::select! {
+                _ = segment_timer.tick() => self.with_wal(Wal::write_pending_on_timer).await.ok(),
+                _ = age_timer.tick() => self.flush_if_due().await.ok(),
+                () = self.segment_written.notified() => self.flush_if_due().await.ok(),
+            };
+        }
+    }
+
+    async fn flush_if_due(&self) -> anyhow::Result<()> {
+        let (max_bytes, max_age) = (self.flush_max_bytes, self.flush_max_age);
+        self.flush_if(move |wal| wal.is_due(max_bytes, max_age)).await
+    }
+
+    async fn flush_if(&self, wanted: impl FnOnce(&Wal) -> bool + Send + 'static) -> anyhow::Result<()> {
+        let recent = Arc::clone(&self.recent);
+        self.with_wal(move |wal| {
+            if !wanted(wal) {
+                return Ok(());
+            }
+            // Recorded before the lock is released: a snapshot that finds the log empty must
+            // already name the file that the rows went to.
+            if let Some(path) = wal.flush(Utc::now())? {
+                recent.lock().unwrap_or_else(PoisonError::into_inner).record(path, Instant::now());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn with_wal<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Wal) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let mut wal = Arc::clone(&self.wal).lock_owned().await;
+        task::spawn_blocking(move || work(&mut wal)).await?
+    }
+}

@@ -1,0 +1,170 @@
+//! The write-ahead log: spans in memory, then segments on disk, then one cold file.
+//!
+//! Plain file work without locks or tasks. Follows the order of the studio's steps, because what a
+//! crash or a failure leaves behind depends on it; like the studio it never syncs a file.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::ipc::writer::StreamWriter;
+
+use crate::span::row::Row;
+use crate::span::schema::Schema;
+use crate::standin::folder::Folder;
+use crate::standin::{cold, columns};
+
+/// How long spans stay in memory when no batch fills up.
+pub(super) const SEGMENT_INTERVAL: Duration = Duration::from_secs(3);
+
+/// The log of one stand-in.
+#[derive(Debug)]
+pub(super) struct Wal {
+    folder: Folder,
+    schema: Schema,
+    batch_size: usize,
+    pending: Vec<Row>,
+    sequence: u64,
+    segment_bytes: u64,
+    last_segment: Instant,
+    last_flush: Instant,
+}
+
+/// A hot snapshot that was just written.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) path: PathBuf,
+    pub(super) rows: usize,
+    pub(super) bytes: u64,
+}
+
+impl Wal {
+    /// Opens the log of `folder`; segments that are there already will be part of the next flush.
+    pub(super) fn open(folder: Folder, schema: Schema, batch_size: usize) -> anyhow::Result<Self> {
+        let segment_bytes = total_bytes(&segments(&folder)?)?;
+        let now = Instant::now();
+        Ok(Self {
+            folder,
+            schema,
+            batch_size,
+            pending: Vec::new(),
+            sequence: 0,
+            segment_bytes,
+            last_segment: now,
+            last_flush: now,
+        })
+    }
+
+    /// Takes rows one by one; says whether that filled a segment.
+    ///
+    /// An error drops the rows that follow the one which filled the batch, and only those.
+    pub(super) fn append(&mut self, rows: Vec<Row>) -> anyhow::Result<bool> {
+        let mut wrote_segment = false;
+        for row in rows {
+            self.pending.push(row);
+            if self.pending.len() >= self.batch_size {
+                self.write_pending()?;
+                wrote_segment = true;
+            }
+        }
+        Ok(wrote_segment)
+    }
+
+    /// Writes what is pending if no segment was written for a while.
+    pub(super) fn write_pending_on_timer(&mut self) -> anyhow::Result<()> {
+        if self.last_segment.elapsed() < SEGMENT_INTERVAL {
+            return Ok(());
+        }
+        self.write_pending()
+    }
+
+    pub(super) fn is_due(&self, max_bytes: u64, max_age: Duration) -> bool {
+        let too_old = self.last_flush.elapsed() >= max_age && self.segment_bytes > 0;
+        self.segment_bytes >= max_bytes || too_old
+    }
+
+    /// Moves everything into a cold file named after `now`; `None` when there was nothing.
+    pub(super) fn flush(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<PathBuf>> {
+        self.write_pending()?;
+        let segments = segments(&self.folder)?;
+        if segments.is_empty() {
+            return Ok(None);
+        }
+        let path = self.folder.cold_file(now);
+        cold::write(&segments, self.schema, &path)?;
+        for segment in &segments {
+            // The rows are safe: the studio, too, calls this flush a success, and the next one
+            // writes what stayed a second time.
+            fs::remove_file(segment).ok();
+        }
+        self.segment_bytes = total_bytes(&self::segments(&self.folder)?)?;
+        self.last_flush = Instant::now();
+        Ok(Some(path))
+    }
+
+    /// Copies everything into the hot snapshot; `None` when there was nothing and none is left.
+    pub(super) fn snapshot(&mut self) -> anyhow::Result<Option<Snapshot>> {
+        self.write_pending()?;
+        let segments = segments(&self.folder)?;
+        let path = self.folder.hot_snapshot();
+        if segments.is_empty() {
+            remove_if_there(&path)?;
+            return Ok(None);
+        }
+        let rows = cold::write(&segments, self.schema, &path)?;
+        let bytes = fs::metadata(&path)?.len();
+        Ok(Some(Snapshot { path, rows, bytes }))
+    }
+
+    fn write_pending(&mut self) -> anyhow::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let batch = columns::batch(&self.pending, self.schema)?;
+        let path = self.next_segment();
+        let unfinished = path.with_extension("ipc.tmp");
+        let mut writer = StreamWriter::try_new_buffered(File::create(&unfinished)?, &batch.schema())?;
+        writer.write(&batch)?;
+        writer.finish()?;
+        writer.into_inner()?.into_inner()?;
+        fs::rename(&unfinished, &path)?;
+
+        self.segment_bytes += fs::metadata(&path)?.len();
+        self.pending.clear();
+        self.last_segment = Instant::now();
+        Ok(())
+    }
+
+    fn next_segment(&mut self) -> PathBuf {
+        self.sequence += 1;
+        let now = Utc::now();
+        let (seconds, nanos) = (now.timestamp(), now.timestamp_subsec_nanos());
+        self.folder.wal().join(format!("batch_{seconds}{nanos:09}_{:04}.ipc", self.sequence))
+    }
+}
+
+/// The segments of the log in the order of their names, which is that of their making.
+fn segments(folder: &Folder) -> io::Result<Vec<PathBuf>> {
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder.wal())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "ipc") {
+            segments.push(path);
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+fn total_bytes(files: &[PathBuf]) -> io::Result<u64> {
+    files.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
