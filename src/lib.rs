@@ -1,5 +1,6 @@
 //! Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent.
 
+mod judge;
 mod ledger;
 mod load;
 mod problem;
@@ -7,5 +8,6 @@ mod problem;
 mod proto;
 mod span;
 mod standin;
+mod store;
 mod traffic;
 mod wire;

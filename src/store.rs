@@ -1,0 +1,19 @@
+//! The audited folder, read-only: which files it holds and which rows they yield.
+//!
+//! Owns the layout of a data directory, both file formats, the scans over them and the DataFusion
+//! session. Never writes, never locks, and never panics on bad input: a file that cannot be read is
+//! data, not an error. Knows nothing of runs, ledgers or checks.
+
+pub(crate) mod columns;
+#[cfg(test)]
+mod damage;
+pub(crate) mod footer;
+pub(crate) mod inventory;
+pub(crate) mod layout;
+mod pages;
+pub(crate) mod quiet;
+pub(crate) mod reader;
+pub(crate) mod scan;
+pub(crate) mod segment;
+pub(crate) mod session;
+mod thrift;

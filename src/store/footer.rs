@@ -1,0 +1,263 @@
+//! What a Parquet file says of itself, and whether that can be true.
+//!
+//! The footer is measured before the parquet crate parses it, and what it claims (chunks, rows,
+//! columns) is checked against the file, so that a scan can neither run off the file nor reserve what
+//! a damaged number asks for. Reads no page; `pages` checks those while they are scanned.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
+
+use datafusion::parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
+
+use super::{quiet::caught, thrift};
+
+const MAGIC: &[u8] = b"PAR1";
+/// The length of the metadata, and the magic.
+const TAIL: u64 = 8;
+/// Some hundred times what 25 MB of spans need; what is parsed takes several times its size in memory.
+const MAX_METADATA: u64 = 16 << 20;
+
+/// A Parquet file's own account.
+#[derive(Debug, Clone)]
+pub(crate) struct Footer {
+    pub(crate) rows: u64,
+    pub(crate) row_groups: usize,
+    pub(crate) columns: Vec<String>,
+    pub(crate) created_by: Option<String>,
+    pub(crate) metadata: Arc<ParquetMetaData>,
+}
+
+/// Why a file cannot be read as Parquet.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("the file is gone")]
+    Gone,
+    #[error("the file cannot be read: {0}")]
+    Io(io::Error),
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(err: io::Error) -> Self {
+        match err.kind() {
+            io::ErrorKind::NotFound => Self::Gone,
+            _ => Self::Io(err),
+        }
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(reason: String) -> Self {
+        Self::Damaged(reason)
+    }
+}
+
+/// Fills `bytes` from `offset` on.
+pub(crate) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(bytes)
+}
+
+pub(crate) fn footer(path: &Path) -> Result<Footer, Unreadable> {
+    footer_of(&File::open(path)?)
+}
+
+pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
+    let size = file.metadata()?.len();
+    let bytes = metadata_bytes(file, size)?;
+    check_counts(&bytes)?;
+    let parsed =
+        caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
+    let metadata = parsed.map_err(|err| format!("the footer does not parse: {err}"))?;
+
+    let described = caught(|| describe(metadata, size)).map_err(|err| err.to_string())?;
+    Ok(described?)
+}
+
+fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, Unreadable> {
+    let mut head = [0; 4];
+    let mut tail = [0; 8];
+    if size == 0 {
+        return Err("the file is empty".to_owned().into());
+    }
+    if size < TAIL + 4 {
+        return Err(format!("the file has {size} bytes, too few for Parquet").into());
+    }
+    read_at(file, 0, &mut head)?;
+    read_at(file, size - TAIL, &mut tail)?;
+    let (length, magic) = tail.split_at(4);
+    match (head == MAGIC, magic == MAGIC) {
+        (true, true) => {}
+        (true, false) => {
+            return Err(
+                "the file does not end in `PAR1`: it was cut, or never finished"
+                    .to_owned()
+                    .into(),
+            );
+        }
+        (false, true) => return Err("the file does not begin with `PAR1`".to_owned().into()),
+        (false, false) => {
+            return Err("not a Parquet file: it has no `PAR1` at either end"
+                .to_owned()
+                .into());
+        }
+    }
+    let length = u64::from(u32::from_le_bytes([
+        length[0], length[1], length[2], length[3],
+    ]));
+    if length > size - TAIL - 4 {
+        return Err(format!("the footer claims {length} bytes of a file of {size}").into());
+    }
+    if length > MAX_METADATA {
+        return Err(format!(
+            "the footer claims {length} bytes, more than is read ({MAX_METADATA})"
+        )
+        .into());
+    }
+    let mut bytes = vec![0; usize::try_from(length).map_err(|err| err.to_string())?];
+    read_at(file, size - TAIL - length, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Counts that the parquet crate would reserve memory by.
+fn check_counts(bytes: &[u8]) -> Result<(), String> {
+    const SCHEMA: i16 = 2;
+    const NUM_CHILDREN: i16 = 5;
+    let (metadata, _) =
+        thrift::read_struct(bytes).map_err(|err| format!("the footer is damaged: {err}"))?;
+    let elements = metadata
+        .field(SCHEMA)
+        .map(thrift::Value::items)
+        .unwrap_or_default();
+    let most = i64::try_from(elements.len()).map_err(|err| err.to_string())?;
+    match elements
+        .iter()
+        .filter_map(|element| element.int(NUM_CHILDREN))
+        .find(|children| !(0..most).contains(children))
+    {
+        Some(children) => Err(format!(
+            "the footer's schema of {most} elements claims a group of {children}"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn describe(metadata: ParquetMetaData, size: u64) -> Result<Footer, String> {
+    let file = metadata.file_metadata();
+    let rows = u64::try_from(file.num_rows())
+        .map_err(|_| format!("the footer claims {} rows", file.num_rows()))?;
+    let mut counted = 0_u64;
+    for (index, group) in metadata.row_groups().iter().enumerate() {
+        let rows =
+            check_group(group, size).map_err(|reason| format!("row group {index} {reason}"))?;
+        counted = counted
+            .checked_add(rows)
+            .ok_or("the row groups claim more rows than can be counted")?;
+    }
+    if counted != rows {
+        return Err(format!(
+            "the footer claims {rows} rows, its row groups {counted}"
+        ));
+    }
+    let columns = file
+        .schema()
+        .get_fields()
+        .iter()
+        .map(|field| field.name().to_owned())
+        .collect();
+    Ok(Footer {
+        rows,
+        row_groups: metadata.num_row_groups(),
+        columns,
+        created_by: file.created_by().map(str::to_owned),
+        metadata: Arc::new(metadata),
+    })
+}
+
+fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
+    let rows = group.num_rows();
+    for column in group.columns() {
+        let (start, length) = column.byte_range();
+        let inside = start >= 4
+            && start
+                .checked_add(length)
+                .is_some_and(|end| end <= size - TAIL);
+        if !inside {
+            let name = column.column_path();
+            return Err(format!(
+                "has column `{name}` at bytes {start}+{length} of a file of {size}"
+            ));
+        }
+        let is_flat = column.column_descr().max_rep_level() == 0;
+        if is_flat && column.num_values() != rows {
+            let (name, values) = (column.column_path(), column.num_values());
+            return Err(format!(
+                "claims {rows} rows, its column `{name}` {values} values"
+            ));
+        }
+    }
+    u64::try_from(rows).map_err(|_| format!("claims {rows} rows"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+    use crate::{span::schema::Schema, store::columns};
+
+    fn fixture(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures")
+            .join(name)
+    }
+
+    #[test]
+    fn golden_files_describe_themselves() {
+        let check = |name, rows, schema| {
+            let footer = footer(&fixture(name)).unwrap();
+            assert_eq!(
+                (
+                    footer.rows,
+                    footer.row_groups,
+                    columns::era(&footer.columns)
+                ),
+                (rows, 1, Some(schema)),
+                "{name}"
+            );
+            assert!(footer.created_by.unwrap().contains("parquet-rs"));
+        };
+        check("studio-0.82.1/spans/hot_snapshot.parquet", 42, Schema::V2);
+        check("studio-0.80.0/spans/hot_snapshot.parquet", 8, Schema::V1);
+    }
+
+    #[test]
+    fn each_damage_has_its_sentence() {
+        let golden = fs::read(fixture("studio-0.82.1/spans/hot_snapshot.parquet")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let check = |bytes: &[u8], sentence: &str| {
+            let path = dir.path().join("a b%#.parquet");
+            fs::write(&path, bytes).unwrap();
+            let found = footer(&path).unwrap_err().to_string();
+            assert!(found.contains(sentence), "{found}");
+        };
+        check(&[], "the file is empty");
+        check(b"PAR1", "too few for Parquet");
+        check(&golden[..golden.len() - 1], "it was cut");
+        check(&golden[1..], "does not begin with `PAR1`");
+        check(&[7; 100], "no `PAR1` at either end");
+        let mut long = golden.clone();
+        let at = long.len() - 5;
+        long[at] = 0x7f;
+        check(&long, "the footer claims");
+        let gone = footer(&dir.path().join("none.parquet"));
+        assert!(matches!(gone, Err(Unreadable::Gone)));
+    }
+}

@@ -1,0 +1,329 @@
+//! Finds the tiers of a store from a forgiving path.
+//!
+//! Any folder of a data directory leads to the whole: the siblings of a cold or WAL folder are found.
+//! A tier whose folder is absent beside one that exists is empty, not an error. A single file is a
+//! store of its own. Looks at names only; what the folders hold is `inventory`'s.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where a stored row lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Tier {
+    Cold,
+    Wal,
+    Hot,
+}
+
+impl Tier {
+    pub(crate) const ALL: [Self; 3] = [Self::Cold, Self::Wal, Self::Hot];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Wal => "wal",
+            Self::Hot => "hot",
+        }
+    }
+}
+
+/// The places of one store. A tier without a place is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The folder that all shown paths are relative to.
+    pub(crate) spans: PathBuf,
+    /// A folder, or the one file that the user named.
+    pub(crate) cold: Option<PathBuf>,
+    pub(crate) wal: Option<PathBuf>,
+    pub(crate) hot_snapshot: Option<PathBuf>,
+    /// The user named one file, so nothing can be said about what is absent.
+    pub(crate) single_file: bool,
+}
+
+/// Why there is no store here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LayoutError {
+    #[error("no such path: `{}`", .0.display())]
+    Missing(PathBuf),
+    #[error("cannot look into `{}`", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("`{}` is not a data directory, nor a part of one", .0.display())]
+    NotAStore(PathBuf),
+    #[error("no data directory at {}", .0.iter().map(|place| format!("`{}`", place.display())).collect::<Vec<_>>().join(" or "))]
+    NoDefault(Vec<PathBuf>),
+}
+
+const HOT_SNAPSHOT: &str = "hot_snapshot.parquet";
+
+impl Layout {
+    /// The store at `path`, or the first default place that is one.
+    pub(crate) fn find(path: Option<&Path>) -> Result<Self, LayoutError> {
+        let Some(path) = path else {
+            return Self::first_of(default_places());
+        };
+        Self::at(path)
+    }
+
+    fn first_of(places: Vec<PathBuf>) -> Result<Self, LayoutError> {
+        for place in &places {
+            match Self::at(place) {
+                Err(LayoutError::Missing(_) | LayoutError::NotAStore(_)) => {}
+                found_or_unreadable => return found_or_unreadable,
+            }
+        }
+        Err(LayoutError::NoDefault(places))
+    }
+
+    fn at(path: &Path) -> Result<Self, LayoutError> {
+        let unreadable = |source| LayoutError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let metadata = fs::metadata(path).map_err(|err| match err.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                LayoutError::Missing(path.to_owned())
+            }
+            _ => unreadable(err),
+        })?;
+        let layout = if metadata.is_file() {
+            Self::of_file(path)
+        } else {
+            let entries = Entries::of(path).map_err(unreadable)?;
+            Self::of_data_dir(path)
+                .or_else(|| Self::of_spans(path))
+                .or_else(|| Self::of_cold(path, &entries))
+                .or_else(|| Self::of_wal(path, &entries))
+        };
+        layout.ok_or_else(|| LayoutError::NotAStore(path.to_owned()))
+    }
+
+    fn of_file(path: &Path) -> Option<Self> {
+        let mut layout = Self::empty(parent(path));
+        layout.single_file = true;
+        match path.extension().and_then(OsStr::to_str)? {
+            "ipc" => layout.wal = Some(path.to_owned()),
+            "parquet" if path.file_name() == Some(OsStr::new(HOT_SNAPSHOT)) => {
+                layout.hot_snapshot = Some(path.to_owned())
+            }
+            "parquet" => layout.cold = Some(path.to_owned()),
+            _ => return None,
+        }
+        Some(layout)
+    }
+
+    fn of_data_dir(path: &Path) -> Option<Self> {
+        Self::of_spans(&path.join("spans"))
+    }
+
+    fn of_spans(path: &Path) -> Option<Self> {
+        let layout = Self::with_tiers(path, folder(path.join("parquet")), folder(path.join("wal")));
+        (layout.cold.is_some() || layout.wal.is_some() || layout.hot_snapshot.is_some())
+            .then_some(layout)
+    }
+
+    fn of_cold(path: &Path, entries: &Entries) -> Option<Self> {
+        let root = cold_root(path);
+        let named = root.file_name() == Some(OsStr::new("parquet"));
+        let spans = parent(root);
+        (named || entries.parquet)
+            .then(|| Self::with_tiers(&spans, Some(path.to_owned()), folder(spans.join("wal"))))
+    }
+
+    fn of_wal(path: &Path, entries: &Entries) -> Option<Self> {
+        let named = path.file_name() == Some(OsStr::new("wal"));
+        let spans = parent(path);
+        (named || entries.segments)
+            .then(|| Self::with_tiers(&spans, folder(spans.join("parquet")), Some(path.to_owned())))
+    }
+
+    fn with_tiers(spans: &Path, cold: Option<PathBuf>, wal: Option<PathBuf>) -> Self {
+        let snapshot = spans.join(HOT_SNAPSHOT);
+        let hot_snapshot = snapshot.is_file().then_some(snapshot);
+        Self {
+            cold,
+            wal,
+            hot_snapshot,
+            ..Self::empty(spans.to_owned())
+        }
+    }
+
+    fn empty(spans: PathBuf) -> Self {
+        Self {
+            spans,
+            cold: None,
+            wal: None,
+            hot_snapshot: None,
+            single_file: false,
+        }
+    }
+}
+
+/// What a folder looks like from outside.
+#[derive(Default)]
+struct Entries {
+    parquet: bool,
+    segments: bool,
+}
+
+impl Entries {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let mut seen = Self::default();
+        for entry in fs::read_dir(folder)? {
+            let name = PathBuf::from(entry?.file_name());
+            let extension = name.extension().and_then(OsStr::to_str);
+            seen.parquet |= extension == Some("parquet") || is_date_part(&name);
+            seen.segments |= extension == Some("ipc");
+        }
+        Ok(seen)
+    }
+}
+
+fn default_places() -> Vec<PathBuf> {
+    let home = std::env::home_dir().map(|home| home.join(".junjo"));
+    std::iter::once(PathBuf::from(".dbdata"))
+        .chain(home)
+        .collect()
+}
+
+/// The cold folder that `year=/month=/day=` folders belong to.
+fn cold_root(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|folder| !is_date_part(folder))
+        .unwrap_or(path)
+}
+
+fn is_date_part(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    ["year=", "month=", "day="]
+        .iter()
+        .any(|part| name.starts_with(part))
+}
+
+fn folder(path: PathBuf) -> Option<PathBuf> {
+    path.is_dir().then_some(path)
+}
+
+/// The folder around `path`, also where the path is a bare name or ends in dots.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if path.file_name().is_some() && parent != Path::new("") => parent.to_owned(),
+        Some(_) if path.file_name().is_some() => PathBuf::from("."),
+        _ => path.join(".."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(parts: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::Builder::new()
+            .prefix("a b%20#1 ü")
+            .tempdir()
+            .unwrap();
+        for part in parts {
+            let path = dir.path().join(part);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match part.ends_with('/') {
+                true => fs::create_dir_all(path).unwrap(),
+                false => fs::write(path, "").unwrap(),
+            }
+        }
+        dir
+    }
+
+    const WHOLE: [&str; 3] = [
+        ".dbdata/spans/wal/batch_1_0001.ipc",
+        ".dbdata/spans/parquet/year=2026/month=11/day=22/a.parquet",
+        ".dbdata/spans/hot_snapshot.parquet",
+    ];
+
+    #[test]
+    fn every_folder_of_a_store_leads_to_all_of_it() {
+        let dir = store(&WHOLE);
+        let spans = dir.path().join(".dbdata/spans");
+        for given in [
+            ".dbdata",
+            ".dbdata/spans",
+            ".dbdata/spans/parquet",
+            ".dbdata/spans/wal",
+            ".dbdata/spans/parquet/",
+        ] {
+            let layout = Layout::find(Some(&dir.path().join(given))).unwrap();
+            assert_eq!(layout.spans, spans, "{given}");
+            assert_eq!(layout.cold, Some(spans.join("parquet")), "{given}");
+            assert_eq!(layout.wal, Some(spans.join("wal")), "{given}");
+            assert_eq!(
+                layout.hot_snapshot,
+                Some(spans.join(HOT_SNAPSHOT)),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_day_is_a_part_of_the_cold_tier() {
+        let dir = store(&WHOLE);
+        let day = dir.path().join(".dbdata/spans/parquet/year=2026/month=11");
+        let layout = Layout::find(Some(&day)).unwrap();
+        assert_eq!(
+            (layout.cold, layout.spans),
+            (Some(day), dir.path().join(".dbdata/spans"))
+        );
+    }
+
+    #[test]
+    fn an_absent_tier_is_empty() {
+        let dir = store(&[".dbdata/spans/wal/"]);
+        let layout = Layout::find(Some(&dir.path().join(".dbdata"))).unwrap();
+        assert_eq!(
+            (layout.cold, layout.wal.is_some(), layout.hot_snapshot),
+            (None, true, None)
+        );
+    }
+
+    #[test]
+    fn a_single_file_stands_alone() {
+        let dir = store(&WHOLE);
+        let layout = Layout::find(Some(&dir.path().join(WHOLE[0]))).unwrap();
+        assert!(
+            layout.single_file
+                && layout.wal.is_some()
+                && layout.cold.is_none()
+                && layout.hot_snapshot.is_none()
+        );
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        let dir = store(&["notes/readme.txt"]);
+        let find = |part: &str| Layout::find(Some(&dir.path().join(part)));
+        assert!(matches!(find("notes"), Err(LayoutError::NotAStore(_))));
+        assert!(matches!(
+            find("notes/readme.txt"),
+            Err(LayoutError::NotAStore(_))
+        ));
+        assert!(matches!(find("nowhere"), Err(LayoutError::Missing(_))));
+    }
+
+    #[test]
+    fn the_first_default_that_is_a_store_wins() {
+        let dir = store(&["one/", "two/spans/wal/"]);
+        let places = vec![
+            dir.path().join("none"),
+            dir.path().join("one"),
+            dir.path().join("two"),
+        ];
+        assert_eq!(
+            Layout::first_of(places.clone()).unwrap().spans,
+            dir.path().join("two/spans")
+        );
+        assert!(matches!(
+            Layout::first_of(places[..2].to_vec()),
+            Err(LayoutError::NoDefault(_))
+        ));
+    }
+}

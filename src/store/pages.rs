@@ -1,0 +1,158 @@
+//! Measures the pages of a column chunk before the parquet crate decodes them.
+//!
+//! A page header's numbers decide what is reserved: the size to decompress to, the values of a
+//! dictionary, the values of a page. Each is held against the bytes that carry it. Only the encodings
+//! that a studio writes pass, since the others take counts from the page's own damaged bytes.
+
+use datafusion::parquet::{
+    basic::{Compression, Type},
+    file::metadata::ColumnChunkMetaData,
+};
+
+use super::thrift::{self, Value};
+
+/// A page of a store is about a megabyte, and its largest value one gRPC message of 4 MiB.
+const MAX_PAGE: i64 = 1 << 30;
+/// LZ4 cannot expand beyond 255 bytes for one.
+const LZ4_RATIO: i64 = 255;
+
+const DATA_PAGE: i64 = 0;
+const INDEX_PAGE: i64 = 1;
+const DICTIONARY_PAGE: i64 = 2;
+const DATA_PAGE_V2: i64 = 3;
+
+const PLAIN: i64 = 0;
+const PLAIN_DICTIONARY: i64 = 2;
+const RLE: i64 = 3;
+const RLE_DICTIONARY: i64 = 8;
+
+/// Walks all page headers of one chunk.
+pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), String> {
+    if column.column_descr().max_rep_level() > 0 {
+        return Err("is a repeated column, which no studio writes".to_owned());
+    }
+    let mut rest = chunk;
+    let mut values = 0_i64;
+    while !rest.is_empty() {
+        let offset = chunk.len() - rest.len();
+        let (length, found) = check_page(column, rest).map_err(|reason| {
+            format!("has a damaged page at byte {offset} of its chunk: {reason}")
+        })?;
+        rest = &rest[length..];
+        values = values.saturating_add(found);
+    }
+    if values != column.num_values() {
+        return Err(format!(
+            "claims {} values, its pages {values}",
+            column.num_values()
+        ));
+    }
+    Ok(())
+}
+
+/// The page's length with its header, and how many of the column's values it holds.
+fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64), String> {
+    let (header, header_length) =
+        thrift::read_struct(bytes).map_err(|err| format!("its header does not parse: {err}"))?;
+    let number = |id, name| {
+        header
+            .int(id)
+            .ok_or_else(|| format!("its header has no {name}"))
+    };
+    let (plain_size, stored_size) = (number(2, "size")?, number(3, "compressed size")?);
+    let body = &bytes[header_length..];
+    let Some(stored) = usize::try_from(stored_size)
+        .ok()
+        .filter(|size| *size <= body.len())
+    else {
+        return Err(format!(
+            "it claims {stored_size} bytes, {} are left",
+            body.len()
+        ));
+    };
+    check_size(column.compression(), stored_size, plain_size)?;
+    let values = match number(1, "type")? {
+        DATA_PAGE => check_data(header.field(5), column)?,
+        DATA_PAGE_V2 => check_data_v2(header.field(8), column)?,
+        DICTIONARY_PAGE => check_dictionary(header.field(7), column, plain_size)?,
+        INDEX_PAGE => 0,
+        other => return Err(format!("type {other} is unknown")),
+    };
+    Ok((header_length + stored, values))
+}
+
+fn check_size(codec: Compression, stored: i64, plain: i64) -> Result<(), String> {
+    let possible = match codec {
+        Compression::UNCOMPRESSED => plain == stored,
+        Compression::LZ4_RAW | Compression::LZ4 => plain <= stored.saturating_mul(LZ4_RATIO),
+        _ => true,
+    };
+    if possible && (0..=MAX_PAGE).contains(&plain) {
+        Ok(())
+    } else {
+        Err(format!("{stored} bytes of {codec} cannot become {plain}"))
+    }
+}
+
+fn check_data(header: Option<&Value>, column: &ColumnChunkMetaData) -> Result<i64, String> {
+    let header = header.ok_or("a data page without its header")?;
+    check_encoding(
+        header.int(2),
+        &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY],
+    )?;
+    if column.column_descr().max_def_level() > 0 {
+        check_encoding(header.int(3), &[RLE])?;
+    }
+    check_values(header.int(1), column.num_values())
+}
+
+fn check_data_v2(header: Option<&Value>, column: &ColumnChunkMetaData) -> Result<i64, String> {
+    let header = header.ok_or("a data page without its header")?;
+    check_encoding(
+        header.int(4),
+        &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY],
+    )?;
+    let values = check_values(header.int(1), column.num_values())?;
+    check_values(header.int(2), values)?;
+    if header.int(3) == Some(values) {
+        Ok(values)
+    } else {
+        Err("its rows are not its values".to_owned())
+    }
+}
+
+fn check_dictionary(
+    header: Option<&Value>,
+    column: &ColumnChunkMetaData,
+    size: i64,
+) -> Result<i64, String> {
+    let header = header.ok_or("a dictionary page without its header")?;
+    check_encoding(header.int(2), &[PLAIN, PLAIN_DICTIONARY])?;
+    let width = match column.column_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::FIXED_LEN_BYTE_ARRAY => i64::from(column.column_descr().type_length().max(1)),
+    };
+    check_values(header.int(1), size / width)?;
+    Ok(0)
+}
+
+fn check_encoding(encoding: Option<i64>, known: &[i64]) -> Result<(), String> {
+    match encoding {
+        Some(encoding) if known.contains(&encoding) => Ok(()),
+        Some(encoding) => Err(format!("encoding {encoding}, which no studio writes")),
+        None => Err("no encoding".to_owned()),
+    }
+}
+
+fn check_values(values: Option<i64>, most: i64) -> Result<i64, String> {
+    match values {
+        Some(values) if (0..=most).contains(&values) => Ok(values),
+        Some(values) => Err(format!(
+            "it claims {values} values, at most {most} are possible"
+        )),
+        None => Err("no number of values".to_owned()),
+    }
+}

@@ -1,0 +1,120 @@
+//! The one way to a Parquet file's bytes: footers and pages are measured on the way to the decoder.
+//!
+//! Serves DataFusion's scans in place of an object store, so that a path stays the path it is (spaces,
+//! `%`, `#`, bytes that are no UTF-8) and a damaged number cannot abort the process. Answers whole
+//! column chunks only: page indexes and bloom filters must be off.
+
+use std::{fs::File, ops::Range, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use datafusion::{
+    datasource::{
+        listing::PartitionedFile,
+        physical_plan::{ParquetFileMetrics, ParquetFileReaderFactory},
+    },
+    error::DataFusionError,
+    parquet::{
+        arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
+        errors::ParquetError,
+        file::metadata::{ColumnChunkMetaData, ParquetMetaData},
+    },
+    physical_plan::metrics::{Count, ExecutionPlanMetricsSet},
+};
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{
+    footer::{footer_of, read_at},
+    pages::check_chunk,
+};
+
+/// Where a [`PartitionedFile`] really lies; its own location is only a label.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalPath(pub(crate) PathBuf);
+
+#[derive(Debug)]
+pub(crate) struct GuardedReaders;
+
+impl ParquetFileReaderFactory for GuardedReaders {
+    fn create_reader(
+        &self,
+        partition: usize,
+        file: PartitionedFile,
+        _metadata_size_hint: Option<usize>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Box<dyn AsyncFileReader + Send>, DataFusionError> {
+        let label = file.object_meta.location.as_ref();
+        let bytes_scanned = ParquetFileMetrics::new(partition, label, metrics).bytes_scanned;
+        let Some(LocalPath(path)) = file.extension::<LocalPath>() else {
+            return Err(DataFusionError::Internal(format!(
+                "`{label}` was scanned without its path"
+            )));
+        };
+        Ok(Box::new(GuardedReader {
+            file: File::open(path)?,
+            metadata: None,
+            bytes_scanned,
+        }))
+    }
+}
+
+struct GuardedReader {
+    file: File,
+    metadata: Option<Arc<ParquetMetaData>>,
+    bytes_scanned: Count,
+}
+
+impl GuardedReader {
+    fn metadata(&mut self) -> Result<Arc<ParquetMetaData>, ParquetError> {
+        if let Some(metadata) = &self.metadata {
+            return Ok(metadata.clone());
+        }
+        let metadata = footer_of(&self.file)
+            .map_err(|err| ParquetError::General(err.to_string()))?
+            .metadata;
+        self.metadata = Some(metadata.clone());
+        Ok(metadata)
+    }
+
+    fn chunk(&mut self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
+        let metadata = self.metadata()?;
+        let Some(column) = column_at(&metadata, range) else {
+            let (start, end) = (range.start, range.end);
+            return Err(ParquetError::General(format!(
+                "bytes {start}..{end} are no column chunk"
+            )));
+        };
+        // The footer's check has put every chunk inside the file.
+        let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
+        read_at(&self.file, range.start, &mut bytes)?;
+        self.bytes_scanned.add(bytes.len());
+        check_chunk(column, &bytes).map_err(|reason| {
+            ParquetError::General(format!("column `{}` {reason}", column.column_path()))
+        })?;
+        Ok(bytes.into())
+    }
+}
+
+fn column_at<'a>(
+    metadata: &'a ParquetMetaData,
+    range: &Range<u64>,
+) -> Option<&'a ColumnChunkMetaData> {
+    let mut columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
+    columns
+        .find(|column| column.byte_range() == (range.start, range.end.saturating_sub(range.start)))
+}
+
+impl AsyncFileReader for GuardedReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        async move { self.chunk(&range) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move { self.metadata() }.boxed()
+    }
+}

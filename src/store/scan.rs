@@ -1,0 +1,239 @@
+//! Rows of files as plans: one table over many files, one stream over one file.
+//!
+//! Every row carries its address in three plain columns, `tier`, `file` and `row_number`, which join,
+//! group and prune like any other. The table is for questions, where a damaged file is a loud error.
+//! The stream is for the sweep, where an error or a panic stays with its file.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    catalog::{Session, TableProvider},
+    common::{ScalarValue, config::TableParquetOptions},
+    datasource::{
+        TableType,
+        listing::PartitionedFile,
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
+        source::DataSourceExec,
+        table_schema::TableSchema,
+    },
+    error::DataFusionError,
+    execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
+    logical_expr::Expr,
+    physical_plan::{
+        ExecutionPlan, empty::EmptyExec, stream::RecordBatchStreamAdapter,
+        streaming::StreamingTableExec, union::UnionExec,
+    },
+};
+use futures::{future::BoxFuture, stream};
+
+use self::segments::{IfTorn, Segments, rows_of};
+use super::{
+    columns::{ADDRESS_KEY, address_fields, row_number_field},
+    inventory::{FoundFile, Kind},
+    quiet::Guarded,
+    reader::{GuardedReaders, LocalPath},
+};
+use crate::span::schema::readable;
+
+mod segments;
+
+/// The columns of [`stored_spans`]: the auditor's 21, then `tier`, `file`, `row_number`.
+pub(crate) fn schema() -> SchemaRef {
+    table_schema().table_schema().clone()
+}
+
+fn table_schema() -> TableSchema {
+    TableSchema::builder(readable())
+        .with_table_partition_cols(address_fields())
+        .with_virtual_columns(vec![row_number_field()])
+        .build()
+}
+
+/// Every stored row of `files`. Entries that hold no data are passed over.
+pub(crate) fn stored_spans(files: Vec<FoundFile>) -> Arc<dyn TableProvider> {
+    Arc::new(StoredSpans {
+        schema: schema(),
+        files,
+    })
+}
+
+#[derive(Debug)]
+struct StoredSpans {
+    schema: SchemaRef,
+    files: Vec<FoundFile>,
+}
+
+impl StoredSpans {
+    fn plan(
+        &self,
+        partitions: usize,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let of_kind = |kind| self.files.iter().filter(move |file| file.kind == kind);
+        let parquet: Vec<_> = of_kind(Kind::Parquet).map(partitioned).collect();
+        let segments: Vec<_> = of_kind(Kind::Segment).cloned().collect();
+
+        let mut tiers: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        if !parquet.is_empty() {
+            let groups = FileGroup::new(parquet).split_files(partitions.max(1));
+            tiers.push(parquet_plan(groups, projection.cloned(), limit)?);
+        }
+        if !segments.is_empty() {
+            let streams = Segments::split(&segments, partitions.max(1), &self.schema);
+            let exec = StreamingTableExec::try_new(
+                self.schema.clone(),
+                streams,
+                projection,
+                None,
+                false,
+                limit,
+            )?;
+            tiers.push(Arc::new(exec));
+        }
+        match tiers.len() {
+            0 => Ok(Arc::new(EmptyExec::new(project(&self.schema, projection)?))),
+            1 => Ok(tiers.remove(0)),
+            _ => UnionExec::try_new(tiers),
+        }
+    }
+}
+
+/// Written out, because one `async fn` in a trait object is no reason for a dependency.
+impl TableProvider for StoredSpans {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn scan<'a, 'b, 'c, 'd, 'future>(
+        &'a self,
+        state: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        _filters: &'d [Expr],
+        limit: Option<usize>,
+    ) -> BoxFuture<'future, Result<Arc<dyn ExecutionPlan>, DataFusionError>>
+    where
+        'a: 'future,
+        'b: 'future,
+        'c: 'future,
+        'd: 'future,
+    {
+        let partitions = state.config().target_partitions();
+        Box::pin(async move { self.plan(partitions, projection, limit) })
+    }
+}
+
+/// One file's rows, in the file's order.
+pub(crate) struct FileScan {
+    /// Ends with an error where the file stops being readable; the rows before it are good.
+    pub(crate) stream: SendableRecordBatchStream,
+    read: Read,
+}
+
+enum Read {
+    Metered(Arc<dyn ExecutionPlan>),
+    Whole(u64),
+}
+
+impl FileScan {
+    /// The bytes of columns that were read so far.
+    pub(crate) fn bytes_scanned(&self) -> usize {
+        match &self.read {
+            Read::Metered(plan) => {
+                let metrics = plan
+                    .metrics()
+                    .and_then(|metrics| metrics.sum_by_name("bytes_scanned"));
+                metrics.map_or(0, |bytes| bytes.as_usize())
+            }
+            Read::Whole(size) => usize::try_from(*size).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// Scans one file by a plan of its own, for the named columns of [`schema`] in that order.
+pub(crate) fn scan_file(
+    file: &FoundFile,
+    columns: &[&str],
+    context: Arc<TaskContext>,
+) -> Result<FileScan, DataFusionError> {
+    let schema = schema();
+    let projection: Vec<usize> = columns
+        .iter()
+        .map(|name| schema.index_of(name))
+        .collect::<Result<_, _>>()?;
+    match file.kind {
+        Kind::Segment => {
+            let projected = Arc::new(schema.project(&projection)?);
+            let rows = rows_of(file, &schema, IfTorn::Fail).into_iter();
+            let batches = rows.map(move |batch| Ok(batch?.project(&projection)?));
+            let stream = Box::pin(RecordBatchStreamAdapter::new(
+                projected,
+                stream::iter(batches),
+            ));
+            Ok(FileScan {
+                stream,
+                read: Read::Whole(file.size),
+            })
+        }
+        _ => {
+            let plan = parquet_plan(
+                vec![FileGroup::new(vec![partitioned(file)])],
+                Some(projection),
+                None,
+            )?;
+            let stream = Box::pin(Guarded::new(plan.execute(0, context)?));
+            Ok(FileScan {
+                stream,
+                read: Read::Metered(plan),
+            })
+        }
+    }
+}
+
+fn parquet_plan(
+    groups: Vec<FileGroup>,
+    projection: Option<Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let mut options = TableParquetOptions::default();
+    options.global.enable_page_index = false;
+    options.global.bloom_filter_on_read = false;
+    let source = ParquetSource::new(table_schema())
+        .with_table_parquet_options(options)
+        .with_parquet_file_reader_factory(Arc::new(GuardedReaders));
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        .with_file_groups(groups)
+        .with_projection_indices(projection)?
+        .with_limit(limit)
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
+fn partitioned(file: &FoundFile) -> PartitionedFile {
+    PartitionedFile::new(file.shown.as_str(), file.size)
+        .with_partition_values(address(file))
+        .with_extension(LocalPath(file.path.clone()))
+}
+
+/// The values that `tier` and `file` have in every row of a file.
+fn address(file: &FoundFile) -> Vec<ScalarValue> {
+    let encoded = |text: &str| {
+        ScalarValue::Dictionary(Box::new(ADDRESS_KEY), Box::new(ScalarValue::from(text)))
+    };
+    vec![encoded(file.tier.name()), encoded(&file.shown)]
+}
+
+fn project(
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+) -> Result<SchemaRef, DataFusionError> {
+    Ok(match projection {
+        Some(projection) => Arc::new(schema.project(projection)?),
+        None => schema.clone(),
+    })
+}

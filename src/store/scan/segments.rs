@@ -1,0 +1,112 @@
+//! Segments as partitions of a plan, read one after the other while the plan runs.
+//!
+//! Appends to each row the address that Parquet's rows get from their scan. Segments are grouped into
+//! as many partitions as the session wants, because a wedged WAL can hold thousands of them.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::{
+        array::{ArrayRef, Int64Array, RecordBatch},
+        datatypes::SchemaRef,
+    },
+    error::DataFusionError,
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_plan::{stream::RecordBatchStreamAdapter, streaming::PartitionStream},
+};
+use futures::{StreamExt, stream};
+
+use super::address;
+use crate::store::{inventory::FoundFile, segment::read_segment};
+
+/// What a torn segment does after the rows that decode.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum IfTorn {
+    Fail,
+    /// Its health is told elsewhere; what can be read is evidence.
+    Serve,
+}
+
+#[derive(Debug)]
+pub(super) struct Segments {
+    files: Vec<FoundFile>,
+    schema: SchemaRef,
+}
+
+impl Segments {
+    pub(super) fn split(
+        files: &[FoundFile],
+        partitions: usize,
+        schema: &SchemaRef,
+    ) -> Vec<Arc<dyn PartitionStream>> {
+        let part = |files: &[FoundFile]| -> Arc<dyn PartitionStream> {
+            Arc::new(Self {
+                files: files.to_vec(),
+                schema: schema.clone(),
+            })
+        };
+        files
+            .chunks(files.len().div_ceil(partitions))
+            .map(part)
+            .collect()
+    }
+}
+
+impl PartitionStream for Segments {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let schema = self.schema.clone();
+        let files = stream::iter(self.files.clone());
+        let batches =
+            files.flat_map(move |file| stream::iter(rows_of(&file, &schema, IfTorn::Serve)));
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
+    }
+}
+
+pub(super) fn rows_of(
+    file: &FoundFile,
+    schema: &SchemaRef,
+    torn: IfTorn,
+) -> Vec<Result<RecordBatch, DataFusionError>> {
+    let segment = match read_segment(&file.path) {
+        Ok(segment) => segment,
+        Err(err) => {
+            return vec![Err(
+                DataFusionError::IoError(err).context(format!("cannot read `{}`", file.shown))
+            )];
+        }
+    };
+    let mut first_row = 0;
+    let mut rows: Vec<_> = segment
+        .batches
+        .iter()
+        .map(|batch| {
+            let addressed = with_address(batch, file, schema, first_row);
+            first_row += i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
+            addressed
+        })
+        .collect();
+    if let (IfTorn::Fail, Some(torn)) = (torn, segment.torn) {
+        rows.push(Err(DataFusionError::External(Box::new(torn))));
+    }
+    rows
+}
+
+fn with_address(
+    batch: &RecordBatch,
+    file: &FoundFile,
+    schema: &SchemaRef,
+    first_row: i64,
+) -> Result<RecordBatch, DataFusionError> {
+    let rows = batch.num_rows();
+    let mut columns = batch.columns().to_vec();
+    for value in address(file) {
+        columns.push(value.to_array_of_size(rows)?);
+    }
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((first_row..).take(rows)));
+    columns.push(numbers);
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
