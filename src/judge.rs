@@ -10,6 +10,8 @@ pub(crate) mod compare;
 pub(crate) mod delivery;
 pub(crate) mod facts;
 pub(crate) mod judgement;
+pub(crate) mod reading;
+mod rows;
 pub(crate) mod suspects;
 pub(crate) mod sweep;
 pub(crate) mod tables;

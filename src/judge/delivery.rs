@@ -81,8 +81,7 @@ fn schema() -> SchemaRef {
         Field::new("acked_at", acked_at, true),
         text("unread_file", true),
         text("parent_span_id", true),
-        text("parent_outcome", true),
-        number("parent_n_found", true),
+        Field::new("parent_lost", DataType::Boolean, true),
     ]))
 }
 
@@ -271,12 +270,10 @@ impl PlannedRows {
             "parent_span_id" => Arc::new(StringArray::from_iter(
                 parents().map(|parent| parent.map(|slot| span_id(plan.place(slot)))),
             )),
-            "parent_outcome" => Arc::new(StringArray::from_iter(
-                parents().map(|parent| parent.map(|slot| outcome(tally.get(slot)))),
-            )),
-            "parent_n_found" => Arc::new(Int64Array::from_iter(
-                parents().map(|parent| parent.map(|slot| i64::from(tally.get(slot).found()))),
-            )),
+            "parent_lost" => {
+                let lost = |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Some(Standing::Durable);
+                Arc::new(BooleanArray::from_iter(parents().map(|parent| parent.map(lost))))
+            }
             state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),
         }
     }

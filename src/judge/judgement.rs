@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ledger::history::{Export, History},
-    store::layout::Tier,
+    store::{inventory::FoundFile, layout::Tier},
     wire::outcome::Outcome,
 };
 
@@ -27,6 +27,10 @@ pub(crate) struct Judgement {
     /// Every copy of a planned span that was found more than once.
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) rows: RowCounts,
+    /// Bytes of column chunks and segments that were read.
+    pub(crate) bytes_scanned: u64,
+    /// The healthy cold files and segments.
+    pub(crate) evidence: Vec<FoundFile>,
     /// Unix nanoseconds, when the first file was opened.
     pub(crate) read_began: u64,
 }
