@@ -1,13 +1,27 @@
 //! Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent.
 
+use std::process::ExitCode;
+
+mod checks;
+mod cli;
+mod clock;
+mod commands;
 mod judge;
 mod ledger;
 mod load;
 mod problem;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;
+mod report;
+mod settings;
 mod span;
 mod standin;
 mod store;
 mod traffic;
 mod wire;
+
+/// Runs the command line of this process and says how it went: 0 clean, 1 findings, 2 trouble.
+#[must_use]
+pub fn run() -> ExitCode {
+    cli::run()
+}

@@ -4,5 +4,7 @@
 //! new one starts when any ends. The attempt is in the ledger before a call and its outcome after
 //! it; planned = issued + not started, and issued = acked + rejected + indeterminate + partial.
 
+pub(crate) mod barrier;
 pub(crate) mod rounds;
+pub(crate) mod run;
 pub(crate) mod summary;

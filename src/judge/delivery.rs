@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use datafusion::{
     arrow::{
         array::{
-            Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+            ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
             TimestampNanosecondArray,
         },
         datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},

@@ -24,6 +24,7 @@ use super::{
     tally::Standing,
 };
 use crate::{
+    clock::unix_nanos,
     ledger::{history::History, runs::Run},
     store::{
         inventory::{self, FoundFile},
@@ -46,6 +47,8 @@ pub(crate) struct Question<'a> {
     pub(crate) known: &'a [Run],
     /// The runs that must be judged although the store may hold none of them.
     pub(crate) wanted: &'a [RunId],
+    /// Whether absences mean anything: not where one file is read alone.
+    pub(crate) whole_store: bool,
     pub(crate) settle: Duration,
     /// Whether to wait until an absence means something.
     pub(crate) wait: bool,
@@ -60,7 +63,7 @@ pub(crate) async fn read(
     let began = Instant::now();
     let mut waited = Duration::ZERO;
     loop {
-        let read_began = crate::load::rounds::unix_nanos();
+        let read_began = unix_nanos();
         let runs = Arc::new(KnownRuns::new(question.known.iter().map(|run| run.plan.clone())));
         let swept = sweep(question.layout, &runs, &session.task_ctx()).await?;
         let judged = judged_runs(question, &runs, read_began, waited)?;
@@ -88,7 +91,7 @@ fn judged_runs(
         let exports = ExportIndex::new(&history.exports);
         Ok(JudgedRun { index, history, exports, barrier })
     };
-    (0..question.known.len()).filter(seen).map(judge).collect()
+    (0..question.known.len()).filter(|_| question.whole_store).filter(seen).map(judge).collect()
 }
 
 async fn conclude(

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::summary::Summary;
 use crate::{
+    clock::unix_nanos,
     ledger::{entry::Entry, writer::LedgerWriter},
     traffic::{
         otlp,
@@ -107,10 +108,4 @@ fn encode(job: &Job, number: u64, service: usize) -> Bytes {
     let mut request = Vec::with_capacity(8_192);
     otlp::write_export(&job.resources[service], Plan::spans_of(&workflow), &mut request);
     request.into()
-}
-
-/// The generator's wall clock, as ledgers record it.
-pub(crate) fn unix_nanos() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -67,6 +67,13 @@ impl Layout {
         Self::at(path)
     }
 
+    /// Where a path inside the studio's container lies here; none for a path of another shape.
+    pub(crate) fn on_host(&self, studio_path: &str) -> Option<PathBuf> {
+        let (_, within) = studio_path.rsplit_once("/spans/")?;
+        let plain = within.split('/').all(|part| !part.is_empty() && part != "..");
+        plain.then(|| self.spans.join(within))
+    }
+
     fn first_of(places: Vec<PathBuf>) -> Result<Self, LayoutError> {
         for place in &places {
             match Self::at(place) {

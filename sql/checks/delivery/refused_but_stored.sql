@@ -1,0 +1,13 @@
+-- No span of a refused export is stored.
+-- severity: error
+-- needs: run
+-- examines: rejected spans
+--
+-- A refusal says that no span was kept, and a client may send the same spans again elsewhere. A
+-- stored one makes that answer a lie.
+--
+-- Not covered: exports whose outcome is unknown; their spans may be stored or not.
+SELECT service_name, workflow, span, trace_id, span_id, n_cold, n_wal
+FROM delivery
+WHERE outcome = 'rejected' AND n_found > 0
+ORDER BY trace_id, span_id

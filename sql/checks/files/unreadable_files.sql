@@ -1,0 +1,12 @@
+-- Every file of the store can be read to its end.
+-- severity: error
+-- examines: files
+--
+-- The studio skips a cold file that it cannot read without a word: its spans are gone from every
+-- view. Rows before the damage were read and are judged; what follows is unknown.
+--
+-- Not covered: segments (see torn_segments), and damage that still decodes (see altered_spans).
+SELECT tier, file, size, rows AS rows_read, problem
+FROM files
+WHERE health = 'unreadable'
+ORDER BY tier, file

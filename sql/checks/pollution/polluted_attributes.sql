@@ -1,0 +1,17 @@
+-- A span carries the tags that it was sent with.
+-- severity: error
+-- examines: rows with witnesses
+--
+-- The tags `e2e.run`, `e2e.service`, `e2e.workflow` and `e2e.span` say whose attributes these are. If
+-- they are another span's, so may be the rest.
+--
+-- Not covered: changes of other attributes on a row whose tags are right (see altered_spans), and
+-- rows that carry no tag of ours.
+SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
+FROM differences
+WHERE column_name = 'attributes' AND kind = 'witness'
+UNION ALL
+SELECT tier, file, row_number, trace_id, span_id, service_name, 'e2e.service', service_name, tagged_service
+FROM facts
+WHERE NOT run_known AND tagged_service <> service_name AND resource_service = service_name
+ORDER BY file, row_number, key

@@ -1,0 +1,17 @@
+-- A span is stored with the resource of the service that sent it.
+-- severity: error
+-- examines: rows with witnesses
+--
+-- A resource that names another service, instance or run was mixed up between exports, even where
+-- the column `service_name` is right.
+--
+-- Not covered: changes of a resource's other attributes (see altered_spans), and rows that carry no
+-- tag of ours.
+SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
+FROM differences
+WHERE column_name = 'resource_attributes' AND kind = 'witness'
+UNION ALL
+SELECT tier, file, row_number, trace_id, span_id, tagged_service, 'service.name', tagged_service, resource_service
+FROM facts
+WHERE NOT run_known AND resource_service <> tagged_service AND service_name IS DISTINCT FROM resource_service
+ORDER BY file, row_number, key

@@ -1,0 +1,18 @@
+-- A span is stored under the service that sent it.
+-- severity: error
+-- examines: rows with witnesses
+--
+-- The column `service_name` is what the studio filters by. Its witnesses are the plan, the tag
+-- `e2e.service` on the span and `service.name` in the resource; for a row that no known plan calls
+-- for, the tag and the resource outvote the column.
+--
+-- Not covered: rows that carry no tag of ours.
+SELECT tier, file, row_number, trace_id, span_id, expected AS sent_by, actual AS stored_as
+FROM differences -- one row per stored value that is not what the plan calls for
+WHERE column_name = 'service_name'
+UNION ALL
+SELECT tier, file, row_number, trace_id, span_id, tagged_service, service_name
+FROM facts -- one row per stored row that no known plan calls for
+WHERE NOT run_known AND service_name <> tagged_service
+  AND (resource_service = tagged_service OR resource_service <> service_name OR resource_service IS NULL)
+ORDER BY file, row_number

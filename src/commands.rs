@@ -1,0 +1,9 @@
+//! One file per command: its arguments, which are its help text, and a recipe.
+
+pub(crate) mod audit;
+pub(crate) mod flush;
+pub(crate) mod generate;
+pub(crate) mod progress;
+pub(crate) mod serve;
+pub(crate) mod snapshot;
+pub(crate) mod verify;

@@ -1,0 +1,35 @@
+use std::{io::Write, time::Instant};
+
+use crate::{
+    cli::{Exit, GlobalArgs},
+    commands::progress,
+    report::numbers,
+    settings::{ConnectionArgs, Settings},
+    wire::ingestion::Ingestion,
+};
+
+/// Make the studio write its WAL to a cold file
+///
+/// Calls FlushWAL. Exits with 1 when the studio answers that it failed, and 2 when nobody answers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FlushArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+pub(crate) async fn run(globals: &GlobalArgs, args: &FlushArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+    let target = &settings.internal_endpoint;
+    let mut ingestion = Ingestion::connect(target, settings.internal_token.as_deref()).await?;
+    let began = Instant::now();
+    match ingestion.flush().await {
+        Ok(()) => {
+            writeln!(out, "flushed in {}", numbers::duration(began.elapsed()))?;
+            Ok(Exit::Clean)
+        }
+        Err(refusal) => {
+            progress::refused("FlushWAL", target, &refusal);
+            Ok(Exit::Found)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::{io::Write, path::PathBuf};
+
+use crate::{
+    cli::Exit,
+    settings::DEFAULT_API_KEY,
+    span::schema::Schema,
+    standin::{self, Config},
+};
+
+/// Serve the stand-in: an imitation of the studio's ingestion service
+///
+/// Takes OTLP exports, FlushWAL and PrepareHotSnapshot, and writes WAL segments, cold files and hot
+/// snapshots as the real service does. For first runs and tests; it writes only into an empty folder
+/// or one that it made itself. As with the real service, what is in memory is lost when it ends.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store serve
+  e2e-store serve --data-dir demo --port 0 --internal-port 0
+  e2e-store serve --auth-only --auth-port 50053")]
+pub(crate) struct ServeArgs {
+    /// Data directory
+    #[arg(long, value_name = "DIR", default_value = ".dbdata", conflicts_with = "auth_only")]
+    data_dir: PathBuf,
+
+    /// OTLP gRPC port; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 26_155, conflicts_with = "auth_only")]
+    port: u16,
+
+    /// Port of the internal service; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 50_052, conflicts_with = "auth_only")]
+    internal_port: u16,
+
+    /// The key that exports must carry
+    #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true, default_value = DEFAULT_API_KEY)]
+    api_key: String,
+
+    /// The token that internal calls must carry [default: none is asked for]
+    #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
+    internal_token: Option<String>,
+
+    /// Schema to write: 1 as studio 0.80 to 0.81, 2 as studio 0.82
+    #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = schema, conflicts_with = "auth_only")]
+    schema: Schema,
+
+    /// Serve only the validation of API keys, which a real ingestion process asks a backend for
+    #[arg(long)]
+    auth_only: bool,
+
+    /// Port of the validation of API keys; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 50_053, requires = "auth_only")]
+    auth_port: u16,
+}
+
+/// `1` or `2`.
+pub(crate) fn schema(text: &str) -> Result<Schema, String> {
+    match text {
+        "1" => Ok(Schema::V1),
+        "2" => Ok(Schema::V2),
+        _ => Err("the schemas are 1 and 2".to_owned()),
+    }
+}
+
+pub(crate) async fn run(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    if args.auth_only { serve_auth(args, out).await } else { serve_all(args, out).await }
+}
+
+async fn serve_all(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let mut stand_in = standin::start(Config {
+        port: args.port,
+        internal_port: args.internal_port,
+        internal_token: args.internal_token.clone(),
+        ..Config::new(args.data_dir.clone(), args.api_key.clone(), args.schema)
+    })?;
+    writeln!(out, "stand-in: OTLP at {}, internal service at {}", stand_in.endpoint(), stand_in.internal_endpoint())?;
+    writeln!(out, "data in {}", args.data_dir.display())?;
+    out.flush()?;
+    tokio::select! {
+        failed = stand_in.wait() => failed?,
+        signal = tokio::signal::ctrl_c() => signal?,
+    }
+    stand_in.stop().await?;
+    Ok(Exit::Clean)
+}
+
+async fn serve_auth(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let mut auth = standin::start_auth_only(args.auth_port, args.api_key.clone(), args.internal_token.clone())?;
+    writeln!(out, "stand-in: API keys are validated at {}", auth.endpoint())?;
+    out.flush()?;
+    tokio::select! {
+        failed = auth.wait() => failed?,
+        signal = tokio::signal::ctrl_c() => signal?,
+    }
+    auth.stop().await?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,61 @@
+use std::{io::Write, path::PathBuf, time::Instant};
+
+use crate::{
+    cli::{Exit, GlobalArgs},
+    commands::progress,
+    report::numbers::{bytes, counted, duration},
+    settings::{ConnectionArgs, Settings},
+    store::layout::Layout,
+    wire::ingestion::Ingestion,
+};
+
+/// Make the studio copy its WAL to the hot snapshot
+///
+/// Calls PrepareHotSnapshot and prints what came back, with the studio's own paths mapped onto the
+/// data directory. Exits with 1 when the studio answers that it failed, and 2 when nobody answers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+
+    /// Data directory to look for the files in [default: .dbdata, then ~/.junjo]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(crate) async fn run(globals: &GlobalArgs, args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+    let target = &settings.internal_endpoint;
+    let mut ingestion = Ingestion::connect(target, settings.internal_token.as_deref()).await?;
+    let began = Instant::now();
+    let snapshot = match ingestion.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(refusal) => {
+            progress::refused("PrepareHotSnapshot", target, &refusal);
+            return Ok(Exit::Found);
+        }
+    };
+    let took = duration(began.elapsed());
+    let layout = match &args.data_dir {
+        Some(dir) => Some(Layout::find(Some(dir))?),
+        None => Layout::find(None).ok(),
+    };
+    let here = |path: &str| match layout.as_ref().and_then(|layout| layout.on_host(path)) {
+        Some(found) if found.exists() => format!("{path}\n  here: {}", found.display()),
+        Some(absent) => format!("{path}\n  not here: {} does not exist", absent.display()),
+        None => path.to_owned(),
+    };
+    match &snapshot.path {
+        Some(path) => {
+            let (rows, size) = (snapshot.rows.unsigned_abs(), snapshot.bytes.unsigned_abs());
+            writeln!(out, "hot snapshot of {}, {}, in {took}", counted(rows, "row"), bytes(size))?;
+            writeln!(out, "{}", here(path))?;
+        }
+        None => writeln!(out, "no hot snapshot: the WAL holds nothing ({took})")?,
+    }
+    writeln!(out, "{}", counted(snapshot.recent_cold_paths.len() as u64, "recent cold file"))?;
+    for path in &snapshot.recent_cold_paths {
+        writeln!(out, "{}", here(path))?;
+    }
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,177 @@
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::{
+    audit::{self, Format, JudgingArgs},
+    generate::{self, WorkloadArgs},
+    progress, serve,
+};
+use crate::{
+    cli::{Exit, GlobalArgs},
+    ledger::runs::DEFAULT_FOLDER,
+    load::barrier::{Raised, Via},
+    problem::Problem,
+    report::{self, audit::Overall},
+    settings::{ConnectionArgs, Settings},
+    span::schema::Schema,
+    standin::{self, Config, StandIn},
+};
+
+/// Send traffic, bring it to disk, and judge what is there
+///
+/// Without an endpoint (by flag, environment or file) all this happens on the embedded stand-in, in a
+/// temporary folder that is kept when something is found. With one it judges a real studio, whose data
+/// directory must be readable here; where the internal endpoint does not answer, it waits until the
+/// studio's own timer has written everything.
+///
+/// Exits with 0 when everything is stored as it was sent, 1 when something was found or refused, and 2
+/// when that could not be settled.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store verify
+  e2e-store verify --num-services 10 --workflows-per-service 100 --via snapshot
+  e2e-store verify --endpoint localhost:26155 --api-key KEY --data-dir .dbdata")]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+
+    #[command(flatten)]
+    judging: JudgingArgs,
+
+    /// How acked spans are brought to disk
+    #[arg(long, value_name = "RPC", default_value = "flush")]
+    via: Via,
+
+    /// The studio's data directory; for the stand-in, where to write instead of a temporary folder
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Schema that the stand-in writes: 1 as studio 0.80 to 0.81, 2 as studio 0.82
+    #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = serve::schema)]
+    schema: Schema,
+
+    /// Keep the stand-in's temporary folder
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Who is verified, and where its traces are kept.
+struct Bench {
+    settings: Settings,
+    data_dir: PathBuf,
+    runs: PathBuf,
+    name: String,
+    stand_in: Option<StandIn>,
+    temporary: Option<TempDir>,
+}
+
+pub(crate) async fn run(globals: &GlobalArgs, args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+    let bench = if settings.endpoint_given { real(settings, args)? } else { stand_in(settings, args)? };
+    // With `--format json` standard output is the report's alone.
+    let quiet = &mut io::sink();
+    let verified = match args.judging.format {
+        Format::Table => verify(globals, args, &bench, out, None).await,
+        Format::Json => verify(globals, args, &bench, quiet, Some(out)).await,
+    };
+    clean_up(bench, args.keep, &verified).await?;
+    verified
+}
+
+async fn verify(
+    globals: &GlobalArgs,
+    args: &VerifyArgs,
+    bench: &Bench,
+    out: &mut dyn Write,
+    report_out: Option<&mut dyn Write>,
+) -> anyhow::Result<Exit> {
+    let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
+    let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?));
+    let performed = generate::send(&order, &workload, out).await?;
+    let sent = generate::exit_of(&performed);
+    if performed.summary.total().acked == 0 {
+        return Ok(sent);
+    }
+    let raised = generate::raise(args.via, &bench.settings, &performed).await?;
+    writeln!(out, "{}\n", report::run::barrier_line(&raised))?;
+    out.flush()?;
+
+    let layout = audit::find_store(Some(&bench.data_dir))?;
+    let runs = audit::choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
+    let report = audit::examine(&layout, &runs, &args.judging, Some(bench.name.clone())).await?;
+    match report_out {
+        Some(report_out) => audit::print(globals, args.judging.format, &report, report_out)?,
+        None => audit::print(globals, args.judging.format, &report, out)?,
+    }
+    Ok(match (report.overall, &raised, sent) {
+        (Overall::Fail, ..) => Exit::Found,
+        (_, Raised::Refused { .. }, _) | (_, _, Exit::Found) => Exit::Found,
+        (Overall::Pass, _, sent) => sent,
+        (Overall::Inconclusive, ..) => Exit::Unknown,
+    })
+}
+
+fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
+    let Some(data_dir) = args.data_dir.clone() else {
+        let what = format!("where does the studio at `{}` keep its data?", settings.endpoint);
+        return Err(Problem::new(what, "name its data directory with --data-dir").into());
+    };
+    // Before anything is sent: a typo here must not leave a run that nobody can judge.
+    audit::find_store(Some(&data_dir))?;
+    Ok(Bench {
+        name: settings.endpoint.to_string(),
+        settings,
+        data_dir,
+        runs: args.workload.runs.clone(),
+        stand_in: None,
+        temporary: None,
+    })
+}
+
+fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
+    let temporary = match args.data_dir {
+        Some(_) => None,
+        None => Some(tempfile::Builder::new().prefix("e2e-store-").tempdir()?),
+    };
+    let place = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
+    let data_dir = args.data_dir.clone().or_else(|| place(".dbdata")).unwrap_or_default();
+    let runs = place(DEFAULT_FOLDER).unwrap_or_else(|| args.workload.runs.clone());
+
+    let config = Config {
+        internal_token: settings.internal_token.clone(),
+        ..Config::new(data_dir.clone(), settings.api_key.clone(), args.schema)
+    };
+    let stand_in = standin::start(config)?;
+    let settings = Settings {
+        endpoint: stand_in.endpoint().to_string().parse()?,
+        internal_endpoint: stand_in.internal_endpoint().to_string().parse()?,
+        ..settings
+    };
+    Ok(Bench { settings, data_dir, runs, name: "stand-in".to_owned(), stand_in: Some(stand_in), temporary })
+}
+
+async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> anyhow::Result<()> {
+    if let Some(stand_in) = bench.stand_in {
+        stand_in.stop().await?;
+    }
+    let Some(temporary) = bench.temporary else { return Ok(()) };
+    if keep || !matches!(verified, Ok(Exit::Clean)) {
+        say_where(&temporary.keep());
+    } else {
+        temporary.close()?;
+    }
+    Ok(())
+}
+
+fn say_where(folder: &Path) {
+    let folder = folder.display();
+    progress::note(&format!("kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"));
+}

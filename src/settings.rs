@@ -1,0 +1,223 @@
+//! Where settings come from: flags, then environment, then a file, then defaults.
+//!
+//! The file is `e2e-store.yaml` in the working directory or what `--config` names; the `config.yaml`
+//! of the studio's own e2e app has the same form. Secrets are never printed.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{problem::Problem, wire::target::Target};
+
+const DEFAULT_FILE: &str = "e2e-store.yaml";
+const DEFAULT_ENDPOINT: &str = "localhost:26155";
+const DEFAULT_INTERNAL_ENDPOINT: &str = "localhost:50052";
+
+/// The key of the stand-in, and ours where none is given.
+pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
+
+/// How to reach a studio
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ConnectionArgs {
+    /// OTLP gRPC endpoint: `host:port`, or with `http://` or `https://` [default: localhost:26155]
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT")]
+    pub(crate) endpoint: Option<Target>,
+
+    /// The studio's internal gRPC endpoint, for FlushWAL and PrepareHotSnapshot [default: localhost:50052]
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT")]
+    pub(crate) internal_endpoint: Option<Target>,
+
+    /// API key of the studio; `JUNJO_API_KEY` works, too [default: e2e-store]
+    #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+
+    /// Token of the studio's internal service; `JUNJO_INTERNAL_GRPC_TOKEN` works, too
+    #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
+    pub(crate) internal_token: Option<String>,
+}
+
+/// Everything that was settled about connections and the default workload.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Target,
+    /// Whether a user named the endpoint, by flag, environment or file.
+    pub(crate) endpoint_given: bool,
+    pub(crate) internal_endpoint: Target,
+    pub(crate) api_key: String,
+    pub(crate) internal_token: Option<String>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) num_workflows: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    exporter: Exporter,
+    #[serde(default)]
+    app: App,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exporter {
+    endpoint: Option<String>,
+    host: Option<String>,
+    port: Option<Port>,
+    internal_endpoint: Option<String>,
+    api_key: Option<String>,
+    service_name: Option<String>,
+    insecure: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    num_workflows: Option<u64>,
+    /// Read by the studio's own app; this tool has no log.
+    #[serde(rename = "log_level")]
+    _log_level: Option<String>,
+}
+
+/// The studio's own file has it in quotes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Port {
+    Number(u16),
+    Text(String),
+}
+
+impl Settings {
+    pub(crate) fn resolve(args: &ConnectionArgs, config: Option<&Path>) -> anyhow::Result<Self> {
+        let (file, path) = File::load(config)?;
+        let tls = !file.exporter.insecure.unwrap_or(true);
+        let from_file = file.exporter.address(&path)?;
+        let named = args.endpoint.clone().or(from_file);
+        let internal = match (&args.internal_endpoint, &file.exporter.internal_endpoint) {
+            (Some(target), _) => target.clone(),
+            (None, Some(text)) => parse(text, "exporter.internal_endpoint", &path)?,
+            (None, None) => fixed(DEFAULT_INTERNAL_ENDPOINT),
+        };
+        let secret = |flag: &Option<String>, env: &str| flag.clone().or_else(|| std::env::var(env).ok());
+        if file.app.num_workflows == Some(0) {
+            return Err(wrong_value(&path, "app.num_workflows", "a run has at least one workflow").into());
+        }
+        Ok(Self {
+            endpoint_given: named.is_some(),
+            endpoint: named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls),
+            internal_endpoint: internal.or_tls(false),
+            api_key: secret(&args.api_key, "JUNJO_API_KEY")
+                .or(file.exporter.api_key)
+                .unwrap_or_else(|| DEFAULT_API_KEY.to_owned()),
+            internal_token: secret(&args.internal_token, "JUNJO_INTERNAL_GRPC_TOKEN"),
+            service_name: file.exporter.service_name,
+            num_workflows: file.app.num_workflows,
+        })
+    }
+}
+
+impl File {
+    /// The file and its name for messages; defaults where no file is asked for and none is there.
+    fn load(config: Option<&Path>) -> anyhow::Result<(Self, PathBuf)> {
+        let path = config.unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(err) if err.kind() == io::ErrorKind::NotFound && config.is_none() => {
+                return Ok((Self::default(), path));
+            }
+            Err(err) => {
+                let hint = "copy `e2e-store.example.yaml`, or leave --config out";
+                return Err(Problem::new(format!("cannot read config `{}`", path.display()), hint).caused_by(err).into());
+            }
+        };
+        let file: Option<Self> = serde_saphyr::from_str(&text).map_err(|err| {
+            let hint = "compare it with `e2e-store.example.yaml`";
+            Problem::new(format!("config `{}` is not understood", path.display()), hint).caused_by(err.to_string())
+        })?;
+        Ok((file.unwrap_or_default(), path))
+    }
+}
+
+impl Exporter {
+    fn address(&self, path: &Path) -> Result<Option<Target>, Problem> {
+        if let Some(endpoint) = &self.endpoint {
+            return parse(endpoint, "exporter.endpoint", path).map(Some);
+        }
+        let port = match &self.port {
+            None => None,
+            Some(Port::Number(port)) => Some(*port),
+            Some(Port::Text(text)) => Some(text.parse().map_err(|_| {
+                wrong_value(path, "exporter.port", &format!("`{text}` is not a port number"))
+            })?),
+        };
+        match (&self.host, port) {
+            (None, None) => Ok(None),
+            (host, port) => {
+                let host = host.as_deref().unwrap_or("localhost");
+                parse(&format!("{host}:{}", port.unwrap_or(26_155)), "exporter.host", path).map(Some)
+            }
+        }
+    }
+}
+
+fn parse(text: &str, key: &str, path: &Path) -> Result<Target, Problem> {
+    text.parse::<Target>().map_err(|err| wrong_value(path, key, &err.to_string()))
+}
+
+fn wrong_value(path: &Path, key: &str, why: &str) -> Problem {
+    let what = format!("`{key}` in config `{}`: {why}", path.display());
+    Problem::new(what, "compare it with `e2e-store.example.yaml`")
+}
+
+fn fixed(endpoint: &str) -> Target {
+    endpoint.parse().expect("the default endpoint is well formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: ConnectionArgs =
+        ConnectionArgs { endpoint: None, internal_endpoint: None, api_key: Some(String::new()), internal_token: None };
+
+    fn resolved(yaml: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        fs::write(&path, yaml).unwrap();
+        match Settings::resolve(&NONE, Some(&path)) {
+            Ok(settings) => format!("{} {:?}", settings.endpoint, settings.num_workflows),
+            Err(err) => err.to_string().replace(dir.path().to_str().unwrap(), "DIR"),
+        }
+    }
+
+    #[test]
+    fn the_config_of_the_studios_own_app_is_taken_as_it_is() {
+        let yaml = "exporter:\n  host: \"studio\"\n  port: \"26155\"\n  api_key: \"k\"\n  service_name: \"s\"\n  insecure: false\n\
+                    app:\n  num_workflows: 3\n  log_level: \"INFO\"\n";
+        assert_eq!(resolved(yaml), "https://studio:26155 Some(3)");
+    }
+
+    #[test]
+    fn an_empty_file_leaves_the_defaults() {
+        assert_eq!(resolved(""), "http://localhost:26155 None");
+        assert_eq!(resolved("exporter: {port: 7}"), "http://localhost:7 None");
+        assert_eq!(resolved("exporter: {endpoint: 'https://s:1', insecure: true}"), "https://s:1 None");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_place() {
+        assert_eq!(
+            resolved("exporter: {port: http}"),
+            "`exporter.port` in config `DIR/config.yaml`: `http` is not a port number"
+        );
+        assert_eq!(
+            resolved("exporter: {endpoint: nowhere}"),
+            "`exporter.endpoint` in config `DIR/config.yaml`: an endpoint is `host:port`, `http://host:port` or `https://host:port`"
+        );
+        assert_eq!(resolved("app: {num_workflows: 0}"), "`app.num_workflows` in config `DIR/config.yaml`: a run has at least one workflow");
+        assert_eq!(resolved("exporters: {}"), "config `DIR/config.yaml` is not understood");
+    }
+}
