@@ -9,6 +9,9 @@ use crate::wire::{
     outcome::{GrpcCode, Outcome},
 };
 
+/// An hour in microseconds; longer latencies count as this.
+const LONGEST: u64 = 3_600_000_000;
+
 /// Counts of spans by outcome, and of the workflows that they belong to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -50,7 +53,7 @@ impl Summary {
     pub(crate) fn new(services: usize) -> Self {
         Self {
             services: vec![Counts::default(); services],
-            latency: Histogram::new(3).expect("three significant digits are in range"),
+            latency: Histogram::new_with_max(LONGEST, 3).expect("the bounds are in range"),
             troubles: BTreeMap::new(),
             interrupted: false,
         }
@@ -91,5 +94,28 @@ impl Summary {
 
     fn trouble(&mut self, code: GrpcCode, message: String) {
         self.troubles.entry(code).or_insert(Trouble { exports: 0, message }).exports += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(outcome: Outcome) -> Reply {
+        Reply { outcome, message: "why".to_owned() }
+    }
+
+    #[test]
+    fn every_span_has_one_outcome_and_only_acks_have_a_latency() {
+        let mut summary = Summary::new(2);
+        summary.record(0, 5, reply(Outcome::Acked), 1_500);
+        summary.record(0, 5, reply(Outcome::Partial { rejected_spans: 2 }), 9_000);
+        summary.record(1, 5, reply(Outcome::Rejected { code: GrpcCode::Unauthenticated }), 9_000);
+        summary.record(1, 5, reply(Outcome::Indeterminate { code: GrpcCode::Internal }), 9_000);
+        let total = summary.total();
+        assert_eq!((total.workflows, total.spans), (4, 20));
+        assert_eq!((total.acked, total.rejected, total.indeterminate), (8, 7, 5));
+        assert_eq!((summary.latency.len(), summary.latency.max()), (1, 1_500));
+        assert_eq!(summary.troubles[&GrpcCode::Internal], Trouble { exports: 1, message: "why".to_owned() });
     }
 }

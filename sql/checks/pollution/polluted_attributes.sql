@@ -11,7 +11,8 @@ SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
 FROM differences
 WHERE column_name = 'attributes' AND kind = 'witness'
 UNION ALL
-SELECT tier, file, row_number, trace_id, span_id, service_name, 'e2e.service', service_name, tagged_service
+SELECT tier, file, row_number, trace_id, span_id, service_name AS sent_by, 'e2e.service' AS key,
+       service_name AS expected, tagged_service AS actual
 FROM facts
 WHERE NOT run_known AND tagged_service <> service_name AND resource_service = service_name
 ORDER BY file, row_number, key
