@@ -150,6 +150,14 @@ impl JudgedRun {
         }
     }
 
+    /// Whether an acked span is absent that may still be on its way to a file.
+    pub(crate) fn has_pending(&self, runs: &KnownRuns) -> bool {
+        let tally = runs.runs[self.index].tally();
+        (0..tally.len()).map(|slot| tally.get(slot)).any(|state| {
+            state.found() == 0 && state.standing() == Some(Standing::Pending)
+        })
+    }
+
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
         match (export.outcome, export.ended_at) {
             (Outcome::Acked, Some(acked_at)) if self.barrier.proof(acked_at).is_none() => Standing::Pending,

@@ -21,7 +21,6 @@ use super::{
     facts::{Address, Sighting},
     judgement::{ExportIndex, JudgedRun, Judgement},
     sweep::{Swept, sweep},
-    tally::Standing,
 };
 use crate::{
     clock::unix_nanos,
@@ -69,7 +68,7 @@ pub(crate) async fn read(
         let judged = judged_runs(question, &runs, read_began, waited)?;
         let judgement = conclude(swept, runs, judged, read_began, session).await?;
         let left = question.settle.saturating_sub(began.elapsed());
-        if !question.wait || waited >= question.settle || !judgement.has_pending() {
+        if !question.wait || waited >= question.settle || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs)) {
             return Ok(judgement);
         }
         waiting(left);
@@ -151,19 +150,6 @@ async fn sightings(
         }
     }
     Ok(found)
-}
-
-impl Judgement {
-    /// Whether an acked span is absent that may still be on its way to a file.
-    fn has_pending(&self) -> bool {
-        self.judged.iter().any(|judged| {
-            let tally = self.runs.runs[judged.index].tally();
-            (0..tally.len()).any(|slot| {
-                let state = tally.get(slot);
-                state.found() == 0 && state.standing() == Some(Standing::Pending)
-            })
-        })
-    }
 }
 
 /// Returns when the store has other files than now, or when the time is up.

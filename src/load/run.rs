@@ -130,7 +130,7 @@ fn results(summary: &Summary, elapsed: Duration) -> Results {
 
 /// Unique slugs of three words.
 fn draw_names(count: u64, seed: u64) -> Vec<String> {
-    let words = Petnames::default();
+    let words = Petnames::small();
     let namer = words.namer(3, "-");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut taken = HashSet::new();
