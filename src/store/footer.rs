@@ -75,7 +75,12 @@ pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
     check_counts(&bytes)?;
     let parsed =
         caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
-    let metadata = parsed.map_err(|err| format!("the footer does not parse: {err}"))?;
+    let metadata = parsed.map_err(|err| {
+        format!(
+            "the footer does not parse: {}",
+            err.to_string().trim_start_matches("Parquet error: ")
+        )
+    })?;
 
     let described = caught(|| describe(metadata, size)).map_err(|err| err.to_string())?;
     Ok(described?)
@@ -190,14 +195,14 @@ fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
                 .checked_add(length)
                 .is_some_and(|end| end <= size - TAIL);
         if !inside {
-            let name = column.column_path();
+            let name = column.column_path().string();
             return Err(format!(
                 "has column `{name}` at bytes {start}+{length} of a file of {size}"
             ));
         }
         let is_flat = column.column_descr().max_rep_level() == 0;
         if is_flat && column.num_values() != rows {
-            let (name, values) = (column.column_path(), column.num_values());
+            let (name, values) = (column.column_path().string(), column.num_values());
             return Err(format!(
                 "claims {rows} rows, its column `{name}` {values} values"
             ));
