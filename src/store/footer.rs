@@ -265,4 +265,20 @@ mod tests {
         let gone = footer(&dir.path().join("none.parquet"));
         assert!(matches!(gone, Err(Unreadable::Gone)));
     }
+
+    #[test]
+    fn a_schema_cannot_claim_more_columns_than_it_has() {
+        // {2: [{5: 1}, {}]}, and the same with 2^30 children.
+        assert_eq!(
+            check_counts(&[0x29, 0x2c, 0x55, 0x02, 0x00, 0x00, 0x00]),
+            Ok(())
+        );
+        let huge = check_counts(&[
+            0x29, 0x2c, 0x55, 0x80, 0x80, 0x80, 0x80, 0x08, 0x00, 0x00, 0x00,
+        ]);
+        assert_eq!(
+            huge,
+            Err("the footer's schema of 2 elements claims a group of 1073741824".to_owned())
+        );
+    }
 }

@@ -227,9 +227,10 @@ mod tests {
         for part in parts {
             let path = dir.path().join(part);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            match part.ends_with('/') {
-                true => fs::create_dir_all(path).unwrap(),
-                false => fs::write(path, "").unwrap(),
+            if part.ends_with('/') {
+                fs::create_dir_all(path).unwrap();
+            } else {
+                fs::write(path, "").unwrap();
             }
         }
         dir

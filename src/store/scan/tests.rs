@@ -38,7 +38,7 @@ fn batch(schema: Schema, file: &str, first: usize, rows: usize) -> RecordBatch {
     let schema = schema.stored();
     let range = first..first + rows;
     let column = |field: &Arc<datafusion::arrow::datatypes::Field>| -> ArrayRef {
-        let numbers = range.clone().map(|row| row as i64);
+        let numbers = range.clone().map(|row| i64::try_from(row).unwrap());
         match field.data_type() {
             DataType::Utf8 => Arc::new(StringArray::from_iter_values(
                 range
@@ -46,11 +46,11 @@ fn batch(schema: Schema, file: &str, first: usize, rows: usize) -> RecordBatch {
                     .map(|row| format!("{file} {row} {}", field.name())),
             )),
             DataType::Int8 => Arc::new(Int8Array::from_iter_values(
-                numbers.map(|row| (row % 5) as i8),
+                numbers.map(|row| i8::try_from(row % 5).unwrap()),
             )),
             DataType::Int64 => Arc::new(Int64Array::from_iter_values(numbers)),
             DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(
-                range.clone().map(|row| row as u32),
+                range.clone().map(|row| u32::try_from(row).unwrap()),
             )),
             _ => Arc::new(TimestampNanosecondArray::from_iter_values(numbers).with_timezone("UTC")),
         }
