@@ -190,6 +190,31 @@ async fn every_row_knows_its_file_and_number() {
             );
         }
 
+        for (sql, expected) in [
+            (
+                "SELECT count(*) AS n FROM stored_spans",
+                3 * ROWS + 2 * SEGMENT_ROWS,
+            ),
+            (
+                "SELECT count(*) AS n FROM (SELECT file, row_number FROM stored_spans GROUP BY file, row_number)",
+                2410,
+            ),
+            (
+                "SELECT count(*) AS n FROM (SELECT file, tier FROM stored_spans LIMIT 2400)",
+                2400,
+            ),
+            (
+                "SELECT sum(row_number) AS n FROM (SELECT row_number FROM stored_spans WHERE tier = 'wal')",
+                50 * 49,
+            ),
+        ] {
+            let found = ask(&context, sql).await;
+            assert!(
+                found.contains(&format!("| {expected} ")),
+                "{case}: {sql}: {found}"
+            );
+        }
+
         let joined = "SELECT count(*) AS n, sum(CASE WHEN a.row_number = b.row_number AND a.file = b.file THEN 0 ELSE 1 END) AS wrong
             FROM stored_spans a JOIN stored_spans b ON a.span_id = b.span_id AND a.trace_id = b.trace_id
             WHERE b.duration_ns % 2 = 1";
