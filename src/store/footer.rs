@@ -135,8 +135,8 @@ fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, Unreadable> {
 fn check_counts(bytes: &[u8]) -> Result<(), String> {
     const SCHEMA: i16 = 2;
     const NUM_CHILDREN: i16 = 5;
-    let (metadata, _) =
-        thrift::read_struct(bytes).map_err(|err| format!("the footer is damaged: {err}"))?;
+    let (metadata, _) = thrift::read_struct(bytes, &thrift::shape::FILE_METADATA)
+        .map_err(|err| format!("the footer is damaged: {err}"))?;
     let elements = metadata
         .field(SCHEMA)
         .map(thrift::Value::items)

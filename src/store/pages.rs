@@ -52,8 +52,8 @@ pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<
 
 /// The page's length with its header, and how many of the column's values it holds.
 fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64), String> {
-    let (header, header_length) =
-        thrift::read_struct(bytes).map_err(|err| format!("its header does not parse: {err}"))?;
+    let (header, header_length) = thrift::read_struct(bytes, &thrift::shape::PAGE_HEADER)
+        .map_err(|err| format!("its header does not parse: {err}"))?;
     let number = |id, name| {
         header
             .int(id)
@@ -171,8 +171,12 @@ mod tests {
             bytes.push(0x15);
             varint(&mut bytes, number);
         }
-        bytes.push(if kind == DICTIONARY_PAGE { 0x4c } else { 0x2c });
-        for number in [values, encoding, RLE] {
+        let (field, numbers) = match kind {
+            DICTIONARY_PAGE => (0x4c, vec![values, encoding]),
+            _ => (0x2c, vec![values, encoding, RLE, RLE]),
+        };
+        bytes.push(field);
+        for number in numbers {
             bytes.push(0x15);
             varint(&mut bytes, number);
         }
