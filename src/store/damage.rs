@@ -96,6 +96,7 @@ fn damaged(golden: &[u8], seed: u64) -> Vec<u8> {
 }
 
 /// Runs `read` on every round's damage; no round may take longer than a slow machine needs.
+#[expect(clippy::print_stderr, reason = "the experiment's figures")]
 async fn endure(
     tier: Tier,
     golden: &Path,

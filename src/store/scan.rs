@@ -204,10 +204,17 @@ pub(crate) fn reason(err: &DataFusionError) -> String {
         .last()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let wrappers = ["Parquet error: ", "Parquet argument error: "];
-    wrappers
+    let wrappers = [
+        "Parquet error: ",
+        "Parquet argument error: ",
+        "External: ",
+        "Arrow: ",
+    ];
+    let reason = wrappers
         .iter()
-        .fold(innermost, |reason, wrapper| reason.replace(wrapper, ""))
+        .fold(innermost, |reason, wrapper| reason.replace(wrapper, ""));
+    // What follows in a flatbuffer's complaint is a page of its internals.
+    reason.split(" { ").next().unwrap_or_default().to_owned()
 }
 
 /// Whether a scan failed because its file is no longer there: a flush took it, look again.

@@ -1,3 +1,8 @@
+//! The provider on a store of both schemas, with names that URLs would change.
+//!
+//! Partition values, the virtual row number and missing columns are young in DataFusion, and a wrong
+//! row number would point at innocent rows: every combination of partitions and pushdown is asked.
+
 use std::{
     fs::{self, File},
     path::Path,
