@@ -76,9 +76,10 @@ pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
     let parsed =
         caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
     let metadata = parsed.map_err(|err| {
+        let reason = err.to_string().replace("External: ", "");
         format!(
             "the footer does not parse: {}",
-            err.to_string().trim_start_matches("Parquet error: ")
+            reason.trim_start_matches("Parquet error: ")
         )
     })?;
 
