@@ -75,7 +75,13 @@ pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
     check_counts(&bytes)?;
     let parsed =
         caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
-    let metadata = parsed.map_err(|err| format!("the footer does not parse: {err}"))?;
+    let metadata = parsed.map_err(|err| {
+        let reason = err.to_string().replace("External: ", "");
+        format!(
+            "the footer does not parse: {}",
+            reason.trim_start_matches("Parquet error: ")
+        )
+    })?;
 
     let described = caught(|| describe(metadata, size)).map_err(|err| err.to_string())?;
     Ok(described?)
@@ -130,8 +136,8 @@ fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, Unreadable> {
 fn check_counts(bytes: &[u8]) -> Result<(), String> {
     const SCHEMA: i16 = 2;
     const NUM_CHILDREN: i16 = 5;
-    let (metadata, _) =
-        thrift::read_struct(bytes).map_err(|err| format!("the footer is damaged: {err}"))?;
+    let (metadata, _) = thrift::read_struct(bytes, &thrift::shape::FILE_METADATA)
+        .map_err(|err| format!("the footer is damaged: {err}"))?;
     let elements = metadata
         .field(SCHEMA)
         .map(thrift::Value::items)
@@ -190,14 +196,14 @@ fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
                 .checked_add(length)
                 .is_some_and(|end| end <= size - TAIL);
         if !inside {
-            let name = column.column_path();
+            let name = column.column_path().string();
             return Err(format!(
                 "has column `{name}` at bytes {start}+{length} of a file of {size}"
             ));
         }
         let is_flat = column.column_descr().max_rep_level() == 0;
         if is_flat && column.num_values() != rows {
-            let (name, values) = (column.column_path(), column.num_values());
+            let (name, values) = (column.column_path().string(), column.num_values());
             return Err(format!(
                 "claims {rows} rows, its column `{name}` {values} values"
             ));
@@ -259,5 +265,21 @@ mod tests {
         check(&long, "the footer claims");
         let gone = footer(&dir.path().join("none.parquet"));
         assert!(matches!(gone, Err(Unreadable::Gone)));
+    }
+
+    #[test]
+    fn a_schema_cannot_claim_more_columns_than_it_has() {
+        // {2: [{5: 1}, {}]}, and the same with 2^30 children.
+        assert_eq!(
+            check_counts(&[0x29, 0x2c, 0x55, 0x02, 0x00, 0x00, 0x00]),
+            Ok(())
+        );
+        let huge = check_counts(&[
+            0x29, 0x2c, 0x55, 0x80, 0x80, 0x80, 0x80, 0x08, 0x00, 0x00, 0x00,
+        ]);
+        assert_eq!(
+            huge,
+            Err("the footer's schema of 2 elements claims a group of 1073741824".to_owned())
+        );
     }
 }

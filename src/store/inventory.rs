@@ -13,7 +13,7 @@ use std::{
 
 use chrono::NaiveDateTime;
 
-use super::layout::{Layout, Tier};
+use super::layout::{HOT_SNAPSHOT, Layout, Tier};
 
 /// A directory entry of a tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,17 +69,25 @@ impl Inventory {
     }
 }
 
-/// Lists one tier as it is now.
+/// Lists one tier as it is now, also when its folder came into being after the layout was found.
 pub(crate) fn list(layout: &Layout, tier: Tier) -> Inventory {
+    let (place, name) = match tier {
+        Tier::Cold => (&layout.cold, "parquet"),
+        Tier::Wal => (&layout.wal, "wal"),
+        Tier::Hot => (&layout.hot_snapshot, HOT_SNAPSHOT),
+    };
+    let late =
+        || Some(layout.spans.join(name)).filter(|place| !layout.single_file && place.exists());
+    let root = place.clone().or_else(late);
     let mut walk = Walk {
         layout,
         tier,
+        root: root.as_deref(),
         found: Inventory::default(),
     };
-    match tier {
-        Tier::Cold => walk.tree(layout.cold.as_deref()),
-        Tier::Wal => walk.tree(layout.wal.as_deref()),
-        Tier::Hot => walk.snapshot(),
+    walk.tree();
+    if tier == Tier::Hot {
+        walk.unfinished_snapshot();
     }
     let mut found = walk.found;
     found.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -89,12 +97,13 @@ pub(crate) fn list(layout: &Layout, tier: Tier) -> Inventory {
 struct Walk<'a> {
     layout: &'a Layout,
     tier: Tier,
+    root: Option<&'a Path>,
     found: Inventory,
 }
 
 impl Walk<'_> {
-    fn tree(&mut self, root: Option<&Path>) {
-        let Some(root) = root else { return };
+    fn tree(&mut self) {
+        let Some(root) = self.root else { return };
         match fs::metadata(root) {
             Ok(metadata) if metadata.is_dir() => self.folder(root),
             Ok(metadata) => self.file(root, &metadata),
@@ -102,10 +111,13 @@ impl Walk<'_> {
         }
     }
 
-    fn snapshot(&mut self) {
-        self.tree(self.layout.hot_snapshot.as_deref());
-        let temp = self.layout.spans.join("hot_snapshot.parquet.tmp");
-        if !self.layout.single_file && fs::symlink_metadata(&temp).is_ok() {
+    fn unfinished_snapshot(&mut self) {
+        let temp = self
+            .layout
+            .spans
+            .join(HOT_SNAPSHOT)
+            .with_extension("parquet.tmp");
+        if !self.layout.single_file && !is_absent(&temp) {
             self.entry(&temp);
         }
     }
@@ -159,9 +171,7 @@ impl Walk<'_> {
         match (self.tier, path.extension().and_then(OsStr::to_str)) {
             (_, Some("tmp")) => Kind::Temp,
             // The studio lists segments without descending.
-            (Tier::Wal, Some("ipc"))
-                if self.layout.single_file || path.parent() == self.layout.wal.as_deref() =>
-            {
+            (Tier::Wal, Some("ipc")) if self.layout.single_file || path.parent() == self.root => {
                 Kind::Segment
             }
             (Tier::Cold | Tier::Hot, Some("parquet")) => Kind::Parquet,
@@ -182,6 +192,10 @@ impl Walk<'_> {
             source,
         });
     }
+}
+
+fn is_absent(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|err| err.kind() == io::ErrorKind::NotFound)
 }
 
 fn shown(spans: &Path, path: &Path) -> String {
@@ -290,6 +304,19 @@ mod tests {
             ("wal/old/c.ipc", Kind::Foreign),
         ];
         assert_eq!(listed, expected.map(|(name, kind)| (name.to_owned(), kind)));
+    }
+
+    #[test]
+    fn a_folder_that_the_first_flush_makes_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("wal")).unwrap();
+        let layout = Layout::find(Some(dir.path())).unwrap();
+        assert!(list(&layout, Tier::Cold).files.is_empty());
+        fs::create_dir(dir.path().join("parquet")).unwrap();
+        fs::write(dir.path().join("parquet/a.parquet"), "").unwrap();
+        fs::write(dir.path().join("hot_snapshot.parquet.tmp"), "").unwrap();
+        assert_eq!(list(&layout, Tier::Cold).data().count(), 1);
+        assert_eq!(list(&layout, Tier::Hot).files[0].kind, Kind::Temp);
     }
 
     #[cfg(unix)]

@@ -56,7 +56,7 @@ pub(crate) enum LayoutError {
     NoDefault(Vec<PathBuf>),
 }
 
-const HOT_SNAPSHOT: &str = "hot_snapshot.parquet";
+pub(super) const HOT_SNAPSHOT: &str = "hot_snapshot.parquet";
 
 impl Layout {
     /// The store at `path`, or the first default place that is one.
@@ -85,26 +85,33 @@ impl Layout {
     }
 
     fn at(path: &Path) -> Result<Self, LayoutError> {
-        let unreadable = |source| LayoutError::Unreadable {
-            path: path.to_owned(),
-            source,
+        let no_store = || LayoutError::NotAStore(path.to_owned());
+        let Some(metadata) = look_at(path)? else {
+            return Err(LayoutError::Missing(path.to_owned()));
         };
-        let metadata = fs::metadata(path).map_err(|err| match err.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                LayoutError::Missing(path.to_owned())
+        if metadata.is_file() {
+            return Self::of_file(path).ok_or_else(no_store);
+        }
+        let entries = Entries::of(path).map_err(|source| unreadable(path, source))?;
+        for spans in [path.join("spans"), path.to_owned()] {
+            if let Some(layout) = Self::of_spans(&spans)? {
+                return Ok(layout);
             }
-            _ => unreadable(err),
-        })?;
-        let layout = if metadata.is_file() {
-            Self::of_file(path)
+        }
+        let cold = cold_root(path);
+        if entries.parquet || cold.ends_with("parquet") {
+            let spans = parent(cold);
+            Self::with_tiers(&spans, Some(path.to_owned()), folder(spans.join("wal"))?)
+        } else if entries.segments || path.ends_with("wal") {
+            let spans = parent(path);
+            Self::with_tiers(
+                &spans,
+                folder(spans.join("parquet"))?,
+                Some(path.to_owned()),
+            )
         } else {
-            let entries = Entries::of(path).map_err(unreadable)?;
-            Self::of_data_dir(path)
-                .or_else(|| Self::of_spans(path))
-                .or_else(|| Self::of_cold(path, &entries))
-                .or_else(|| Self::of_wal(path, &entries))
-        };
-        layout.ok_or_else(|| LayoutError::NotAStore(path.to_owned()))
+            Err(no_store())
+        }
     }
 
     fn of_file(path: &Path) -> Option<Self> {
@@ -121,40 +128,29 @@ impl Layout {
         Some(layout)
     }
 
-    fn of_data_dir(path: &Path) -> Option<Self> {
-        Self::of_spans(&path.join("spans"))
+    fn of_spans(path: &Path) -> Result<Option<Self>, LayoutError> {
+        let layout = Self::with_tiers(
+            path,
+            folder(path.join("parquet"))?,
+            folder(path.join("wal"))?,
+        )?;
+        let found = layout.cold.is_some() || layout.wal.is_some() || layout.hot_snapshot.is_some();
+        Ok(found.then_some(layout))
     }
 
-    fn of_spans(path: &Path) -> Option<Self> {
-        let layout = Self::with_tiers(path, folder(path.join("parquet")), folder(path.join("wal")));
-        (layout.cold.is_some() || layout.wal.is_some() || layout.hot_snapshot.is_some())
-            .then_some(layout)
-    }
-
-    fn of_cold(path: &Path, entries: &Entries) -> Option<Self> {
-        let root = cold_root(path);
-        let named = root.file_name() == Some(OsStr::new("parquet"));
-        let spans = parent(root);
-        (named || entries.parquet)
-            .then(|| Self::with_tiers(&spans, Some(path.to_owned()), folder(spans.join("wal"))))
-    }
-
-    fn of_wal(path: &Path, entries: &Entries) -> Option<Self> {
-        let named = path.file_name() == Some(OsStr::new("wal"));
-        let spans = parent(path);
-        (named || entries.segments)
-            .then(|| Self::with_tiers(&spans, folder(spans.join("parquet")), Some(path.to_owned())))
-    }
-
-    fn with_tiers(spans: &Path, cold: Option<PathBuf>, wal: Option<PathBuf>) -> Self {
+    fn with_tiers(
+        spans: &Path,
+        cold: Option<PathBuf>,
+        wal: Option<PathBuf>,
+    ) -> Result<Self, LayoutError> {
         let snapshot = spans.join(HOT_SNAPSHOT);
-        let hot_snapshot = snapshot.is_file().then_some(snapshot);
-        Self {
+        let hot_snapshot = look_at(&snapshot)?.map(|_| snapshot);
+        Ok(Self {
             cold,
             wal,
             hot_snapshot,
             ..Self::empty(spans.to_owned())
-        }
+        })
     }
 
     fn empty(spans: PathBuf) -> Self {
@@ -209,8 +205,34 @@ fn is_date_part(path: &Path) -> bool {
         .any(|part| name.starts_with(part))
 }
 
-fn folder(path: PathBuf) -> Option<PathBuf> {
-    path.is_dir().then_some(path)
+fn folder(path: PathBuf) -> Result<Option<PathBuf>, LayoutError> {
+    let metadata = look_at(&path)?;
+    Ok(metadata
+        .is_some_and(|metadata| metadata.is_dir())
+        .then_some(path))
+}
+
+/// None when nothing is there. Whatever else keeps us from looking is an error: it may hide a tier.
+fn look_at(path: &Path) -> Result<Option<fs::Metadata>, LayoutError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(err) => Err(unreadable(path, err)),
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> LayoutError {
+    LayoutError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// The folder around `path`, also where the path is a bare name or ends in dots.
@@ -234,9 +256,10 @@ mod tests {
         for part in parts {
             let path = dir.path().join(part);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            match part.ends_with('/') {
-                true => fs::create_dir_all(path).unwrap(),
-                false => fs::write(path, "").unwrap(),
+            if part.ends_with('/') {
+                fs::create_dir_all(path).unwrap();
+            } else {
+                fs::write(path, "").unwrap();
             }
         }
         dir

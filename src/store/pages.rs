@@ -52,8 +52,8 @@ pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<
 
 /// The page's length with its header, and how many of the column's values it holds.
 fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64), String> {
-    let (header, header_length) =
-        thrift::read_struct(bytes).map_err(|err| format!("its header does not parse: {err}"))?;
+    let (header, header_length) = thrift::read_struct(bytes, &thrift::shape::PAGE_HEADER)
+        .map_err(|err| format!("its header does not parse: {err}"))?;
     let number = |id, name| {
         header
             .int(id)
@@ -154,5 +154,98 @@ fn check_values(values: Option<i64>, most: i64) -> Result<i64, String> {
             "it claims {values} values, at most {most} are possible"
         )),
         None => Err("no number of values".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::footer::footer;
+
+    /// A page header as the compact protocol writes it, with a body of zeros.
+    fn page(kind: i64, plain: i64, stored: i64, values: i64, encoding: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in [kind, plain, stored] {
+            bytes.push(0x15);
+            varint(&mut bytes, number);
+        }
+        let (field, numbers) = match kind {
+            DICTIONARY_PAGE => (0x4c, vec![values, encoding]),
+            _ => (0x2c, vec![values, encoding, RLE, RLE]),
+        };
+        bytes.push(field);
+        for number in numbers {
+            bytes.push(0x15);
+            varint(&mut bytes, number);
+        }
+        bytes.extend([0, 0]);
+        bytes.extend(std::iter::repeat_n(
+            0,
+            usize::try_from(stored.clamp(0, 100)).unwrap(),
+        ));
+        bytes
+    }
+
+    fn varint(bytes: &mut Vec<u8>, number: i64) {
+        let mut rest = (number << 1) ^ (number >> 63);
+        while rest > 0x7f {
+            bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(u8::try_from(rest).unwrap());
+    }
+
+    #[test]
+    fn a_page_cannot_claim_what_its_bytes_do_not_carry() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/studio-0.80.0/spans/hot_snapshot.parquet");
+        let metadata = footer(&fixture).unwrap().metadata;
+        let span_id = metadata.row_group(0).column(0);
+        let check = |pages: [Vec<u8>; 2], sentence: &str| {
+            let found = check_chunk(span_id, &pages.concat())
+                .err()
+                .unwrap_or_default();
+            assert!(
+                found.contains(sentence) && found.is_empty() == sentence.is_empty(),
+                "{found}"
+            );
+        };
+        let dictionary = || page(DICTIONARY_PAGE, 160, 40, 8, PLAIN);
+        let data = || page(DATA_PAGE, 10, 10, 8, RLE_DICTIONARY);
+        check([dictionary(), data()], "");
+        check(
+            [page(DICTIONARY_PAGE, 160, 40, 1 << 30, PLAIN), data()],
+            "at most 40 are possible",
+        );
+        check(
+            [page(DICTIONARY_PAGE, 1 << 30, 40, 8, PLAIN), data()],
+            "cannot become 1073741824",
+        );
+        check(
+            [page(DICTIONARY_PAGE, -1, 40, 8, PLAIN), data()],
+            "cannot become -1",
+        );
+        check(
+            [page(DICTIONARY_PAGE, 160, 4000, 8, PLAIN), data()],
+            "it claims 4000 bytes",
+        );
+        check(
+            [dictionary(), page(DATA_PAGE, 10, 10, 9, RLE_DICTIONARY)],
+            "at most 8 are possible",
+        );
+        check(
+            [dictionary(), page(DATA_PAGE, 10, 10, 7, RLE_DICTIONARY)],
+            "claims 8 values, its pages 7",
+        );
+        check(
+            [dictionary(), page(DATA_PAGE, 10, 10, 8, 5)],
+            "encoding 5, which no studio writes",
+        );
+        check(
+            [dictionary(), page(9, 10, 10, 8, PLAIN)],
+            "type 9 is unknown",
+        );
     }
 }

@@ -27,9 +27,20 @@ use super::{
     pages::check_chunk,
 };
 
-/// Where a [`PartitionedFile`] really lies; its own location is only a label.
+/// What a [`PartitionedFile`] really is; its own location is only a label.
 #[derive(Debug, Clone)]
-pub(crate) struct LocalPath(pub(crate) PathBuf);
+pub(crate) struct LocalFile {
+    pub(crate) path: PathBuf,
+    pub(crate) shown: String,
+}
+
+/// A file, or a part of it, that was not handed to the decoder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read `{file}`: {reason}")]
+pub(crate) struct Refused {
+    pub(crate) file: String,
+    pub(crate) reason: String,
+}
 
 #[derive(Debug)]
 pub(crate) struct GuardedReaders;
@@ -44,13 +55,16 @@ impl ParquetFileReaderFactory for GuardedReaders {
     ) -> Result<Box<dyn AsyncFileReader + Send>, DataFusionError> {
         let label = file.object_meta.location.as_ref();
         let bytes_scanned = ParquetFileMetrics::new(partition, label, metrics).bytes_scanned;
-        let Some(LocalPath(path)) = file.extension::<LocalPath>() else {
+        let Some(local) = file.extension::<LocalFile>().cloned() else {
             return Err(DataFusionError::Internal(format!(
                 "`{label}` was scanned without its path"
             )));
         };
+        let opened = File::open(&local.path).map_err(DataFusionError::IoError);
+        let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
         Ok(Box::new(GuardedReader {
-            file: File::open(path)?,
+            file,
+            shown: local.shown,
             metadata: None,
             bytes_scanned,
         }))
@@ -59,6 +73,7 @@ impl ParquetFileReaderFactory for GuardedReaders {
 
 struct GuardedReader {
     file: File,
+    shown: String,
     metadata: Option<Arc<ParquetMetaData>>,
     bytes_scanned: Count,
 }
@@ -69,7 +84,7 @@ impl GuardedReader {
             return Ok(metadata.clone());
         }
         let metadata = footer_of(&self.file)
-            .map_err(|err| ParquetError::General(err.to_string()))?
+            .map_err(|err| self.refused(err.to_string()))?
             .metadata;
         self.metadata = Some(metadata.clone());
         Ok(metadata)
@@ -78,19 +93,30 @@ impl GuardedReader {
     fn chunk(&mut self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
         let metadata = self.metadata()?;
         let Some(column) = column_at(&metadata, range) else {
-            let (start, end) = (range.start, range.end);
-            return Err(ParquetError::General(format!(
-                "bytes {start}..{end} are no column chunk"
+            return Err(self.refused(format!(
+                "bytes {}..{} are no column chunk",
+                range.start, range.end
             )));
         };
         // The footer's check has put every chunk inside the file.
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-        read_at(&self.file, range.start, &mut bytes)?;
+        read_at(&self.file, range.start, &mut bytes)
+            .map_err(|err| self.refused(err.to_string()))?;
         self.bytes_scanned.add(bytes.len());
         check_chunk(column, &bytes).map_err(|reason| {
-            ParquetError::General(format!("column `{}` {reason}", column.column_path()))
+            self.refused(format!(
+                "column `{}` {reason}",
+                column.column_path().string()
+            ))
         })?;
         Ok(bytes.into())
+    }
+
+    fn refused(&self, reason: String) -> ParquetError {
+        ParquetError::External(Box::new(Refused {
+            file: self.shown.clone(),
+            reason,
+        }))
     }
 }
 

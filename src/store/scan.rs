@@ -4,7 +4,7 @@
 //! group and prune like any other. The table is for questions, where a damaged file is a loud error.
 //! The stream is for the sweep, where an error or a panic stays with its file.
 
-use std::sync::Arc;
+use std::{error::Error, io, iter, sync::Arc};
 
 use datafusion::{
     arrow::datatypes::SchemaRef,
@@ -32,7 +32,7 @@ use super::{
     columns::{ADDRESS_KEY, address_fields, row_number_field},
     inventory::{FoundFile, Kind},
     quiet::Guarded,
-    reader::{GuardedReaders, LocalPath},
+    reader::{GuardedReaders, LocalFile, Refused},
 };
 use crate::span::schema::readable;
 
@@ -195,6 +195,39 @@ pub(crate) fn scan_file(
     }
 }
 
+/// The sentence behind a scan's error, without the wrappers that it came in and without the file's name.
+pub(crate) fn reason(err: &DataFusionError) -> String {
+    if let Some(refused) = causes(err).find_map(|cause| cause.downcast_ref::<Refused>()) {
+        return refused.reason.clone();
+    }
+    let innermost = causes(err)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let wrappers = [
+        "Parquet error: ",
+        "Parquet argument error: ",
+        "External: ",
+        "Arrow: ",
+    ];
+    let reason = wrappers
+        .iter()
+        .fold(innermost, |reason, wrapper| reason.replace(wrapper, ""));
+    // What follows in a flatbuffer's complaint is a page of its internals.
+    reason.split(" { ").next().unwrap_or_default().to_owned()
+}
+
+/// Whether a scan failed because its file is no longer there: a flush took it, look again.
+pub(crate) fn is_gone(err: &DataFusionError) -> bool {
+    let mut io_errors = causes(err).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    io_errors.any(|err| err.kind() == io::ErrorKind::NotFound)
+}
+
+fn causes(err: &DataFusionError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let outermost: &(dyn Error + 'static) = err;
+    iter::successors(Some(outermost), |&err| err.source())
+}
+
 fn parquet_plan(
     groups: Vec<FileGroup>,
     projection: Option<Vec<usize>>,
@@ -217,7 +250,10 @@ fn parquet_plan(
 fn partitioned(file: &FoundFile) -> PartitionedFile {
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalPath(file.path.clone()))
+        .with_extension(LocalFile {
+            path: file.path.clone(),
+            shown: file.shown.clone(),
+        })
 }
 
 /// The values that `tier` and `file` have in every row of a file.
@@ -237,3 +273,6 @@ fn project(
         None => schema.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;

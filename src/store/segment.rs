@@ -51,16 +51,16 @@ pub(crate) struct Torn {
 
 /// Reads as much of a segment as decodes; an error only means that the file could not be read.
 pub(crate) fn read_segment(path: &Path) -> io::Result<Segment> {
-    Ok(decode(Buffer::from_vec(fs::read(path)?)))
+    Ok(decode(&Buffer::from_vec(fs::read(path)?)))
 }
 
-fn decode(file: Buffer) -> Segment {
+fn decode(file: &Buffer) -> Segment {
     let mut segment = Segment::default();
     let mut schema = None;
-    let mut frames = Frames::new(&file);
+    let mut frames = Frames::new(file);
     loop {
         let offset = frames.offset();
-        let added = match frames.next() {
+        let added = match frames.next_frame() {
             Ok(None) => break,
             Ok(Some(frame)) => add(&mut segment, &mut schema, &frame),
             Err(reason) => Err(reason),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Segment {
-        decode(Buffer::from_vec(bytes.to_vec()))
+        decode(&Buffer::from_vec(bytes.to_vec()))
     }
 
     /// The byte offset of every message, and of the end marker.
@@ -171,7 +171,7 @@ mod tests {
         let buffer = Buffer::from_vec(bytes.to_vec());
         let mut frames = Frames::new(&buffer);
         let mut offsets = vec![0];
-        while frames.next().unwrap().is_some() {
+        while frames.next_frame().unwrap().is_some() {
             offsets.push(frames.offset());
         }
         offsets

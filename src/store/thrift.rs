@@ -4,14 +4,23 @@
 //! ask for gigabytes and abort the process. Reading the same bytes here first, where a count can never
 //! exceed the bytes that carry it, refuses them with a sentence instead.
 
+use self::shape::Shape;
+
+pub(crate) mod shape;
+
 /// Deeper than any Parquet structure.
 const MAX_DEPTH: u8 = 24;
 
 /// A value whose size is bounded by the bytes that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
+    /// A varint.
     Int(i64),
-    /// Booleans, doubles and texts: skipped, nobody asks for them.
+    /// What follows is skipped: nobody asks for the values, only for their kinds.
+    Flag,
+    Byte,
+    Double,
+    Bytes,
     Other,
     List(Vec<Value>),
     Struct(Vec<(i16, Value)>),
@@ -56,13 +65,21 @@ pub(crate) enum Malformed {
     Number,
     #[error("it is nested too deeply")]
     Depth,
+    #[error("a field comes twice")]
+    Twice,
+    #[error("a field is of the wrong kind")]
+    Shape,
 }
 
-/// Reads one structure from the front of `bytes`; answers it and its length.
-pub(crate) fn read_struct(bytes: &[u8]) -> Result<(Value, usize), Malformed> {
+/// Reads one structure of the given shape from the front of `bytes`; answers it and its length.
+pub(crate) fn read_struct(bytes: &[u8], shape: &Shape) -> Result<(Value, usize), Malformed> {
     let mut reader = Reader { rest: bytes };
     let value = reader.structure(0)?;
-    Ok((value, bytes.len() - reader.rest.len()))
+    if shape.fits(&value) {
+        Ok((value, bytes.len() - reader.rest.len()))
+    } else {
+        Err(Malformed::Shape)
+    }
 }
 
 struct Reader<'a> {
@@ -85,27 +102,35 @@ impl Reader<'_> {
             let kind = header & 0x0f;
             // A boolean field's value is its kind; only in a list it has a byte of its own.
             let value = if matches!(kind, 1 | 2) {
-                Value::Other
+                Value::Flag
             } else {
                 self.value(kind, depth)?
             };
+            // Which of two counts holds is not for us to guess.
+            if fields.iter().any(|(known, _)| *known == id) {
+                return Err(Malformed::Twice);
+            }
             fields.push((id, value));
         }
     }
 
     fn value(&mut self, kind: u8, depth: u8) -> Result<Value, Malformed> {
         match kind {
-            1..=3 => self.skip(1),
+            1 | 2 => self.skip(1, Value::Flag),
+            3 => self.skip(1, Value::Byte),
             4..=6 => self.zigzag().map(Value::Int),
-            7 => self.skip(8),
+            7 => self.skip(8, Value::Double),
             8 => {
                 let length = self.varint()?;
-                self.skip(usize::try_from(length).map_err(|_| Malformed::Count)?)
+                self.skip(
+                    usize::try_from(length).map_err(|_| Malformed::Count)?,
+                    Value::Bytes,
+                )
             }
             9 | 10 => self.list(deeper(depth)?),
             11 => self.map(deeper(depth)?),
             12 => self.structure(deeper(depth)?),
-            13 => self.skip(16),
+            13 => self.skip(16, Value::Other),
             _ => Err(Malformed::Kind),
         }
     }
@@ -167,9 +192,9 @@ impl Reader<'_> {
         Ok(*byte)
     }
 
-    fn skip(&mut self, length: usize) -> Result<Value, Malformed> {
+    fn skip(&mut self, length: usize, kind: Value) -> Result<Value, Malformed> {
         self.rest = self.rest.get(length..).ok_or(Malformed::Short)?;
-        Ok(Value::Other)
+        Ok(kind)
     }
 }
 
@@ -191,7 +216,7 @@ mod tests {
         let bytes = [
             0x15, 0x05, 0x29, 0x25, 0x0a, 0x80, 0x01, 0x1c, 0x00, 0x00, 0xee,
         ];
-        let (value, length) = read_struct(&bytes).unwrap();
+        let (value, length) = read_struct(&bytes, &Shape::Struct(&[])).unwrap();
         assert_eq!((value.int(1), length), (Some(-3), 10));
         assert_eq!(
             value.field(3).unwrap().items(),
@@ -201,16 +226,38 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_another_kind_is_refused() {
+        // {1: -3} and {1: -3, 1: 0}
+        let number = Shape::Struct(&[(1, Shape::Int)]);
+        let text = Shape::Struct(&[(1, Shape::Bytes)]);
+        assert!(read_struct(&[0x15, 0x05, 0x00], &number).is_ok());
+        assert_eq!(
+            read_struct(&[0x15, 0x05, 0x00], &text),
+            Err(Malformed::Shape)
+        );
+        assert_eq!(
+            read_struct(&[0x15, 0x05, 0x05, 0x02, 0x00, 0x00], &number),
+            Err(Malformed::Twice)
+        );
+    }
+
+    #[test]
     fn a_count_beyond_the_bytes_is_refused() {
         assert_eq!(
-            read_struct(&[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07]),
+            read_struct(
+                &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07],
+                &Shape::Struct(&[])
+            ),
             Err(Malformed::Count)
         );
         assert_eq!(
-            read_struct(&[0x18, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+            read_struct(&[0x18, 0xff, 0xff, 0xff, 0xff, 0x0f], &Shape::Struct(&[])),
             Err(Malformed::Short)
         );
-        assert_eq!(read_struct(&[0x1c; 64]), Err(Malformed::Depth));
-        assert_eq!(read_struct(&[]), Err(Malformed::Short));
+        assert_eq!(
+            read_struct(&[0x1c; 64], &Shape::Struct(&[])),
+            Err(Malformed::Depth)
+        );
+        assert_eq!(read_struct(&[], &Shape::Struct(&[])), Err(Malformed::Short));
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Frames<'a> {
     }
 
     /// The next message; none at the end marker, and where the file ends between two messages.
-    pub(crate) fn next(&mut self) -> Result<Option<Frame>, String> {
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, String> {
         let rest = &self.file[self.offset..];
         if rest.is_empty() {
             return if self.offset == 0 {
@@ -85,7 +85,7 @@ impl<'a> Frames<'a> {
         if length == 0 {
             self.ended = true;
             self.offset += PREFIX;
-            return self.next();
+            return self.next_frame();
         }
         let metadata = take(rest, i64::from(length), "metadata")?;
         let message = parse(metadata)?;
