@@ -1,6 +1,7 @@
 //! The command line: parse, run, and turn an error into text and a code.
 
 use std::{
+    fmt::Write as _,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -113,13 +114,13 @@ fn explain(err: &anyhow::Error) -> String {
         let cause = cause.to_string();
         // Several libraries repeat their cause in their own words.
         if !last.contains(&cause) {
-            text.push_str(&format!("  caused by: {}\n", cause.replace('\n', "\n    ")));
+            writeln!(text, "  caused by: {}", cause.replace('\n', "\n    ")).ok();
             last = cause;
         }
     }
     let hint = err.chain().find_map(|cause| cause.downcast_ref::<Problem>()).map(Problem::hint);
     if let Some(hint) = hint {
-        text.push_str(&format!("hint: {hint}\n"));
+        writeln!(text, "hint: {hint}").ok();
     }
     text
 }

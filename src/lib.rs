@@ -17,6 +17,8 @@ mod settings;
 mod span;
 mod standin;
 mod store;
+#[cfg(test)]
+mod testing;
 mod traffic;
 mod wire;
 

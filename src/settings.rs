@@ -130,12 +130,15 @@ impl File {
             }
             Err(err) => {
                 let hint = "copy `e2e-store.example.yaml`, or leave --config out";
-                return Err(Problem::new(format!("cannot read config `{}`", path.display()), hint).caused_by(err).into());
+                return Err(Problem::new(format!("cannot read config `{}`", path.display()), hint)
+                    .caused_by(err)
+                    .into());
             }
         };
         let file: Option<Self> = serde_saphyr::from_str(&text).map_err(|err| {
             let hint = "compare it with `e2e-store.example.yaml`";
-            Problem::new(format!("config `{}` is not understood", path.display()), hint).caused_by(err.to_string())
+            Problem::new(format!("config `{}` is not understood", path.display()), hint)
+                .caused_by(err.to_string())
         })?;
         Ok((file.unwrap_or_default(), path))
     }
@@ -180,8 +183,12 @@ fn fixed(endpoint: &str) -> Target {
 mod tests {
     use super::*;
 
-    const NONE: ConnectionArgs =
-        ConnectionArgs { endpoint: None, internal_endpoint: None, api_key: Some(String::new()), internal_token: None };
+    const NONE: ConnectionArgs = ConnectionArgs {
+        endpoint: None,
+        internal_endpoint: None,
+        api_key: Some(String::new()),
+        internal_token: None,
+    };
 
     fn resolved(yaml: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -217,7 +224,10 @@ mod tests {
             resolved("exporter: {endpoint: nowhere}"),
             "`exporter.endpoint` in config `DIR/config.yaml`: an endpoint is `host:port`, `http://host:port` or `https://host:port`"
         );
-        assert_eq!(resolved("app: {num_workflows: 0}"), "`app.num_workflows` in config `DIR/config.yaml`: a run has at least one workflow");
+        assert_eq!(
+            resolved("app: {num_workflows: 0}"),
+            "`app.num_workflows` in config `DIR/config.yaml`: a run has at least one workflow"
+        );
         assert_eq!(resolved("exporters: {}"), "config `DIR/config.yaml` is not understood");
     }
 }

@@ -20,7 +20,7 @@ use crate::standin::storage::Storage;
 
 mod auth;
 mod cold;
-mod columns;
+pub(crate) mod columns;
 mod folder;
 mod host;
 mod ingest;

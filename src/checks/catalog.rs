@@ -107,7 +107,9 @@ impl FromStr for Examines {
             Self::Files,
             Self::Segments,
         ];
-        all.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| format!("nothing is known of `{text}`"))
+        all.into_iter()
+            .find(|kind| kind.to_string() == text)
+            .ok_or_else(|| format!("nothing is known of `{text}`"))
     }
 }
 
@@ -117,7 +119,8 @@ pub(crate) fn built_in() -> anyhow::Result<Vec<Check>> {
     for family in FILES.dirs() {
         for file in family.files() {
             let path = file.path();
-            let name = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+            let name =
+                |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
             let text = file.contents_utf8().unwrap_or_default();
             let check = parse(&name(path.file_stem()), &name(family.path().file_name()), text)
                 .map_err(|err| anyhow::anyhow!("check `{}`: {err}", path.display()))?;
@@ -132,10 +135,12 @@ pub(crate) fn built_in() -> anyhow::Result<Vec<Check>> {
 pub(crate) fn select(checks: Vec<Check>, only: &[String], skip: &[String]) -> Result<Vec<Check>, Problem> {
     if let Some(unknown) = only.iter().chain(skip).find(|id| !checks.iter().any(|check| check.id == **id)) {
         let nearest = checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Problem::new(format!("there is no check `{unknown}`"), format!("the checks are: {nearest}")));
+        return Err(Problem::new(
+            format!("there is no check `{unknown}`"),
+            format!("the checks are: {nearest}"),
+        ));
     }
-    let selected =
-        |check: &Check| (only.is_empty() || only.contains(&check.id)) && !skip.contains(&check.id);
+    let selected = |check: &Check| (only.is_empty() || only.contains(&check.id)) && !skip.contains(&check.id);
     Ok(checks.into_iter().filter(selected).collect())
 }
 
@@ -143,7 +148,8 @@ fn parse(id: &str, family: &str, text: &str) -> Result<Check, String> {
     let is_header = |line: &&str| line.starts_with("--");
     let header: Vec<&str> = text.lines().take_while(is_header).map(|line| line[2..].trim()).collect();
     let sql: Vec<&str> = text.lines().skip_while(is_header).collect();
-    let (keys, explanation) = header.split_at(header.iter().position(|line| line.is_empty()).unwrap_or(header.len()));
+    let (keys, explanation) =
+        header.split_at(header.iter().position(|line| line.is_empty()).unwrap_or(header.len()));
     let (rule, keys) = keys.split_first().ok_or("no rule in the first line")?;
 
     let mut check = Check {
@@ -182,7 +188,10 @@ mod tests {
         let parsed = |header: &str| parse("id", "family", &format!("{header}\nSELECT 1\n"));
         let whole = "-- A rule.\n-- severity: warn\n-- needs: run\n-- examines: files\n--\n-- Why.\n--\n-- Not covered: x.";
         let check = parsed(whole).unwrap();
-        assert_eq!((check.severity, check.needs_run, check.examines), (Severity::Warn, true, Examines::Files));
+        assert_eq!(
+            (check.severity, check.needs_run, check.examines),
+            (Severity::Warn, true, Examines::Files)
+        );
         assert_eq!((check.rule.as_str(), check.sql.as_str()), ("A rule.", "SELECT 1"));
         assert_eq!(check.explanation, "Why.\n\nNot covered: x.");
 

@@ -123,11 +123,8 @@ async fn find(session: &SessionContext, check: &Check, samples: usize) -> Result
 
 impl Extent {
     fn of(judgement: &Judgement) -> Self {
-        let mut extent = Self {
-            rows: judgement.rows.total(),
-            planned_rows: judgement.rows.claimed(),
-            ..Self::default()
-        };
+        let mut extent =
+            Self { rows: judgement.rows.total(), planned_rows: judgement.rows.claimed(), ..Self::default() };
         let tagged = judgement.facts.iter().filter(|fact| !fact.run_known && fact.tagged_service.is_some());
         extent.witnessed_rows = extent.planned_rows + tagged.count() as u64;
         for judged in &judgement.judged {

@@ -1,1 +1,414 @@
-//! Placeholder.
+//! The check matrix: named damage to stores of the real services, and all checks that it fires.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args as _, FromArgMatches as _};
+use tempfile::TempDir;
+
+use super::catalog::built_in;
+use crate::{
+    commands::audit::{JudgingArgs, choose_runs, examine, find_store},
+    ledger::{runs, writer::LedgerWriter},
+    report::audit::AuditReport,
+    span::{row::Row, schema::Schema},
+    testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_parquet},
+};
+
+/// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
+struct Bench {
+    folder: TempDir,
+    schema: Schema,
+}
+
+impl Bench {
+    fn of(name: &str, schema: Schema) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_tree(&fixture(name), folder.path());
+        Self { folder, schema }
+    }
+
+    fn cold(&self) -> PathBuf {
+        files(&self.folder.path().join("spans/parquet"), ".parquet").remove(0)
+    }
+
+    fn segment(&self) -> PathBuf {
+        files(&self.folder.path().join("spans/wal"), ".ipc").remove(0)
+    }
+
+    fn ledger(&self, run: usize) -> PathBuf {
+        let runs = runs::load_all(&self.runs()).unwrap();
+        runs[run].folder.join("ledger.ndjson")
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.folder.path().join("runs")
+    }
+
+    fn change_cold(&self, change: impl FnOnce(&mut Vec<Row>)) {
+        let file = self.cold();
+        let mut rows = parquet_rows(&file, self.schema);
+        change(&mut rows);
+        write_parquet(&file, &rows, self.schema);
+    }
+
+    fn edit_ledger(&self, run: usize, edit: impl Fn(&str) -> String) {
+        let file = self.ledger(run);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, edit(&text)).unwrap();
+    }
+
+    async fn audit(&self, run: &str) -> AuditReport {
+        let layout = find_store(Some(self.folder.path())).unwrap();
+        let runs = choose_runs(&self.runs(), run, &layout).unwrap();
+        examine(&layout, &runs, &without_waiting(), None).await.unwrap()
+    }
+}
+
+fn without_waiting() -> JudgingArgs {
+    let command = JudgingArgs::augment_args(clap::Command::new("test"));
+    JudgingArgs::from_arg_matches(&command.get_matches_from(["test", "--no-wait"])).unwrap()
+}
+
+/// Every check that did not pass or was not skipped, with the number of its findings.
+fn fired(report: &AuditReport) -> String {
+    let mut text = String::new();
+    for one in &report.checked {
+        let findings = one.verdict.findings().map_or(0, |findings| findings.total);
+        match one.verdict.name() {
+            "pass" | "skipped" => {}
+            "fail" => write!(text, "{}: {findings}; ", one.check.id).unwrap(),
+            other => write!(text, "{}: {other}, {findings}; ", one.check.id).unwrap(),
+        }
+    }
+    text.trim_end_matches("; ").to_owned()
+}
+
+/// A name, the run to hold against (`first` is the one in the cold file, `latest` the one in the segment
+/// and every other that the store has rows of), what is done to the store, and all that fires.
+type Case = (&'static str, &'static str, fn(&Bench), &'static str);
+
+const CASES: &[Case] = &[
+    ("nothing", "latest", |_| {}, ""),
+    ("nothing, without runs", "none", |_| {}, ""),
+    ("delete_cold_file", "first", |bench| fs::remove_file(bench.cold()).unwrap(), "lost_spans: 20"),
+    ("truncate_cold_file", "latest", |bench| truncate(&bench.cold()), "unreadable_files: 1"),
+    (
+        "truncate_cold_file_of_the_run",
+        "first",
+        |bench| truncate(&bench.cold()),
+        "unproven_spans: inconclusive, 20; unreadable_files: 1",
+    ),
+    (
+        "empty_cold_file",
+        "first",
+        |bench| fs::write(bench.cold(), "").unwrap(),
+        "unproven_spans: inconclusive, 20; unreadable_files: 1",
+    ),
+    (
+        "truncate_segment",
+        "latest",
+        |bench| truncate(&bench.segment()),
+        "unproven_spans: inconclusive, 20; torn_segments: 1",
+    ),
+    ("cut_end_marker", "latest", |bench| cut(&bench.segment(), 8), "torn_segments: 1"),
+    (
+        "empty_segment",
+        "latest",
+        |bench| fs::write(bench.segment(), "").unwrap(),
+        "unproven_spans: inconclusive, 20; torn_segments: 1",
+    ),
+    ("delete_segment", "latest", |bench| fs::remove_file(bench.segment()).unwrap(), "lost_spans: 20"),
+    (
+        "delete_everything",
+        "latest",
+        |bench| {
+            fs::remove_file(bench.segment()).unwrap();
+            fs::remove_file(bench.cold()).unwrap();
+        },
+        "lost_spans: 20",
+    ),
+    ("drop_a_leaf", "latest", |bench| bench.change_cold(|rows| drop(rows.remove(0))), "lost_spans: 1"),
+    (
+        "drop_a_root",
+        "latest",
+        |bench| bench.change_cold(|rows| drop(rows.remove(4))),
+        "lost_spans: 1; orphan_spans: 4",
+    ),
+    (
+        "move_a_row_to_another_service",
+        "latest",
+        |bench| bench.change_cold(swap_service_name),
+        "polluted_service_name: 1",
+    ),
+    (
+        "move_a_row_to_another_resource",
+        "latest",
+        |bench| bench.change_cold(swap_resource),
+        "polluted_resource: 1",
+    ),
+    ("give_a_row_other_tags", "latest", |bench| bench.change_cold(swap_tags), "polluted_attributes: 1"),
+    (
+        "without_runs_move_a_row_to_another_service",
+        "none",
+        |bench| bench.change_cold(swap_service_name),
+        "polluted_service_name: 1",
+    ),
+    (
+        "without_runs_move_a_row_to_another_resource",
+        "none",
+        |bench| bench.change_cold(swap_resource),
+        "polluted_resource: 1",
+    ),
+    (
+        "without_runs_give_a_row_other_tags",
+        "none",
+        |bench| bench.change_cold(swap_tags),
+        "polluted_attributes: 1",
+    ),
+    ("rename_a_span", "latest", |bench| bench.change_cold(|rows| rows[1].name.push('x')), "altered_spans: 1"),
+    (
+        "shift_a_start_by_a_nanosecond",
+        "latest",
+        |bench| bench.change_cold(|rows| rows[1].start_time += 1),
+        "altered_spans: 1",
+    ),
+    (
+        "change_a_parent",
+        "latest",
+        |bench| bench.change_cold(|rows| rows[1].parent_span_id = None),
+        "altered_spans: 1",
+    ),
+    (
+        "drop_an_event",
+        "latest",
+        |bench| bench.change_cold(|rows| rows[1].events = "[]".to_owned()),
+        "altered_spans: 1",
+    ),
+    (
+        "break_json",
+        "latest",
+        |bench| bench.change_cold(|rows| rows[2].attributes.truncate(9)),
+        "altered_spans: 1",
+    ),
+    (
+        "turn_an_int_into_a_float",
+        "latest",
+        |bench| {
+            bench.change_cold(|rows| {
+                rows[2].attributes =
+                    rows[2].attributes.replace("contract_version\":2", "contract_version\":2.0")
+            })
+        },
+        "altered_spans: 1",
+    ),
+    (
+        "space_json_out",
+        "latest",
+        |bench| bench.change_cold(|rows| rows[2].attributes = rows[2].attributes.replace(',', ", ")),
+        "",
+    ),
+    (
+        "damage_a_trace_id",
+        "latest",
+        |bench| bench.change_cold(|rows| flip(&mut rows[0].trace_id)),
+        "altered_spans: 1",
+    ),
+    (
+        "damage_a_span_id",
+        "latest",
+        |bench| bench.change_cold(|rows| flip(&mut rows[0].span_id)),
+        "lost_spans: 1; unexpected_spans: 1",
+    ),
+    (
+        "store_a_row_twice",
+        "latest",
+        |bench| bench.change_cold(|rows| rows.push(rows[3].clone())),
+        "duplicate_spans: 1",
+    ),
+    (
+        "without_runs_store_a_row_twice",
+        "none",
+        |bench| bench.change_cold(|rows| rows.push(rows[3].clone())),
+        "duplicate_spans: 1",
+    ),
+    (
+        "copy_cold_file",
+        "latest",
+        |bench| {
+            let copy = bench.cold().with_file_name("20261124_000000_00000001.parquet");
+            fs::copy(bench.cold(), copy).unwrap();
+        },
+        "duplicate_spans: 20",
+    ),
+    ("flush_without_deleting", "latest", flush_without_deleting, "duplicate_spans: 20"),
+    (
+        "refuse_what_is_stored",
+        "latest",
+        |bench| {
+            bench.edit_ledger(1, |text| {
+                text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"rejected\",\"code\":\"UNAVAILABLE\"", 1)
+            })
+        },
+        "refused_but_stored: 5",
+    ),
+    (
+        "forget_an_export",
+        "latest",
+        |bench| bench.edit_ledger(1, |text| without_export(text, 2)),
+        "unexpected_spans: 5",
+    ),
+    (
+        "kill_the_generator_before_an_answer",
+        "latest",
+        |bench| {
+            bench.edit_ledger(1, |text| {
+                text.lines().filter(|line| !line.contains("ended")).map(|line| format!("{line}\n")).collect()
+            })
+        },
+        "",
+    ),
+    ("lose_what_was_just_acked", "latest", lose_what_was_just_acked, "pending_spans: inconclusive, 20"),
+];
+
+fn truncate(file: &Path) {
+    let size = fs::metadata(file).unwrap().len();
+    cut(file, size / 2);
+}
+
+fn cut(file: &Path, bytes: u64) {
+    let handle = fs::OpenOptions::new().write(true).open(file).unwrap();
+    handle.set_len(handle.metadata().unwrap().len() - bytes).unwrap();
+}
+
+fn other_row(rows: &[Row]) -> Row {
+    rows.iter().find(|row| row.service_name != rows[0].service_name).unwrap().clone()
+}
+
+fn swap_service_name(rows: &mut Vec<Row>) {
+    rows[0].service_name = other_row(rows).service_name;
+}
+
+fn swap_resource(rows: &mut Vec<Row>) {
+    // Run, instance and name differ in one column: a row has one finding for each key.
+    let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
+    rows[0].resource_attributes = rows[0].resource_attributes.replace(&mine, &other);
+}
+
+fn swap_tags(rows: &mut Vec<Row>) {
+    let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
+    rows[0].attributes = rows[0].attributes.replace(&mine, &other);
+}
+
+/// Changes a hex id by one bit.
+fn flip(id: &mut String) {
+    let first = u8::from_str_radix(&id[..1], 16).unwrap() ^ 1;
+    id.replace_range(..1, &format!("{first:x}"));
+}
+
+fn flush_without_deleting(bench: &Bench) {
+    let rows = segment_rows(&bench.segment(), bench.schema);
+    write_parquet(&bench.cold().with_file_name("20261124_000000_00000001.parquet"), &rows, bench.schema);
+}
+
+fn without_export(text: &str, export: u64) -> String {
+    let about = format!("\"export\":{export},");
+    text.lines().filter(|line| !line.contains(&about)).map(|line| format!("{line}\n")).collect()
+}
+
+fn lose_what_was_just_acked(bench: &Bench) {
+    fs::remove_file(bench.segment()).unwrap();
+    let ledger = bench.ledger(1);
+    fs::remove_file(&ledger).unwrap();
+    let writer = LedgerWriter::create(&ledger).unwrap();
+    let now = crate::clock::unix_nanos();
+    for export in 0..4 {
+        let (stream, first) = ((export % 2) as u32, export / 2 * 5);
+        let acked = crate::wire::outcome::Outcome::Acked;
+        writer
+            .append(&crate::ledger::entry::Entry::ExportStarted { export, stream, first, count: 5, at: now })
+            .unwrap();
+        writer.append(&crate::ledger::entry::Entry::ExportEnded { export, at: now, outcome: acked }).unwrap();
+    }
+}
+
+const STORES: [(&str, Schema); 2] =
+    [("getting-started/studio-0.80.0", Schema::V1), ("getting-started/studio-0.82.1", Schema::V2)];
+
+#[tokio::test]
+async fn each_damage_fires_exactly_its_checks() {
+    let mut ever_fired = BTreeSet::new();
+    for (name, schema) in STORES {
+        for (damage, run, apply, expected) in CASES {
+            let bench = Bench::of(name, schema);
+            let run = if *run == "first" { first_run(&bench) } else { (*run).to_owned() };
+            apply(&bench);
+            let report = bench.audit(&run).await;
+            assert_eq!(fired(&report), *expected, "{damage} on {name}");
+            let found = report.checked.iter().filter(|one| one.verdict.findings().is_some());
+            ever_fired.extend(found.map(|one| one.check.id.clone()));
+        }
+    }
+    let all: BTreeSet<String> = built_in().unwrap().into_iter().map(|check| check.id).collect();
+    assert_eq!(ever_fired, all, "a check that no damage fires proves nothing");
+}
+
+/// The run whose spans are in the cold file.
+fn first_run(bench: &Bench) -> String {
+    runs::load_all(&bench.runs()).unwrap().remove(0).manifest.run_id
+}
+
+#[tokio::test]
+async fn golden_stores_of_real_apps_are_clean() {
+    for (name, schema) in [("studio-0.80.0", Schema::V1), ("studio-0.82.1", Schema::V2)] {
+        let report = Bench::of(name, schema).audit("latest").await;
+        assert_eq!(fired(&report), "", "{name}");
+        assert_eq!(report.overall, crate::report::audit::Overall::Pass, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_finding_has_the_address_of_its_row() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    bench.change_cold(|rows| rows[7].name.push('x'));
+    let report = bench.audit("latest").await.to_json().unwrap();
+    let sample =
+        report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "altered_spans").unwrap();
+    let sample = &sample["samples"][0];
+    assert_eq!((&sample["tier"], &sample["row_number"]), (&"cold".into(), &7.into()));
+    assert_eq!(sample["file"], "parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet");
+    assert_eq!((&sample["expected"], &sample["actual"]), (&"OddItemsNode".into(), &"OddItemsNodex".into()));
+}
+
+#[tokio::test]
+async fn an_orphan_of_foreign_traffic_is_found_by_structure() {
+    let bench = Bench::of("studio-0.82.1", Schema::V2);
+    bench.change_cold(|rows| {
+        let root = rows.iter().position(|row| row.parent_span_id.is_none()).unwrap();
+        rows.remove(root);
+    });
+    assert_eq!(fired(&bench.audit("none").await), "orphan_spans: 6");
+}
+
+#[tokio::test]
+async fn a_store_with_nothing_in_it_is_all_lost() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    fs::remove_file(bench.segment()).unwrap();
+    fs::remove_file(bench.cold()).unwrap();
+    for run in runs::load_all(&bench.runs()).unwrap() {
+        assert_eq!(fired(&bench.audit(&run.manifest.run_id).await), "lost_spans: 20");
+    }
+}
+
+#[test]
+fn every_check_is_listed_in_the_readme() {
+    let readme = include_str!("../../README.md");
+    for check in built_in().unwrap() {
+        let line = format!("| `{}` | {} | {} |", check.id, check.severity.name(), check.rule);
+        assert!(readme.contains(&line), "the README lacks: {line}");
+    }
+}

@@ -149,10 +149,12 @@ pub(crate) async fn examine(
     };
     let judgement = Arc::new(reading::read(&question, &session, progress::waiting).await?);
     if judgement.files.is_empty() && judgement.judged.is_empty() {
-        let what = format!("nothing to audit: `{}` holds no file, and there is no run", layout.spans.display());
+        let what =
+            format!("nothing to audit: `{}` holds no file, and there is no run", layout.spans.display());
         return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
     }
-    let settled_before = judgement.read_began.saturating_sub(settle.as_nanos().try_into().unwrap_or(u64::MAX));
+    let settled_before =
+        judgement.read_began.saturating_sub(settle.as_nanos().try_into().unwrap_or(u64::MAX));
     tables::register(&session, &judgement, settled_before.cast_signed())?;
     let checked = run_checks(&session, &judgement, checks, args.limit).await;
     let subject = Subject { layout, of, known: &runs.known, took: began.elapsed() };
@@ -174,7 +176,8 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
         (Some(run), None) => Ok(Runs { wanted: vec![run.plan.run], known: vec![run] }),
         (None, _) => {
             let what = format!("there is no run `{run}` in `{}`", folder.display());
-            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place").into())
+            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place")
+                .into())
         }
         (Some(_), Some(_)) => {
             let what = format!("several runs in `{}` begin with `{run}`", folder.display());

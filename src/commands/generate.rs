@@ -46,15 +46,15 @@ pub(crate) struct GenerateArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkloadArgs {
     /// Number of services, each under a name of its own [default: 3]
-    #[arg(long, value_name = "N", conflicts_with = "service_name")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "service_name")]
     pub(crate) num_services: Option<NonZeroU64>,
 
     /// Workflows that each service runs [default: 10]
-    #[arg(long, value_name = "N", conflicts_with = "num_workflows")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_workflows")]
     pub(crate) workflows_per_service: Option<NonZeroU64>,
 
     /// Rounds that may be in flight
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "5")]
     pub(crate) concurrency: NonZeroU64,
 
     /// One service of this name, instead of several
@@ -62,7 +62,7 @@ pub(crate) struct WorkloadArgs {
     pub(crate) service_name: Option<String>,
 
     /// Workflows of the one service [default: 10]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) num_workflows: Option<NonZeroU64>,
 
     /// Seed of names, runtime ids and times [default: drawn]
@@ -70,7 +70,7 @@ pub(crate) struct WorkloadArgs {
     pub(crate) seed: Option<u64>,
 
     /// Seconds to wait for an export's answer
-    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    #[arg(long, value_name = "SECONDS", value_parser = at_least_one, default_value = "10")]
     pub(crate) timeout: NonZeroU64,
 
     /// Where runs are kept
@@ -80,6 +80,11 @@ pub(crate) struct WorkloadArgs {
     /// Write the run's metadata to this file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: Option<PathBuf>,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
+    let number: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    NonZeroU64::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
 }
 
 impl WorkloadArgs {
@@ -107,7 +112,11 @@ impl WorkloadArgs {
     }
 }
 
-pub(crate) async fn run(globals: &GlobalArgs, args: &GenerateArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    globals: &GlobalArgs,
+    args: &GenerateArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
     let order = args.workload.order(&settings, args.data_dir.clone());
     let performed = send(&order, &args.workload, out).await?;
@@ -124,7 +133,11 @@ pub(crate) async fn run(globals: &GlobalArgs, args: &GenerateArgs, out: &mut dyn
 }
 
 /// Sends an order's plan and prints how it went.
-pub(crate) async fn send(order: &Order, workload: &WorkloadArgs, out: &mut dyn Write) -> anyhow::Result<Performed> {
+pub(crate) async fn send(
+    order: &Order,
+    workload: &WorkloadArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<Performed> {
     let stop = progress::interrupted();
     let prepared = run::prepare(order).await?;
     let manifest = &prepared.manifest;

@@ -72,8 +72,13 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit
         internal_token: args.internal_token.clone(),
         ..Config::new(args.data_dir.clone(), args.api_key.clone(), args.schema)
     })?;
-    writeln!(out, "stand-in: OTLP at {}, internal service at {}", stand_in.endpoint(), stand_in.internal_endpoint())?;
-    writeln!(out, "data in {}", args.data_dir.display())?;
+    writeln!(
+        out,
+        "stand-in: OTLP at {}, internal service at {}",
+        stand_in.endpoint(),
+        stand_in.internal_endpoint()
+    )?;
+    writeln!(out, "data in {}", stand_in.data_dir().display())?;
     out.flush()?;
     tokio::select! {
         failed = stand_in.wait() => failed?,
@@ -84,7 +89,8 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit
 }
 
 async fn serve_auth(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let mut auth = standin::start_auth_only(args.auth_port, args.api_key.clone(), args.internal_token.clone())?;
+    let mut auth =
+        standin::start_auth_only(args.auth_port, args.api_key.clone(), args.internal_token.clone())?;
     writeln!(out, "stand-in: API keys are validated at {}", auth.endpoint())?;
     out.flush()?;
     tokio::select! {

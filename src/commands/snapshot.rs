@@ -23,7 +23,11 @@ pub(crate) struct SnapshotArgs {
     data_dir: Option<PathBuf>,
 }
 
-pub(crate) async fn run(globals: &GlobalArgs, args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    globals: &GlobalArgs,
+    args: &SnapshotArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
     let target = &settings.internal_endpoint;
     let mut ingestion = Ingestion::connect(target, settings.internal_token.as_deref()).await?;

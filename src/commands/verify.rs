@@ -73,7 +73,11 @@ struct Bench {
     temporary: Option<TempDir>,
 }
 
-pub(crate) async fn run(globals: &GlobalArgs, args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    globals: &GlobalArgs,
+    args: &VerifyArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
     let bench = if settings.endpoint_given { real(settings, args)? } else { stand_in(settings, args)? };
     // With `--format json` standard output is the report's alone.
@@ -112,8 +116,7 @@ async fn verify(
         None => audit::print(globals, args.judging.format, &report, out)?,
     }
     Ok(match (report.overall, &raised, sent) {
-        (Overall::Fail, ..) => Exit::Found,
-        (_, Raised::Refused { .. }, _) | (_, _, Exit::Found) => Exit::Found,
+        (Overall::Fail, ..) | (_, Raised::Refused { .. }, _) | (_, _, Exit::Found) => Exit::Found,
         (Overall::Pass, _, sent) => sent,
         (Overall::Inconclusive, ..) => Exit::Unknown,
     })
@@ -173,5 +176,7 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
 
 fn say_where(folder: &Path) {
     let folder = folder.display();
-    progress::note(&format!("kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"));
+    progress::note(&format!(
+        "kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"
+    ));
 }

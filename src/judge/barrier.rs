@@ -39,7 +39,11 @@ impl Barrier {
         let settle_nanos = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
         // All acks of the ledger precede its reading, whatever the two clocks say.
         let settled_until = if waited >= settle { u64::MAX } else { read_began.saturating_sub(settle_nanos) };
-        Self { flush_began: latest(Rpc::FlushWal), snapshot_began: latest(Rpc::PrepareHotSnapshot), settled_until }
+        Self {
+            flush_began: latest(Rpc::FlushWal),
+            snapshot_began: latest(Rpc::PrepareHotSnapshot),
+            settled_until,
+        }
     }
 
     pub(crate) fn proof(&self, acked_at: u64) -> Option<Proof> {
@@ -74,7 +78,8 @@ mod tests {
             error: String::new(),
         });
         let history = History { calls: calls.collect(), ..History::default() };
-        Barrier::new(&history, read_began * SECOND, Duration::from_secs(waited), SETTLE).proof(acked_at * SECOND)
+        Barrier::new(&history, read_began * SECOND, Duration::from_secs(waited), SETTLE)
+            .proof(acked_at * SECOND)
     }
 
     #[test]

@@ -28,14 +28,22 @@ pub(crate) struct KnownRuns {
 /// What a row's ids say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    Planned { run: usize, slot: u64, place: SpanPlace },
+    Planned {
+        run: usize,
+        slot: u64,
+        place: SpanPlace,
+    },
     /// No planned span. `run` is the run that its trace id names, which may be one we know.
-    Unclaimed { run: Option<RunId>, known: bool },
+    Unclaimed {
+        run: Option<RunId>,
+        known: bool,
+    },
 }
 
 impl KnownRun {
     pub(crate) fn new(plan: Plan) -> Self {
-        let resources = (0..plan.services.len()).map(|service| stored::resource_attributes(&plan.resource(service)));
+        let resources =
+            (0..plan.services.len()).map(|service| stored::resource_attributes(&plan.resource(service)));
         Self { resources: resources.collect(), plan, tally: OnceLock::new() }
     }
 

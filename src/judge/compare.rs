@@ -64,7 +64,9 @@ impl<'r> Comparer<'r> {
         let mut differences = Vec::new();
         for (column, (expected, stored)) in expected.into_iter().zip(stored).enumerate() {
             match stored {
-                Some(actual) if *actual != expected => compare_column(column, expected, *actual, &mut differences),
+                Some(actual) if *actual != expected => {
+                    compare_column(column, expected, *actual, &mut differences);
+                }
                 _ => {}
             }
         }
@@ -108,7 +110,11 @@ fn compare_json(
         (Some(expected), Some(actual)) if expected == actual => {}
         (Some(Value::Object(expected)), Some(Value::Object(actual))) => {
             let keys = differing_keys(&expected, &actual);
-            let kind = if keys.iter().any(|key| is_witness(key)) { DifferenceKind::Witness } else { DifferenceKind::Content };
+            let kind = if keys.iter().any(|key| is_witness(key)) {
+                DifferenceKind::Witness
+            } else {
+                DifferenceKind::Content
+            };
             out.extend(keys.into_iter().map(|key| Difference {
                 column,
                 key: Some(key.to_owned()),

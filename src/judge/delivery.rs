@@ -31,7 +31,10 @@ use super::{
     suspects::{Suspect, suspect_of},
     tally::{Evidence, Standing, State},
 };
-use crate::traffic::{ids, plan::SpanPlace};
+use crate::traffic::{
+    ids,
+    plan::{Plan, SpanPlace},
+};
 
 const BATCH_ROWS: usize = 8_192;
 
@@ -130,7 +133,8 @@ impl TableProvider for Delivery {
 }
 
 fn depends_on_state_alone(filter: &Expr) -> bool {
-    !filter.is_volatile() && filter.column_refs().iter().all(|column| STATE_COLUMNS.contains(&column.name.as_str()))
+    !filter.is_volatile()
+        && filter.column_refs().iter().all(|column| STATE_COLUMNS.contains(&column.name.as_str()))
 }
 
 /// For each of the 256 bytes, whether all filters let it pass.
@@ -156,7 +160,7 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(states.iter().map(|state| i64::from(of(*state)))))
     };
     let flags = |of: fn(State) -> bool| -> ArrayRef {
-        Arc::new(BooleanArray::from_iter(states.iter().map(|state| Some(of(*state)))))
+        Arc::new(states.iter().map(|state| Some(of(*state))).collect::<BooleanArray>())
     };
     match name {
         "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
@@ -238,7 +242,8 @@ impl PlannedRows {
     }
 
     fn batch(&self, judged: &JudgedRun, slots: &[u64]) -> Result<RecordBatch> {
-        let columns = self.schema.fields().iter().map(|field| self.column(judged, slots, field.name())).collect();
+        let columns =
+            self.schema.fields().iter().map(|field| self.column(judged, slots, field.name())).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(slots.len()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
@@ -247,32 +252,44 @@ impl PlannedRows {
         let known = &self.judgement.runs.runs[judged.index];
         let (plan, tally) = (&known.plan, known.tally());
         let places = || slots.iter().map(|slot| plan.place(*slot));
-        let parents = || slots.iter().map(|slot| plan.parent_slot(*slot));
+        let parents = || slots.iter().map(|slot| Plan::parent_slot(*slot));
         let export = |place: &SpanPlace| {
             judged.exports.find(&judged.history.exports, u32::try_from(place.service).ok()?, place.ordinal)
         };
-        let span_id = |place: SpanPlace| const_hex::encode(ids::span_id(plan.run, place.workflow, place.position));
-        let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+        let span_id =
+            |place: SpanPlace| const_hex::encode(ids::span_id(plan.run, place.workflow, place.position));
+        let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(values))
+        };
         match name {
             "run" => text(&mut places().map(|_| plan.run.to_string())),
             "service_name" => text(&mut places().map(|place| plan.services[place.service].clone())),
-            "workflow" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed()))),
+            "workflow" => {
+                Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed())))
+            }
             "span" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.position.into()))),
-            "trace_id" => text(&mut places().map(|place| const_hex::encode(ids::trace_id(plan.run, place.workflow)))),
+            "trace_id" => {
+                text(&mut places().map(|place| const_hex::encode(ids::trace_id(plan.run, place.workflow))))
+            }
             "span_id" => text(&mut places().map(span_id)),
             "acked_at" => {
                 let acked = places().map(|place| export(&place)?.ended_at.map(u64::cast_signed));
-                Arc::new(TimestampNanosecondArray::from_iter(acked).with_timezone("UTC"))
+                Arc::new(acked.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
-            "unread_file" => Arc::new(StringArray::from_iter(places().map(|place| {
-                Some(suspect_of(&self.suspects, export(&place)?.started_at)?.shown.clone())
-            }))),
-            "parent_span_id" => Arc::new(StringArray::from_iter(
-                parents().map(|parent| parent.map(|slot| span_id(plan.place(slot)))),
-            )),
+            "unread_file" => {
+                let suspect =
+                    |place| Some(suspect_of(&self.suspects, export(&place)?.started_at)?.shown.clone());
+                Arc::new(places().map(suspect).collect::<StringArray>())
+            }
+            "parent_span_id" => {
+                let ids = parents().map(|parent| parent.map(|slot| span_id(plan.place(slot))));
+                Arc::new(ids.collect::<StringArray>())
+            }
             "parent_lost" => {
-                let lost = |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Some(Standing::Durable);
-                Arc::new(BooleanArray::from_iter(parents().map(|parent| parent.map(lost))))
+                let lost = |slot| {
+                    tally.get(slot).found() == 0 && tally.get(slot).standing() == Some(Standing::Durable)
+                };
+                Arc::new(parents().map(|parent| parent.map(lost)).collect::<BooleanArray>())
             }
             state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),
         }

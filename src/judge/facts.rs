@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde::Deserialize;
 
 use super::compare::{Difference, StoredCells};
-use crate::{store::layout::Tier, traffic::ids::RunId};
+use crate::{span::row::Cell, store::layout::Tier, traffic::ids::RunId};
 
 /// Where a stored row lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,8 @@ struct ResourceTags<'a> {
 
 impl Fact {
     pub(crate) fn of(address: Address, cells: &StoredCells<'_>, run: Option<RunId>, run_known: bool) -> Self {
-        let text = |column: usize| cells[column].and_then(|cell| cell.text());
-        let number = |column: usize| cells[column].and_then(|cell| cell.number());
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let number = |column: usize| cells[column].and_then(Cell::number);
         let owned = |column: usize| text(column).map(str::to_owned);
         let tags = text(11).and_then(|json| serde_json::from_str::<Tags<'_>>(json).ok());
         let resource = text(19).and_then(|json| serde_json::from_str::<ResourceTags<'_>>(json).ok());

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ledger::history::{Export, History},
-    store::{inventory::FoundFile, layout::Tier},
+    store::layout::Tier,
     wire::outcome::Outcome,
 };
 
@@ -29,8 +29,6 @@ pub(crate) struct Judgement {
     pub(crate) rows: RowCounts,
     /// Bytes of column chunks and segments that were read.
     pub(crate) bytes_scanned: u64,
-    /// The healthy cold files and segments.
-    pub(crate) evidence: Vec<FoundFile>,
     /// Unix nanoseconds, when the first file was opened.
     pub(crate) read_began: u64,
 }
@@ -117,8 +115,11 @@ pub(crate) struct ExportIndex(Vec<(u32, u64, usize)>);
 
 impl ExportIndex {
     pub(crate) fn new(exports: &[Export]) -> Self {
-        let mut index: Vec<_> =
-            exports.iter().enumerate().map(|(number, export)| (export.stream, export.first, number)).collect();
+        let mut index: Vec<_> = exports
+            .iter()
+            .enumerate()
+            .map(|(number, export)| (export.stream, export.first, number))
+            .collect();
         index.sort_unstable();
         Self(index)
     }
@@ -153,15 +154,17 @@ impl JudgedRun {
     /// Whether an acked span is absent that may still be on its way to a file.
     pub(crate) fn has_pending(&self, runs: &KnownRuns) -> bool {
         let tally = runs.runs[self.index].tally();
-        (0..tally.len()).map(|slot| tally.get(slot)).any(|state| {
-            state.found() == 0 && state.standing() == Some(Standing::Pending)
-        })
+        (0..tally.len())
+            .map(|slot| tally.get(slot))
+            .any(|state| state.found() == 0 && state.standing() == Some(Standing::Pending))
     }
 
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
         match (export.outcome, export.ended_at) {
             (Outcome::Acked, Some(acked_at)) if self.barrier.proof(acked_at).is_none() => Standing::Pending,
-            (Outcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => Standing::Unread,
+            (Outcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => {
+                Standing::Unread
+            }
             (Outcome::Acked, Some(_)) => Standing::Durable,
             (Outcome::Rejected { .. }, _) => Standing::Rejected,
             (Outcome::Partial { .. }, _) => Standing::Partial,

@@ -68,7 +68,10 @@ pub(crate) async fn read(
         let judged = judged_runs(question, &runs, read_began, waited)?;
         let judgement = conclude(swept, runs, judged, read_began, session).await?;
         let left = question.settle.saturating_sub(began.elapsed());
-        if !question.wait || waited >= question.settle || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs)) {
+        if !question.wait
+            || waited >= question.settle
+            || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
+        {
             return Ok(judgement);
         }
         waiting(left);
@@ -83,7 +86,9 @@ fn judged_runs(
     read_began: u64,
     waited: Duration,
 ) -> anyhow::Result<Vec<JudgedRun>> {
-    let seen = |index: &usize| runs.runs[*index].was_seen() || question.wanted.contains(&question.known[*index].plan.run);
+    let seen = |index: &usize| {
+        runs.runs[*index].was_seen() || question.wanted.contains(&question.known[*index].plan.run)
+    };
     let judge = |index: usize| {
         let history: History = question.known[index].history()?;
         let barrier = Barrier::new(&history, read_began, waited, question.settle);
@@ -104,10 +109,10 @@ async fn conclude(
     let sightings = if repeated.is_empty() {
         Vec::new()
     } else {
-        sightings(evidence.clone(), &runs, &still_repeated(&runs, repeated), session).await?
+        sightings(evidence, &runs, &still_repeated(&runs, repeated), session).await?
     };
     let judgement =
-        Judgement { runs, judged, files, facts, differences, sightings, rows, bytes_scanned, evidence, read_began };
+        Judgement { runs, judged, files, facts, differences, sightings, rows, bytes_scanned, read_began };
     let suspects = judgement.suspects();
     judgement.judged.iter().for_each(|run| run.paint(&judgement.runs, &suspects));
     Ok(judgement)
@@ -133,16 +138,23 @@ async fn sightings(
         let batch = batch?;
         let (file, row_number) = (batch.column(1), batch.column(2).as_primitive::<Int64Type>());
         let file = datafusion::arrow::compute::cast(file, &datafusion::arrow::datatypes::DataType::Utf8)?;
-        let (file, trace, span) = (file.as_string::<i32>(), batch.column(3).as_string_view(), batch.column(4).as_string_view());
+        let (file, trace, span) =
+            (file.as_string::<i32>(), batch.column(3).as_string_view(), batch.column(4).as_string_view());
         for row in 0..batch.num_rows() {
-            let Claim::Planned { run, slot, .. } = runs.claim(trace.value(row), span.value(row)) else { continue };
+            let Claim::Planned { run, slot, .. } = runs.claim(trace.value(row), span.value(row)) else {
+                continue;
+            };
             if !repeated.contains(&(run, slot)) {
                 continue;
             }
             let shown = file.value(row);
             let tier = files.iter().find(|file| file.shown == shown).map_or(Tier::Cold, |file| file.tier);
             found.push(Sighting {
-                address: Address { tier, file: shown.into(), row_number: row_number.value(row).unsigned_abs() },
+                address: Address {
+                    tier,
+                    file: shown.into(),
+                    row_number: row_number.value(row).unsigned_abs(),
+                },
                 run: runs.runs[run].plan.run,
                 trace_id: trace.value(row).to_owned(),
                 span_id: span.value(row).to_owned(),
@@ -154,11 +166,14 @@ async fn sightings(
 
 /// Returns when the store has other files than now, or when the time is up.
 async fn wait_for_news(layout: &Layout, at_most: Duration) {
-    let names = || [Tier::Wal, Tier::Cold].map(|tier| inventory::list(layout, tier).files.into_iter().map(|f| f.path).collect::<Vec<_>>());
+    let names = || {
+        [Tier::Wal, Tier::Cold]
+            .map(|tier| inventory::list(layout, tier).files.into_iter().map(|f| f.path).collect::<Vec<_>>())
+    };
     let before = names();
     let began = Instant::now();
     while began.elapsed() < at_most {
-        tokio::time::sleep(POLL.min(at_most - began.elapsed())).await;
+        tokio::time::sleep(POLL.min(at_most.saturating_sub(began.elapsed()))).await;
         if names() != before {
             return;
         }

@@ -1,7 +1,9 @@
 //! Typed access to a batch of the auditor's 21 columns.
 
 use datafusion::arrow::{
-    array::{Array, Int8Array, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray, UInt32Array},
+    array::{
+        Array, Int8Array, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray, UInt32Array,
+    },
     datatypes::DataType,
 };
 

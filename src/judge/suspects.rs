@@ -14,7 +14,9 @@ const NAMED_EARLY: u64 = 60_000_000_000;
 /// The suspect that may hold spans of an export, if any: the one named soonest after its start.
 pub(crate) fn suspect_of(suspects: &[Suspect], started_at: u64) -> Option<&Suspect> {
     let could_hold = |suspect: &&Suspect| {
-        suspect.named_at.is_none_or(|named| named.saturating_add_unsigned(NAMED_EARLY) >= started_at.cast_signed())
+        suspect
+            .named_at
+            .is_none_or(|named| named.saturating_add_unsigned(NAMED_EARLY) >= started_at.cast_signed())
     };
     suspects.iter().filter(could_hold).min_by_key(|suspect| suspect.named_at.unwrap_or(i64::MAX))
 }

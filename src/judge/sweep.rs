@@ -3,12 +3,7 @@
 //! Segments are read before cold files are listed: a flush in between can show a span twice, but
 //! never hide it. One plan and one task per file, so that damage stays with its file.
 
-use std::{
-    collections::HashSet,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::{StreamExt, stream};
@@ -22,7 +17,7 @@ use super::{
     tally::Evidence,
 };
 use crate::{
-    span::schema::Schema,
+    span::{row::Cell, schema::Schema},
     store::{
         columns,
         footer::{self, Unreadable},
@@ -31,9 +26,7 @@ use crate::{
         scan,
         segment::read_segment,
     },
-    traffic::{
-        ids,
-    },
+    traffic::ids,
 };
 
 /// Files that are read side by side.
@@ -53,7 +46,7 @@ pub(crate) struct Swept {
     pub(crate) bytes_scanned: u64,
     /// The planned spans that were found more than once, by run and slot.
     pub(crate) repeated: HashSet<(usize, u64)>,
-    /// The healthy cold files and segments, for a second look.
+    /// The files that a second look can read: healthy ones, and torn segments as far as they go.
     pub(crate) evidence: Vec<FoundFile>,
 }
 
@@ -71,7 +64,11 @@ struct SweptFile {
 }
 
 /// Sweeps all tiers. The hot snapshot is looked at but is never evidence.
-pub(crate) async fn sweep(layout: &Layout, runs: &Arc<KnownRuns>, context: &Arc<TaskContext>) -> anyhow::Result<Swept> {
+pub(crate) async fn sweep(
+    layout: &Layout,
+    runs: &Arc<KnownRuns>,
+    context: &Arc<TaskContext>,
+) -> anyhow::Result<Swept> {
     let mut swept = Swept::default();
     let mut segments: Vec<(FoundFile, SweptFile)> = Vec::new();
 
@@ -98,7 +95,7 @@ pub(crate) async fn sweep(layout: &Layout, runs: &Arc<KnownRuns>, context: &Arc<
 
 impl Swept {
     fn add(&mut self, file: FoundFile, one: SweptFile) {
-        if one.record.health == Health::Ok {
+        if matches!(one.record.health, Health::Ok | Health::Torn) {
             self.evidence.push(file);
         }
         self.files.push(one.record);
@@ -167,7 +164,8 @@ fn sweep_segment(file: &FoundFile, runs: &KnownRuns) -> Option<SweptFile> {
             one.bytes_scanned = file.size;
             let mut judge = RowJudge::new(file, runs, segment.columns);
             segment.batches.iter().for_each(|batch| judge.judge(batch, &mut one));
-            let cut = (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
+            let cut =
+                (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
             if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut) {
                 one.record.health = Health::Torn;
                 one.record.problem = Some(problem);
@@ -194,10 +192,10 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
     };
     one.record.schema = schema_version(&footer.columns);
     let names: Vec<&str> = (0..21).map(crate::span::schema::column_name).collect();
-    let mut scan = match scan::scan_file(file, &names, context) {
+    let mut scan = match scan::scan_parquet(file, &names, context) {
         Ok(scan) => scan,
         Err(err) => {
-            one.fail(&err.to_string());
+            one.fail(&scan::reason(&err));
             return Some(one);
         }
     };
@@ -206,14 +204,17 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
         match batch {
             Ok(batch) => judge.judge(&batch, &mut one),
             Err(err) => {
-                one.fail(&first_line(&err.to_string()));
+                one.fail(&scan::reason(&err));
                 break;
             }
         }
     }
     one.bytes_scanned = scan.bytes_scanned() as u64;
     if one.record.health == Health::Ok && one.record.rows != footer.rows {
-        one.fail(&format!("{} of the {} rows that its footer names could be read", one.record.rows, footer.rows));
+        one.fail(&format!(
+            "{} of the {} rows that its footer names could be read",
+            one.record.rows, footer.rows
+        ));
     }
     Some(one)
 }
@@ -261,7 +262,7 @@ impl<'r> RowJudge<'r> {
             let row_number = one.record.rows;
             one.record.rows += 1;
             let address = || Address { tier: self.tier, file: Arc::clone(&self.file), row_number };
-            let id = |column: usize| cells[column].and_then(|cell| cell.text()).unwrap_or_default();
+            let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             let (run, slot, place) = match self.runs.claim(id(1), id(0)) {
                 Claim::Planned { run, slot, place } => (run, slot, place),
                 Claim::Unclaimed { run, known } => {
@@ -342,7 +343,9 @@ fn hot_record(file: &FoundFile) -> FileRecord {
             schema: schema_version(&footer.columns),
             ..record(file, Health::Ok, None)
         },
-        Err(Unreadable::Gone) => record(file, Health::Flushed, Some("it was listed and then gone".to_owned())),
+        Err(Unreadable::Gone) => {
+            record(file, Health::Flushed, Some("it was listed and then gone".to_owned()))
+        }
         Err(unreadable) => record(file, Health::Unreadable, Some(unreadable.to_string())),
     }
 }
@@ -365,9 +368,4 @@ fn schema_version(present: &[String]) -> Option<i64> {
         Schema::V1 => 1,
         Schema::V2 => 2,
     })
-}
-
-/// DataFusion's errors go on about where they were raised.
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -21,7 +21,11 @@ use super::{
 use crate::span::schema;
 
 /// Registers `files`, `facts`, `differences`, `sightings`, `exports`, `calls`, `runs` and `delivery`.
-pub(crate) fn register(session: &SessionContext, judgement: &Arc<Judgement>, settled_before: i64) -> Result<()> {
+pub(crate) fn register(
+    session: &SessionContext,
+    judgement: &Arc<Judgement>,
+    settled_before: i64,
+) -> Result<()> {
     let tables = [
         ("files", files(&judgement.files)?),
         ("facts", facts(&judgement.facts, settled_before)?),
@@ -42,19 +46,19 @@ pub(crate) fn register(session: &SessionContext, judgement: &Arc<Judgement>, set
 type Columns = Vec<(&'static str, ArrayRef)>;
 
 fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
-    Arc::new(StringArray::from_iter(values))
+    Arc::new(values.collect::<StringArray>())
 }
 
 fn number(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(Int64Array::from_iter(values))
+    Arc::new(values.collect::<Int64Array>())
 }
 
 fn flag(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(BooleanArray::from_iter(values.map(Some)))
+    Arc::new(values.map(Some).collect::<BooleanArray>())
 }
 
 fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(TimestampNanosecondArray::from_iter(values).with_timezone("UTC"))
+    Arc::new(values.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }
 
 fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
@@ -116,7 +120,10 @@ fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowErr
         ("span", number(differences.iter().map(|found| Some(found.position.into())))),
         ("trace_id", text(differences.iter().map(|found| Some(&found.trace_id)))),
         ("span_id", text(differences.iter().map(|found| Some(&found.span_id)))),
-        ("column_name", text(differences.iter().map(|found| Some(schema::column_name(found.difference.column))))),
+        (
+            "column_name",
+            text(differences.iter().map(|found| Some(schema::column_name(found.difference.column)))),
+        ),
         ("key", text(differences.iter().map(|found| found.difference.key.as_ref()))),
         ("kind", text(differences.iter().map(|found| Some(kind(found))))),
         ("expected", text(differences.iter().map(|found| found.difference.expected.as_ref()))),
@@ -140,7 +147,7 @@ fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     let plans: Vec<_> = judgement.judged.iter().map(|run| &judgement.runs.runs[run.index].plan).collect();
     table(vec![
         ("run", text(plans.iter().map(|plan| Some(plan.run.to_string())))),
-        ("services", number(plans.iter().map(|plan| Some(plan.services.len() as i64)))),
+        ("services", number(plans.iter().map(|plan| i64::try_from(plan.services.len()).ok()))),
         ("workflows", number(plans.iter().map(|plan| Some(plan.workflows().cast_signed())))),
         ("spans", number(plans.iter().map(|plan| Some(plan.spans().cast_signed())))),
     ])

@@ -132,7 +132,10 @@ mod tests {
         tally.paint(0, Standing::Durable);
         let state = tally.get(0);
         assert_eq!(state.standing(), Some(Standing::Durable));
-        assert_eq!((state.copies(Evidence::Cold), state.copies(Evidence::Wal), state.altered()), (1, 1, true));
+        assert_eq!(
+            (state.copies(Evidence::Cold), state.copies(Evidence::Wal), state.altered()),
+            (1, 1, true)
+        );
         assert_eq!(tally.get(1), State(0));
     }
 

@@ -30,10 +30,18 @@ pub(crate) enum Via {
 /// What came of a barrier.
 #[derive(Debug)]
 pub(crate) enum Raised {
-    Flushed { took: Duration },
-    Snapshot { took: Duration, snapshot: Snapshot },
+    Flushed {
+        took: Duration,
+    },
+    Snapshot {
+        took: Duration,
+        snapshot: Snapshot,
+    },
     /// The internal service answered and did not do it.
-    Refused { rpc: Rpc, refusal: Refusal },
+    Refused {
+        rpc: Rpc,
+        refusal: Refusal,
+    },
     /// Nobody answered: only time can settle what was acked.
     Unreachable(Problem),
 }

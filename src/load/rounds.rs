@@ -1,9 +1,6 @@
 //! The rounds of a run.
 
-use std::{
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures::{StreamExt, future::join_all, stream};

@@ -19,9 +19,9 @@ use crate::{
         runs,
         writer::LedgerWriter,
     },
+    problem::Problem,
     traffic::{ids::MAX_WORKFLOWS, plan::Plan},
     wire::{exporter::Exporter, target::Target},
-    problem::Problem,
 };
 
 /// What to send, and where to.
@@ -130,14 +130,14 @@ fn results(summary: &Summary, elapsed: Duration) -> Results {
 
 /// Unique slugs of three words.
 fn draw_names(count: u64, seed: u64) -> Vec<String> {
-    let words = Petnames::small();
-    let namer = words.namer(3, "-");
+    let small = Petnames::small();
+    let slugs = small.namer(3, "-");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut taken = HashSet::new();
     let mut names = Vec::new();
     while (names.len() as u64) < count {
         let mut name = String::new();
-        namer.generate_into(&mut name, &mut rng);
+        slugs.generate_into(&mut name, &mut rng);
         if taken.insert(name.clone()) {
             names.push(name);
         }

@@ -136,7 +136,12 @@ pub(crate) struct Subject<'a> {
 }
 
 impl AuditReport {
-    pub(crate) fn new(subject: &Subject<'_>, judgement: &Judgement, checked: Vec<Checked>, fail_on: Severity) -> Self {
+    pub(crate) fn new(
+        subject: &Subject<'_>,
+        judgement: &Judgement,
+        checked: Vec<Checked>,
+        fail_on: Severity,
+    ) -> Self {
         let coverage = coverage(subject, judgement);
         let completeness = judgement.judged.iter().flat_map(|run| completeness(judgement, run)).collect();
         let overall = overall(&coverage, &checked, fail_on);
@@ -192,7 +197,8 @@ fn overall(coverage: &Coverage, checked: &[Checked], fail_on: Severity) -> Overa
 fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
     let tier = |tier: Tier| {
         let read = judgement.files.iter().filter(|file| file.tier == tier);
-        let read: Vec<_> = read.filter(|file| !matches!(file.health, Health::Temporary | Health::Foreign)).collect();
+        let read: Vec<_> =
+            read.filter(|file| !matches!(file.health, Health::Temporary | Health::Foreign)).collect();
         TierCoverage {
             tier: tier.name(),
             files: read.len() as u64,
@@ -270,9 +276,10 @@ fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
         Some(Proof::Flush { began }) => {
             ("flush", format!("FlushWAL at {}, {} after the last ack", moment(began), after(began)))
         }
-        Some(Proof::Snapshot { began }) => {
-            ("snapshot", format!("PrepareHotSnapshot at {}, {} after the last ack", moment(began), after(began)))
-        }
+        Some(Proof::Snapshot { began }) => (
+            "snapshot",
+            format!("PrepareHotSnapshot at {}, {} after the last ack", moment(began), after(began)),
+        ),
         Some(Proof::Settled) => {
             let read = after(judgement.read_began);
             ("settled", format!("no flush since the last ack, but it was {read} old when the store was read"))
@@ -291,7 +298,8 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         run: subject.known[index].plan.run.to_string(),
         why: "no span of it is in this store",
     });
-    let mut strange: Vec<_> = judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run).collect();
+    let mut strange: Vec<_> =
+        judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run).collect();
     strange.sort_unstable();
     strange.dedup();
     let strange = strange
@@ -315,13 +323,18 @@ fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> 
             missing: 0,
         };
         let first = plan.first_slot(service);
-        for workflow in (0..plan.workflows_per_service).map(|turn| turn * plan.services.len() as u64 + service as u64) {
+        for workflow in
+            (0..plan.workflows_per_service).map(|turn| turn * plan.services.len() as u64 + service as u64)
+        {
             let (ordinal, count) = plan.ordinals(workflow);
             let slots = first + ordinal..first + ordinal + u64::from(count);
             let mut whole = true;
             for slot in slots {
                 let state = tally.get(slot);
-                let acked = matches!(state.standing(), Some(Standing::Durable | Standing::Pending | Standing::Unread));
+                let acked = matches!(
+                    state.standing(),
+                    Some(Standing::Durable | Standing::Pending | Standing::Unread)
+                );
                 let found = state.found() > 0;
                 account.acked += u64::from(acked);
                 account.found += u64::from(found);

@@ -37,7 +37,8 @@ pub(crate) fn verdict_word(paint: Paint, overall: Overall) -> String {
 }
 
 fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result<()> {
-    let Coverage { store, of, tiers, rows, runs, other_runs, not_read, took, bytes_scanned } = &report.coverage;
+    let Coverage { store, of, tiers, rows, runs, other_runs, not_read, took, bytes_scanned } =
+        &report.coverage;
     let of = of.as_ref().map(|of| format!("   {of}")).unwrap_or_default();
     writeln!(text, "{}{of}", verdict_word(paint, report.overall))?;
     writeln!(text)?;
@@ -49,7 +50,8 @@ fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result
             _ => ("hot snapshot", "; a copy, not evidence"),
         };
         if tier.files > 0 || tier.evidence {
-            let (files, rows, size) = (counted(tier.files, noun), counted(tier.rows, "row"), bytes(tier.bytes));
+            let (files, rows, size) =
+                (counted(tier.files, noun), counted(tier.rows, "row"), bytes(tier.bytes));
             writeln!(text, "         {files}: {rows}, {size}{note}")?;
         }
     }

@@ -16,14 +16,18 @@ pub(crate) fn render(findings: &Findings) -> anyhow::Result<String> {
     let options = FormatOptions::new().with_null("");
     let mut rows: Vec<Vec<String>> = Vec::new();
     for batch in &findings.samples {
-        let columns: Vec<_> =
-            batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options))
+            .collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
             rows.push(columns.iter().map(|column| column.value(row).to_string()).collect());
         }
     }
-    let shown: Vec<usize> =
-        (0..findings.schema.fields().len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
+    let shown: Vec<usize> = (0..findings.schema.fields().len())
+        .filter(|&column| rows.iter().any(|row| !row[column].is_empty()))
+        .collect();
     let header: Vec<(&str, Align)> = shown
         .iter()
         .map(|&column| {

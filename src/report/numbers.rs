@@ -9,7 +9,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);
@@ -46,7 +46,8 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// The moment in UTC, to the millisecond.
 pub(crate) fn moment(unix_nanos: u64) -> String {
-    DateTime::<Utc>::from_timestamp_nanos(unix_nanos.cast_signed()).to_rfc3339_opts(SecondsFormat::Millis, true)
+    DateTime::<Utc>::from_timestamp_nanos(unix_nanos.cast_signed())
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]

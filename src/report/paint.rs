@@ -23,7 +23,8 @@ pub(crate) struct Paint {
 impl Paint {
     /// For text that goes to standard output.
     pub(crate) fn for_stdout(color: Color) -> Self {
-        let wanted = || std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let wanted =
+            || std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Self {
             enabled: match color {
                 Color::Always => true,

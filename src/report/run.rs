@@ -18,7 +18,12 @@ use crate::{
 const NAMES_SHOWN: usize = 20;
 
 /// Printed before the first export: who will send.
-pub(crate) fn print_plan(out: &mut dyn Write, run: &str, services: &[String], concurrency: u64) -> anyhow::Result<()> {
+pub(crate) fn print_plan(
+    out: &mut dyn Write,
+    run: &str,
+    services: &[String],
+    concurrency: u64,
+) -> anyhow::Result<()> {
     writeln!(out, "run {run}")?;
     let shown = services.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n  ");
     writeln!(out, "{}:\n  {shown}", counted(services.len() as u64, "service"))?;
@@ -48,7 +53,10 @@ pub(crate) fn print(out: &mut dyn Write, performed: &Performed) -> anyhow::Resul
     let services = manifest.services.iter().zip(&summary.services);
     let mut rows: Vec<_> = services.take(NAMES_SHOWN).map(|(name, counts)| row(name, counts)).collect();
     if manifest.services.len() > 1 {
-        rows.push(row(&format!("all {}", counted(manifest.services.len() as u64, "service")), &summary.total()));
+        rows.push(row(
+            &format!("all {}", counted(manifest.services.len() as u64, "service")),
+            &summary.total(),
+        ));
     }
     out.write_all(table::render(&header, rows).as_bytes())?;
 

@@ -22,6 +22,10 @@ pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Ve
             Align::Right => CellAlignment::Right,
         });
     }
-    let lines = table.to_string();
-    lines.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }

@@ -149,24 +149,21 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::path::{Path, PathBuf};
+    use std::fs;
+    use std::path::PathBuf;
 
-    use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-    use datafusion::arrow::compute::cast;
-    use datafusion::arrow::datatypes::{DataType, Int64Type};
-    use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message;
 
     use super::*;
+    use crate::testing;
 
     #[test]
     fn every_odd_span_maps_to_the_row_that_a_real_studio_wrote() {
         for (schema, file) in [(Schema::V1, "studio-0.80.0.parquet"), (Schema::V2, "studio-0.82.1.parquet")] {
             let mapped: Vec<Row> =
                 requests().iter().flat_map(|request| rows(&request.resource_spans, schema)).collect();
-            let stored = stored_rows(&fixture(file), schema);
+            let stored = testing::parquet_rows(&fixture(file), schema);
             assert_eq!((mapped.len(), stored.len()), (51, 51), "{file}");
             for (index, (mapped, stored)) in mapped.iter().zip(&stored).enumerate() {
                 assert_eq!(mapped, stored, "{file}, row {index}");
@@ -175,7 +172,7 @@ mod tests {
     }
 
     fn fixture(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mapping").join(name)
+        testing::fixture("mapping").join(name)
     }
 
     fn requests() -> Vec<ExportTraceServiceRequest> {
@@ -184,53 +181,5 @@ mod tests {
             ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap()
         };
         (0..=10).map(decode).collect()
-    }
-
-    fn stored_rows(file: &Path, schema: Schema) -> Vec<Row> {
-        let reader = ParquetRecordBatchReader::try_new(File::open(file).unwrap(), 1024).unwrap();
-        let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
-        let rows_of = |batch: &RecordBatch| {
-            assert_eq!(batch.schema().fields(), schema.stored().fields());
-            (0..batch.num_rows()).map(|index| stored_row(batch, index)).collect::<Vec<_>>()
-        };
-        batches.iter().flat_map(rows_of).collect()
-    }
-
-    fn stored_row(batch: &RecordBatch, index: usize) -> Row {
-        let maybe = |name| {
-            let text = cast(batch.column_by_name(name)?, &DataType::Utf8).unwrap();
-            text.is_valid(index).then(|| text.as_string::<i32>().value(index).to_owned())
-        };
-        let text = |name| maybe(name).unwrap_or_default();
-        let number = |name| {
-            let column = batch.column_by_name(name)?;
-            Some(cast(column, &DataType::Int64).unwrap().as_primitive::<Int64Type>().value(index))
-        };
-        let long = |name| number(name).unwrap();
-        let byte = |name| i8::try_from(long(name)).unwrap();
-        let count = |name| u32::try_from(number(name).unwrap_or_default()).unwrap();
-        Row {
-            span_id: text("span_id"),
-            trace_id: text("trace_id"),
-            parent_span_id: maybe("parent_span_id"),
-            service_name: text("service_name"),
-            name: text("name"),
-            span_kind: byte("span_kind"),
-            start_time: long("start_time"),
-            end_time: long("end_time"),
-            duration_ns: long("duration_ns"),
-            status_code: byte("status_code"),
-            status_message: maybe("status_message"),
-            attributes: text("attributes"),
-            events: text("events"),
-            links: text("links"),
-            trace_flags: count("trace_flags"),
-            trace_state: maybe("trace_state"),
-            dropped_attributes_count: count("dropped_attributes_count"),
-            dropped_events_count: count("dropped_events_count"),
-            dropped_links_count: count("dropped_links_count"),
-            resource_attributes: text("resource_attributes"),
-            resource_dropped_attributes_count: count("resource_dropped_attributes_count"),
-        }
     }
 }

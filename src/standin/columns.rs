@@ -14,7 +14,7 @@ use crate::span::row::Row;
 use crate::span::schema::Schema;
 
 /// One batch that holds `rows` under the columns of `schema`.
-pub(super) fn batch(rows: &[Row], schema: Schema) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn batch(rows: &[Row], schema: Schema) -> Result<RecordBatch, ArrowError> {
     let mut columns = vec![
         text(rows, |row| &row.span_id),
         text(rows, |row| &row.trace_id),

@@ -23,21 +23,13 @@ pub(crate) fn era(columns: &[String]) -> Option<Schema> {
     let found: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
     [Schema::V1, Schema::V2].into_iter().find(|schema| {
         let stored = schema.stored();
-        let expected: BTreeSet<&str> = stored
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
+        let expected: BTreeSet<&str> = stored.fields().iter().map(|field| field.name().as_str()).collect();
         columns.len() == expected.len() && found == expected
     })
 }
 
 pub(crate) fn names(schema: &ArrowSchema) -> Vec<String> {
-    schema
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect()
+    schema.fields().iter().map(|field| field.name().clone()).collect()
 }
 
 /// 32 bits, because sorting and grouping put many files' values into one dictionary.
@@ -46,9 +38,7 @@ pub(crate) const ADDRESS_KEY: DataType = DataType::Int32;
 /// `tier` and `file`, as dictionaries: one value per file, repeated for each of its rows.
 pub(crate) fn address_fields() -> Vec<FieldRef> {
     let text = DataType::Dictionary(Box::new(ADDRESS_KEY), Box::new(DataType::Utf8));
-    ["tier", "file"]
-        .map(|name| Arc::new(Field::new(name, text.clone(), false)))
-        .to_vec()
+    ["tier", "file"].map(|name| Arc::new(Field::new(name, text.clone(), false))).to_vec()
 }
 
 /// `row_number`: the row's position in its file, from 0.
@@ -63,20 +53,13 @@ pub(crate) fn adapt(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         Some(column) => read_as(column, field),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
-    let columns: Vec<ArrayRef> = schema
-        .fields()
-        .iter()
-        .map(column)
-        .collect::<Result<_, _>>()?;
+    let columns: Vec<ArrayRef> = schema.fields().iter().map(column).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 fn read_as(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef, ArrowError> {
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(column, field.data_type(), &strict).map_err(|err| {
         let (name, found, wanted) = (field.name(), column.data_type(), field.data_type());
         ArrowError::CastError(format!(

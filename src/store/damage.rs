@@ -14,13 +14,13 @@ use std::{
 
 use datafusion::execution::TaskContext;
 use futures::StreamExt;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     footer::footer,
     inventory::{FoundFile, list},
     layout::{Layout, Tier},
-    scan::{reason, scan_file, schema},
+    scan::{reason, scan_parquet, schema},
     segment::read_segment,
     session::{Limits, session},
 };
@@ -40,20 +40,13 @@ enum Fate {
 }
 
 fn rounds() -> u64 {
-    std::env::var("E2E_STORE_DAMAGE_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(300)
+    std::env::var("E2E_STORE_DAMAGE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(300)
 }
 
 fn fixture(place: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/studio-0.82.1/spans")
-        .join(place);
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/studio-0.82.1/spans").join(place);
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     entries.remove(0)
 }
@@ -65,17 +58,9 @@ fn damaged(golden: &[u8], seed: u64) -> Vec<u8> {
     // Half of the damage goes where structure is: the ends of a file.
     let near_ends = random.random_bool(0.5);
     let place = |random: &mut StdRng| {
-        let reach = if near_ends {
-            golden.len().min(6000)
-        } else {
-            golden.len()
-        };
+        let reach = if near_ends { golden.len().min(6000) } else { golden.len() };
         let at = random.random_range(0..reach);
-        if random.random_bool(0.5) {
-            at
-        } else {
-            golden.len() - 1 - at
-        }
+        if random.random_bool(0.5) { at } else { golden.len() - 1 - at }
     };
     let at = place(&mut random);
     match random.random_range(0..10) {
@@ -116,11 +101,7 @@ async fn endure(
         let start = Instant::now();
         let (found, reason) = read(&file).await;
         slowest = slowest.max(start.elapsed());
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "seed {seed} took {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(20), "seed {seed} took {:?}", start.elapsed());
         let fate = match (found, reason) {
             (_, Some(reason)) if reason.contains("gave up") => Fate::GaveUp,
             (0, Some(_)) => Fate::Unreadable,
@@ -130,21 +111,14 @@ async fn endure(
         };
         *fates.entry(fate).or_default() += 1;
     }
-    eprintln!(
-        "{tier:?}: {} rounds, {fates:?}, slowest {slowest:?}",
-        rounds()
-    );
+    eprintln!("{tier:?}: {} rounds, {fates:?}, slowest {slowest:?}", rounds());
     assert!(fates.contains_key(&Fate::Unreadable) && fates.contains_key(&Fate::Whole));
 }
 
 async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<String>) {
     let schema = schema();
-    let columns: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().as_str())
-        .collect();
-    let mut scan = scan_file(file, &columns, context).unwrap();
+    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut scan = scan_parquet(file, &columns, context).unwrap();
     let mut rows = 0;
     while let Some(batch) = scan.stream.next().await {
         match batch {
@@ -157,24 +131,14 @@ async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<St
 
 #[tokio::test]
 async fn a_damaged_cold_file_stays_data() {
-    let session = session(Limits {
-        memory: 64 << 20,
-        partitions: 1,
-        batch_rows: 16,
+    let session = session(Limits { memory: 64 << 20, partitions: 1, batch_rows: 16 }).unwrap();
+    endure(Tier::Cold, &fixture("parquet/year=2026/month=11/day=22"), 84, async |file| {
+        let swept = sweep(file, session.task_ctx()).await;
+        if let Err(unreadable) = footer(&file.path) {
+            assert_eq!(swept, (0, Some(unreadable.to_string())));
+        }
+        swept
     })
-    .unwrap();
-    endure(
-        Tier::Cold,
-        &fixture("parquet/year=2026/month=11/day=22"),
-        84,
-        async |file| {
-            let swept = sweep(file, session.task_ctx()).await;
-            if let Err(unreadable) = footer(&file.path) {
-                assert_eq!(swept, (0, Some(unreadable.to_string())));
-            }
-            swept
-        },
-    )
     .await;
 }
 
@@ -183,10 +147,7 @@ async fn a_damaged_segment_stays_data() {
     endure(Tier::Wal, &fixture("wal"), 42, async |file| {
         let segment = read_segment(&file.path).unwrap();
         let unended = (!segment.ended).then(|| "no end".to_owned());
-        (
-            segment.rows(),
-            segment.torn.map(|torn| torn.reason).or(unended),
-        )
+        (segment.rows(), segment.torn.map(|torn| torn.reason).or(unended))
     })
     .await;
 }

@@ -11,9 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::parquet::file::metadata::{
-    ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
+use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
 use super::{quiet::caught, thrift};
 
@@ -27,9 +25,7 @@ const MAX_METADATA: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Footer {
     pub(crate) rows: u64,
-    pub(crate) row_groups: usize,
     pub(crate) columns: Vec<String>,
-    pub(crate) created_by: Option<String>,
     pub(crate) metadata: Arc<ParquetMetaData>,
 }
 
@@ -73,14 +69,10 @@ pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
     let size = file.metadata()?.len();
     let bytes = metadata_bytes(file, size)?;
     check_counts(&bytes)?;
-    let parsed =
-        caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
+    let parsed = caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
     let metadata = parsed.map_err(|err| {
         let reason = err.to_string().replace("External: ", "");
-        format!(
-            "the footer does not parse: {}",
-            reason.trim_start_matches("Parquet error: ")
-        )
+        format!("the footer does not parse: {}", reason.trim_start_matches("Parquet error: "))
     })?;
 
     let described = caught(|| describe(metadata, size)).map_err(|err| err.to_string())?;
@@ -102,30 +94,19 @@ fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, Unreadable> {
     match (head == MAGIC, magic == MAGIC) {
         (true, true) => {}
         (true, false) => {
-            return Err(
-                "the file does not end in `PAR1`: it was cut, or never finished"
-                    .to_owned()
-                    .into(),
-            );
+            return Err("the file does not end in `PAR1`: it was cut, or never finished".to_owned().into());
         }
         (false, true) => return Err("the file does not begin with `PAR1`".to_owned().into()),
         (false, false) => {
-            return Err("not a Parquet file: it has no `PAR1` at either end"
-                .to_owned()
-                .into());
+            return Err("not a Parquet file: it has no `PAR1` at either end".to_owned().into());
         }
     }
-    let length = u64::from(u32::from_le_bytes([
-        length[0], length[1], length[2], length[3],
-    ]));
+    let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
     if length > size - TAIL - 4 {
         return Err(format!("the footer claims {length} bytes of a file of {size}").into());
     }
     if length > MAX_METADATA {
-        return Err(format!(
-            "the footer claims {length} bytes, more than is read ({MAX_METADATA})"
-        )
-        .into());
+        return Err(format!("the footer claims {length} bytes, more than is read ({MAX_METADATA})").into());
     }
     let mut bytes = vec![0; usize::try_from(length).map_err(|err| err.to_string())?];
     read_at(file, size - TAIL - length, &mut bytes)?;
@@ -138,75 +119,47 @@ fn check_counts(bytes: &[u8]) -> Result<(), String> {
     const NUM_CHILDREN: i16 = 5;
     let (metadata, _) = thrift::read_struct(bytes, &thrift::shape::FILE_METADATA)
         .map_err(|err| format!("the footer is damaged: {err}"))?;
-    let elements = metadata
-        .field(SCHEMA)
-        .map(thrift::Value::items)
-        .unwrap_or_default();
+    let elements = metadata.field(SCHEMA).map(thrift::Value::items).unwrap_or_default();
     let most = i64::try_from(elements.len()).map_err(|err| err.to_string())?;
     match elements
         .iter()
         .filter_map(|element| element.int(NUM_CHILDREN))
         .find(|children| !(0..most).contains(children))
     {
-        Some(children) => Err(format!(
-            "the footer's schema of {most} elements claims a group of {children}"
-        )),
+        Some(children) => Err(format!("the footer's schema of {most} elements claims a group of {children}")),
         None => Ok(()),
     }
 }
 
 fn describe(metadata: ParquetMetaData, size: u64) -> Result<Footer, String> {
     let file = metadata.file_metadata();
-    let rows = u64::try_from(file.num_rows())
-        .map_err(|_| format!("the footer claims {} rows", file.num_rows()))?;
+    let rows =
+        u64::try_from(file.num_rows()).map_err(|_| format!("the footer claims {} rows", file.num_rows()))?;
     let mut counted = 0_u64;
     for (index, group) in metadata.row_groups().iter().enumerate() {
-        let rows =
-            check_group(group, size).map_err(|reason| format!("row group {index} {reason}"))?;
-        counted = counted
-            .checked_add(rows)
-            .ok_or("the row groups claim more rows than can be counted")?;
+        let rows = check_group(group, size).map_err(|reason| format!("row group {index} {reason}"))?;
+        counted = counted.checked_add(rows).ok_or("the row groups claim more rows than can be counted")?;
     }
     if counted != rows {
-        return Err(format!(
-            "the footer claims {rows} rows, its row groups {counted}"
-        ));
+        return Err(format!("the footer claims {rows} rows, its row groups {counted}"));
     }
-    let columns = file
-        .schema()
-        .get_fields()
-        .iter()
-        .map(|field| field.name().to_owned())
-        .collect();
-    Ok(Footer {
-        rows,
-        row_groups: metadata.num_row_groups(),
-        columns,
-        created_by: file.created_by().map(str::to_owned),
-        metadata: Arc::new(metadata),
-    })
+    let columns = file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+    Ok(Footer { rows, columns, metadata: Arc::new(metadata) })
 }
 
 fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
     let rows = group.num_rows();
     for column in group.columns() {
         let (start, length) = column.byte_range();
-        let inside = start >= 4
-            && start
-                .checked_add(length)
-                .is_some_and(|end| end <= size - TAIL);
+        let inside = start >= 4 && start.checked_add(length).is_some_and(|end| end <= size - TAIL);
         if !inside {
             let name = column.column_path().string();
-            return Err(format!(
-                "has column `{name}` at bytes {start}+{length} of a file of {size}"
-            ));
+            return Err(format!("has column `{name}` at bytes {start}+{length} of a file of {size}"));
         }
         let is_flat = column.column_descr().max_rep_level() == 0;
         if is_flat && column.num_values() != rows {
             let (name, values) = (column.column_path().string(), column.num_values());
-            return Err(format!(
-                "claims {rows} rows, its column `{name}` {values} values"
-            ));
+            return Err(format!("claims {rows} rows, its column `{name}` {values} values"));
         }
     }
     u64::try_from(rows).map_err(|_| format!("claims {rows} rows"))
@@ -220,9 +173,7 @@ mod tests {
     use crate::{span::schema::Schema, store::columns};
 
     fn fixture(name: &str) -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures")
-            .join(name)
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
     }
 
     #[test]
@@ -230,15 +181,10 @@ mod tests {
         let check = |name, rows, schema| {
             let footer = footer(&fixture(name)).unwrap();
             assert_eq!(
-                (
-                    footer.rows,
-                    footer.row_groups,
-                    columns::era(&footer.columns)
-                ),
+                (footer.rows, footer.metadata.num_row_groups(), columns::era(&footer.columns)),
                 (rows, 1, Some(schema)),
                 "{name}"
             );
-            assert!(footer.created_by.unwrap().contains("parquet-rs"));
         };
         check("studio-0.82.1/spans/hot_snapshot.parquet", 42, Schema::V2);
         check("studio-0.80.0/spans/hot_snapshot.parquet", 8, Schema::V1);
@@ -270,16 +216,8 @@ mod tests {
     #[test]
     fn a_schema_cannot_claim_more_columns_than_it_has() {
         // {2: [{5: 1}, {}]}, and the same with 2^30 children.
-        assert_eq!(
-            check_counts(&[0x29, 0x2c, 0x55, 0x02, 0x00, 0x00, 0x00]),
-            Ok(())
-        );
-        let huge = check_counts(&[
-            0x29, 0x2c, 0x55, 0x80, 0x80, 0x80, 0x80, 0x08, 0x00, 0x00, 0x00,
-        ]);
-        assert_eq!(
-            huge,
-            Err("the footer's schema of 2 elements claims a group of 1073741824".to_owned())
-        );
+        assert_eq!(check_counts(&[0x29, 0x2c, 0x55, 0x02, 0x00, 0x00, 0x00]), Ok(()));
+        let huge = check_counts(&[0x29, 0x2c, 0x55, 0x80, 0x80, 0x80, 0x80, 0x08, 0x00, 0x00, 0x00]);
+        assert_eq!(huge, Err("the footer's schema of 2 elements claims a group of 1073741824".to_owned()));
     }
 }

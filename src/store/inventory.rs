@@ -76,15 +76,9 @@ pub(crate) fn list(layout: &Layout, tier: Tier) -> Inventory {
         Tier::Wal => (&layout.wal, "wal"),
         Tier::Hot => (&layout.hot_snapshot, HOT_SNAPSHOT),
     };
-    let late =
-        || Some(layout.spans.join(name)).filter(|place| !layout.single_file && place.exists());
+    let late = || Some(layout.spans.join(name)).filter(|place| !layout.single_file && place.exists());
     let root = place.clone().or_else(late);
-    let mut walk = Walk {
-        layout,
-        tier,
-        root: root.as_deref(),
-        found: Inventory::default(),
-    };
+    let mut walk = Walk { layout, tier, root: root.as_deref(), found: Inventory::default() };
     walk.tree();
     if tier == Tier::Hot {
         walk.unfinished_snapshot();
@@ -112,11 +106,7 @@ impl Walk<'_> {
     }
 
     fn unfinished_snapshot(&mut self) {
-        let temp = self
-            .layout
-            .spans
-            .join(HOT_SNAPSHOT)
-            .with_extension("parquet.tmp");
+        let temp = self.layout.spans.join(HOT_SNAPSHOT).with_extension("parquet.tmp");
         if !self.layout.single_file && !is_absent(&temp) {
             self.entry(&temp);
         }
@@ -148,11 +138,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path, metadata: &fs::Metadata) {
-        let kind = if metadata.is_file() {
-            self.kind(path)
-        } else {
-            Kind::Foreign
-        };
+        let kind = if metadata.is_file() { self.kind(path) } else { Kind::Foreign };
         self.found.files.push(FoundFile {
             tier: self.tier,
             path: path.to_owned(),
@@ -160,10 +146,7 @@ impl Walk<'_> {
             size: metadata.len(),
             modified: metadata.modified().ok(),
             kind,
-            named_at: path
-                .file_name()
-                .and_then(OsStr::to_str)
-                .and_then(|name| named_at(self.tier, name)),
+            named_at: path.file_name().and_then(OsStr::to_str).and_then(|name| named_at(self.tier, name)),
         });
     }
 
@@ -185,12 +168,7 @@ impl Walk<'_> {
             return;
         }
         let shown = shown(&self.layout.spans, path);
-        self.found.unlisted.push(Unlisted {
-            tier: self.tier,
-            path: path.to_owned(),
-            shown,
-            source,
-        });
+        self.found.unlisted.push(Unlisted { tier: self.tier, path: path.to_owned(), shown, source });
     }
 }
 
@@ -219,11 +197,7 @@ fn flushed_at(stem: &str) -> Option<i64> {
     let second = NaiveDateTime::parse_from_str(second, "%Y%m%d_%H%M%S").ok()?;
     let is_hex = nanos.len() == 8 && nanos.bytes().all(|byte| byte.is_ascii_hexdigit());
     let nanos = is_hex.then(|| u32::from_str_radix(nanos, 16).ok())??;
-    let at = second
-        .and_utc()
-        .timestamp()
-        .checked_mul(1_000_000_000)?
-        .checked_add(i64::from(nanos))?;
+    let at = second.and_utc().timestamp().checked_mul(1_000_000_000)?.checked_add(i64::from(nanos))?;
     (nanos < 1_000_000_000).then_some(at)
 }
 
@@ -240,29 +214,13 @@ mod tests {
     #[test]
     fn names_tell_when() {
         let check = |tier, name, at| assert_eq!(named_at(tier, name), at, "{name}");
-        check(
-            Tier::Cold,
-            "20261122_111418_30f27668.parquet",
-            Some(1_795_346_058_821_196_392),
-        );
-        check(
-            Tier::Cold,
-            "20261122_111418_30f27668.parquet.tmp",
-            Some(1_795_346_058_821_196_392),
-        );
+        check(Tier::Cold, "20261122_111418_30f27668.parquet", Some(1_795_346_058_821_196_392));
+        check(Tier::Cold, "20261122_111418_30f27668.parquet.tmp", Some(1_795_346_058_821_196_392));
         check(Tier::Cold, "20261122_111418_ffffffff.parquet", None);
         check(Tier::Cold, "20261122_111418_+0f27668.parquet", None);
         check(Tier::Cold, "copy.parquet", None);
-        check(
-            Tier::Wal,
-            "batch_1795346061456921668_0003.ipc",
-            Some(1_795_346_061_456_921_668),
-        );
-        check(
-            Tier::Wal,
-            "batch_1795346061456921668_12345.ipc.tmp",
-            Some(1_795_346_061_456_921_668),
-        );
+        check(Tier::Wal, "batch_1795346061456921668_0003.ipc", Some(1_795_346_061_456_921_668));
+        check(Tier::Wal, "batch_1795346061456921668_12345.ipc.tmp", Some(1_795_346_061_456_921_668));
         check(Tier::Wal, "batch_99999999999999999999_0003.ipc", None);
         check(Tier::Wal, "batch_1_x.ipc", None);
         check(Tier::Hot, "hot_snapshot.parquet", None);
@@ -270,10 +228,7 @@ mod tests {
 
     #[test]
     fn every_entry_is_listed_as_what_it_is() {
-        let dir = tempfile::Builder::new()
-            .prefix("100% #ü ")
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("100% #ü ").tempdir().unwrap();
         let spans = dir.path().join("spans");
         let names = [
             "parquet/year=2026/b c.parquet",

@@ -104,11 +104,7 @@ impl Layout {
             Self::with_tiers(&spans, Some(path.to_owned()), folder(spans.join("wal"))?)
         } else if entries.segments || path.ends_with("wal") {
             let spans = parent(path);
-            Self::with_tiers(
-                &spans,
-                folder(spans.join("parquet"))?,
-                Some(path.to_owned()),
-            )
+            Self::with_tiers(&spans, folder(spans.join("parquet"))?, Some(path.to_owned()))
         } else {
             Err(no_store())
         }
@@ -120,7 +116,7 @@ impl Layout {
         match path.extension().and_then(OsStr::to_str)? {
             "ipc" => layout.wal = Some(path.to_owned()),
             "parquet" if path.file_name() == Some(OsStr::new(HOT_SNAPSHOT)) => {
-                layout.hot_snapshot = Some(path.to_owned())
+                layout.hot_snapshot = Some(path.to_owned());
             }
             "parquet" => layout.cold = Some(path.to_owned()),
             _ => return None,
@@ -129,38 +125,19 @@ impl Layout {
     }
 
     fn of_spans(path: &Path) -> Result<Option<Self>, LayoutError> {
-        let layout = Self::with_tiers(
-            path,
-            folder(path.join("parquet"))?,
-            folder(path.join("wal"))?,
-        )?;
+        let layout = Self::with_tiers(path, folder(path.join("parquet"))?, folder(path.join("wal"))?)?;
         let found = layout.cold.is_some() || layout.wal.is_some() || layout.hot_snapshot.is_some();
         Ok(found.then_some(layout))
     }
 
-    fn with_tiers(
-        spans: &Path,
-        cold: Option<PathBuf>,
-        wal: Option<PathBuf>,
-    ) -> Result<Self, LayoutError> {
+    fn with_tiers(spans: &Path, cold: Option<PathBuf>, wal: Option<PathBuf>) -> Result<Self, LayoutError> {
         let snapshot = spans.join(HOT_SNAPSHOT);
         let hot_snapshot = look_at(&snapshot)?.map(|_| snapshot);
-        Ok(Self {
-            cold,
-            wal,
-            hot_snapshot,
-            ..Self::empty(spans.to_owned())
-        })
+        Ok(Self { cold, wal, hot_snapshot, ..Self::empty(spans.to_owned()) })
     }
 
     fn empty(spans: PathBuf) -> Self {
-        Self {
-            spans,
-            cold: None,
-            wal: None,
-            hot_snapshot: None,
-            single_file: false,
-        }
+        Self { spans, cold: None, wal: None, hot_snapshot: None, single_file: false }
     }
 }
 
@@ -186,53 +163,35 @@ impl Entries {
 
 fn default_places() -> Vec<PathBuf> {
     let home = std::env::home_dir().map(|home| home.join(".junjo"));
-    std::iter::once(PathBuf::from(".dbdata"))
-        .chain(home)
-        .collect()
+    std::iter::once(PathBuf::from(".dbdata")).chain(home).collect()
 }
 
 /// The cold folder that `year=/month=/day=` folders belong to.
 fn cold_root(path: &Path) -> &Path {
-    path.ancestors()
-        .find(|folder| !is_date_part(folder))
-        .unwrap_or(path)
+    path.ancestors().find(|folder| !is_date_part(folder)).unwrap_or(path)
 }
 
 fn is_date_part(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    ["year=", "month=", "day="]
-        .iter()
-        .any(|part| name.starts_with(part))
+    ["year=", "month=", "day="].iter().any(|part| name.starts_with(part))
 }
 
 fn folder(path: PathBuf) -> Result<Option<PathBuf>, LayoutError> {
     let metadata = look_at(&path)?;
-    Ok(metadata
-        .is_some_and(|metadata| metadata.is_dir())
-        .then_some(path))
+    Ok(metadata.is_some_and(|metadata| metadata.is_dir()).then_some(path))
 }
 
 /// None when nothing is there. Whatever else keeps us from looking is an error: it may hide a tier.
 fn look_at(path: &Path) -> Result<Option<fs::Metadata>, LayoutError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(err)
-            if matches!(
-                err.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(err) => Err(unreadable(path, err)),
     }
 }
 
 fn unreadable(path: &Path, source: io::Error) -> LayoutError {
-    LayoutError::Unreadable {
-        path: path.to_owned(),
-        source,
-    }
+    LayoutError::Unreadable { path: path.to_owned(), source }
 }
 
 /// The folder around `path`, also where the path is a bare name or ends in dots.
@@ -249,10 +208,7 @@ mod tests {
     use super::*;
 
     fn store(parts: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::Builder::new()
-            .prefix("a b%20#1 ü")
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("a b%20#1 ü").tempdir().unwrap();
         for part in parts {
             let path = dir.path().join(part);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -286,11 +242,7 @@ mod tests {
             assert_eq!(layout.spans, spans, "{given}");
             assert_eq!(layout.cold, Some(spans.join("parquet")), "{given}");
             assert_eq!(layout.wal, Some(spans.join("wal")), "{given}");
-            assert_eq!(
-                layout.hot_snapshot,
-                Some(spans.join(HOT_SNAPSHOT)),
-                "{given}"
-            );
+            assert_eq!(layout.hot_snapshot, Some(spans.join(HOT_SNAPSHOT)), "{given}");
         }
     }
 
@@ -299,20 +251,14 @@ mod tests {
         let dir = store(&WHOLE);
         let day = dir.path().join(".dbdata/spans/parquet/year=2026/month=11");
         let layout = Layout::find(Some(&day)).unwrap();
-        assert_eq!(
-            (layout.cold, layout.spans),
-            (Some(day), dir.path().join(".dbdata/spans"))
-        );
+        assert_eq!((layout.cold, layout.spans), (Some(day), dir.path().join(".dbdata/spans")));
     }
 
     #[test]
     fn an_absent_tier_is_empty() {
         let dir = store(&[".dbdata/spans/wal/"]);
         let layout = Layout::find(Some(&dir.path().join(".dbdata"))).unwrap();
-        assert_eq!(
-            (layout.cold, layout.wal.is_some(), layout.hot_snapshot),
-            (None, true, None)
-        );
+        assert_eq!((layout.cold, layout.wal.is_some(), layout.hot_snapshot), (None, true, None));
     }
 
     #[test]
@@ -332,28 +278,15 @@ mod tests {
         let dir = store(&["notes/readme.txt"]);
         let find = |part: &str| Layout::find(Some(&dir.path().join(part)));
         assert!(matches!(find("notes"), Err(LayoutError::NotAStore(_))));
-        assert!(matches!(
-            find("notes/readme.txt"),
-            Err(LayoutError::NotAStore(_))
-        ));
+        assert!(matches!(find("notes/readme.txt"), Err(LayoutError::NotAStore(_))));
         assert!(matches!(find("nowhere"), Err(LayoutError::Missing(_))));
     }
 
     #[test]
     fn the_first_default_that_is_a_store_wins() {
         let dir = store(&["one/", "two/spans/wal/"]);
-        let places = vec![
-            dir.path().join("none"),
-            dir.path().join("one"),
-            dir.path().join("two"),
-        ];
-        assert_eq!(
-            Layout::first_of(places.clone()).unwrap().spans,
-            dir.path().join("two/spans")
-        );
-        assert!(matches!(
-            Layout::first_of(places[..2].to_vec()),
-            Err(LayoutError::NoDefault(_))
-        ));
+        let places = vec![dir.path().join("none"), dir.path().join("one"), dir.path().join("two")];
+        assert_eq!(Layout::first_of(places.clone()).unwrap().spans, dir.path().join("two/spans"));
+        assert!(matches!(Layout::first_of(places[..2].to_vec()), Err(LayoutError::NoDefault(_))));
     }
 }

@@ -35,17 +35,13 @@ pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<
     let mut values = 0_i64;
     while !rest.is_empty() {
         let offset = chunk.len() - rest.len();
-        let (length, found) = check_page(column, rest).map_err(|reason| {
-            format!("has a damaged page at byte {offset} of its chunk: {reason}")
-        })?;
+        let (length, found) = check_page(column, rest)
+            .map_err(|reason| format!("has a damaged page at byte {offset} of its chunk: {reason}"))?;
         rest = &rest[length..];
         values = values.saturating_add(found);
     }
     if values != column.num_values() {
-        return Err(format!(
-            "claims {} values, its pages {values}",
-            column.num_values()
-        ));
+        return Err(format!("claims {} values, its pages {values}", column.num_values()));
     }
     Ok(())
 }
@@ -54,21 +50,11 @@ pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<
 fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64), String> {
     let (header, header_length) = thrift::read_struct(bytes, &thrift::shape::PAGE_HEADER)
         .map_err(|err| format!("its header does not parse: {err}"))?;
-    let number = |id, name| {
-        header
-            .int(id)
-            .ok_or_else(|| format!("its header has no {name}"))
-    };
+    let number = |id, name| header.int(id).ok_or_else(|| format!("its header has no {name}"));
     let (plain_size, stored_size) = (number(2, "size")?, number(3, "compressed size")?);
     let body = &bytes[header_length..];
-    let Some(stored) = usize::try_from(stored_size)
-        .ok()
-        .filter(|size| *size <= body.len())
-    else {
-        return Err(format!(
-            "it claims {stored_size} bytes, {} are left",
-            body.len()
-        ));
+    let Some(stored) = usize::try_from(stored_size).ok().filter(|size| *size <= body.len()) else {
+        return Err(format!("it claims {stored_size} bytes, {} are left", body.len()));
     };
     check_size(column.compression(), stored_size, plain_size)?;
     let values = match number(1, "type")? {
@@ -96,10 +82,7 @@ fn check_size(codec: Compression, stored: i64, plain: i64) -> Result<(), String>
 
 fn check_data(header: Option<&Value>, column: &ColumnChunkMetaData) -> Result<i64, String> {
     let header = header.ok_or("a data page without its header")?;
-    check_encoding(
-        header.int(2),
-        &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY],
-    )?;
+    check_encoding(header.int(2), &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY])?;
     if column.column_descr().max_def_level() > 0 {
         check_encoding(header.int(3), &[RLE])?;
     }
@@ -108,24 +91,13 @@ fn check_data(header: Option<&Value>, column: &ColumnChunkMetaData) -> Result<i6
 
 fn check_data_v2(header: Option<&Value>, column: &ColumnChunkMetaData) -> Result<i64, String> {
     let header = header.ok_or("a data page without its header")?;
-    check_encoding(
-        header.int(4),
-        &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY],
-    )?;
+    check_encoding(header.int(4), &[PLAIN, PLAIN_DICTIONARY, RLE, RLE_DICTIONARY])?;
     let values = check_values(header.int(1), column.num_values())?;
     check_values(header.int(2), values)?;
-    if header.int(3) == Some(values) {
-        Ok(values)
-    } else {
-        Err("its rows are not its values".to_owned())
-    }
+    if header.int(3) == Some(values) { Ok(values) } else { Err("its rows are not its values".to_owned()) }
 }
 
-fn check_dictionary(
-    header: Option<&Value>,
-    column: &ColumnChunkMetaData,
-    size: i64,
-) -> Result<i64, String> {
+fn check_dictionary(header: Option<&Value>, column: &ColumnChunkMetaData, size: i64) -> Result<i64, String> {
     let header = header.ok_or("a dictionary page without its header")?;
     check_encoding(header.int(2), &[PLAIN, PLAIN_DICTIONARY])?;
     let width = match column.column_type() {
@@ -150,9 +122,7 @@ fn check_encoding(encoding: Option<i64>, known: &[i64]) -> Result<(), String> {
 fn check_values(values: Option<i64>, most: i64) -> Result<i64, String> {
     match values {
         Some(values) if (0..=most).contains(&values) => Ok(values),
-        Some(values) => Err(format!(
-            "it claims {values} values, at most {most} are possible"
-        )),
+        Some(values) => Err(format!("it claims {values} values, at most {most} are possible")),
         None => Err("no number of values".to_owned()),
     }
 }
@@ -181,10 +151,7 @@ mod tests {
             varint(&mut bytes, number);
         }
         bytes.extend([0, 0]);
-        bytes.extend(std::iter::repeat_n(
-            0,
-            usize::try_from(stored.clamp(0, 100)).unwrap(),
-        ));
+        bytes.extend(std::iter::repeat_n(0, usize::try_from(stored.clamp(0, 100)).unwrap()));
         bytes
     }
 
@@ -199,53 +166,24 @@ mod tests {
 
     #[test]
     fn a_page_cannot_claim_what_its_bytes_do_not_carry() {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures/studio-0.80.0/spans/hot_snapshot.parquet");
+        let fixture =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/studio-0.80.0/spans/hot_snapshot.parquet");
         let metadata = footer(&fixture).unwrap().metadata;
         let span_id = metadata.row_group(0).column(0);
         let check = |pages: [Vec<u8>; 2], sentence: &str| {
-            let found = check_chunk(span_id, &pages.concat())
-                .err()
-                .unwrap_or_default();
-            assert!(
-                found.contains(sentence) && found.is_empty() == sentence.is_empty(),
-                "{found}"
-            );
+            let found = check_chunk(span_id, &pages.concat()).err().unwrap_or_default();
+            assert!(found.contains(sentence) && found.is_empty() == sentence.is_empty(), "{found}");
         };
         let dictionary = || page(DICTIONARY_PAGE, 160, 40, 8, PLAIN);
         let data = || page(DATA_PAGE, 10, 10, 8, RLE_DICTIONARY);
         check([dictionary(), data()], "");
-        check(
-            [page(DICTIONARY_PAGE, 160, 40, 1 << 30, PLAIN), data()],
-            "at most 40 are possible",
-        );
-        check(
-            [page(DICTIONARY_PAGE, 1 << 30, 40, 8, PLAIN), data()],
-            "cannot become 1073741824",
-        );
-        check(
-            [page(DICTIONARY_PAGE, -1, 40, 8, PLAIN), data()],
-            "cannot become -1",
-        );
-        check(
-            [page(DICTIONARY_PAGE, 160, 4000, 8, PLAIN), data()],
-            "it claims 4000 bytes",
-        );
-        check(
-            [dictionary(), page(DATA_PAGE, 10, 10, 9, RLE_DICTIONARY)],
-            "at most 8 are possible",
-        );
-        check(
-            [dictionary(), page(DATA_PAGE, 10, 10, 7, RLE_DICTIONARY)],
-            "claims 8 values, its pages 7",
-        );
-        check(
-            [dictionary(), page(DATA_PAGE, 10, 10, 8, 5)],
-            "encoding 5, which no studio writes",
-        );
-        check(
-            [dictionary(), page(9, 10, 10, 8, PLAIN)],
-            "type 9 is unknown",
-        );
+        check([page(DICTIONARY_PAGE, 160, 40, 1 << 30, PLAIN), data()], "at most 40 are possible");
+        check([page(DICTIONARY_PAGE, 1 << 30, 40, 8, PLAIN), data()], "cannot become 1073741824");
+        check([page(DICTIONARY_PAGE, -1, 40, 8, PLAIN), data()], "cannot become -1");
+        check([page(DICTIONARY_PAGE, 160, 4000, 8, PLAIN), data()], "it claims 4000 bytes");
+        check([dictionary(), page(DATA_PAGE, 10, 10, 9, RLE_DICTIONARY)], "at most 8 are possible");
+        check([dictionary(), page(DATA_PAGE, 10, 10, 7, RLE_DICTIONARY)], "claims 8 values, its pages 7");
+        check([dictionary(), page(DATA_PAGE, 10, 10, 8, 5)], "encoding 5, which no studio writes");
+        check([dictionary(), page(9, 10, 10, 8, PLAIN)], "type 9 is unknown");
     }
 }

@@ -54,9 +54,7 @@ fn install_hook() {
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("without a reason")
-        .to_owned()
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a reason").to_owned()
 }
 
 /// A stream of batches whose panics are its last error.
@@ -67,10 +65,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     pub(crate) fn new(inner: SendableRecordBatchStream) -> Self {
-        Self {
-            schema: inner.schema(),
-            inner: Some(inner),
-        }
+        Self { schema: inner.schema(), inner: Some(inner) }
     }
 }
 
@@ -106,10 +101,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         let caught = caught(|| -> u8 { panic!("offset {} is odd", 7) });
-        assert_eq!(
-            caught.unwrap_err().to_string(),
-            "the decoder gave up: offset 7 is odd"
-        );
+        assert_eq!(caught.unwrap_err().to_string(), "the decoder gave up: offset 7 is odd");
     }
 
     #[test]

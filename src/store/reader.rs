@@ -16,7 +16,7 @@ use datafusion::{
     parquet::{
         arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
         errors::ParquetError,
-        file::metadata::{ColumnChunkMetaData, ParquetMetaData},
+        file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
     },
     physical_plan::metrics::{Count, ExecutionPlanMetricsSet},
 };
@@ -56,18 +56,11 @@ impl ParquetFileReaderFactory for GuardedReaders {
         let label = file.object_meta.location.as_ref();
         let bytes_scanned = ParquetFileMetrics::new(partition, label, metrics).bytes_scanned;
         let Some(local) = file.extension::<LocalFile>().cloned() else {
-            return Err(DataFusionError::Internal(format!(
-                "`{label}` was scanned without its path"
-            )));
+            return Err(DataFusionError::Internal(format!("`{label}` was scanned without its path")));
         };
         let opened = File::open(&local.path).map_err(DataFusionError::IoError);
         let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
-        Ok(Box::new(GuardedReader {
-            file,
-            shown: local.shown,
-            metadata: None,
-            bytes_scanned,
-        }))
+        Ok(Box::new(GuardedReader { file, shown: local.shown, metadata: None, bytes_scanned }))
     }
 }
 
@@ -83,9 +76,7 @@ impl GuardedReader {
         if let Some(metadata) = &self.metadata {
             return Ok(metadata.clone());
         }
-        let metadata = footer_of(&self.file)
-            .map_err(|err| self.refused(err.to_string()))?
-            .metadata;
+        let metadata = footer_of(&self.file).map_err(|err| self.refused(err.to_string()))?.metadata;
         self.metadata = Some(metadata.clone());
         Ok(metadata)
     }
@@ -93,43 +84,25 @@ impl GuardedReader {
     fn chunk(&mut self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
         let metadata = self.metadata()?;
         let Some(column) = column_at(&metadata, range) else {
-            return Err(self.refused(format!(
-                "bytes {}..{} are no column chunk",
-                range.start, range.end
-            )));
+            return Err(self.refused(format!("bytes {}..{} are no column chunk", range.start, range.end)));
         };
         // The footer's check has put every chunk inside the file.
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-        read_at(&self.file, range.start, &mut bytes)
-            .map_err(|err| self.refused(err.to_string()))?;
+        read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.to_string()))?;
         self.bytes_scanned.add(bytes.len());
-        check_chunk(column, &bytes).map_err(|reason| {
-            self.refused(format!(
-                "column `{}` {reason}",
-                column.column_path().string()
-            ))
-        })?;
+        check_chunk(column, &bytes)
+            .map_err(|reason| self.refused(format!("column `{}` {reason}", column.column_path().string())))?;
         Ok(bytes.into())
     }
 
     fn refused(&self, reason: String) -> ParquetError {
-        ParquetError::External(Box::new(Refused {
-            file: self.shown.clone(),
-            reason,
-        }))
+        ParquetError::External(Box::new(Refused { file: self.shown.clone(), reason }))
     }
 }
 
-fn column_at<'a>(
-    metadata: &'a ParquetMetaData,
-    range: &Range<u64>,
-) -> Option<&'a ColumnChunkMetaData> {
-    let mut columns = metadata
-        .row_groups()
-        .iter()
-        .flat_map(|group| group.columns());
-    columns
-        .find(|column| column.byte_range() == (range.start, range.end.saturating_sub(range.start)))
+fn column_at<'a>(metadata: &'a ParquetMetaData, range: &Range<u64>) -> Option<&'a ColumnChunkMetaData> {
+    let mut columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    columns.find(|column| column.byte_range() == (range.start, range.end.saturating_sub(range.start)))
 }
 
 impl AsyncFileReader for GuardedReader {

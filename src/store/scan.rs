@@ -4,7 +4,7 @@
 //! group and prune like any other. The table is for questions, where a damaged file is a loud error.
 //! The stream is for the sweep, where an error or a panic stays with its file.
 
-use std::{error::Error, io, iter, sync::Arc};
+use std::{error::Error, iter, sync::Arc};
 
 use datafusion::{
     arrow::datatypes::SchemaRef,
@@ -20,14 +20,10 @@ use datafusion::{
     error::DataFusionError,
     execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
     logical_expr::Expr,
-    physical_plan::{
-        ExecutionPlan, empty::EmptyExec, stream::RecordBatchStreamAdapter,
-        streaming::StreamingTableExec, union::UnionExec,
-    },
+    physical_plan::{ExecutionPlan, empty::EmptyExec, streaming::StreamingTableExec, union::UnionExec},
 };
-use futures::{future::BoxFuture, stream};
 
-use self::segments::{IfTorn, Segments, rows_of};
+use self::segments::Segments;
 use super::{
     columns::{ADDRESS_KEY, address_fields, row_number_field},
     inventory::{FoundFile, Kind},
@@ -52,10 +48,7 @@ fn table_schema() -> TableSchema {
 
 /// Every stored row of `files`. Entries that hold no data are passed over.
 pub(crate) fn stored_spans(files: Vec<FoundFile>) -> Arc<dyn TableProvider> {
-    Arc::new(StoredSpans {
-        schema: schema(),
-        files,
-    })
+    Arc::new(StoredSpans { schema: schema(), files })
 }
 
 #[derive(Debug)]
@@ -82,14 +75,8 @@ impl StoredSpans {
         }
         if !segments.is_empty() {
             let streams = Segments::split(&segments, partitions.max(1), &self.schema);
-            let exec = StreamingTableExec::try_new(
-                self.schema.clone(),
-                streams,
-                projection,
-                None,
-                false,
-                limit,
-            )?;
+            let exec =
+                StreamingTableExec::try_new(self.schema.clone(), streams, projection, None, false, limit)?;
             tiers.push(Arc::new(exec));
         }
         match tiers.len() {
@@ -100,7 +87,7 @@ impl StoredSpans {
     }
 }
 
-/// Written out, because one `async fn` in a trait object is no reason for a dependency.
+#[async_trait::async_trait]
 impl TableProvider for StoredSpans {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
@@ -110,21 +97,14 @@ impl TableProvider for StoredSpans {
         TableType::Base
     }
 
-    fn scan<'a, 'b, 'c, 'd, 'future>(
-        &'a self,
-        state: &'b dyn Session,
-        projection: Option<&'c Vec<usize>>,
-        _filters: &'d [Expr],
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
         limit: Option<usize>,
-    ) -> BoxFuture<'future, Result<Arc<dyn ExecutionPlan>, DataFusionError>>
-    where
-        'a: 'future,
-        'b: 'future,
-        'c: 'future,
-        'd: 'future,
-    {
-        let partitions = state.config().target_partitions();
-        Box::pin(async move { self.plan(partitions, projection, limit) })
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        self.plan(state.config().target_partitions(), projection, limit)
     }
 }
 
@@ -132,67 +112,29 @@ impl TableProvider for StoredSpans {
 pub(crate) struct FileScan {
     /// Ends with an error where the file stops being readable; the rows before it are good.
     pub(crate) stream: SendableRecordBatchStream,
-    read: Read,
-}
-
-enum Read {
-    Metered(Arc<dyn ExecutionPlan>),
-    Whole(u64),
+    plan: Arc<dyn ExecutionPlan>,
 }
 
 impl FileScan {
     /// The bytes of columns that were read so far.
     pub(crate) fn bytes_scanned(&self) -> usize {
-        match &self.read {
-            Read::Metered(plan) => {
-                let metrics = plan
-                    .metrics()
-                    .and_then(|metrics| metrics.sum_by_name("bytes_scanned"));
-                metrics.map_or(0, |bytes| bytes.as_usize())
-            }
-            Read::Whole(size) => usize::try_from(*size).unwrap_or(usize::MAX),
-        }
+        let metrics = self.plan.metrics().and_then(|metrics| metrics.sum_by_name("bytes_scanned"));
+        metrics.map_or(0, |bytes| bytes.as_usize())
     }
 }
 
-/// Scans one file by a plan of its own, for the named columns of [`schema`] in that order.
-pub(crate) fn scan_file(
+/// Scans one Parquet file by a plan of its own, for the named columns of [`schema`] in that order.
+pub(crate) fn scan_parquet(
     file: &FoundFile,
     columns: &[&str],
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
     let schema = schema();
-    let projection: Vec<usize> = columns
-        .iter()
-        .map(|name| schema.index_of(name))
-        .collect::<Result<_, _>>()?;
-    match file.kind {
-        Kind::Segment => {
-            let projected = Arc::new(schema.project(&projection)?);
-            let rows = rows_of(file, &schema, IfTorn::Fail).into_iter();
-            let batches = rows.map(move |batch| Ok(batch?.project(&projection)?));
-            let stream = Box::pin(RecordBatchStreamAdapter::new(
-                projected,
-                stream::iter(batches),
-            ));
-            Ok(FileScan {
-                stream,
-                read: Read::Whole(file.size),
-            })
-        }
-        _ => {
-            let plan = parquet_plan(
-                vec![FileGroup::new(vec![partitioned(file)])],
-                Some(projection),
-                None,
-            )?;
-            let stream = Box::pin(Guarded::new(plan.execute(0, context)?));
-            Ok(FileScan {
-                stream,
-                read: Read::Metered(plan),
-            })
-        }
-    }
+    let projection: Vec<usize> =
+        columns.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?;
+    let plan = parquet_plan(vec![FileGroup::new(vec![partitioned(file)])], Some(projection), None)?;
+    let stream = Box::pin(Guarded::new(plan.execute(0, context)?));
+    Ok(FileScan { stream, plan })
 }
 
 /// The sentence behind a scan's error, without the wrappers that it came in and without the file's name.
@@ -200,27 +142,11 @@ pub(crate) fn reason(err: &DataFusionError) -> String {
     if let Some(refused) = causes(err).find_map(|cause| cause.downcast_ref::<Refused>()) {
         return refused.reason.clone();
     }
-    let innermost = causes(err)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let wrappers = [
-        "Parquet error: ",
-        "Parquet argument error: ",
-        "External: ",
-        "Arrow: ",
-    ];
-    let reason = wrappers
-        .iter()
-        .fold(innermost, |reason, wrapper| reason.replace(wrapper, ""));
+    let innermost = causes(err).last().map(ToString::to_string).unwrap_or_default();
+    let wrappers = ["Parquet error: ", "Parquet argument error: ", "External: ", "Arrow: "];
+    let reason = wrappers.iter().fold(innermost, |reason, wrapper| reason.replace(wrapper, ""));
     // What follows in a flatbuffer's complaint is a page of its internals.
     reason.split(" { ").next().unwrap_or_default().to_owned()
-}
-
-/// Whether a scan failed because its file is no longer there: a flush took it, look again.
-pub(crate) fn is_gone(err: &DataFusionError) -> bool {
-    let mut io_errors = causes(err).filter_map(|cause| cause.downcast_ref::<io::Error>());
-    io_errors.any(|err| err.kind() == io::ErrorKind::NotFound)
 }
 
 fn causes(err: &DataFusionError) -> impl Iterator<Item = &(dyn Error + 'static)> {
@@ -250,24 +176,17 @@ fn parquet_plan(
 fn partitioned(file: &FoundFile) -> PartitionedFile {
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalFile {
-            path: file.path.clone(),
-            shown: file.shown.clone(),
-        })
+        .with_extension(LocalFile { path: file.path.clone(), shown: file.shown.clone() })
 }
 
 /// The values that `tier` and `file` have in every row of a file.
 fn address(file: &FoundFile) -> Vec<ScalarValue> {
-    let encoded = |text: &str| {
-        ScalarValue::Dictionary(Box::new(ADDRESS_KEY), Box::new(ScalarValue::from(text)))
-    };
+    let encoded =
+        |text: &str| ScalarValue::Dictionary(Box::new(ADDRESS_KEY), Box::new(ScalarValue::from(text)));
     vec![encoded(file.tier.name()), encoded(&file.shown)]
 }
 
-fn project(
-    schema: &SchemaRef,
-    projection: Option<&Vec<usize>>,
-) -> Result<SchemaRef, DataFusionError> {
+fn project(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef, DataFusionError> {
     Ok(match projection {
         Some(projection) => Arc::new(schema.project(projection)?),
         None => schema.clone(),

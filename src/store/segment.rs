@@ -36,6 +36,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    #[cfg(test)]
     pub(crate) fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
@@ -66,10 +67,7 @@ fn decode(file: &Buffer) -> Segment {
             Err(reason) => Err(reason),
         };
         if let Err(reason) = added {
-            segment.torn = Some(Torn {
-                offset: offset as u64,
-                reason,
-            });
+            segment.torn = Some(Torn { offset: offset as u64, reason });
             break;
         }
     }
@@ -90,30 +88,20 @@ fn add(segment: &mut Segment, schema: &mut Option<SchemaRef>, frame: &Frame) -> 
         }
         (_, None) => return Err("the stream does not begin with its schema".to_owned()),
         (MessageHeader::RecordBatch, Some(schema)) => {
-            segment
-                .batches
-                .push(read_batch(&message, schema, &frame.body)?)
+            segment.batches.push(read_batch(&message, schema, &frame.body)?);
         }
         (other, Some(_)) => {
-            return Err(format!(
-                "a message of type {other:?}, which no studio writes"
-            ));
+            return Err(format!("a message of type {other:?}, which no studio writes"));
         }
     }
     Ok(())
 }
 
 fn read_schema(message: &Message) -> Result<SchemaRef, String> {
-    let header = message
-        .header_as_schema()
-        .ok_or("a schema message without a schema")?;
-    let schema = caught(|| fb_to_schema(header))
-        .map_err(|err| format!("the schema does not decode: {err}"))?;
-    if let Some(field) = schema
-        .fields()
-        .iter()
-        .find(|field| !body::is_flat(field.data_type()))
-    {
+    let header = message.header_as_schema().ok_or("a schema message without a schema")?;
+    let schema =
+        caught(|| fb_to_schema(header)).map_err(|err| format!("the schema does not decode: {err}"))?;
+    if let Some(field) = schema.fields().iter().find(|field| !body::is_flat(field.data_type())) {
         return Err(format!(
             "column `{}` is of type {}, which no studio writes",
             field.name(),
@@ -121,27 +109,19 @@ fn read_schema(message: &Message) -> Result<SchemaRef, String> {
         ));
     }
     // A null where the studio promises a value must stay visible as a null.
-    let nullable = schema
-        .fields()
-        .iter()
-        .map(|field| field.as_ref().clone().with_nullable(true));
+    let nullable = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
     Ok(Arc::new(ArrowSchema::new(nullable.collect::<Vec<_>>())))
 }
 
 fn read_batch(message: &Message, schema: &SchemaRef, body: &Buffer) -> Result<RecordBatch, String> {
-    let header = message
-        .header_as_record_batch()
-        .ok_or("a batch message without a batch")?;
+    let header = message.header_as_record_batch().ok_or("a batch message without a batch")?;
     check_body(schema, &header, body)?;
     let version = message.version();
     let none = std::collections::HashMap::new();
     let decoded = caught(|| read_record_batch(body, header, schema.clone(), &none, None, &version));
-    let batch = decoded
-        .map_err(|err| err.to_string())?
-        .map_err(|err| format!("the batch does not decode: {err}"))?;
-    caught(|| columns::adapt(&batch))
-        .map_err(|err| err.to_string())?
-        .map_err(|err| err.to_string())
+    let batch =
+        decoded.map_err(|err| err.to_string())?.map_err(|err| format!("the batch does not decode: {err}"))?;
+    caught(|| columns::adapt(&batch)).map_err(|err| err.to_string())?.map_err(|err| err.to_string())
 }
 
 #[cfg(test)]
@@ -154,10 +134,7 @@ mod tests {
     use crate::span::schema::{Schema, readable};
 
     fn golden(studio: &str) -> Vec<u8> {
-        let wal = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures")
-            .join(studio)
-            .join("spans/wal");
+        let wal = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(studio).join("spans/wal");
         let entry = fs::read_dir(wal).unwrap().next().unwrap().unwrap();
         fs::read(entry.path()).unwrap()
     }
@@ -179,15 +156,9 @@ mod tests {
 
     #[test]
     fn golden_segments_read_whole() {
-        for (studio, rows, schema) in [
-            ("studio-0.82.1", 42, Schema::V2),
-            ("studio-0.80.0", 8, Schema::V1),
-        ] {
+        for (studio, rows, schema) in [("studio-0.82.1", 42, Schema::V2), ("studio-0.80.0", 8, Schema::V1)] {
             let segment = read(&golden(studio));
-            assert_eq!(
-                (segment.rows(), segment.torn.clone(), segment.ended),
-                (rows, None, true)
-            );
+            assert_eq!((segment.rows(), segment.torn.clone(), segment.ended), (rows, None, true));
             assert_eq!(columns::era(&segment.columns), Some(schema));
             assert_eq!(segment.batches[0].schema(), readable());
         }
@@ -197,19 +168,13 @@ mod tests {
     fn a_column_that_schema_1_lacks_is_null() {
         let segment = read(&golden("studio-0.80.0"));
         let links = segment.batches[0].column_by_name("links").unwrap();
-        assert_eq!(
-            (links.null_count(), links.data_type()),
-            (8, &DataType::Utf8View)
-        );
+        assert_eq!((links.null_count(), links.data_type()), (8, &DataType::Utf8View));
     }
 
     #[test]
     fn an_empty_file_is_torn_at_its_start() {
         let segment = read(&[]);
-        assert_eq!(
-            segment.torn.unwrap().to_string(),
-            "the file is empty (at byte 0)"
-        );
+        assert_eq!(segment.torn.unwrap().to_string(), "the file is empty (at byte 0)");
         assert!(!segment.ended);
     }
 

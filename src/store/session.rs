@@ -24,9 +24,8 @@ pub(crate) struct Limits {
 }
 
 pub(crate) fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory)))
-        .build_arc()?;
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory))).build_arc()?;
     Ok(SessionContext::new_with_config_rt(config(limits), runtime))
 }
 

@@ -31,10 +31,7 @@ impl Value {
         let Self::Struct(fields) = self else {
             return None;
         };
-        fields
-            .iter()
-            .find(|(found, _)| *found == id)
-            .map(|(_, value)| value)
+        fields.iter().find(|(found, _)| *found == id).map(|(_, value)| value)
     }
 
     pub(crate) fn int(&self, id: i16) -> Option<i64> {
@@ -75,11 +72,7 @@ pub(crate) enum Malformed {
 pub(crate) fn read_struct(bytes: &[u8], shape: &Shape) -> Result<(Value, usize), Malformed> {
     let mut reader = Reader { rest: bytes };
     let value = reader.structure(0)?;
-    if shape.fits(&value) {
-        Ok((value, bytes.len() - reader.rest.len()))
-    } else {
-        Err(Malformed::Shape)
-    }
+    if shape.fits(&value) { Ok((value, bytes.len() - reader.rest.len())) } else { Err(Malformed::Shape) }
 }
 
 struct Reader<'a> {
@@ -101,11 +94,7 @@ impl Reader<'_> {
             };
             let kind = header & 0x0f;
             // A boolean field's value is its kind; only in a list it has a byte of its own.
-            let value = if matches!(kind, 1 | 2) {
-                Value::Flag
-            } else {
-                self.value(kind, depth)?
-            };
+            let value = if matches!(kind, 1 | 2) { Value::Flag } else { self.value(kind, depth)? };
             // Which of two counts holds is not for us to guess.
             if fields.iter().any(|(known, _)| *known == id) {
                 return Err(Malformed::Twice);
@@ -122,10 +111,7 @@ impl Reader<'_> {
             7 => self.skip(8, Value::Double),
             8 => {
                 let length = self.varint()?;
-                self.skip(
-                    usize::try_from(length).map_err(|_| Malformed::Count)?,
-                    Value::Bytes,
-                )
+                self.skip(usize::try_from(length).map_err(|_| Malformed::Count)?, Value::Bytes)
             }
             9 | 10 => self.list(deeper(depth)?),
             11 => self.map(deeper(depth)?),
@@ -142,9 +128,7 @@ impl Reader<'_> {
             count => u64::from(count),
         };
         let count = self.count(count)?;
-        let items = (0..count)
-            .map(|_| self.value(header & 0x0f, depth))
-            .collect::<Result<_, _>>()?;
+        let items = (0..count).map(|_| self.value(header & 0x0f, depth)).collect::<Result<_, _>>()?;
         Ok(Value::List(items))
     }
 
@@ -163,10 +147,7 @@ impl Reader<'_> {
 
     /// Every item takes a byte at least.
     fn count(&self, count: u64) -> Result<usize, Malformed> {
-        usize::try_from(count)
-            .ok()
-            .filter(|count| *count <= self.rest.len())
-            .ok_or(Malformed::Count)
+        usize::try_from(count).ok().filter(|count| *count <= self.rest.len()).ok_or(Malformed::Count)
     }
 
     fn zigzag(&mut self) -> Result<i64, Malformed> {
@@ -199,11 +180,7 @@ impl Reader<'_> {
 }
 
 fn deeper(depth: u8) -> Result<u8, Malformed> {
-    if depth < MAX_DEPTH {
-        Ok(depth + 1)
-    } else {
-        Err(Malformed::Depth)
-    }
+    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(Malformed::Depth) }
 }
 
 #[cfg(test)]
@@ -213,15 +190,10 @@ mod tests {
     #[test]
     fn fields_lists_and_negative_numbers_are_read() {
         // {1: -3, 3: [5, 64], 4: {}}
-        let bytes = [
-            0x15, 0x05, 0x29, 0x25, 0x0a, 0x80, 0x01, 0x1c, 0x00, 0x00, 0xee,
-        ];
+        let bytes = [0x15, 0x05, 0x29, 0x25, 0x0a, 0x80, 0x01, 0x1c, 0x00, 0x00, 0xee];
         let (value, length) = read_struct(&bytes, &Shape::Struct(&[])).unwrap();
         assert_eq!((value.int(1), length), (Some(-3), 10));
-        assert_eq!(
-            value.field(3).unwrap().items(),
-            [Value::Int(5), Value::Int(64)]
-        );
+        assert_eq!(value.field(3).unwrap().items(), [Value::Int(5), Value::Int(64)]);
         assert_eq!(value.field(4), Some(&Value::Struct(vec![])));
     }
 
@@ -231,33 +203,21 @@ mod tests {
         let number = Shape::Struct(&[(1, Shape::Int)]);
         let text = Shape::Struct(&[(1, Shape::Bytes)]);
         assert!(read_struct(&[0x15, 0x05, 0x00], &number).is_ok());
-        assert_eq!(
-            read_struct(&[0x15, 0x05, 0x00], &text),
-            Err(Malformed::Shape)
-        );
-        assert_eq!(
-            read_struct(&[0x15, 0x05, 0x05, 0x02, 0x00, 0x00], &number),
-            Err(Malformed::Twice)
-        );
+        assert_eq!(read_struct(&[0x15, 0x05, 0x00], &text), Err(Malformed::Shape));
+        assert_eq!(read_struct(&[0x15, 0x05, 0x05, 0x02, 0x00, 0x00], &number), Err(Malformed::Twice));
     }
 
     #[test]
     fn a_count_beyond_the_bytes_is_refused() {
         assert_eq!(
-            read_struct(
-                &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07],
-                &Shape::Struct(&[])
-            ),
+            read_struct(&[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07], &Shape::Struct(&[])),
             Err(Malformed::Count)
         );
         assert_eq!(
             read_struct(&[0x18, 0xff, 0xff, 0xff, 0xff, 0x0f], &Shape::Struct(&[])),
             Err(Malformed::Short)
         );
-        assert_eq!(
-            read_struct(&[0x1c; 64], &Shape::Struct(&[])),
-            Err(Malformed::Depth)
-        );
+        assert_eq!(read_struct(&[0x1c; 64], &Shape::Struct(&[])), Err(Malformed::Depth));
         assert_eq!(read_struct(&[], &Shape::Struct(&[])), Err(Malformed::Short));
     }
 }

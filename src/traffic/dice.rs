@@ -38,7 +38,7 @@ impl Dice {
 
     /// A number in `0..bound`.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.roll()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.roll()) * u128::from(bound)) >> 64) as u64
     }
 
     pub(crate) fn nano_id(&mut self) -> NanoId {

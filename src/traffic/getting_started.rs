@@ -76,7 +76,7 @@ pub(crate) struct Workflow<'a> {
 
 impl<'a> Workflow<'a> {
     pub(crate) fn new(place: Place<'a>, mut dice: Dice) -> Self {
-        let odd = place.turn % 2 == 0;
+        let odd = place.turn.is_multiple_of(2);
         let items = if odd { &ITEMS[..3] } else { &ITEMS[..] };
         let items_json = format!("[\"{}\"]", items.join("\",\""));
         let count = items.len();

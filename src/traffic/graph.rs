@@ -25,6 +25,7 @@ pub(crate) struct Declaration {
 pub(crate) struct Graph {
     pub(crate) id: String,
     pub(crate) node_ids: Vec<String>,
+    #[cfg(test)]
     pub(crate) edge_ids: Vec<String>,
     snapshot: Vec<Piece>,
 }
@@ -58,7 +59,13 @@ impl Graph {
         let node_ids: Vec<String> = nodes.iter().map(|node| within("node", node)).collect();
         let edge_ids: Vec<String> = edges.iter().map(|edge| within("edge", edge)).collect();
         let snapshot = snapshot_pieces(declaration, &id, &node_ids, &edge_ids);
-        Self { id, node_ids, edge_ids, snapshot }
+        Self {
+            id,
+            node_ids,
+            #[cfg(test)]
+            edge_ids,
+            snapshot,
+        }
     }
 
     /// Appends the `execution_graph_snapshot` of a workflow whose nodes have these runtime ids.

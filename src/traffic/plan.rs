@@ -151,7 +151,7 @@ impl Plan {
     }
 
     /// The slot of a planned span's parent; none for a root.
-    pub(crate) fn parent_slot(&self, slot: u64) -> Option<u64> {
+    pub(crate) fn parent_slot(slot: u64) -> Option<u64> {
         let position = (slot % u64::from(SPANS)) as u32;
         (position != SPANS - 1).then(|| slot + u64::from(SPANS - 1 - position))
     }
@@ -264,7 +264,7 @@ mod tests {
             for (position, span) in spans.iter().enumerate() {
                 assert!(ids.insert(span.span_id));
                 let slot = plan.slot(number, u32::try_from(position).unwrap()).unwrap();
-                let parent = plan.parent_slot(slot).map(|slot| plan.place(slot));
+                let parent = Plan::parent_slot(slot).map(|slot| plan.place(slot));
                 let parent_id = parent.map(|parent| spans[parent.position as usize].span_id);
                 assert_eq!(parent_id, span.parent_span_id);
             }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 const INTERNAL_TOKEN: &str = "x-junjo-internal-token";
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A connection to the internal service.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub(crate) struct Snapshot {
 
 impl Ingestion {
     pub(crate) async fn connect(target: &Target, token: Option<&str>) -> Result<Self, Problem> {
-        let token = token.map(|token| sensitive(token)).transpose()?;
+        let token = token.map(sensitive).transpose()?;
         let channel = target.connect().await.map_err(|err| {
             let hint =
                 "publish port 50052 of the ingestion service to the host, or point --internal-endpoint at it";

@@ -19,14 +19,6 @@ use futures::{StreamExt, stream};
 use super::address;
 use crate::store::{inventory::FoundFile, segment::read_segment};
 
-/// What a torn segment does after the rows that decode.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum IfTorn {
-    Fail,
-    /// Its health is told elsewhere; what can be read is evidence.
-    Serve,
-}
-
 #[derive(Debug)]
 pub(super) struct Segments {
     files: Vec<FoundFile>,
@@ -40,15 +32,9 @@ impl Segments {
         schema: &SchemaRef,
     ) -> Vec<Arc<dyn PartitionStream>> {
         let part = |files: &[FoundFile]| -> Arc<dyn PartitionStream> {
-            Arc::new(Self {
-                files: files.to_vec(),
-                schema: schema.clone(),
-            })
+            Arc::new(Self { files: files.to_vec(), schema: schema.clone() })
         };
-        files
-            .chunks(files.len().div_ceil(partitions))
-            .map(part)
-            .collect()
+        files.chunks(files.len().div_ceil(partitions)).map(part).collect()
     }
 }
 
@@ -60,27 +46,20 @@ impl PartitionStream for Segments {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = self.schema.clone();
         let files = stream::iter(self.files.clone());
-        let batches =
-            files.flat_map(move |file| stream::iter(rows_of(&file, &schema, IfTorn::Serve)));
+        let batches = files.flat_map(move |file| stream::iter(rows_of(&file, &schema)));
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
     }
 }
 
-pub(super) fn rows_of(
-    file: &FoundFile,
-    schema: &SchemaRef,
-    torn: IfTorn,
-) -> Vec<Result<RecordBatch, DataFusionError>> {
+fn rows_of(file: &FoundFile, schema: &SchemaRef) -> Vec<Result<RecordBatch, DataFusionError>> {
     let segment = match read_segment(&file.path) {
         Ok(segment) => segment,
         Err(err) => {
-            return vec![Err(
-                DataFusionError::IoError(err).context(format!("cannot read `{}`", file.shown))
-            )];
+            return vec![Err(DataFusionError::IoError(err).context(format!("cannot read `{}`", file.shown)))];
         }
     };
     let mut first_row = 0;
-    let mut rows: Vec<_> = segment
+    let rows: Vec<_> = segment
         .batches
         .iter()
         .map(|batch| {
@@ -89,9 +68,6 @@ pub(super) fn rows_of(
             addressed
         })
         .collect();
-    if let (IfTorn::Fail, Some(torn)) = (torn, segment.torn) {
-        rows.push(Err(DataFusionError::External(Box::new(torn))));
-    }
     rows
 }
 

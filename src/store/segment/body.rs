@@ -28,10 +28,7 @@ pub(crate) fn check_body(schema: &Schema, batch: &IpcBatch, body: &Buffer) -> Re
     if batch.compression().is_some() {
         return Err("the batch is compressed, which no studio does".to_owned());
     }
-    if batch
-        .variadicBufferCounts()
-        .is_some_and(|counts| !counts.is_empty())
-    {
+    if batch.variadicBufferCounts().is_some_and(|counts| !counts.is_empty()) {
         return Err("the batch announces view buffers, which no column has".to_owned());
     }
     let rows = batch.length();
@@ -60,9 +57,7 @@ pub(crate) fn check_body(schema: &Schema, batch: &IpcBatch, body: &Buffer) -> Re
 fn check_node(node: &FieldNode, rows: i64) -> Result<usize, String> {
     if node.length() != rows || !(0..=rows).contains(&node.null_count()) {
         let (length, nulls) = (node.length(), node.null_count());
-        return Err(format!(
-            "claims {length} values and {nulls} nulls in a batch of {rows} rows"
-        ));
+        return Err(format!("claims {length} values and {nulls} nulls in a batch of {rows} rows"));
     }
     usize::try_from(rows).map_err(|err| format!("claims {rows} rows: {err}"))
 }
@@ -70,16 +65,9 @@ fn check_node(node: &FieldNode, rows: i64) -> Result<usize, String> {
 fn slice<'a>(body: &'a Buffer, buffer: Option<&IpcBuffer>) -> Result<&'a [u8], String> {
     let buffer = buffer.ok_or("lacks a buffer")?;
     let (offset, length) = (buffer.offset(), buffer.length());
-    let range = usize::try_from(offset)
-        .ok()
-        .zip(usize::try_from(length).ok());
+    let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
     let bytes = range.and_then(|(offset, length)| body.get(offset..offset.checked_add(length)?));
-    bytes.ok_or_else(|| {
-        format!(
-            "claims {length} bytes at {offset} of a body of {}",
-            body.len()
-        )
-    })
+    bytes.ok_or_else(|| format!("claims {length} bytes at {offset} of a body of {}", body.len()))
 }
 
 /// Arrow ignores the bitmap of a column that claims no null, so a damaged count would turn nulls into values.
@@ -88,19 +76,11 @@ fn check_validity(node: &FieldNode, rows: usize, bitmap: &[u8]) -> Result<(), St
         return Ok(());
     }
     if bitmap.len() < rows.div_ceil(8) {
-        return Err(format!(
-            "has a bitmap of {} bytes for {rows} rows",
-            bitmap.len()
-        ));
+        return Err(format!("has a bitmap of {} bytes for {rows} rows", bitmap.len()));
     }
-    let nulls = (0..rows)
-        .filter(|row| !bit_util::get_bit(bitmap, *row))
-        .count();
+    let nulls = (0..rows).filter(|row| !bit_util::get_bit(bitmap, *row)).count();
     if i64::try_from(nulls) != Ok(node.null_count()) {
-        return Err(format!(
-            "claims {} nulls, its bitmap has {nulls}",
-            node.null_count()
-        ));
+        return Err(format!("claims {} nulls, its bitmap has {nulls}", node.null_count()));
     }
     Ok(())
 }
@@ -108,17 +88,12 @@ fn check_validity(node: &FieldNode, rows: usize, bitmap: &[u8]) -> Result<(), St
 fn check_values(data_type: &DataType, rows: usize, values: &[u8]) -> Result<(), String> {
     let needed = match (offset_width(data_type), data_type.primitive_width()) {
         (Some(_), _) if rows == 0 => Some(0),
-        (Some(width), _) => rows
-            .checked_add(1)
-            .and_then(|offsets| offsets.checked_mul(width)),
+        (Some(width), _) => rows.checked_add(1).and_then(|offsets| offsets.checked_mul(width)),
         (None, Some(width)) => rows.checked_mul(width),
         (None, None) => Some(rows.div_ceil(8)),
     };
     match needed {
         Some(needed) if needed <= values.len() => Ok(()),
-        _ => Err(format!(
-            "has {} bytes for {rows} values of {data_type}",
-            values.len()
-        )),
+        _ => Err(format!("has {} bytes for {rows} values of {data_type}", values.len())),
     }
 }

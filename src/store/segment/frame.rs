@@ -28,10 +28,7 @@ impl Frame {
 fn parse(metadata: &[u8]) -> Result<Message<'_>, String> {
     root_as_message(metadata).map_err(|err| {
         let text = err.to_string();
-        format!(
-            "the message's metadata is damaged: {}",
-            text.lines().next().unwrap_or_default().trim_end()
-        )
+        format!("the message's metadata is damaged: {}", text.lines().next().unwrap_or_default().trim_end())
     })
 }
 
@@ -44,11 +41,7 @@ pub(crate) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     pub(crate) fn new(file: &'a Buffer) -> Self {
-        Self {
-            file,
-            offset: 0,
-            ended: false,
-        }
+        Self { file, offset: 0, ended: false }
     }
 
     /// Where the next message begins.
@@ -65,11 +58,7 @@ impl<'a> Frames<'a> {
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, String> {
         let rest = &self.file[self.offset..];
         if rest.is_empty() {
-            return if self.offset == 0 {
-                Err("the file is empty".to_owned())
-            } else {
-                Ok(None)
-            };
+            return if self.offset == 0 { Err("the file is empty".to_owned()) } else { Ok(None) };
         }
         if self.ended {
             return Err(format!("{} bytes after the end of the stream", rest.len()));
@@ -92,23 +81,14 @@ impl<'a> Frames<'a> {
         let body = take(&rest[metadata.len()..], message.bodyLength(), "a body")?;
 
         let body_at = self.offset + PREFIX + metadata.len();
-        let frame = Frame {
-            metadata: metadata.to_vec(),
-            body: self.file.slice_with_length(body_at, body.len()),
-        };
+        let frame =
+            Frame { metadata: metadata.to_vec(), body: self.file.slice_with_length(body_at, body.len()) };
         self.offset = body_at + body.len();
         Ok(Some(frame))
     }
 }
 
 fn take<'a>(rest: &'a [u8], length: i64, what: &str) -> Result<&'a [u8], String> {
-    let taken = usize::try_from(length)
-        .ok()
-        .and_then(|length| rest.get(..length));
-    taken.ok_or_else(|| {
-        format!(
-            "the message claims {length} bytes of {what}, {} are left",
-            rest.len()
-        )
-    })
+    let taken = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    taken.ok_or_else(|| format!("the message claims {length} bytes of {what}, {} are left", rest.len()))
 }

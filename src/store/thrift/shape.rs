@@ -28,10 +28,7 @@ impl Shape {
             | (Self::Bytes, Value::Bytes) => true,
             (Self::List(item), Value::List(items)) => items.iter().all(|value| item.fits(value)),
             (Self::Struct(known), Value::Struct(fields)) => fields.iter().all(|(id, value)| {
-                let shape = known
-                    .iter()
-                    .find(|(known, _)| known == id)
-                    .map(|(_, shape)| shape);
+                let shape = known.iter().find(|(known, _)| known == id).map(|(_, shape)| shape);
                 shape.is_none_or(|shape| shape.fits(value))
             }),
             _ => false,
@@ -66,10 +63,7 @@ const SCHEMA_ELEMENT: Shape = Struct(&[
     (10, LOGICAL_TYPE),
 ]);
 
-const TIME: Shape = Struct(&[
-    (1, Flag),
-    (2, Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)])),
-]);
+const TIME: Shape = Struct(&[(1, Flag), (2, Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))]);
 
 const LOGICAL_TYPE: Shape = Struct(&[
     (1, EMPTY),
@@ -163,23 +157,8 @@ pub(crate) const PAGE_HEADER: Shape = Struct(&[
     (2, Int),
     (3, Int),
     (4, Int),
-    (
-        5,
-        Struct(&[(1, Int), (2, Int), (3, Int), (4, Int), (5, STATISTICS)]),
-    ),
+    (5, Struct(&[(1, Int), (2, Int), (3, Int), (4, Int), (5, STATISTICS)])),
     (6, EMPTY),
     (7, Struct(&[(1, Int), (2, Int), (3, Flag)])),
-    (
-        8,
-        Struct(&[
-            (1, Int),
-            (2, Int),
-            (3, Int),
-            (4, Int),
-            (5, Int),
-            (6, Int),
-            (7, Flag),
-            (8, STATISTICS),
-        ]),
-    ),
+    (8, Struct(&[(1, Int), (2, Int), (3, Int), (4, Int), (5, Int), (6, Int), (7, Flag), (8, STATISTICS)])),
 ]);

@@ -1,0 +1,5 @@
+//! The binary as a user meets it: one rendered text of output, errors and exit code per case.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod cli;
