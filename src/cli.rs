@@ -3,7 +3,6 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -12,16 +11,12 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{audit, flush, generate, serve, snapshot, verify},
     problem::Problem,
-    report::paint::Color,
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
 struct Cli {
-    #[command(flatten)]
-    globals: GlobalArgs,
-
     #[command(subcommand)]
     command: Command,
 }
@@ -31,18 +26,6 @@ Exit codes:
   0  clean
   1  something was found, or a call was refused
   2  the job could not be done, or the answer is not known";
-
-/// What every command knows.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct GlobalArgs {
-    /// Settings file [default: e2e-store.yaml, where there is one]
-    #[arg(long, global = true, value_name = "FILE", env = "E2E_STORE_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// When to colour the results
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: Color,
-}
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -78,7 +61,7 @@ pub(crate) fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(dispatch(cli)));
+        .and_then(|runtime| runtime.block_on(dispatch(cli.command)));
     match outcome {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Found) => ExitCode::from(1),
@@ -91,15 +74,14 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    let Cli { globals, command } = cli;
+async fn dispatch(command: Command) -> anyhow::Result<Exit> {
     let out = &mut io::stdout();
     let exit = match command {
-        Command::Verify(args) => Box::pin(verify::run(&globals, &args, out)).await,
-        Command::Generate(args) => Box::pin(generate::run(&globals, &args, out)).await,
-        Command::Flush(args) => flush::run(&globals, &args, out).await,
-        Command::Snapshot(args) => snapshot::run(&globals, &args, out).await,
-        Command::Audit(args) => Box::pin(audit::run(&globals, &args, out)).await,
+        Command::Verify(args) => Box::pin(verify::run(&args, out)).await,
+        Command::Generate(args) => Box::pin(generate::run(&args, out)).await,
+        Command::Flush(args) => flush::run(&args, out).await,
+        Command::Snapshot(args) => snapshot::run(&args, out).await,
+        Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
         Command::Serve(args) => serve::run(&args, out).await,
     }?;
     out.flush()?;

@@ -19,24 +19,34 @@ const DEFAULT_INTERNAL_ENDPOINT: &str = "localhost:50052";
 /// The key of the stand-in, and ours where none is given.
 pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
 
-/// How to reach a studio
+/// Where spans go
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ConnectionArgs {
+#[command(next_help_heading = "OTLP")]
+pub(crate) struct OtlpArgs {
     /// OTLP gRPC endpoint: `host:port`, or with `http://` or `https://` [default: localhost:26155]
     #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT")]
     pub(crate) endpoint: Option<Target>,
 
-    /// The studio's internal gRPC endpoint, for FlushWAL and PrepareHotSnapshot [default: localhost:50052]
-    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT")]
-    pub(crate) internal_endpoint: Option<Target>,
-
     /// API key of the studio; `JUNJO_API_KEY` works, too [default: e2e-store]
     #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+}
+
+/// Where the studio's internal service is, and the settings file
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Internal service")]
+pub(crate) struct InternalArgs {
+    /// Endpoint of FlushWAL and PrepareHotSnapshot [default: localhost:50052]
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT")]
+    pub(crate) internal_endpoint: Option<Target>,
 
     /// Token of the studio's internal service; `JUNJO_INTERNAL_GRPC_TOKEN` works, too
     #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
     pub(crate) internal_token: Option<String>,
+
+    /// Settings file [default: e2e-store.yaml, where there is one]
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG", help_heading = "Settings")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Everything that was settled about connections and the default workload.
@@ -91,28 +101,29 @@ enum Port {
 }
 
 impl Settings {
-    pub(crate) fn resolve(args: &ConnectionArgs, config: Option<&Path>) -> anyhow::Result<Self> {
-        let (file, path) = File::load(config)?;
+    /// `otlp` is none for commands that send no spans.
+    pub(crate) fn resolve(otlp: Option<&OtlpArgs>, internal: &InternalArgs) -> anyhow::Result<Self> {
+        let (file, path) = File::load(internal.config.as_deref())?;
         let tls = !file.exporter.insecure.unwrap_or(true);
         let from_file = file.exporter.address(&path)?;
-        let named = args.endpoint.clone().or(from_file);
-        let internal = match (&args.internal_endpoint, &file.exporter.internal_endpoint) {
+        let named = otlp.and_then(|args| args.endpoint.clone()).or(from_file);
+        let internal_endpoint = match (&internal.internal_endpoint, &file.exporter.internal_endpoint) {
             (Some(target), _) => target.clone(),
             (None, Some(text)) => parse(text, "exporter.internal_endpoint", &path)?,
             (None, None) => fixed(DEFAULT_INTERNAL_ENDPOINT),
         };
-        let secret = |flag: &Option<String>, env: &str| flag.clone().or_else(|| std::env::var(env).ok());
+        let or_env = |flag: Option<&String>, env: &str| flag.cloned().or_else(|| std::env::var(env).ok());
         if file.app.num_workflows == Some(0) {
             return Err(wrong_value(&path, "app.num_workflows", "a run has at least one workflow").into());
         }
         Ok(Self {
             endpoint_given: named.is_some(),
             endpoint: named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls),
-            internal_endpoint: internal.or_tls(false),
-            api_key: secret(&args.api_key, "JUNJO_API_KEY")
+            internal_endpoint: internal_endpoint.or_tls(false),
+            api_key: or_env(otlp.and_then(|args| args.api_key.as_ref()), "JUNJO_API_KEY")
                 .or(file.exporter.api_key)
                 .unwrap_or_else(|| DEFAULT_API_KEY.to_owned()),
-            internal_token: secret(&args.internal_token, "JUNJO_INTERNAL_GRPC_TOKEN"),
+            internal_token: or_env(internal.internal_token.as_ref(), "JUNJO_INTERNAL_GRPC_TOKEN"),
             service_name: file.exporter.service_name,
             num_workflows: file.app.num_workflows,
         })
@@ -183,18 +194,13 @@ fn fixed(endpoint: &str) -> Target {
 mod tests {
     use super::*;
 
-    const NONE: ConnectionArgs = ConnectionArgs {
-        endpoint: None,
-        internal_endpoint: None,
-        api_key: Some(String::new()),
-        internal_token: None,
-    };
-
     fn resolved(yaml: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yaml");
         fs::write(&path, yaml).unwrap();
-        match Settings::resolve(&NONE, Some(&path)) {
+        let otlp = OtlpArgs { endpoint: None, api_key: None };
+        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        match Settings::resolve(Some(&otlp), &internal) {
             Ok(settings) => format!("{} {:?}", settings.endpoint, settings.num_workflows),
             Err(err) => err.to_string().replace(dir.path().to_str().unwrap(), "DIR"),
         }

@@ -3,7 +3,7 @@
 //! The leading `--` lines hold the rule in one sentence, `key: value` lines, and after an empty line
 //! the reason, ending with what is **Not covered**. An unknown key is an error.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use include_dir::{Dir, include_dir};
 
@@ -80,17 +80,28 @@ impl FromStr for Severity {
     }
 }
 
-impl fmt::Display for Examines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AckedSpans => "acked spans",
-            Self::RejectedSpans => "rejected spans",
-            Self::StoredRows => "stored rows",
-            Self::PlannedRows => "rows as planned",
-            Self::RowsWithWitnesses => "rows with witnesses",
-            Self::Files => "files",
-            Self::Segments => "segments",
-        })
+impl Examines {
+    const ALL: [Self; 7] = [
+        Self::AckedSpans,
+        Self::RejectedSpans,
+        Self::StoredRows,
+        Self::PlannedRows,
+        Self::RowsWithWitnesses,
+        Self::Files,
+        Self::Segments,
+    ];
+
+    /// What one of them is called, and what several are.
+    pub(crate) fn nouns(self) -> (&'static str, &'static str) {
+        match self {
+            Self::AckedSpans => ("acked span", "acked spans"),
+            Self::RejectedSpans => ("rejected span", "rejected spans"),
+            Self::StoredRows => ("stored row", "stored rows"),
+            Self::PlannedRows => ("planned row", "planned rows"),
+            Self::RowsWithWitnesses => ("row with witnesses", "rows with witnesses"),
+            Self::Files => ("file", "files"),
+            Self::Segments => ("segment", "segments"),
+        }
     }
 }
 
@@ -98,18 +109,8 @@ impl FromStr for Examines {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [
-            Self::AckedSpans,
-            Self::RejectedSpans,
-            Self::StoredRows,
-            Self::PlannedRows,
-            Self::RowsWithWitnesses,
-            Self::Files,
-            Self::Segments,
-        ];
-        all.into_iter()
-            .find(|kind| kind.to_string() == text)
-            .ok_or_else(|| format!("nothing is known of `{text}`"))
+        let named = Self::ALL.into_iter().find(|kind| kind.nouns().1 == text);
+        named.ok_or_else(|| format!("nothing is known of `{text}`"))
     }
 }
 

@@ -149,7 +149,7 @@ impl Extent {
         if check.needs_run && judgement.judged.is_empty() && self.planned_rows == 0 {
             return Some("no run to hold the store against".to_owned());
         }
-        (self.of_kind(check.examines) == 0).then(|| format!("no {} here", check.examines))
+        (self.of_kind(check.examines) == 0).then(|| format!("no {} here", check.examines.nouns().1))
     }
 
     fn of_kind(self, kind: Examines) -> u64 {

@@ -142,32 +142,37 @@ const CASES: &[Case] = &[
     (
         "move_a_row_to_another_service",
         "latest",
-        |bench| bench.change_cold(swap_service_name),
+        |bench| bench.change_cold(|rows| swap_service_name(rows)),
         "polluted_service_name: 1",
     ),
     (
         "move_a_row_to_another_resource",
         "latest",
-        |bench| bench.change_cold(swap_resource),
+        |bench| bench.change_cold(|rows| swap_resource(rows)),
         "polluted_resource: 1",
     ),
-    ("give_a_row_other_tags", "latest", |bench| bench.change_cold(swap_tags), "polluted_attributes: 1"),
+    (
+        "give_a_row_other_tags",
+        "latest",
+        |bench| bench.change_cold(|rows| swap_tags(rows)),
+        "polluted_attributes: 1",
+    ),
     (
         "without_runs_move_a_row_to_another_service",
         "none",
-        |bench| bench.change_cold(swap_service_name),
+        |bench| bench.change_cold(|rows| swap_service_name(rows)),
         "polluted_service_name: 1",
     ),
     (
         "without_runs_move_a_row_to_another_resource",
         "none",
-        |bench| bench.change_cold(swap_resource),
+        |bench| bench.change_cold(|rows| swap_resource(rows)),
         "polluted_resource: 1",
     ),
     (
         "without_runs_give_a_row_other_tags",
         "none",
-        |bench| bench.change_cold(swap_tags),
+        |bench| bench.change_cold(|rows| swap_tags(rows)),
         "polluted_attributes: 1",
     ),
     ("rename_a_span", "latest", |bench| bench.change_cold(|rows| rows[1].name.push('x')), "altered_spans: 1"),
@@ -201,8 +206,8 @@ const CASES: &[Case] = &[
         |bench| {
             bench.change_cold(|rows| {
                 rows[2].attributes =
-                    rows[2].attributes.replace("contract_version\":2", "contract_version\":2.0")
-            })
+                    rows[2].attributes.replace("contract_version\":2", "contract_version\":2.0");
+            });
         },
         "altered_spans: 1",
     ),
@@ -252,23 +257,21 @@ const CASES: &[Case] = &[
         |bench| {
             bench.edit_ledger(1, |text| {
                 text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"rejected\",\"code\":\"UNAVAILABLE\"", 1)
-            })
+            });
         },
         "refused_but_stored: 5",
     ),
     (
         "forget_an_export",
         "latest",
-        |bench| bench.edit_ledger(1, |text| without_export(text, 2)),
+        |bench| bench.edit_ledger(1, |text| without_lines(text, "\"export\":2,")),
         "unexpected_spans: 5",
     ),
     (
         "kill_the_generator_before_an_answer",
         "latest",
         |bench| {
-            bench.edit_ledger(1, |text| {
-                text.lines().filter(|line| !line.contains("ended")).map(|line| format!("{line}\n")).collect()
-            })
+            bench.edit_ledger(1, |text| without_lines(text, "export_ended"));
         },
         "",
     ),
@@ -289,17 +292,17 @@ fn other_row(rows: &[Row]) -> Row {
     rows.iter().find(|row| row.service_name != rows[0].service_name).unwrap().clone()
 }
 
-fn swap_service_name(rows: &mut Vec<Row>) {
+fn swap_service_name(rows: &mut [Row]) {
     rows[0].service_name = other_row(rows).service_name;
 }
 
-fn swap_resource(rows: &mut Vec<Row>) {
+fn swap_resource(rows: &mut [Row]) {
     // Run, instance and name differ in one column: a row has one finding for each key.
     let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
     rows[0].resource_attributes = rows[0].resource_attributes.replace(&mine, &other);
 }
 
-fn swap_tags(rows: &mut Vec<Row>) {
+fn swap_tags(rows: &mut [Row]) {
     let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
     rows[0].attributes = rows[0].attributes.replace(&mine, &other);
 }
@@ -315,9 +318,8 @@ fn flush_without_deleting(bench: &Bench) {
     write_parquet(&bench.cold().with_file_name("20261124_000000_00000001.parquet"), &rows, bench.schema);
 }
 
-fn without_export(text: &str, export: u64) -> String {
-    let about = format!("\"export\":{export},");
-    text.lines().filter(|line| !line.contains(&about)).map(|line| format!("{line}\n")).collect()
+fn without_lines(text: &str, about: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.contains(about)).collect()
 }
 
 fn lose_what_was_just_acked(bench: &Bench) {

@@ -12,7 +12,7 @@ use crate::{
         catalog::{self, Severity},
         runner::run_checks,
     },
-    cli::{Exit, GlobalArgs},
+    cli::Exit,
     judge::{
         reading::{self, DEFAULT_SETTLE, Question},
         tables,
@@ -22,7 +22,7 @@ use crate::{
     report::{
         audit::{AuditReport, Overall, Subject},
         audit_text,
-        paint::Paint,
+        paint::{Color, Paint},
     },
     store::{
         layout::{Layout, LayoutError},
@@ -66,6 +66,7 @@ pub(crate) struct AuditArgs {
 
 /// How to judge and what to print
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Judging")]
 pub(crate) struct JudgingArgs {
     /// Run only these checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
@@ -90,6 +91,10 @@ pub(crate) struct JudgingArgs {
     /// Form of the report
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
+
+    /// When to colour the report
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -107,11 +112,11 @@ pub(crate) struct Runs {
 
 const SESSION: Limits = Limits { memory: 512 << 20, partitions: 1, batch_rows: 8_192 };
 
-pub(crate) async fn run(globals: &GlobalArgs, args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let layout = find_store(args.path.as_deref())?;
     let runs = choose_runs(&args.runs, &args.run, &layout)?;
     let report = examine(&layout, &runs, &args.judging, None).await?;
-    print(globals, args.judging.format, &report, out)?;
+    print(&args.judging, &report, out)?;
     Ok(exit_of(report.overall))
 }
 
@@ -196,14 +201,9 @@ fn may_be_of(run: &Run, layout: &Layout) -> bool {
     }
 }
 
-pub(crate) fn print(
-    globals: &GlobalArgs,
-    format: Format,
-    report: &AuditReport,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    match format {
-        Format::Table => audit_text::print(out, Paint::for_stdout(globals.color), report),
+pub(crate) fn print(args: &JudgingArgs, report: &AuditReport, out: &mut dyn Write) -> anyhow::Result<()> {
+    match args.format {
+        Format::Table => audit_text::print(out, Paint::for_stdout(args.color), report),
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &report.to_json()?)?;
             writeln!(out)?;

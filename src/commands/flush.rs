@@ -1,10 +1,10 @@
 use std::{io::Write, time::Instant};
 
 use crate::{
-    cli::{Exit, GlobalArgs},
+    cli::Exit,
     commands::progress,
     report::numbers,
-    settings::{ConnectionArgs, Settings},
+    settings::{InternalArgs, Settings},
     wire::ingestion::Ingestion,
 };
 
@@ -14,11 +14,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct FlushArgs {
     #[command(flatten)]
-    connection: ConnectionArgs,
+    internal: InternalArgs,
 }
 
-pub(crate) async fn run(globals: &GlobalArgs, args: &FlushArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+pub(crate) async fn run(args: &FlushArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(None, &args.internal)?;
     let target = &settings.internal_endpoint;
     let mut ingestion = Ingestion::connect(target, settings.internal_token.as_deref()).await?;
     let began = Instant::now();

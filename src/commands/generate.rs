@@ -2,14 +2,14 @@ use std::{io::Write, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use super::progress;
 use crate::{
-    cli::{Exit, GlobalArgs},
+    cli::Exit,
     ledger::{manifest::write_json, runs::DEFAULT_FOLDER},
     load::{
         barrier::{self, Raised, Via},
         run::{self, Order, Performed, Services},
     },
     report,
-    settings::{ConnectionArgs, Settings},
+    settings::{InternalArgs, OtlpArgs, Settings},
 };
 
 /// Send tagged traffic of several services, then bring it to disk
@@ -31,7 +31,10 @@ pub(crate) struct GenerateArgs {
     pub(crate) workload: WorkloadArgs,
 
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
+    otlp: OtlpArgs,
+
+    #[command(flatten)]
+    internal: InternalArgs,
 
     /// The data directory behind the endpoint: `audit` then tells this run from those of other stores
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
@@ -44,6 +47,7 @@ pub(crate) struct GenerateArgs {
 
 /// What to send
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Workload")]
 pub(crate) struct WorkloadArgs {
     /// Number of services, each under a name of its own [default: 3]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "service_name")]
@@ -112,12 +116,8 @@ impl WorkloadArgs {
     }
 }
 
-pub(crate) async fn run(
-    globals: &GlobalArgs,
-    args: &GenerateArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<Exit> {
-    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+pub(crate) async fn run(args: &GenerateArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let order = args.workload.order(&settings, args.data_dir.clone());
     let performed = send(&order, &args.workload, out).await?;
     let mut exit = exit_of(&performed);

@@ -1,10 +1,10 @@
 use std::{io::Write, path::PathBuf, time::Instant};
 
 use crate::{
-    cli::{Exit, GlobalArgs},
+    cli::Exit,
     commands::progress,
     report::numbers::{bytes, counted, duration},
-    settings::{ConnectionArgs, Settings},
+    settings::{InternalArgs, Settings},
     store::layout::Layout,
     wire::ingestion::Ingestion,
 };
@@ -16,19 +16,15 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct SnapshotArgs {
     #[command(flatten)]
-    connection: ConnectionArgs,
+    internal: InternalArgs,
 
     /// Data directory to look for the files in [default: .dbdata, then ~/.junjo]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }
 
-pub(crate) async fn run(
-    globals: &GlobalArgs,
-    args: &SnapshotArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<Exit> {
-    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+pub(crate) async fn run(args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(None, &args.internal)?;
     let target = &settings.internal_endpoint;
     let mut ingestion = Ingestion::connect(target, settings.internal_token.as_deref()).await?;
     let began = Instant::now();

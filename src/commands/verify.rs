@@ -11,12 +11,12 @@ use super::{
     progress, serve,
 };
 use crate::{
-    cli::{Exit, GlobalArgs},
+    cli::Exit,
     ledger::runs::DEFAULT_FOLDER,
     load::barrier::{Raised, Via},
     problem::Problem,
     report::{self, audit::Overall},
-    settings::{ConnectionArgs, Settings},
+    settings::{InternalArgs, OtlpArgs, Settings},
     span::schema::Schema,
     standin::{self, Config, StandIn},
 };
@@ -41,7 +41,10 @@ pub(crate) struct VerifyArgs {
     workload: WorkloadArgs,
 
     #[command(flatten)]
-    connection: ConnectionArgs,
+    otlp: OtlpArgs,
+
+    #[command(flatten)]
+    internal: InternalArgs,
 
     #[command(flatten)]
     judging: JudgingArgs,
@@ -54,9 +57,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Schema that the stand-in writes: 1 as studio 0.80 to 0.81, 2 as studio 0.82
-    #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = serve::schema)]
-    schema: Schema,
+    /// Schema that the stand-in writes: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
+    #[arg(long, value_name = "SCHEMA", value_parser = serve::schema)]
+    schema: Option<Schema>,
 
     /// Keep the stand-in's temporary folder
     #[arg(long)]
@@ -73,25 +76,20 @@ struct Bench {
     temporary: Option<TempDir>,
 }
 
-pub(crate) async fn run(
-    globals: &GlobalArgs,
-    args: &VerifyArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<Exit> {
-    let settings = Settings::resolve(&args.connection, globals.config.as_deref())?;
+pub(crate) async fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let bench = if settings.endpoint_given { real(settings, args)? } else { stand_in(settings, args)? };
     // With `--format json` standard output is the report's alone.
     let quiet = &mut io::sink();
     let verified = match args.judging.format {
-        Format::Table => verify(globals, args, &bench, out, None).await,
-        Format::Json => verify(globals, args, &bench, quiet, Some(out)).await,
+        Format::Table => verify(args, &bench, out, None).await,
+        Format::Json => verify(args, &bench, quiet, Some(out)).await,
     };
     clean_up(bench, args.keep, &verified).await?;
     verified
 }
 
 async fn verify(
-    globals: &GlobalArgs,
     args: &VerifyArgs,
     bench: &Bench,
     out: &mut dyn Write,
@@ -112,8 +110,8 @@ async fn verify(
     let runs = audit::choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
     let report = audit::examine(&layout, &runs, &args.judging, Some(bench.name.clone())).await?;
     match report_out {
-        Some(report_out) => audit::print(globals, args.judging.format, &report, report_out)?,
-        None => audit::print(globals, args.judging.format, &report, out)?,
+        Some(report_out) => audit::print(&args.judging, &report, report_out)?,
+        None => audit::print(&args.judging, &report, out)?,
     }
     Ok(match (report.overall, &raised, sent) {
         (Overall::Fail, ..) | (_, Raised::Refused { .. }, _) | (_, _, Exit::Found) => Exit::Found,
@@ -123,6 +121,13 @@ async fn verify(
 }
 
 fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
+    if args.schema.is_some() || args.keep {
+        let what = format!(
+            "`--schema` and `--keep` are the stand-in's, and `{}` is to be verified",
+            settings.endpoint
+        );
+        return Err(Problem::new(what, "leave them out, or leave the endpoint out").into());
+    }
     let Some(data_dir) = args.data_dir.clone() else {
         let what = format!("where does the studio at `{}` keep its data?", settings.endpoint);
         return Err(Problem::new(what, "name its data directory with --data-dir").into());
@@ -150,7 +155,7 @@ fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
 
     let config = Config {
         internal_token: settings.internal_token.clone(),
-        ..Config::new(data_dir.clone(), settings.api_key.clone(), args.schema)
+        ..Config::new(data_dir.clone(), settings.api_key.clone(), args.schema.unwrap_or(Schema::V2))
     };
     let stand_in = standin::start(config)?;
     let settings = Settings {

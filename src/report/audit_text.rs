@@ -67,14 +67,13 @@ fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result
     let total = rows.as_planned + rows.differing + rows.by_structure;
     writeln!(
         text,
-        "judged   {}: {} as planned, {} differing, {} by structure ({} read in {})",
+        "judged   {}: {} as planned, {} differing, {} by structure",
         counted(total, "row"),
         grouped(rows.as_planned),
         grouped(rows.differing),
-        grouped(rows.by_structure),
-        bytes(*bytes_scanned),
-        duration(*took)
+        grouped(rows.by_structure)
     )?;
+    writeln!(text, "         {} read, all in {}", bytes(*bytes_scanned), duration(*took))?;
     for (line, file) in not_read.iter().take(NOT_READ_SHOWN).enumerate() {
         let label = if line == 0 { "not read" } else { "" };
         writeln!(text, "{label:<8} {}: {}", file.file, file.why)?;
@@ -152,7 +151,8 @@ fn checks(text: &mut String, paint: Paint, checked: &[Checked]) -> std::fmt::Res
     writeln!(text)?;
     let width = checked.iter().map(|one| one.check.id.len()).max().unwrap_or_default();
     for Checked { check, examined, verdict } in checked {
-        let looked_at = format!("{} {}", grouped(*examined), check.examines);
+        let (one, several) = check.examines.nouns();
+        let looked_at = format!("{} {}", grouped(*examined), if *examined == 1 { one } else { several });
         let (word, note) = match verdict {
             Verdict::Pass => (paint.good("pass"), looked_at),
             Verdict::Fail(found) => {

@@ -35,8 +35,9 @@ pub(crate) fn render(findings: &Findings) -> anyhow::Result<String> {
             (field.name().as_str(), if field.data_type().is_numeric() { Align::Right } else { Align::Left })
         })
         .collect();
-    let rows = rows.iter().map(|row| shown.iter().map(|&column| row[column].clone()).collect());
-    Ok(table::render(&header, rows))
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| shown.iter().map(|&column| row[column].clone()).collect()).collect();
+    Ok(table::render_whole(&header, &rows))
 }
 
 /// The kept findings as JSON objects.

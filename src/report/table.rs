@@ -9,6 +9,8 @@ pub(crate) enum Align {
     Right,
 }
 
+const GAP: usize = 2;
+
 /// Lays out rows under a header, within the terminal's width where there is one.
 pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
@@ -16,7 +18,7 @@ pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Ve
     table.set_header(header.iter().map(|(name, _)| *name));
     table.add_rows(rows);
     for (column, (_, align)) in table.column_iter_mut().zip(header) {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP as u16));
         column.set_cell_alignment(match align {
             Align::Left => CellAlignment::Left,
             Align::Right => CellAlignment::Right,
@@ -28,4 +30,67 @@ pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Ve
         text.push('\n');
     }
     text
+}
+
+/// As [`render`], but where the terminal is too narrow for whole values, each row becomes a paragraph of
+/// `name value` pairs: an id that is broken into pieces can be neither read nor copied.
+pub(crate) fn render_whole(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+    match Table::new().width().map(usize::from) {
+        Some(width) if natural_width(header, rows) > width => {
+            rows.iter().map(|row| paragraph(header, row, width)).collect()
+        }
+        _ => render(header, rows.iter().cloned()),
+    }
+}
+
+fn natural_width(header: &[(&str, Align)], rows: &[Vec<String>]) -> usize {
+    let widest = |(column, (name, _)): (usize, &(&str, Align))| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default().max(name.len()) + GAP
+    };
+    header.iter().enumerate().map(widest).sum()
+}
+
+fn paragraph(header: &[(&str, Align)], row: &[String], width: usize) -> String {
+    let mut text = String::from("-");
+    let mut used = text.len();
+    for ((name, _), value) in header.iter().zip(row).filter(|(_, value)| !value.is_empty()) {
+        let pair = format!("{name} {value}");
+        let len = pair.chars().count();
+        if used > 1 && used + GAP + len > width {
+            text.push_str("\n ");
+            used = 1;
+        }
+        text.push_str(if used == 1 { " " } else { "  " });
+        text.push_str(&pair);
+        used += len + GAP;
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_breaks_between_pairs_only() {
+        let header = [("tier", Align::Left), ("file", Align::Left), ("row", Align::Right), ("none", Align::Left)];
+        let row = ["cold", "a/long/path/of/a/file.parquet", "12", ""].map(str::to_owned);
+        insta::assert_snapshot!(paragraph(&header, &row, 30), @"
+        - tier cold
+          file a/long/path/of/a/file.parquet
+          row 12
+        ");
+        insta::assert_snapshot!(paragraph(&header, &row, 99), @"- tier cold  file a/long/path/of/a/file.parquet  row 12");
+    }
+
+    #[test]
+    fn numbers_line_up_on_the_right() {
+        let header = [("service", Align::Left), ("spans", Align::Right)];
+        let rows = [["a", "1"], ["longer", "1 000 000"]].map(|row| row.map(str::to_owned).to_vec());
+        insta::assert_snapshot!(render(&header, rows), @"
+        service      spans
+        a                1
+        longer   1 000 000
+        ");
+    }
 }

@@ -179,7 +179,7 @@ fn a_lost_file_and_a_damaged_one_are_told_apart() {
         lines(&damaged, &["FAIL  ", "OPEN  "]),
         [
             "OPEN  unproven_spans         50 undecided of 50 acked spans",
-            "FAIL  unreadable_files       1 finding in 1 files",
+            "FAIL  unreadable_files       1 finding in 1 file",
         ]
     );
 

@@ -1,7 +1,7 @@
 -- A stored span has the values that it was sent with.
 -- severity: error
 -- needs: run
--- examines: rows as planned
+-- examines: planned rows
 --
 -- Every column is compared with the row that the plan calls for; JSON is compared by value, so that
 -- order and spacing do not count. Parquet as the studio writes it carries no checksums: a flipped

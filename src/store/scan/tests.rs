@@ -194,7 +194,7 @@ async fn one_file_is_scanned_in_order_and_only_the_columns_asked_for() {
             batch.column(column).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()
         };
         let found: Vec<i64> = batches.iter().flat_map(|batch| numbers(batch, 0)).collect();
-        assert!(found.iter().copied().eq(0..found.len() as i64), "{}", file.shown);
+        assert!(found.iter().copied().eq((0_i64..).take(found.len())), "{}", file.shown);
         assert_eq!(
             found,
             batches.iter().flat_map(|batch| numbers(batch, 1)).collect::<Vec<_>>(),
