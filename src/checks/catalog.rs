@@ -40,6 +40,7 @@ pub(crate) enum Severity {
 pub(crate) enum Examines {
     AckedSpans,
     RejectedSpans,
+    PartialSuccesses,
     StoredRows,
     /// Stored rows that are compared with their plan.
     PlannedRows,
@@ -81,9 +82,10 @@ impl FromStr for Severity {
 }
 
 impl Examines {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::AckedSpans,
         Self::RejectedSpans,
+        Self::PartialSuccesses,
         Self::StoredRows,
         Self::PlannedRows,
         Self::RowsWithWitnesses,
@@ -96,6 +98,7 @@ impl Examines {
         match self {
             Self::AckedSpans => ("acked span", "acked spans"),
             Self::RejectedSpans => ("rejected span", "rejected spans"),
+            Self::PartialSuccesses => ("partial success", "partial successes"),
             Self::StoredRows => ("stored row", "stored rows"),
             Self::PlannedRows => ("planned row", "planned rows"),
             Self::RowsWithWitnesses => ("row with witnesses", "rows with witnesses"),

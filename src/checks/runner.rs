@@ -12,7 +12,7 @@ use crate::judge::{
     judgement::{Health, Judgement},
     tally::Standing,
 };
-use crate::store::layout::Tier;
+use crate::{ledger::history::Export, store::layout::Tier, wire::outcome::Outcome};
 
 /// What a check told us.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ impl Verdict {
 struct Extent {
     acked: u64,
     rejected: u64,
+    partial_exports: u64,
     rows: u64,
     planned_rows: u64,
     witnessed_rows: u64,
@@ -128,6 +129,8 @@ impl Extent {
         let tagged = judgement.facts.iter().filter(|fact| !fact.run_known && fact.tagged_service.is_some());
         extent.witnessed_rows = extent.planned_rows + tagged.count() as u64;
         for judged in &judgement.judged {
+            let partial = |export: &&Export| matches!(export.outcome, Outcome::Partial { .. });
+            extent.partial_exports += judged.history.exports.iter().filter(partial).count() as u64;
             let tally = judgement.runs.runs[judged.index].tally();
             for slot in 0..tally.len() {
                 match tally.get(slot).standing() {
@@ -156,6 +159,7 @@ impl Extent {
         match kind {
             Examines::AckedSpans => self.acked,
             Examines::RejectedSpans => self.rejected,
+            Examines::PartialSuccesses => self.partial_exports,
             Examines::StoredRows => self.rows,
             Examines::PlannedRows => self.planned_rows,
             Examines::RowsWithWitnesses => self.witnessed_rows,

@@ -262,6 +262,16 @@ const CASES: &[Case] = &[
         "refused_but_stored: 5",
     ),
     (
+        "take_more_than_was_said",
+        "latest",
+        |bench| {
+            bench.edit_ledger(1, |text| {
+                text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"partial\",\"rejected_spans\":2", 1)
+            });
+        },
+        "partial_success_broken: 1",
+    ),
+    (
         "forget_an_export",
         "latest",
         |bench| bench.edit_ledger(1, |text| without_lines(text, "\"export\":2,")),

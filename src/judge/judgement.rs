@@ -133,6 +133,16 @@ impl ExportIndex {
     }
 }
 
+/// What the store says of one export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ExportFate {
+    /// Spans that were found at all.
+    pub(crate) found: i64,
+    pub(crate) behind_barrier: bool,
+    /// Whether a file that could not be read may hold some of it.
+    pub(crate) maybe_unread: bool,
+}
+
 impl JudgedRun {
     /// What proves that the run's last ack had to be on disk.
     pub(crate) fn proof(&self) -> Option<Proof> {
@@ -146,8 +156,20 @@ impl JudgedRun {
         for export in &self.history.exports {
             let standing = self.standing(export, suspects);
             let first = run.plan.first_slot(export.stream as usize) + export.first;
-            let slots = first..(first + u64::from(export.count)).min(tally.len());
-            slots.for_each(|slot| tally.paint(slot, standing));
+            (first..first + u64::from(export.count)).for_each(|slot| tally.paint(slot, standing));
+        }
+    }
+
+    /// What became of an export as a whole.
+    pub(crate) fn fate(&self, runs: &KnownRuns, export: &Export, suspects: &[Suspect]) -> ExportFate {
+        let run = &runs.runs[self.index];
+        let first = run.plan.first_slot(export.stream as usize) + export.first;
+        let found =
+            (first..first + u64::from(export.count)).filter(|slot| run.tally().get(*slot).found() > 0);
+        ExportFate {
+            found: found.count() as i64,
+            behind_barrier: export.ended_at.is_some_and(|ended| self.barrier.proof(ended).is_some()),
+            maybe_unread: suspect_of(suspects, export.started_at).is_some(),
         }
     }
 

@@ -154,6 +154,7 @@ fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
 }
 
 fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
+    let suspects = judgement.suspects();
     let rows: Vec<_> = judgement
         .judged
         .iter()
@@ -161,6 +162,11 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
             let plan = &judgement.runs.runs[run.index].plan;
             run.history.exports.iter().map(move |export| (plan, export))
         })
+        .collect();
+    let fates: Vec<_> = judgement
+        .judged
+        .iter()
+        .flat_map(|run| run.history.exports.iter().map(|export| run.fate(&judgement.runs, export, &suspects)))
         .collect();
     table(vec![
         ("run", text(rows.iter().map(|(plan, _)| Some(plan.run.to_string())))),
@@ -171,6 +177,10 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("ended_at", time(rows.iter().map(|(_, export)| export.ended_at.map(u64::cast_signed)))),
         ("outcome", text(rows.iter().map(|(_, export)| Some(export.outcome.name())))),
         ("code", text(rows.iter().map(|(_, export)| export.outcome.code().map(|code| code.to_string())))),
+        ("rejected_spans", number(rows.iter().map(|(_, export)| export.outcome.rejected_spans()))),
+        ("n_found", number(fates.iter().map(|fate| Some(fate.found)))),
+        ("behind_barrier", flag(fates.iter().map(|fate| fate.behind_barrier))),
+        ("maybe_unread", flag(fates.iter().map(|fate| fate.maybe_unread))),
     ])
 }
 

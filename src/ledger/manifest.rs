@@ -149,18 +149,20 @@ impl Manifest {
     pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
         let run: RunId = self.run_id.parse().with_context(|| format!("run id `{}`", self.run_id))?;
         anyhow::ensure!(
-            self.services.len() as u64 == self.config.num_services && !self.services.is_empty(),
-            "manifest of run `{run}` names {} services and plans {}",
+            self.services.len() as u64 == self.config.num_services,
+            "it names {} services and plans {}",
             self.services.len(),
             self.config.num_services
         );
-        Ok(Plan {
+        let plan = Plan {
             run,
             seed: self.seed,
             services: self.services.clone(),
             workflows_per_service: self.config.workflows_per_service,
             base_time: self.base_time.0,
-        })
+        };
+        plan.check()?;
+        Ok(plan)
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::Context;
 
-use super::{history::History, manifest::Manifest, writer::LedgerWriter};
+use super::{
+    history::{Export, History},
+    manifest::Manifest,
+    writer::LedgerWriter,
+};
 use crate::{
     problem::Problem,
     traffic::{ids::RunId, plan::Plan},
@@ -25,8 +29,29 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What the ledger says, once every export in it is one that the plan has.
     pub(crate) fn history(&self) -> anyhow::Result<History> {
-        History::read(&ledger_path(&self.folder))
+        let path = ledger_path(&self.folder);
+        let history = History::read(&path)?;
+        let planned = |export: &Export| {
+            let end = export.first.checked_add(export.count.into());
+            (export.stream as usize) < self.plan.services.len()
+                && end.is_some_and(|end| end <= self.plan.spans_per_stream())
+        };
+        match history.exports.iter().find(|export| !planned(export)) {
+            None => Ok(history),
+            Some(export) => {
+                let what = format!(
+                    "ledger `{}` has an export that its manifest does not plan: stream {}, spans {} and {} more",
+                    path.display(),
+                    export.stream,
+                    export.first,
+                    export.count
+                );
+                Err(Problem::new(what, "restore the run's folder, or audit with --run ID of another run")
+                    .into())
+            }
+        }
     }
 }
 
@@ -83,7 +108,11 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Vec<Run>> {
 }
 
 fn load(folder: PathBuf) -> anyhow::Result<Run> {
-    let manifest = Manifest::read(&manifest_path(&folder))?;
-    let plan = manifest.plan()?;
+    let path = manifest_path(&folder);
+    let manifest = Manifest::read(&path)?;
+    let plan = manifest.plan().map_err(|err| {
+        let hint = "restore the run's folder, or leave it out with --run ID of another run";
+        Problem::new(format!("`{}` holds no plan", path.display()), hint).caused_by(err)
+    })?;
     Ok(Run { folder, manifest, plan })
 }

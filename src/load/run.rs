@@ -20,9 +20,12 @@ use crate::{
         writer::LedgerWriter,
     },
     problem::Problem,
-    traffic::{ids::MAX_WORKFLOWS, plan::Plan},
+    traffic::plan::Plan,
     wire::{exporter::Exporter, target::Target},
 };
+
+/// Every service has a connection of its own.
+const MAX_SERVICES: u64 = 10_000;
 
 /// What to send, and where to.
 #[derive(Debug, Clone)]
@@ -72,15 +75,15 @@ pub(crate) struct Performed {
 /// Connects every service's exporter, and only then writes the run's folder.
 pub(crate) async fn prepare(order: &Order) -> anyhow::Result<Prepared> {
     let services = match &order.services {
+        Services::Drawn(count) if *count > MAX_SERVICES => {
+            let what = format!("{count} services would need as many connections");
+            return Err(
+                Problem::new(what, format!("plan at most {MAX_SERVICES}, with more workflows each")).into()
+            );
+        }
         Services::Drawn(count) => draw_names(*count, order.seed),
         Services::Named(name) => vec![name.clone()],
     };
-    if order.workflows_per_service.saturating_mul(services.len() as u64) >= MAX_WORKFLOWS {
-        return Err(Problem::new("a run has at most 2^40 workflows", "plan several runs").into());
-    }
-    let connect = || Exporter::connect(&order.endpoint, &order.api_key, order.timeout);
-    let exporters = try_join_all(services.iter().map(|_| connect())).await?;
-
     let now = unix_nanos();
     let plan = Plan {
         run: runs::draw_id(&order.runs),
@@ -89,6 +92,9 @@ pub(crate) async fn prepare(order: &Order) -> anyhow::Result<Prepared> {
         workflows_per_service: order.workflows_per_service,
         base_time: now.saturating_sub(Plan::duration(order.workflows_per_service)),
     };
+    plan.check().map_err(|err| Problem::new(err.to_string(), "plan several runs"))?;
+    let connect = || Exporter::connect(&order.endpoint, &order.api_key, order.timeout);
+    let exporters = try_join_all(plan.services.iter().map(|_| connect())).await?;
     let manifest =
         Manifest::new(&plan, order.concurrency, order.endpoint.to_string(), order.data_dir.clone(), now);
     let (folder, ledger) = runs::create(&order.runs, &manifest)?;

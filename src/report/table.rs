@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_paragraph_breaks_between_pairs_only() {
-        let header = [("tier", Align::Left), ("file", Align::Left), ("row", Align::Right), ("none", Align::Left)];
+        let header =
+            [("tier", Align::Left), ("file", Align::Left), ("row", Align::Right), ("none", Align::Left)];
         let row = ["cold", "a/long/path/of/a/file.parquet", "12", ""].map(str::to_owned);
         insta::assert_snapshot!(paragraph(&header, &row, 30), @"
         - tier cold

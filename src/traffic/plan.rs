@@ -18,6 +18,9 @@ pub(crate) const VERSION: u32 = 1;
 /// Spans of one service's successive workflows start this far apart, in nanoseconds.
 const ROUND_INTERVAL: u64 = 2_500_000;
 
+/// Spans that a run may have: an audit keeps a byte for each.
+const MAX_SPANS: u64 = 1 << 32;
+
 /// Everything that a run's traffic depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -62,7 +65,35 @@ impl Resource {
     }
 }
 
+/// Why a plan cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unplannable {
+    #[error("a run has at least one service and one workflow")]
+    Nothing,
+    #[error("a run has at most {MAX_SPANS} spans")]
+    TooMuch,
+    #[error("two services are called `{0}`")]
+    SameName(String),
+}
+
 impl Plan {
+    /// Checks what all else relies on; a plan from a file may be anything.
+    pub(crate) fn check(&self) -> Result<(), Unplannable> {
+        if self.services.is_empty() || self.workflows_per_service == 0 {
+            return Err(Unplannable::Nothing);
+        }
+        let workflows = self.workflows_per_service.checked_mul(self.services.len() as u64);
+        if workflows.and_then(|count| count.checked_mul(SPANS.into())).is_none_or(|spans| spans > MAX_SPANS) {
+            return Err(Unplannable::TooMuch);
+        }
+        let mut names: Vec<_> = self.services.iter().collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Unplannable::SameName(pair[0].clone())),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn workflows(&self) -> u64 {
         self.workflows_per_service * self.services.len() as u64
     }
@@ -77,7 +108,7 @@ impl Plan {
 
     /// How long the planned spans' times reach from the first start, in nanoseconds.
     pub(crate) fn duration(workflows_per_service: u64) -> u64 {
-        (workflows_per_service + 1) * ROUND_INTERVAL
+        workflows_per_service.saturating_add(1).saturating_mul(ROUND_INTERVAL)
     }
 
     pub(crate) fn service_of(&self, workflow: u64) -> usize {

@@ -55,6 +55,14 @@ impl Outcome {
         }
     }
 
+    /// Of a partial success: how many spans were refused.
+    pub(crate) fn rejected_spans(self) -> Option<i64> {
+        match self {
+            Self::Partial { rejected_spans } => i64::try_from(rejected_spans).ok(),
+            Self::Acked | Self::Rejected { .. } | Self::Indeterminate { .. } => None,
+        }
+    }
+
     pub(crate) fn code(self) -> Option<GrpcCode> {
         match self {
             Self::Acked | Self::Partial { .. } => None,
