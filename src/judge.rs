@@ -10,6 +10,8 @@ pub(crate) mod compare;
 pub(crate) mod delivery;
 pub(crate) mod facts;
 pub(crate) mod judgement;
+#[cfg(test)]
+mod live_tests;
 pub(crate) mod reading;
 mod rows;
 pub(crate) mod suspects;

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     clock::unix_nanos,
-    ledger::{history::History, runs::Run},
+    ledger::runs::Run,
     store::{
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
@@ -59,13 +59,15 @@ pub(crate) async fn read(
     session: &SessionContext,
     mut waiting: impl FnMut(Duration),
 ) -> anyhow::Result<Judgement> {
+    // A generator may be at work while we read and wait: what it has acked by now is what is judged.
+    let ledgers: Vec<u64> = question.known.iter().map(Run::ledger_len).collect();
     let began = Instant::now();
     let mut waited = Duration::ZERO;
     loop {
         let read_began = unix_nanos();
         let runs = Arc::new(KnownRuns::new(question.known.iter().map(|run| run.plan.clone())));
         let swept = sweep(question.layout, &runs, &session.task_ctx()).await?;
-        let judged = judged_runs(question, &runs, read_began, waited)?;
+        let judged = judged_runs(question, &runs, &ledgers, read_began, waited)?;
         let judgement = conclude(swept, runs, judged, read_began, session).await?;
         let left = question.settle.saturating_sub(began.elapsed());
         if !question.wait
@@ -83,6 +85,7 @@ pub(crate) async fn read(
 fn judged_runs(
     question: &Question<'_>,
     runs: &KnownRuns,
+    ledgers: &[u64],
     read_began: u64,
     waited: Duration,
 ) -> anyhow::Result<Vec<JudgedRun>> {
@@ -90,7 +93,7 @@ fn judged_runs(
         runs.runs[*index].was_seen() || question.wanted.contains(&question.known[*index].plan.run)
     };
     let judge = |index: usize| {
-        let history: History = question.known[index].history()?;
+        let history = question.known[index].history(ledgers[index])?;
         let barrier = Barrier::new(&history, read_began, waited, question.settle);
         let exports = ExportIndex::new(&history.exports);
         Ok(JudgedRun { index, history, exports, barrier })

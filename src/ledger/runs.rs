@@ -29,10 +29,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// What the ledger says, once every export in it is one that the plan has.
-    pub(crate) fn history(&self) -> anyhow::Result<History> {
+    /// How long the ledger is now; 0 if there is none.
+    pub(crate) fn ledger_len(&self) -> u64 {
+        fs::metadata(ledger_path(&self.folder)).map_or(0, |metadata| metadata.len())
+    }
+
+    /// What the ledger said when it was `known` bytes long, if every export in it is one that the plan has.
+    pub(crate) fn history(&self, known: u64) -> anyhow::Result<History> {
         let path = ledger_path(&self.folder);
-        let history = History::read(&path)?;
+        let history = History::read(&path, known)?;
         let planned = |export: &Export| {
             let end = export.first.checked_add(export.count.into());
             (export.stream as usize) < self.plan.services.len()
