@@ -10,12 +10,14 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{audit, flush, generate, serve, snapshot, verify},
+    interrupt::Interrupts,
     problem::Problem,
+    wire::ingestion::{Refusal, RefusalKind},
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
+#[command(version, about, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,6 +49,16 @@ pub(crate) enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// An answer is a finding; no answer is not.
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
+        match refusal.kind {
+            RefusalKind::Failed | RefusalKind::Unauthenticated => Self::Found,
+            RefusalKind::Unanswered => Self::Unknown,
+        }
+    }
+}
+
 /// Runs the command line that this process was started with.
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -61,12 +73,11 @@ pub(crate) fn run() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(dispatch(cli.command)));
+        .and_then(|runtime| runtime.block_on(until_interrupted(cli.command)));
     match outcome {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Found) => ExitCode::from(1),
         Ok(Exit::Unknown) => ExitCode::from(2),
-        Err(err) if is_broken_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             io::stderr().write_all(explain(&err).as_bytes()).ok();
             ExitCode::from(2)
@@ -74,18 +85,62 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<Exit> {
-    let out = &mut io::stdout();
+/// Commands that can finish early get one Ctrl-C to do so; the next ends any.
+async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
+    let interrupts = Interrupts::listen();
+    let patience = match command {
+        Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
+        Command::Audit(_) | Command::Flush(_) | Command::Snapshot(_) => 1,
+    };
+    tokio::select! {
+        exit = dispatch(command, &interrupts) => exit,
+        () = interrupts.pressed(patience) => Ok(Exit::Unknown),
+    }
+}
+
+async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let out = &mut Stdout::default();
     let exit = match command {
-        Command::Verify(args) => Box::pin(verify::run(&args, out)).await,
-        Command::Generate(args) => Box::pin(generate::run(&args, out)).await,
+        Command::Verify(args) => Box::pin(verify::run(&args, out, interrupts)).await,
+        Command::Generate(args) => Box::pin(generate::run(&args, out, interrupts)).await,
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
-        Command::Serve(args) => serve::run(&args, out).await,
+        Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;
     Ok(exit)
+}
+
+/// Standard output, whose reader may leave: the rest is then for nobody, and the exit code stays.
+#[derive(Default)]
+struct Stdout {
+    closed: bool,
+}
+
+impl Stdout {
+    fn unless_closed<T>(&mut self, done: T, write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if self.closed {
+            return Ok(done);
+        }
+        match write() {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(done)
+            }
+            written => written,
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_closed(bytes.len(), || io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_closed((), || io::stdout().flush())
+    }
 }
 
 /// `error:`, its causes, and a hint where there is one.
@@ -105,9 +160,4 @@ fn explain(err: &anyhow::Error) -> String {
         writeln!(text, "hint: {hint}").ok();
     }
     text
-}
-
-fn is_broken_pipe(err: &anyhow::Error) -> bool {
-    let broken = |err: &io::Error| err.kind() == io::ErrorKind::BrokenPipe;
-    err.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
 }

@@ -4,6 +4,7 @@
 //! for; every other row is *unclaimed* and noted by its structure. Rust names differences, never
 //! defects: which facts are bad is for the checks' SQL to say.
 
+pub(crate) mod account;
 pub(crate) mod barrier;
 pub(crate) mod claim;
 pub(crate) mod compare;
@@ -14,6 +15,7 @@ pub(crate) mod judgement;
 mod live_tests;
 pub(crate) mod reading;
 mod rows;
+mod strict_json;
 pub(crate) mod suspects;
 pub(crate) mod sweep;
 pub(crate) mod tables;

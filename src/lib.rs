@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+mod audit;
 mod checks;
 mod cli;
 mod clock;
 mod commands;
+mod interrupt;
 mod judge;
 mod ledger;
 mod load;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::{problem::Problem, wire::target::Target};
 
@@ -65,9 +65,9 @@ pub(crate) struct Settings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     exporter: Exporter,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     app: App,
 }
 
@@ -96,8 +96,15 @@ struct App {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Port {
-    Number(u16),
+    Number(i64),
     Text(String),
+}
+
+/// A section of which every line is commented out is null.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Settings {
@@ -112,7 +119,6 @@ impl Settings {
             (None, Some(text)) => parse(text, "exporter.internal_endpoint", &path)?,
             (None, None) => fixed(DEFAULT_INTERNAL_ENDPOINT),
         };
-        let or_env = |flag: Option<&String>, env: &str| flag.cloned().or_else(|| std::env::var(env).ok());
         if file.app.num_workflows == Some(0) {
             return Err(wrong_value(&path, "app.num_workflows", "a run has at least one workflow").into());
         }
@@ -120,14 +126,24 @@ impl Settings {
             endpoint_given: named.is_some(),
             endpoint: named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls),
             internal_endpoint: internal_endpoint.or_tls(false),
-            api_key: or_env(otlp.and_then(|args| args.api_key.as_ref()), "JUNJO_API_KEY")
+            api_key: api_key(otlp.and_then(|args| args.api_key.as_ref()))
                 .or(file.exporter.api_key)
                 .unwrap_or_else(|| DEFAULT_API_KEY.to_owned()),
-            internal_token: or_env(internal.internal_token.as_ref(), "JUNJO_INTERNAL_GRPC_TOKEN"),
+            internal_token: internal_token(internal.internal_token.as_ref()),
             service_name: file.exporter.service_name,
             num_workflows: file.app.num_workflows,
         })
     }
+}
+
+/// The API key of a flag, or of the name that users already have.
+pub(crate) fn api_key(flag: Option<&String>) -> Option<String> {
+    flag.cloned().or_else(|| std::env::var("JUNJO_API_KEY").ok())
+}
+
+/// The same for the internal service's token.
+pub(crate) fn internal_token(flag: Option<&String>) -> Option<String> {
+    flag.cloned().or_else(|| std::env::var("JUNJO_INTERNAL_GRPC_TOKEN").ok())
 }
 
 impl File {
@@ -162,7 +178,9 @@ impl Exporter {
         }
         let port = match &self.port {
             None => None,
-            Some(Port::Number(port)) => Some(*port),
+            Some(Port::Number(number)) => Some(u16::try_from(*number).map_err(|_| {
+                wrong_value(path, "exporter.port", &format!("`{number}` is not a port number"))
+            })?),
             Some(Port::Text(text)) => Some(text.parse().map_err(|_| {
                 wrong_value(path, "exporter.port", &format!("`{text}` is not a port number"))
             })?),
@@ -216,12 +234,25 @@ mod tests {
     #[test]
     fn an_empty_file_leaves_the_defaults() {
         assert_eq!(resolved(""), "http://localhost:26155 None");
+        assert_eq!(resolved("exporter:\napp:\n"), "http://localhost:26155 None");
         assert_eq!(resolved("exporter: {port: 7}"), "http://localhost:7 None");
         assert_eq!(resolved("exporter: {endpoint: 'https://s:1', insecure: true}"), "https://s:1 None");
     }
 
     #[test]
+    fn the_example_is_taken_as_it_is_and_names_no_studio() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e-store.example.yaml");
+        let otlp = OtlpArgs { endpoint: None, api_key: None };
+        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        assert!(!Settings::resolve(Some(&otlp), &internal).unwrap().endpoint_given);
+    }
+
+    #[test]
     fn a_wrong_value_is_named_with_its_place() {
+        assert_eq!(
+            resolved("exporter: {port: 99999}"),
+            "`exporter.port` in config `DIR/config.yaml`: `99999` is not a port number"
+        );
         assert_eq!(
             resolved("exporter: {port: http}"),
             "`exporter.port` in config `DIR/config.yaml`: `http` is not a port number"

@@ -72,10 +72,15 @@ pub(crate) fn segment_rows(file: &Path, schema: Schema) -> Vec<Row> {
 
 /// Replaces a Parquet file by one that holds `rows`.
 pub(crate) fn write_parquet(file: &Path, rows: &[Row], schema: Schema) {
+    write_batch(file, &columns::batch(rows, schema).unwrap());
+}
+
+/// Replaces a Parquet file by one that holds a batch.
+pub(crate) fn write_batch(file: &Path, batch: &RecordBatch) {
     let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).build();
     let mut writer =
-        ArrowWriter::try_new(File::create(file).unwrap(), schema.stored(), Some(properties)).unwrap();
-    writer.write(&columns::batch(rows, schema).unwrap()).unwrap();
+        ArrowWriter::try_new(File::create(file).unwrap(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
 }
 

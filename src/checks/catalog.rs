@@ -20,7 +20,7 @@ pub(crate) struct Check {
     pub(crate) family: String,
     pub(crate) rule: String,
     pub(crate) severity: Severity,
-    pub(crate) needs_run: bool,
+    pub(crate) needs: Needs,
     pub(crate) examines: Examines,
     pub(crate) finding: Finding,
     /// Why the rule must hold, and what the check does not see.
@@ -35,10 +35,22 @@ pub(crate) enum Severity {
     Error,
 }
 
+/// What must be there for a check to apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// A run to hold the store against.
+    Run,
+    /// More than one file of a store: absences mean something.
+    WholeStore,
+}
+
 /// What a check looks at, so that it can say how much of it there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Examines {
     AckedSpans,
+    /// Acked spans that were found, or whose absence means something.
+    SettledSpans,
     RejectedSpans,
     PartialSuccesses,
     StoredRows,
@@ -82,8 +94,9 @@ impl FromStr for Severity {
 }
 
 impl Examines {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::AckedSpans,
+        Self::SettledSpans,
         Self::RejectedSpans,
         Self::PartialSuccesses,
         Self::StoredRows,
@@ -97,6 +110,7 @@ impl Examines {
     pub(crate) fn nouns(self) -> (&'static str, &'static str) {
         match self {
             Self::AckedSpans => ("acked span", "acked spans"),
+            Self::SettledSpans => ("settled span", "settled spans"),
             Self::RejectedSpans => ("rejected span", "rejected spans"),
             Self::PartialSuccesses => ("partial success", "partial successes"),
             Self::StoredRows => ("stored row", "stored rows"),
@@ -161,7 +175,7 @@ fn parse(id: &str, family: &str, text: &str) -> Result<Check, String> {
         family: family.to_owned(),
         rule: (*rule).to_owned(),
         severity: Severity::Error,
-        needs_run: false,
+        needs: Needs::Nothing,
         examines: Examines::StoredRows,
         finding: Finding::Broken,
         explanation: explanation.join("\n").trim().to_owned(),
@@ -171,7 +185,8 @@ fn parse(id: &str, family: &str, text: &str) -> Result<Check, String> {
         let (key, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is not `key: value`"))?;
         match (key, value) {
             ("severity", value) => check.severity = value.parse()?,
-            ("needs", "run") => check.needs_run = true,
+            ("needs", "run") => check.needs = Needs::Run,
+            ("needs", "store") => check.needs = Needs::WholeStore,
             ("examines", value) => check.examines = value.parse()?,
             ("finding", "inconclusive") => check.finding = Finding::Undecided,
             _ => return Err(format!("`{key}: {value}` is not understood")),
@@ -193,8 +208,8 @@ mod tests {
         let whole = "-- A rule.\n-- severity: warn\n-- needs: run\n-- examines: files\n--\n-- Why.\n--\n-- Not covered: x.";
         let check = parsed(whole).unwrap();
         assert_eq!(
-            (check.severity, check.needs_run, check.examines),
-            (Severity::Warn, true, Examines::Files)
+            (check.severity, check.needs, check.examines),
+            (Severity::Warn, Needs::Run, Examines::Files)
         );
         assert_eq!((check.rule.as_str(), check.sql.as_str()), ("A rule.", "SELECT 1"));
         assert_eq!(check.explanation, "Why.\n\nNot covered: x.");

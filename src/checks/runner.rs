@@ -7,12 +7,11 @@ use datafusion::{
 };
 use futures::StreamExt;
 
-use super::catalog::{Check, Examines, Finding};
-use crate::judge::{
-    judgement::{Health, Judgement},
-    tally::Standing,
+use super::catalog::{Check, Examines, Finding, Needs};
+use crate::{
+    judge::{account::Account, judgement::Judgement},
+    store::layout::Tier,
 };
-use crate::{ledger::history::Export, store::layout::Tier, wire::outcome::Outcome};
 
 /// What a check told us.
 #[derive(Debug)]
@@ -62,19 +61,6 @@ impl Verdict {
     }
 }
 
-/// How much there is to look at, by kind.
-#[derive(Debug, Clone, Copy, Default)]
-struct Extent {
-    acked: u64,
-    rejected: u64,
-    partial_exports: u64,
-    rows: u64,
-    planned_rows: u64,
-    witnessed_rows: u64,
-    files: u64,
-    segments: u64,
-}
-
 /// Runs `checks` over the tables of a judgement, keeping up to `samples` findings of each.
 pub(crate) async fn run_checks(
     session: &SessionContext,
@@ -82,17 +68,41 @@ pub(crate) async fn run_checks(
     checks: Vec<Check>,
     samples: usize,
 ) -> Vec<Checked> {
-    let extent = Extent::of(judgement);
     let mut checked = Vec::with_capacity(checks.len());
     for check in checks {
-        let examined = extent.of_kind(check.examines);
-        let verdict = match extent.reason_to_skip(&check, judgement) {
+        let examined = examined(check.examines, judgement);
+        let verdict = match reason_to_skip(&check, judgement, examined) {
             Some(reason) => Verdict::Skipped(reason),
             None => verdict(session, &check, samples).await,
         };
         checked.push(Checked { check, examined, verdict });
     }
     checked
+}
+
+fn examined(kind: Examines, judgement: &Judgement) -> u64 {
+    let Account { acked, settled, rejected, partial_exports, .. } = judgement.account;
+    match kind {
+        Examines::AckedSpans => acked,
+        Examines::SettledSpans => settled,
+        Examines::RejectedSpans => rejected,
+        Examines::PartialSuccesses => partial_exports,
+        Examines::StoredRows => judgement.rows.total(),
+        Examines::PlannedRows => judgement.rows.claimed(),
+        Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.tagged_facts(),
+        Examines::Files => judgement.files_read(Tier::Cold) + judgement.files_read(Tier::Wal),
+        Examines::Segments => judgement.files_read(Tier::Wal),
+    }
+}
+
+fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option<String> {
+    match check.needs {
+        Needs::Run if judgement.judged.is_empty() && judgement.rows.claimed() == 0 => {
+            Some("no run to hold the store against".to_owned())
+        }
+        Needs::WholeStore if !judgement.whole_store => Some("one file alone cannot tell".to_owned()),
+        _ => (examined == 0).then(|| format!("no {} here", check.examines.nouns().1)),
+    }
 }
 
 async fn verdict(session: &SessionContext, check: &Check, samples: usize) -> Verdict {
@@ -102,7 +112,7 @@ async fn verdict(session: &SessionContext, check: &Check, samples: usize) -> Ver
             Finding::Broken => Verdict::Fail(findings),
             Finding::Undecided => Verdict::Inconclusive(findings),
         },
-        Err(err) => Verdict::Broken(err.strip_backtrace()),
+        Err(err) => Verdict::Broken(err.strip_backtrace().replace('\n', " ")),
     }
 }
 
@@ -120,51 +130,4 @@ async fn find(session: &SessionContext, check: &Check, samples: usize) -> Result
         }
     }
     Ok(findings)
-}
-
-impl Extent {
-    fn of(judgement: &Judgement) -> Self {
-        let mut extent =
-            Self { rows: judgement.rows.total(), planned_rows: judgement.rows.claimed(), ..Self::default() };
-        let tagged = judgement.facts.iter().filter(|fact| !fact.run_known && fact.tagged_service.is_some());
-        extent.witnessed_rows = extent.planned_rows + tagged.count() as u64;
-        for judged in &judgement.judged {
-            let partial = |export: &&Export| matches!(export.outcome, Outcome::Partial { .. });
-            extent.partial_exports += judged.history.exports.iter().filter(partial).count() as u64;
-            let tally = judgement.runs.runs[judged.index].tally();
-            for slot in 0..tally.len() {
-                match tally.get(slot).standing() {
-                    Some(Standing::Durable | Standing::Pending | Standing::Unread) => extent.acked += 1,
-                    Some(Standing::Rejected) => extent.rejected += 1,
-                    _ => {}
-                }
-            }
-        }
-        let read = |health| !matches!(health, Health::Temporary | Health::Foreign);
-        for file in judgement.files.iter().filter(|file| read(file.health)) {
-            extent.files += 1;
-            extent.segments += u64::from(file.tier == Tier::Wal);
-        }
-        extent
-    }
-
-    fn reason_to_skip(self, check: &Check, judgement: &Judgement) -> Option<String> {
-        if check.needs_run && judgement.judged.is_empty() && self.planned_rows == 0 {
-            return Some("no run to hold the store against".to_owned());
-        }
-        (self.of_kind(check.examines) == 0).then(|| format!("no {} here", check.examines.nouns().1))
-    }
-
-    fn of_kind(self, kind: Examines) -> u64 {
-        match kind {
-            Examines::AckedSpans => self.acked,
-            Examines::RejectedSpans => self.rejected,
-            Examines::PartialSuccesses => self.partial_exports,
-            Examines::StoredRows => self.rows,
-            Examines::PlannedRows => self.planned_rows,
-            Examines::RowsWithWitnesses => self.witnessed_rows,
-            Examines::Files => self.files,
-            Examines::Segments => self.segments,
-        }
-    }
 }

@@ -5,18 +5,25 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use clap::{Args as _, FromArgMatches as _};
 use tempfile::TempDir;
+
+use datafusion::arrow::{
+    array::RecordBatch,
+    datatypes::{FieldRef, Schema as ArrowSchema},
+};
 
 use super::catalog::built_in;
 use crate::{
-    commands::audit::{JudgingArgs, choose_runs, examine, find_store},
+    audit::{Manner, choose_runs, examine, find_store},
+    judge::reading::DEFAULT_SETTLE,
     ledger::{runs, writer::LedgerWriter},
-    report::audit::AuditReport,
+    report::audit::{AuditReport, Overall},
     span::{row::Row, schema::Schema},
-    testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_parquet},
+    standin::columns,
+    testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_batch, write_parquet},
 };
 
 /// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
@@ -41,7 +48,7 @@ impl Bench {
     }
 
     fn ledger(&self, run: usize) -> PathBuf {
-        let runs = runs::load_all(&self.runs()).unwrap();
+        let runs = runs::load_all(&self.runs()).unwrap().runs;
         runs[run].folder.join("ledger.ndjson")
     }
 
@@ -65,13 +72,12 @@ impl Bench {
     async fn audit(&self, run: &str) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.runs(), run, &layout).unwrap();
-        examine(&layout, &runs, &without_waiting(), None).await.unwrap()
+        examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap()
     }
 }
 
-fn without_waiting() -> JudgingArgs {
-    let command = JudgingArgs::augment_args(clap::Command::new("test"));
-    JudgingArgs::from_arg_matches(&command.get_matches_from(["test", "--no-wait"])).unwrap()
+fn without_waiting() -> Manner {
+    Manner { checks: built_in().unwrap(), settle: DEFAULT_SETTLE, wait: false, samples: 10 }
 }
 
 /// Every check that did not pass or was not skipped, with the number of its findings.
@@ -174,6 +180,14 @@ const CASES: &[Case] = &[
         "none",
         |bench| bench.change_cold(|rows| swap_tags(rows)),
         "polluted_attributes: 1",
+    ),
+    ("double_a_key", "latest", |bench| bench.change_cold(|rows| double_a_key(rows)), "altered_spans: 1"),
+    ("rename_a_column", "latest", |bench| rename_column(bench, "attributes"), "unreadable_files: 1"),
+    (
+        "rename_a_tag_column",
+        "none",
+        |bench| rename_column(bench, "service_name"),
+        "unreadable_files: 1; polluted_service_name: 20",
     ),
     ("rename_a_span", "latest", |bench| bench.change_cold(|rows| rows[1].name.push('x')), "altered_spans: 1"),
     (
@@ -317,6 +331,21 @@ fn swap_tags(rows: &mut [Row]) {
     rows[0].attributes = rows[0].attributes.replace(&mine, &other);
 }
 
+fn double_a_key(rows: &mut [Row]) {
+    rows[2].attributes = rows[2].attributes.replacen('{', "{\"e2e.run\":\"0\",", 1);
+}
+
+fn rename_column(bench: &Bench, name: &str) {
+    let rows = parquet_rows(&bench.cold(), bench.schema);
+    let batch = columns::batch(&rows, bench.schema).unwrap();
+    let renamed = |field: &FieldRef| {
+        let field = field.as_ref().clone();
+        if field.name() == name { field.with_name(format!("{name}x")) } else { field }
+    };
+    let schema = Arc::new(ArrowSchema::new(batch.schema().fields().iter().map(renamed).collect::<Vec<_>>()));
+    write_batch(&bench.cold(), &RecordBatch::try_new(schema, batch.columns().to_vec()).unwrap());
+}
+
 /// Changes a hex id by one bit.
 fn flip(id: &mut String) {
     let first = u8::from_str_radix(&id[..1], 16).unwrap() ^ 1;
@@ -371,7 +400,7 @@ async fn each_damage_fires_exactly_its_checks() {
 
 /// The run whose spans are in the cold file.
 fn first_run(bench: &Bench) -> String {
-    runs::load_all(&bench.runs()).unwrap().remove(0).manifest.run_id
+    runs::load_all(&bench.runs()).unwrap().runs.remove(0).manifest.run_id
 }
 
 #[tokio::test]
@@ -379,7 +408,7 @@ async fn golden_stores_of_real_apps_are_clean() {
     for (name, schema) in [("studio-0.80.0", Schema::V1), ("studio-0.82.1", Schema::V2)] {
         let report = Bench::of(name, schema).audit("latest").await;
         assert_eq!(fired(&report), "", "{name}");
-        assert_eq!(report.overall, crate::report::audit::Overall::Pass, "{name}");
+        assert_eq!(report.overall, Overall::Pass, "{name}");
     }
 }
 
@@ -388,6 +417,7 @@ async fn a_finding_has_the_address_of_its_row() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
     bench.change_cold(|rows| rows[7].name.push('x'));
     let report = bench.audit("latest").await.to_json().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     let sample =
         report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "altered_spans").unwrap();
     let sample = &sample["samples"][0];
@@ -407,11 +437,34 @@ async fn an_orphan_of_foreign_traffic_is_found_by_structure() {
 }
 
 #[tokio::test]
+async fn one_file_tells_of_its_rows_and_not_of_what_is_absent() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    bench.change_cold(|rows| drop(rows.remove(4)));
+    let layout = find_store(Some(&bench.cold())).unwrap();
+    let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
+    let report = examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap();
+    assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Pass));
+    let skipped = report.checked.iter().filter(|one| one.verdict.name() == "skipped");
+    let skipped: Vec<&str> = skipped.map(|one| one.check.id.as_str()).collect();
+    assert!(skipped.contains(&"lost_spans") && skipped.contains(&"orphan_spans"), "{skipped:?}");
+}
+
+#[tokio::test]
+async fn a_hot_snapshot_alone_is_no_evidence() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    let snapshot = bench.folder.path().join("spans/hot_snapshot.parquet");
+    let layout = find_store(Some(&snapshot)).unwrap();
+    let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
+    let report = examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap();
+    assert_eq!(report.overall, Overall::Inconclusive);
+}
+
+#[tokio::test]
 async fn a_store_with_nothing_in_it_is_all_lost() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
     fs::remove_file(bench.segment()).unwrap();
     fs::remove_file(bench.cold()).unwrap();
-    for run in runs::load_all(&bench.runs()).unwrap() {
+    for run in runs::load_all(&bench.runs()).unwrap().runs {
         assert_eq!(fired(&bench.audit(&run.manifest.run_id).await), "lost_spans: 20");
     }
 }

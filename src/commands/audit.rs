@@ -1,34 +1,20 @@
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+//! `audit`.
+
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use super::progress;
 use crate::{
-    checks::{
-        catalog::{self, Severity},
-        runner::run_checks,
-    },
+    audit::{Manner, choose_runs, examine, find_store},
+    checks::catalog,
     cli::Exit,
-    judge::{
-        reading::{self, DEFAULT_SETTLE, Question},
-        tables,
-    },
-    ledger::runs::{self, DEFAULT_FOLDER, Run},
+    judge::reading::DEFAULT_SETTLE,
+    ledger::runs::DEFAULT_FOLDER,
     problem::Problem,
     report::{
-        audit::{AuditReport, Overall, Subject},
+        audit::{AuditReport, Overall},
         audit_text,
         paint::{Color, Paint},
     },
-    store::{
-        layout::{Layout, LayoutError},
-        session::{self, Limits},
-    },
-    traffic::ids::RunId,
 };
 
 /// Judge a studio's data directory
@@ -49,15 +35,15 @@ Examples:
   e2e-store audit /data --run none --format json")]
 pub(crate) struct AuditArgs {
     /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
 
-    /// Where runs are kept
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, env = "E2E_STORE_RUNS")]
-    runs: PathBuf,
+    /// Where runs are kept [default: runs]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
+    runs: Option<PathBuf>,
 
     /// The run that must be in the store: an id (its beginning will do), `latest`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
@@ -103,101 +89,37 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Which runs a store is held against.
-#[derive(Debug)]
-pub(crate) struct Runs {
-    known: Vec<Run>,
-    wanted: Vec<RunId>,
-}
-
-const SESSION: Limits = Limits { memory: 512 << 20, partitions: 1, batch_rows: 8_192 };
-
 pub(crate) async fn run(args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let manner = args.judging.manner()?;
     let layout = find_store(args.path.as_deref())?;
-    let runs = choose_runs(&args.runs, &args.run, &layout)?;
-    let report = examine(&layout, &runs, &args.judging, None).await?;
+    let runs = choose_runs(&args.runs_folder()?, &args.run, &layout)?;
+    let report = examine(&layout, &runs, manner, progress::waiting).await?;
     print(&args.judging, &report, out)?;
     Ok(exit_of(report.overall))
 }
 
-pub(crate) fn find_store(path: Option<&Path>) -> anyhow::Result<Layout> {
-    Layout::find(path).map_err(|err| {
-        let hint = match &err {
-            LayoutError::NoDefault(_) | LayoutError::Missing(_) => {
-                "name the studio's data directory: `e2e-store audit PATH`; in the shipped compose files it is `.dbdata`"
+impl AuditArgs {
+    /// A folder that was named must be there; without one there may be no runs yet.
+    fn runs_folder(&self) -> Result<PathBuf, Problem> {
+        match &self.runs {
+            Some(named) if !named.is_dir() => {
+                let what = format!("there is no runs folder `{}`", named.display());
+                Err(Problem::new(what, "name the folder that `e2e-store generate` wrote, or use --run none"))
             }
-            LayoutError::NotAStore(_) => "a data directory holds `spans/wal` or `spans/parquet`",
-            LayoutError::Unreadable { .. } => "give this user the right to read the folder",
-        };
-        Problem::new(err.to_string(), hint).caused_by(err).into()
-    })
-}
-
-/// Reads the store, runs the checks, and puts both into a report.
-pub(crate) async fn examine(
-    layout: &Layout,
-    runs: &Runs,
-    args: &JudgingArgs,
-    of: Option<String>,
-) -> anyhow::Result<AuditReport> {
-    let began = Instant::now();
-    let checks = catalog::select(catalog::built_in()?, &args.only, &args.skip)?;
-    let session = session::session(SESSION)?;
-    let settle = Duration::from_secs(args.settle);
-    let question = Question {
-        layout,
-        known: &runs.known,
-        wanted: &runs.wanted,
-        whole_store: !layout.single_file,
-        settle,
-        wait: !args.no_wait,
-    };
-    let judgement = Arc::new(reading::read(&question, &session, progress::waiting).await?);
-    if judgement.files.is_empty() && judgement.judged.is_empty() {
-        let what =
-            format!("nothing to audit: `{}` holds no file, and there is no run", layout.spans.display());
-        return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
-    }
-    let settled_before =
-        judgement.read_began.saturating_sub(settle.as_nanos().try_into().unwrap_or(u64::MAX));
-    tables::register(&session, &judgement, settled_before.cast_signed())?;
-    let checked = run_checks(&session, &judgement, checks, args.limit).await;
-    let subject = Subject { layout, of, known: &runs.known, took: began.elapsed() };
-    Ok(AuditReport::new(&subject, &judgement, checked, Severity::Error))
-}
-
-/// The runs of a folder, and which of them must be in the store.
-pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
-    if run == "none" {
-        return Ok(Runs { known: Vec::new(), wanted: Vec::new() });
-    }
-    let known = runs::load_all(folder)?;
-    if run == "latest" {
-        let newest = known.iter().rev().find(|run| may_be_of(run, layout)).map(|run| run.plan.run);
-        return Ok(Runs { wanted: newest.into_iter().collect(), known });
-    }
-    let mut named = known.into_iter().filter(|known| known.manifest.run_id.starts_with(run));
-    match (named.next(), named.next()) {
-        (Some(run), None) => Ok(Runs { wanted: vec![run.plan.run], known: vec![run] }),
-        (None, _) => {
-            let what = format!("there is no run `{run}` in `{}`", folder.display());
-            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place")
-                .into())
-        }
-        (Some(_), Some(_)) => {
-            let what = format!("several runs in `{}` begin with `{run}`", folder.display());
-            Err(Problem::new(what, "write more of the id").into())
+            Some(named) => Ok(named.clone()),
+            None => Ok(PathBuf::from(DEFAULT_FOLDER)),
         }
     }
 }
 
-/// Whether a run's manifest leaves it open, or says, that this is its store.
-fn may_be_of(run: &Run, layout: &Layout) -> bool {
-    let Some(data_dir) = &run.manifest.data_dir else { return true };
-    let Ok(other) = Layout::find(Some(data_dir)) else { return false };
-    match (fs::canonicalize(&other.spans), fs::canonicalize(&layout.spans)) {
-        (Ok(other), Ok(this)) => other == this,
-        _ => other.spans == layout.spans,
+impl JudgingArgs {
+    pub(crate) fn manner(&self) -> anyhow::Result<Manner> {
+        Ok(Manner {
+            checks: catalog::select(catalog::built_in()?, &self.only, &self.skip)?,
+            settle: Duration::from_secs(self.settle),
+            wait: !self.no_wait,
+            samples: self.limit,
+        })
     }
 }
 
@@ -205,8 +127,7 @@ pub(crate) fn print(args: &JudgingArgs, report: &AuditReport, out: &mut dyn Writ
     match args.format {
         Format::Table => audit_text::print(out, Paint::for_stdout(args.color), report),
         Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report.to_json()?)?;
-            writeln!(out)?;
+            out.write_all(&report.to_json()?)?;
             Ok(())
         }
     }

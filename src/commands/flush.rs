@@ -1,3 +1,5 @@
+//! `flush`.
+
 use std::{io::Write, time::Instant};
 
 use crate::{
@@ -29,7 +31,7 @@ pub(crate) async fn run(args: &FlushArgs, out: &mut dyn Write) -> anyhow::Result
         }
         Err(refusal) => {
             progress::refused("FlushWAL", target, &refusal);
-            Ok(Exit::Found)
+            Ok(Exit::of_refusal(&refusal))
         }
     }
 }

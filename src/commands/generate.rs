@@ -1,8 +1,11 @@
+//! `generate`.
+
 use std::{io::Write, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use super::progress;
 use crate::{
     cli::Exit,
+    interrupt::Interrupts,
     ledger::{manifest::write_json, runs::DEFAULT_FOLDER},
     load::{
         barrier::{self, Raised, Via},
@@ -62,11 +65,11 @@ pub(crate) struct WorkloadArgs {
     pub(crate) concurrency: NonZeroU64,
 
     /// One service of this name, instead of several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) service_name: Option<String>,
 
     /// Workflows of the one service [default: 10]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_services")]
     pub(crate) num_workflows: Option<NonZeroU64>,
 
     /// Seed of names, runtime ids and times [default: drawn]
@@ -98,7 +101,6 @@ impl WorkloadArgs {
         let of_file = self.num_services.is_none() && self.workflows_per_service.is_none();
         let named = self.service_name.clone().or_else(|| settings.service_name.clone().filter(|_| of_file));
         let workflows = self.workflows_per_service.or(self.num_workflows).map(NonZeroU64::get);
-        let from_file = settings.num_workflows.filter(|_| named.is_some());
         Order {
             endpoint: settings.endpoint.clone(),
             api_key: settings.api_key.clone(),
@@ -107,7 +109,7 @@ impl WorkloadArgs {
                 Some(name) => Services::Named(name),
                 None => Services::Drawn(self.num_services.map_or(3, NonZeroU64::get)),
             },
-            workflows_per_service: workflows.or(from_file).unwrap_or(10),
+            workflows_per_service: workflows.or(settings.num_workflows).unwrap_or(10),
             concurrency: self.concurrency.get(),
             seed: self.seed.unwrap_or_else(rand::random),
             runs: self.runs.clone(),
@@ -116,18 +118,24 @@ impl WorkloadArgs {
     }
 }
 
-pub(crate) async fn run(args: &GenerateArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    args: &GenerateArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
-    let order = args.workload.order(&settings, args.data_dir.clone());
-    let performed = send(&order, &args.workload, out).await?;
+    let data_dir = args.data_dir.as_deref().map(std::path::absolute).transpose()?;
+    let order = args.workload.order(&settings, data_dir);
+    let performed = send(&order, out, interrupts).await?;
     let mut exit = exit_of(&performed);
     if !args.no_flush && performed.summary.total().acked > 0 {
         let raised = raise(Via::Flush, &settings, &performed).await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
-        if matches!(raised, Raised::Refused { .. }) {
-            exit = Exit::Found;
+        if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
+            exit = Exit::of_refusal(refusal);
         }
     }
+    write_metadata(&args.workload, &performed)?;
     writeln!(out, "run {} is in {}", performed.manifest.run_id, performed.folder.display())?;
     Ok(exit)
 }
@@ -135,23 +143,20 @@ pub(crate) async fn run(args: &GenerateArgs, out: &mut dyn Write) -> anyhow::Res
 /// Sends an order's plan and prints how it went.
 pub(crate) async fn send(
     order: &Order,
-    workload: &WorkloadArgs,
     out: &mut dyn Write,
+    interrupts: &Interrupts,
 ) -> anyhow::Result<Performed> {
-    let stop = progress::interrupted();
     let prepared = run::prepare(order).await?;
     let manifest = &prepared.manifest;
     report::run::print_plan(out, &manifest.run_id, &manifest.services, order.concurrency)?;
     out.flush()?;
 
     let bar = progress::workflows(manifest.config.num_services * manifest.config.workflows_per_service);
+    let stop = interrupts.stop_with(bar.clone());
     let performed = prepared.perform(stop, |workflows| bar.inc(workflows)).await?;
     bar.finish_and_clear();
 
     report::run::print(out, &performed)?;
-    if let Some(file) = &workload.metadata {
-        write_json(file, &performed.manifest)?;
-    }
     Ok(performed)
 }
 
@@ -160,12 +165,22 @@ pub(crate) async fn raise(via: Via, settings: &Settings, performed: &Performed) 
     barrier::raise(via, &settings.internal_endpoint, token, &performed.ledger).await
 }
 
-pub(crate) fn exit_of(performed: &Performed) -> Exit {
+/// Last of all: a bad path here must not keep anything from the disk.
+pub(crate) fn write_metadata(workload: &WorkloadArgs, performed: &Performed) -> anyhow::Result<()> {
+    match &workload.metadata {
+        Some(file) => write_json(file, &performed.manifest),
+        None => Ok(()),
+    }
+}
+
+fn exit_of(performed: &Performed) -> Exit {
     let total = performed.summary.total();
-    if total.acked == 0 || performed.summary.interrupted {
+    if total.acked == 0 {
         Exit::Unknown
-    } else if total.acked < total.spans {
+    } else if total.rejected > 0 || total.indeterminate > 0 {
         Exit::Found
+    } else if performed.summary.interrupted {
+        Exit::Unknown
     } else {
         Exit::Clean
     }

@@ -1,8 +1,11 @@
+//! `serve`.
+
 use std::{io::Write, path::PathBuf};
 
 use crate::{
     cli::Exit,
-    settings::DEFAULT_API_KEY,
+    interrupt::Interrupts,
+    settings::{self, DEFAULT_API_KEY},
     span::schema::Schema,
     standin::{self, Config},
 };
@@ -31,11 +34,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PORT", default_value_t = 50_052, conflicts_with = "auth_only")]
     internal_port: u16,
 
-    /// The key that exports must carry
-    #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true, default_value = DEFAULT_API_KEY)]
-    api_key: String,
+    /// The key that exports must carry; `JUNJO_API_KEY` works, too [default: e2e-store]
+    #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
 
-    /// The token that internal calls must carry [default: none is asked for]
+    /// The token that internal calls must carry, or `JUNJO_INTERNAL_GRPC_TOKEN` [default: none is asked for]
     #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
     internal_token: Option<String>,
 
@@ -61,16 +64,24 @@ pub(crate) fn schema(text: &str) -> Result<Schema, String> {
     }
 }
 
-pub(crate) async fn run(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    if args.auth_only { serve_auth(args, out).await } else { serve_all(args, out).await }
+pub(crate) async fn run(
+    args: &ServeArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    if args.auth_only {
+        serve_auth(args, out, interrupts).await
+    } else {
+        serve_all(args, out, interrupts).await
+    }
 }
 
-async fn serve_all(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupts) -> anyhow::Result<Exit> {
     let mut stand_in = standin::start(Config {
         port: args.port,
         internal_port: args.internal_port,
-        internal_token: args.internal_token.clone(),
-        ..Config::new(args.data_dir.clone(), args.api_key.clone(), args.schema)
+        internal_token: token(args),
+        ..Config::new(args.data_dir.clone(), api_key(args), args.schema)
     })?;
     writeln!(
         out,
@@ -82,21 +93,28 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit
     out.flush()?;
     tokio::select! {
         failed = stand_in.wait() => failed?,
-        signal = tokio::signal::ctrl_c() => signal?,
+        () = interrupts.pressed(1) => {}
     }
     stand_in.stop().await?;
     Ok(Exit::Clean)
 }
 
-async fn serve_auth(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let mut auth =
-        standin::start_auth_only(args.auth_port, args.api_key.clone(), args.internal_token.clone())?;
+async fn serve_auth(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let mut auth = standin::start_auth_only(args.auth_port, api_key(args), token(args))?;
     writeln!(out, "stand-in: API keys are validated at {}", auth.endpoint())?;
     out.flush()?;
     tokio::select! {
         failed = auth.wait() => failed?,
-        signal = tokio::signal::ctrl_c() => signal?,
+        () = interrupts.pressed(1) => {}
     }
     auth.stop().await?;
     Ok(Exit::Clean)
+}
+
+fn api_key(args: &ServeArgs) -> String {
+    settings::api_key(args.api_key.as_ref()).unwrap_or_else(|| DEFAULT_API_KEY.to_owned())
+}
+
+fn token(args: &ServeArgs) -> Option<String> {
+    settings::internal_token(args.internal_token.as_ref())
 }

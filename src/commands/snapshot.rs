@@ -1,3 +1,5 @@
+//! `snapshot`.
+
 use std::{io::Write, path::PathBuf, time::Instant};
 
 use crate::{
@@ -32,7 +34,7 @@ pub(crate) async fn run(args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Res
         Ok(snapshot) => snapshot,
         Err(refusal) => {
             progress::refused("PrepareHotSnapshot", target, &refusal);
-            return Ok(Exit::Found);
+            return Ok(Exit::of_refusal(&refusal));
         }
     };
     let took = duration(began.elapsed());

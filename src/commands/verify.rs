@@ -1,3 +1,5 @@
+//! `verify`.
+
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
@@ -11,11 +13,20 @@ use super::{
     progress, serve,
 };
 use crate::{
+    audit::{choose_runs, examine, find_store},
     cli::Exit,
+    interrupt::Interrupts,
     ledger::runs::DEFAULT_FOLDER,
-    load::barrier::{Raised, Via},
+    load::{
+        barrier::{Raised, Via},
+        run::Performed,
+    },
     problem::Problem,
-    report::{self, audit::Overall},
+    report::{
+        self,
+        audit::{AuditReport, Overall},
+        numbers::counted,
+    },
     settings::{InternalArgs, OtlpArgs, Settings},
     span::schema::Schema,
     standin::{self, Config, StandIn},
@@ -76,15 +87,14 @@ struct Bench {
     temporary: Option<TempDir>,
 }
 
-pub(crate) async fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    args: &VerifyArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let bench = if settings.endpoint_given { real(settings, args)? } else { stand_in(settings, args)? };
-    // With `--format json` standard output is the report's alone.
-    let quiet = &mut io::sink();
-    let verified = match args.judging.format {
-        Format::Table => verify(args, &bench, out, None).await,
-        Format::Json => verify(args, &bench, quiet, Some(out)).await,
-    };
+    let verified = verify(args, &bench, out, interrupts).await;
     clean_up(bench, args.keep, &verified).await?;
     verified
 }
@@ -93,31 +103,57 @@ async fn verify(
     args: &VerifyArgs,
     bench: &Bench,
     out: &mut dyn Write,
-    report_out: Option<&mut dyn Write>,
+    interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
+    let manner = args.judging.manner()?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
     let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?));
-    let performed = generate::send(&order, &workload, out).await?;
-    let sent = generate::exit_of(&performed);
+    // With `--format json` standard output is the report's alone.
+    let run_out: &mut dyn Write =
+        if args.judging.format == Format::Json { &mut io::stderr() } else { &mut *out };
+    let performed = generate::send(&order, run_out, interrupts).await?;
     if performed.summary.total().acked == 0 {
-        return Ok(sent);
+        return Err(nothing_acked(bench).into());
     }
     let raised = generate::raise(args.via, &bench.settings, &performed).await?;
-    writeln!(out, "{}\n", report::run::barrier_line(&raised))?;
-    out.flush()?;
+    writeln!(run_out, "{}\n", report::run::barrier_line(&raised))?;
+    run_out.flush()?;
+    generate::write_metadata(&workload, &performed)?;
 
-    let layout = audit::find_store(Some(&bench.data_dir))?;
-    let runs = audit::choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
-    let report = audit::examine(&layout, &runs, &args.judging, Some(bench.name.clone())).await?;
-    match report_out {
-        Some(report_out) => audit::print(&args.judging, &report, report_out)?,
-        None => audit::print(&args.judging, &report, out)?,
+    let layout = find_store(Some(&bench.data_dir))?;
+    let runs = choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
+    let mut report = examine(&layout, &runs, manner, progress::waiting).await?;
+    report.coverage.of = Some(bench.name.clone());
+    qualify(&mut report, &performed, &raised);
+    audit::print(&args.judging, &report, out)?;
+    Ok(audit::exit_of(report.overall))
+}
+
+/// What went wrong before the store was read is part of the verdict.
+fn qualify(report: &mut AuditReport, performed: &Performed, raised: &Raised) {
+    let total = performed.summary.total();
+    if let Raised::Refused { refusal, .. } = raised {
+        let overall = match Exit::of_refusal(refusal) {
+            Exit::Found => Overall::Fail,
+            Exit::Clean | Exit::Unknown => Overall::Inconclusive,
+        };
+        report.qualify(overall, report::run::barrier_line(raised));
     }
-    Ok(match (report.overall, &raised, sent) {
-        (Overall::Fail, ..) | (_, Raised::Refused { .. }, _) | (_, _, Exit::Found) => Exit::Found,
-        (Overall::Pass, _, sent) => sent,
-        (Overall::Inconclusive, ..) => Exit::Unknown,
-    })
+    if total.rejected > 0 {
+        report.qualify(Overall::Fail, format!("{} refused", counted(total.rejected, "span")));
+    }
+    if total.indeterminate > 0 {
+        let spans = counted(total.indeterminate, "span");
+        report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+    }
+    if performed.summary.interrupted {
+        report.qualify(Overall::Inconclusive, "interrupted before everything was sent".to_owned());
+    }
+}
+
+fn nothing_acked(bench: &Bench) -> Problem {
+    let what = format!("`{}` acked no span, so there is nothing to judge", bench.name);
+    Problem::new(what, "the table above says why; see also the ingestion service's log")
 }
 
 fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
@@ -133,7 +169,7 @@ fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
         return Err(Problem::new(what, "name its data directory with --data-dir").into());
     };
     // Before anything is sent: a typo here must not leave a run that nobody can judge.
-    audit::find_store(Some(&data_dir))?;
+    find_store(Some(&data_dir))?;
     Ok(Bench {
         name: settings.endpoint.to_string(),
         settings,

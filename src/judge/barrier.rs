@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
-use crate::ledger::{entry::Rpc, history::History};
-use crate::wire::outcome::Outcome;
+use crate::{
+    ledger::{entry::Rpc, history::History},
+    load::barrier::PAST_SNAPSHOT_CACHE,
+    wire::outcome::Outcome,
+};
 
-/// The studio answers a snapshot from its cache for one second; twice that is past it.
-const SNAPSHOT_CACHE: u64 = 2_000_000_000;
+/// How far the generator's clock and the auditor's may lie apart.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// The barriers of one run. Times are Unix nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +39,10 @@ impl Barrier {
             let successes = history.calls.iter().filter(|call| call.rpc == rpc && call.success);
             successes.map(|call| call.began).max()
         };
-        let settle_nanos = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
-        // All acks of the ledger precede its reading, whatever the two clocks say.
-        let settled_until = if waited >= settle { u64::MAX } else { read_began.saturating_sub(settle_nanos) };
+        // All acks of the ledger precede its reading, whatever the two clocks say. Without a wait the
+        // generator's clock and ours are compared, and an age counts only beyond what they may differ.
+        let old = u64::try_from(settle.saturating_add(CLOCK_SKEW).as_nanos()).unwrap_or(u64::MAX);
+        let settled_until = if waited >= settle { u64::MAX } else { read_began.saturating_sub(old) };
         Self {
             flush_began: latest(Rpc::FlushWal),
             snapshot_began: latest(Rpc::PrepareHotSnapshot),
@@ -48,7 +52,9 @@ impl Barrier {
 
     pub(crate) fn proof(&self, acked_at: u64) -> Option<Proof> {
         let flush = self.flush_began.filter(|began| *began > acked_at).map(|began| Proof::Flush { began });
-        let snapshot = self.snapshot_began.filter(|began| *began > acked_at.saturating_add(SNAPSHOT_CACHE));
+        let snapshot = self
+            .snapshot_began
+            .filter(|began| *began > acked_at.saturating_add(PAST_SNAPSHOT_CACHE.as_nanos() as u64));
         flush
             .or(snapshot.map(|began| Proof::Snapshot { began }))
             .or((acked_at <= self.settled_until).then_some(Proof::Settled))
@@ -99,8 +105,8 @@ mod tests {
 
     #[test]
     fn time_settles_what_no_call_did() {
-        assert_eq!(proof(&[], 100, 109, 0), None);
-        assert_eq!(proof(&[], 100, 110, 0), Some(Proof::Settled));
+        assert_eq!(proof(&[], 100, 409, 0), None);
+        assert_eq!(proof(&[], 100, 410, 0), Some(Proof::Settled));
     }
 
     #[test]

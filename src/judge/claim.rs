@@ -65,6 +65,10 @@ impl KnownRuns {
         Self { runs, by_id }
     }
 
+    pub(crate) fn knows(&self, run: RunId) -> bool {
+        self.by_id.contains_key(&run)
+    }
+
     /// Reads the ids as the store has them: lower-case hex, if they are well formed.
     ///
     /// The span id decides, under the run that the trace id names, else under every known run: a row

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::claim::KnownRun;
+use super::{claim::KnownRun, strict_json::StrictValue};
 use crate::{
     span::{
         row::{Cell, Row},
-        schema::{self, Schema},
+        schema::{COLUMN_COUNT, Schema, column},
     },
     traffic::{getting_started::Workflow, plan::SpanPlace, stored},
 };
 
 /// The values of one row in the order of schema 2; `None` where the file lacks the column.
-pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; 21];
+pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
 
 /// What makes a difference of a column one of pollution, rather than of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl<'r> Comparer<'r> {
         let expected = self.row.cells();
         let mut differences = Vec::new();
         for (column, (expected, stored)) in expected.into_iter().zip(stored).enumerate() {
+            // What a column would hold that the file lacks is unknown; that it lacks it is said of the file.
             match stored {
                 Some(actual) if *actual != expected => {
                     compare_column(column, expected, *actual, &mut differences);
@@ -86,14 +87,14 @@ impl<'r> Comparer<'r> {
 }
 
 fn compare_column(column: usize, expected: Cell<'_>, actual: Cell<'_>, out: &mut Vec<Difference>) {
-    match schema::column_name(column) {
-        "service_name" => out.push(whole(column, DifferenceKind::Witness, expected, actual)),
-        "attributes" => compare_json(column, expected, actual, |key| key.starts_with("e2e."), out),
-        "resource_attributes" => {
+    match column {
+        column::SERVICE_NAME => out.push(whole(column, DifferenceKind::Witness, expected, actual)),
+        column::ATTRIBUTES => compare_json(column, expected, actual, |key| key.starts_with("e2e."), out),
+        column::RESOURCE_ATTRIBUTES => {
             let witness = |key: &str| matches!(key, "e2e.run" | "service.instance.id" | "service.name");
             compare_json(column, expected, actual, witness, out);
         }
-        "events" | "links" => compare_json(column, expected, actual, |_| false, out),
+        column::EVENTS | column::LINKS => compare_json(column, expected, actual, |_| false, out),
         _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
     }
 }
@@ -105,7 +106,7 @@ fn compare_json(
     is_witness: impl Fn(&str) -> bool,
     out: &mut Vec<Difference>,
 ) {
-    let parse = |cell: Cell<'_>| cell.text().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let parse = |cell: Cell<'_>| Some(serde_json::from_str::<StrictValue>(cell.text()?).ok()?.0);
     match (parse(expected), parse(actual)) {
         (Some(expected), Some(actual)) if expected == actual => {}
         (Some(Value::Object(expected)), Some(Value::Object(actual))) => {

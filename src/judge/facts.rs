@@ -5,7 +5,11 @@ use std::{borrow::Cow, sync::Arc};
 use serde::Deserialize;
 
 use super::compare::{Difference, StoredCells};
-use crate::{span::row::Cell, store::layout::Tier, traffic::ids::RunId};
+use crate::{
+    span::{row::Cell, schema::column},
+    store::layout::Tier,
+    traffic::ids::RunId,
+};
 
 /// Where a stored row lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +32,11 @@ pub(crate) struct Fact {
     /// Unix nanoseconds.
     pub(crate) end_time: Option<i64>,
     pub(crate) trace_flags: Option<i64>,
-    /// The run that the trace id names, and whether its manifest is at hand.
+    /// The run that the trace id names.
     pub(crate) run: Option<RunId>,
+    /// The run that the tag `e2e.run` names.
+    pub(crate) tagged_run: Option<RunId>,
+    /// Whether either of them is one whose manifest is at hand.
     pub(crate) run_known: bool,
     /// The tag `e2e.service`, where the row carries one.
     pub(crate) tagged_service: Option<String>,
@@ -64,6 +71,8 @@ pub(crate) struct Sighting {
 struct Tags<'a> {
     #[serde(borrow, default, rename = "e2e.service")]
     service: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "e2e.run")]
+    run: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -73,25 +82,47 @@ struct ResourceTags<'a> {
 }
 
 impl Fact {
-    pub(crate) fn of(address: Address, cells: &StoredCells<'_>, run: Option<RunId>, run_known: bool) -> Self {
+    pub(crate) fn of(address: Address, cells: &StoredCells<'_>, run: Option<RunId>) -> Self {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let number = |column: usize| cells[column].and_then(Cell::number);
         let owned = |column: usize| text(column).map(str::to_owned);
-        let tags = text(11).and_then(|json| serde_json::from_str::<Tags<'_>>(json).ok());
-        let resource = text(19).and_then(|json| serde_json::from_str::<ResourceTags<'_>>(json).ok());
+        let (tagged_run, tagged_service) = text(column::ATTRIBUTES).map(tags).unwrap_or_default();
+        let resource_service = text(column::RESOURCE_ATTRIBUTES).and_then(resource_service);
         Self {
             address,
-            span_id: owned(0),
-            trace_id: owned(1),
-            parent_span_id: owned(2),
-            service_name: owned(3),
-            name: owned(4),
-            end_time: number(7),
-            trace_flags: number(14),
+            span_id: owned(column::SPAN_ID),
+            trace_id: owned(column::TRACE_ID),
+            parent_span_id: owned(column::PARENT_SPAN_ID),
+            service_name: owned(column::SERVICE_NAME),
+            name: owned(column::NAME),
+            end_time: number(column::END_TIME),
+            trace_flags: number(column::TRACE_FLAGS),
             run,
-            run_known,
-            tagged_service: tags.and_then(|tags| tags.service).map(Cow::into_owned),
-            resource_service: resource.and_then(|tags| tags.service_name).map(Cow::into_owned),
+            tagged_run: tagged_run.and_then(|run| run.parse().ok()),
+            run_known: false,
+            tagged_service,
+            resource_service,
         }
     }
+}
+
+/// The tags `e2e.run` and `e2e.service`.
+fn tags(attributes: &str) -> (Option<String>, Option<String>) {
+    match serde_json::from_str::<Tags<'_>>(attributes) {
+        Ok(tags) => (tags.run.map(Cow::into_owned), tags.service.map(Cow::into_owned)),
+        // A repeated key or a value of another kind must not take the witness away.
+        Err(_) => (witness(attributes, "e2e.run"), witness(attributes, "e2e.service")),
+    }
+}
+
+fn resource_service(resource: &str) -> Option<String> {
+    match serde_json::from_str::<ResourceTags<'_>>(resource) {
+        Ok(tags) => tags.service_name.map(Cow::into_owned),
+        Err(_) => witness(resource, "service.name"),
+    }
+}
+
+fn witness(json: &str, key: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(json).ok()?;
+    value.get(key)?.as_str().map(str::to_owned)
 }

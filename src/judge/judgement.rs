@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
+    account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
     claim::KnownRuns,
     facts::{Fact, Sighting, StoredDifference},
     suspects::{Suspect, suspect_of},
-    tally::Standing,
+    tally::{Standing, State},
 };
 use crate::{
     ledger::history::{Export, History},
@@ -27,6 +28,10 @@ pub(crate) struct Judgement {
     /// Every copy of a planned span that was found more than once.
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) rows: RowCounts,
+    /// All judged runs together.
+    pub(crate) account: Account,
+    /// Whether absences mean anything: not where one file was read alone.
+    pub(crate) whole_store: bool,
     /// Bytes of column chunks and segments that were read.
     pub(crate) bytes_scanned: u64,
     /// Unix nanoseconds, when the first file was opened.
@@ -41,6 +46,10 @@ pub(crate) struct JudgedRun {
     pub(crate) history: History,
     pub(crate) exports: ExportIndex,
     pub(crate) barrier: Barrier,
+    /// Whether the run must be in the store, and is not only met in it.
+    pub(crate) wanted: bool,
+    /// By service; made when the tally is painted.
+    pub(crate) services: Vec<Account>,
 }
 
 /// How the rows of cold files and segments were judged.
@@ -103,6 +112,11 @@ impl Health {
         }
     }
 
+    /// Whether the file was opened for its rows.
+    pub(crate) fn is_read(self) -> bool {
+        !matches!(self, Self::Temporary | Self::Foreign)
+    }
+
     /// Whether rows may be in it that nobody saw.
     pub(crate) fn hides_rows(self) -> bool {
         matches!(self, Self::Unreadable | Self::Torn)
@@ -150,7 +164,7 @@ impl JudgedRun {
     }
 
     /// Writes into the tally what the ledger says of each span.
-    pub(crate) fn paint(&self, runs: &KnownRuns, suspects: &[Suspect]) {
+    pub(crate) fn paint(&mut self, runs: &KnownRuns, suspects: &[Suspect]) {
         let run = &runs.runs[self.index];
         let tally = run.tally();
         for export in &self.history.exports {
@@ -158,6 +172,7 @@ impl JudgedRun {
             let first = run.plan.first_slot(export.stream as usize) + export.first;
             (first..first + u64::from(export.count)).for_each(|slot| tally.paint(slot, standing));
         }
+        self.services = account::of_services(run, &self.history);
     }
 
     /// What became of an export as a whole.
@@ -167,7 +182,7 @@ impl JudgedRun {
         let found =
             (first..first + u64::from(export.count)).filter(|slot| run.tally().get(*slot).found() > 0);
         ExportFate {
-            found: found.count() as i64,
+            found: i64::try_from(found.count()).unwrap_or(i64::MAX),
             behind_barrier: export.ended_at.is_some_and(|ended| self.barrier.proof(ended).is_some()),
             maybe_unread: suspect_of(suspects, export.started_at).is_some(),
         }
@@ -176,9 +191,13 @@ impl JudgedRun {
     /// Whether an acked span is absent that may still be on its way to a file.
     pub(crate) fn has_pending(&self, runs: &KnownRuns) -> bool {
         let tally = runs.runs[self.index].tally();
-        (0..tally.len())
-            .map(|slot| tally.get(slot))
-            .any(|state| state.found() == 0 && state.standing() == Some(Standing::Pending))
+        let absent = |state: State| state.found() == 0 && state.standing() == Some(Standing::Pending);
+        let short = |export: &Export| {
+            let taken = i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default();
+            let fate = self.fate(runs, export, &[]);
+            matches!(export.outcome, Outcome::Partial { .. }) && fate.found < taken && !fate.behind_barrier
+        };
+        (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
     }
 
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
@@ -196,6 +215,17 @@ impl JudgedRun {
 }
 
 impl Judgement {
+    /// Files of a tier that were opened, whatever became of them.
+    pub(crate) fn files_read(&self, tier: Tier) -> u64 {
+        self.files.iter().filter(|file| file.tier == tier && file.health.is_read()).count() as u64
+    }
+
+    /// Rows that no known plan calls for and that say who sent them.
+    pub(crate) fn tagged_facts(&self) -> u64 {
+        let tagged = |fact: &&Fact| !fact.run_known && fact.tagged_service.is_some();
+        self.facts.iter().filter(tagged).count() as u64
+    }
+
     /// The files that may hold spans which were found nowhere else.
     pub(crate) fn suspects(&self) -> Vec<Suspect> {
         let hiding = self.files.iter().filter(|file| file.health.hides_rows() && file.tier != Tier::Hot);

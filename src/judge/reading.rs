@@ -10,12 +10,17 @@ use std::{
 };
 
 use datafusion::{
-    arrow::{array::AsArray, datatypes::Int64Type},
+    arrow::{
+        array::AsArray,
+        compute::cast,
+        datatypes::{DataType, Int64Type},
+    },
     prelude::SessionContext,
 };
 use futures::StreamExt;
 
 use super::{
+    account::Account,
     barrier::Barrier,
     claim::{Claim, KnownRuns},
     facts::{Address, Sighting},
@@ -30,7 +35,7 @@ use crate::{
         layout::{Layout, Tier},
         scan,
     },
-    traffic::ids::RunId,
+    traffic::ids::{self, RunId},
 };
 
 /// How long an acked span may stay in memory: the studio's WAL timer (3 s) three times, and a second.
@@ -46,6 +51,8 @@ pub(crate) struct Question<'a> {
     pub(crate) known: &'a [Run],
     /// The runs that must be judged although the store may hold none of them.
     pub(crate) wanted: &'a [RunId],
+    /// Whether to leave out all others, even if rows of them are met.
+    pub(crate) only_wanted: bool,
     /// Whether absences mean anything: not where one file is read alone.
     pub(crate) whole_store: bool,
     pub(crate) settle: Duration,
@@ -68,7 +75,7 @@ pub(crate) async fn read(
         let runs = Arc::new(KnownRuns::new(question.known.iter().map(|run| run.plan.clone())));
         let swept = sweep(question.layout, &runs, &session.task_ctx()).await?;
         let judged = judged_runs(question, &runs, &ledgers, read_began, waited)?;
-        let judgement = conclude(swept, runs, judged, read_began, session).await?;
+        let judgement = conclude(swept, runs, judged, question.whole_store, read_began, session).await?;
         let left = question.settle.saturating_sub(began.elapsed());
         if !question.wait
             || waited >= question.settle
@@ -89,35 +96,49 @@ fn judged_runs(
     read_began: u64,
     waited: Duration,
 ) -> anyhow::Result<Vec<JudgedRun>> {
-    let seen = |index: &usize| {
-        runs.runs[*index].was_seen() || question.wanted.contains(&question.known[*index].plan.run)
-    };
+    let asked_for = |index: usize| question.wanted.contains(&question.known[index].plan.run);
+    let met = |index: usize| !question.only_wanted && runs.runs[index].was_seen();
     let judge = |index: usize| {
         let history = question.known[index].history(ledgers[index])?;
         let barrier = Barrier::new(&history, read_began, waited, question.settle);
         let exports = ExportIndex::new(&history.exports);
-        Ok(JudgedRun { index, history, exports, barrier })
+        Ok(JudgedRun { index, history, exports, barrier, wanted: asked_for(index), services: Vec::new() })
     };
-    (0..question.known.len()).filter(|_| question.whole_store).filter(seen).map(judge).collect()
+    let judged =
+        (0..question.known.len()).filter(|&index| question.whole_store && (asked_for(index) || met(index)));
+    judged.map(judge).collect()
 }
 
 async fn conclude(
     swept: Swept,
     runs: Arc<KnownRuns>,
     judged: Vec<JudgedRun>,
+    whole_store: bool,
     read_began: u64,
     session: &SessionContext,
 ) -> anyhow::Result<Judgement> {
     let Swept { files, facts, differences, rows, bytes_scanned, repeated, evidence } = swept;
-    let sightings = if repeated.is_empty() {
-        Vec::new()
-    } else {
-        sightings(evidence, &runs, &still_repeated(&runs, repeated), session).await?
+    let repeated = still_repeated(&runs, repeated);
+    let sightings =
+        if repeated.is_empty() { Vec::new() } else { sightings(evidence, &runs, &repeated, session).await? };
+    let mut judgement = Judgement {
+        runs,
+        judged,
+        files,
+        facts,
+        differences,
+        sightings,
+        rows,
+        account: Account::default(),
+        whole_store,
+        bytes_scanned,
+        read_began,
     };
-    let judgement =
-        Judgement { runs, judged, files, facts, differences, sightings, rows, bytes_scanned, read_began };
     let suspects = judgement.suspects();
-    judgement.judged.iter().for_each(|run| run.paint(&judgement.runs, &suspects));
+    for run in &mut judgement.judged {
+        run.paint(&judgement.runs, &suspects);
+        run.services.iter().for_each(|service| judgement.account += service);
+    }
     Ok(judgement)
 }
 
@@ -133,34 +154,30 @@ async fn sightings(
     repeated: &HashSet<(usize, u64)>,
     session: &SessionContext,
 ) -> anyhow::Result<Vec<Sighting>> {
-    let rows = session.read_table(scan::stored_spans(files.clone()))?;
+    let rows = session.read_table(scan::stored_spans(files))?;
     let columns = ["tier", "file", "row_number", "trace_id", "span_id"];
     let mut batches = rows.select_columns(&columns)?.execute_stream().await?;
     let mut found = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = batch?;
-        let (file, row_number) = (batch.column(1), batch.column(2).as_primitive::<Int64Type>());
-        let file = datafusion::arrow::compute::cast(file, &datafusion::arrow::datatypes::DataType::Utf8)?;
-        let (file, trace, span) =
-            (file.as_string::<i32>(), batch.column(3).as_string_view(), batch.column(4).as_string_view());
+        let text = |column: usize| cast(batch.column(column), &DataType::Utf8);
+        let (tiers, files, traces, spans) = (text(0)?, text(1)?, text(3)?, text(4)?);
+        let [tiers, files, traces, spans] = [&tiers, &files, &traces, &spans].map(AsArray::as_string::<i32>);
+        let row_numbers = batch.column(2).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
-            let Claim::Planned { run, slot, .. } = runs.claim(trace.value(row), span.value(row)) else {
+            let Claim::Planned { run, slot, place } = runs.claim(traces.value(row), spans.value(row)) else {
                 continue;
             };
             if !repeated.contains(&(run, slot)) {
                 continue;
             }
-            let shown = file.value(row);
-            let tier = files.iter().find(|file| file.shown == shown).map_or(Tier::Cold, |file| file.tier);
+            let tier = if tiers.value(row) == Tier::Wal.name() { Tier::Wal } else { Tier::Cold };
+            let row_number = row_numbers.value(row).unsigned_abs();
             found.push(Sighting {
-                address: Address {
-                    tier,
-                    file: shown.into(),
-                    row_number: row_number.value(row).unsigned_abs(),
-                },
+                address: Address { tier, file: files.value(row).into(), row_number },
                 run: runs.runs[run].plan.run,
-                trace_id: trace.value(row).to_owned(),
-                span_id: span.value(row).to_owned(),
+                trace_id: const_hex::encode(ids::trace_id(runs.runs[run].plan.run, place.workflow)),
+                span_id: spans.value(row).to_owned(),
             });
         }
     }

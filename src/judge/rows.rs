@@ -8,11 +8,14 @@ use datafusion::arrow::{
 };
 
 use super::compare::StoredCells;
-use crate::span::{row::Cell, schema};
+use crate::span::{
+    row::Cell,
+    schema::{self, COLUMN_COUNT},
+};
 
 /// The columns of one batch, in the order of schema 2.
 pub(crate) struct Rows<'b> {
-    columns: [Option<Column<'b>>; 21],
+    columns: [Option<Column<'b>>; COLUMN_COUNT],
 }
 
 #[derive(Clone, Copy)]

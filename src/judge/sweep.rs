@@ -3,7 +3,12 @@
 //! Segments are read before cold files are listed: a flush in between can show a span twice, but
 //! never hide it. One plan and one task per file, so that damage stays with its file.
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::{StreamExt, stream};
@@ -17,7 +22,10 @@ use super::{
     tally::Evidence,
 };
 use crate::{
-    span::{row::Cell, schema::Schema},
+    span::{
+        row::Cell,
+        schema::{self, COLUMN_COUNT, Schema, column},
+    },
     store::{
         columns,
         footer::{self, Unreadable},
@@ -70,20 +78,15 @@ pub(crate) async fn sweep(
     context: &Arc<TaskContext>,
 ) -> anyhow::Result<Swept> {
     let mut swept = Swept::default();
-    let mut segments: Vec<(FoundFile, SweptFile)> = Vec::new();
-
     let wal = inventory::list(layout, Tier::Wal);
     swept.note_others(&wal);
-    for (file, one) in sweep_files(wal, runs, context).await? {
-        segments.push((file, one));
-    }
-    let cold = inventory::list(layout, Tier::Cold);
-    swept.note_others(&cold);
-    for (file, one) in sweep_files(cold, runs, context).await? {
-        swept.add(file, one);
-    }
-    settle_flushes(&mut segments, runs).await;
-    for (file, one) in segments {
+    let segments = sweep_files(wal.data().cloned().collect(), runs, context).await?;
+
+    let mut cold = ColdTier::default();
+    let listed = cold.catch_up(layout, runs, context).await?;
+    swept.note_others(&listed);
+    let segments = settle_flushes(segments, &mut cold, &mut swept, layout, runs, context).await?;
+    for (file, one) in cold.files.into_iter().chain(segments) {
         swept.add(file, one);
     }
     let hot = inventory::list(layout, Tier::Hot);
@@ -91,6 +94,67 @@ pub(crate) async fn sweep(
     swept.files.extend(hot.data().map(hot_record));
     swept.files.sort_by(|a, b| (a.tier, &a.file).cmp(&(b.tier, &b.file)));
     Ok(swept)
+}
+
+/// The cold files that were swept so far. A flush may add to them at any time.
+#[derive(Debug, Default)]
+struct ColdTier {
+    seen: HashSet<PathBuf>,
+    files: Vec<(FoundFile, SweptFile)>,
+}
+
+impl ColdTier {
+    /// Sweeps what has come since the last time.
+    async fn catch_up(
+        &mut self,
+        layout: &Layout,
+        runs: &Arc<KnownRuns>,
+        context: &Arc<TaskContext>,
+    ) -> anyhow::Result<Inventory> {
+        let listed = inventory::list(layout, Tier::Cold);
+        let new = listed.data().filter(|file| self.seen.insert(file.path.clone())).cloned().collect();
+        self.files.extend(sweep_files(new, runs, context).await?);
+        Ok(listed)
+    }
+
+    /// The ids of rows that no known plan calls for.
+    fn ids(&self) -> HashSet<(&str, &str)> {
+        self.files.iter().flat_map(|(_, one)| one.ids()).collect()
+    }
+}
+
+/// Lets flushes finish that happen while we look, and returns the segments that stay.
+///
+/// A flush writes a cold file, then deletes its segments. The rows of a segment that has gone are in a
+/// cold file by now: that one is swept, and what the segment said is dropped. While rows are in both
+/// and the segment stays, the deletes may still be under way.
+async fn settle_flushes(
+    mut segments: Vec<(FoundFile, SweptFile)>,
+    cold: &mut ColdTier,
+    swept: &mut Swept,
+    layout: &Layout,
+    runs: &Arc<KnownRuns>,
+    context: &Arc<TaskContext>,
+) -> anyhow::Result<Vec<(FoundFile, SweptFile)>> {
+    let began = Instant::now();
+    loop {
+        let (gone, there): (Vec<_>, Vec<_>) = segments.into_iter().partition(|(file, _)| is_gone(&file.path));
+        segments = there;
+        if !gone.is_empty() {
+            cold.catch_up(layout, runs, context).await?;
+            for (_, one) in gone {
+                one.forget(runs);
+                swept.files.push(FileRecord { health: Health::Flushed, problem: None, ..one.record });
+            }
+            continue;
+        }
+        let ids = cold.ids();
+        let overlap = segments.iter().any(|(_, one)| one.overlaps(runs, &ids));
+        if !overlap || began.elapsed() > FLUSH_GRACE {
+            return Ok(segments);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 impl Swept {
@@ -128,11 +192,10 @@ impl Swept {
 }
 
 async fn sweep_files(
-    inventory: Inventory,
+    files: Vec<FoundFile>,
     runs: &Arc<KnownRuns>,
     context: &Arc<TaskContext>,
 ) -> anyhow::Result<Vec<(FoundFile, SweptFile)>> {
-    let files: Vec<FoundFile> = inventory.files.into_iter().filter(|file| file.kind.is_data()).collect();
     let mut done = Vec::with_capacity(files.len());
     let mut tasks = stream::iter(files)
         .map(|file| {
@@ -162,11 +225,12 @@ fn sweep_segment(file: &FoundFile, runs: &KnownRuns) -> Option<SweptFile> {
         Ok(segment) => {
             one.record.schema = schema_version(&segment.columns);
             one.bytes_scanned = file.size;
+            let columns_wrong = column_problem(&segment.columns);
             let mut judge = RowJudge::new(file, runs, segment.columns);
             segment.batches.iter().for_each(|batch| judge.judge(batch, &mut one));
             let cut =
                 (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
-            if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut) {
+            if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut).or(columns_wrong) {
                 one.record.health = Health::Torn;
                 one.record.problem = Some(problem);
             }
@@ -191,7 +255,7 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
         }
     };
     one.record.schema = schema_version(&footer.columns);
-    let names: Vec<&str> = (0..21).map(crate::span::schema::column_name).collect();
+    let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
     let mut scan = match scan::scan_parquet(file, &names, context) {
         Ok(scan) => scan,
         Err(err) => {
@@ -199,6 +263,7 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
             return Some(one);
         }
     };
+    let columns_wrong = column_problem(&footer.columns);
     let mut judge = RowJudge::new(file, runs, footer.columns);
     while let Some(batch) = scan.stream.next().await {
         match batch {
@@ -210,6 +275,9 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
         }
     }
     one.bytes_scanned = scan.bytes_scanned() as u64;
+    if let (Health::Ok, Some(wrong)) = (one.record.health, &columns_wrong) {
+        one.fail(wrong);
+    }
     if one.record.health == Health::Ok && one.record.rows != footer.rows {
         one.fail(&format!(
             "{} of the {} rows that its footer names could be read",
@@ -220,6 +288,21 @@ async fn sweep_parquet(file: &FoundFile, runs: &KnownRuns, context: Arc<TaskCont
 }
 
 impl SweptFile {
+    fn ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.facts.iter().filter_map(|fact| Some((fact.trace_id.as_deref()?, fact.span_id.as_deref()?)))
+    }
+
+    /// Whether rows of this segment are in a cold file, too.
+    fn overlaps(&self, runs: &KnownRuns, cold_ids: &HashSet<(&str, &str)>) -> bool {
+        let in_cold =
+            |&(run, slot): &(usize, u64)| runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0;
+        self.claimed.iter().any(in_cold) || self.ids().any(|id| cold_ids.contains(&id))
+    }
+
+    fn forget(&self, runs: &KnownRuns) {
+        self.claimed.iter().for_each(|&(run, slot)| runs.runs[run].tally().forget_wal_copy(slot));
+    }
+
     fn new(record: FileRecord) -> Self {
         Self {
             record,
@@ -250,7 +333,7 @@ struct RowJudge<'r> {
 
 impl<'r> RowJudge<'r> {
     fn new(file: &FoundFile, runs: &'r KnownRuns, present: Vec<String>) -> Self {
-        let schema = if present.iter().any(|column| column == "links") { Schema::V2 } else { Schema::V1 };
+        let schema = Schema::of_columns(&present);
         let comparer = Comparer::new();
         Self { runs, comparer, file: file.shown.as_str().into(), tier: file.tier, present, schema }
     }
@@ -263,11 +346,14 @@ impl<'r> RowJudge<'r> {
             one.record.rows += 1;
             let address = || Address { tier: self.tier, file: Arc::clone(&self.file), row_number };
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
-            let (run, slot, place) = match self.runs.claim(id(1), id(0)) {
+            let (run, slot, place) = match self.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {
                 Claim::Planned { run, slot, place } => (run, slot, place),
                 Claim::Unclaimed { run, known } => {
                     one.rows.by_structure += 1;
-                    one.facts.push(Fact::of(address(), &cells, run, known));
+                    let tagged = |fact: &Fact| fact.tagged_run.is_some_and(|run| self.runs.knows(run));
+                    let mut fact = Fact::of(address(), &cells, run);
+                    fact.run_known = known || tagged(&fact);
+                    one.facts.push(fact);
                     continue;
                 }
             };
@@ -295,39 +381,6 @@ impl<'r> RowJudge<'r> {
                 span_id: const_hex::encode(ids::span_id(known.plan.run, place.workflow, place.position)),
                 difference,
             }));
-        }
-    }
-}
-
-/// Lets a flush in progress finish: a span that is in a cold file and in a segment which has gone
-/// since was moved, not doubled.
-async fn settle_flushes(segments: &mut [(FoundFile, SweptFile)], runs: &KnownRuns) {
-    let rounds = FLUSH_GRACE.as_millis() / LOOK_AGAIN.as_millis();
-    for _ in 0..rounds {
-        for (file, one) in segments.iter_mut().filter(|(_, one)| one.record.health != Health::Flushed) {
-            if is_gone(&file.path) {
-                one.record.health = Health::Flushed;
-                one.forget_moved(runs);
-            }
-        }
-        if !segments.iter().any(|(_, one)| one.record.health != Health::Flushed && one.overlaps(runs)) {
-            return;
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
-impl SweptFile {
-    fn overlaps(&self, runs: &KnownRuns) -> bool {
-        self.claimed.iter().any(|&(run, slot)| runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0)
-    }
-
-    fn forget_moved(&mut self, runs: &KnownRuns) {
-        for &(run, slot) in &self.claimed {
-            let tally = runs.runs[run].tally();
-            if tally.get(slot).copies(Evidence::Cold) > 0 {
-                tally.forget_wal_copy(slot);
-            }
         }
     }
 }
@@ -360,6 +413,20 @@ fn record(file: &FoundFile, health: Health, problem: Option<String>) -> FileReco
         rows: 0,
         schema: None,
         named_at: file.named_at,
+    }
+}
+
+/// What is wrong with the columns of a file; more of them than its schema has is nothing wrong.
+fn column_problem(present: &[String]) -> Option<String> {
+    let schema = Schema::of_columns(present).stored();
+    let count = |name: &str| present.iter().filter(|column| *column == name).count();
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let (lacking, doubled): (Vec<&str>, Vec<&str>) =
+        names.filter(|name| count(name) != 1).partition(|name| count(name) == 0);
+    match (lacking.as_slice(), doubled.as_slice()) {
+        ([], []) => None,
+        ([], doubled) => Some(format!("has more than one column called {}", doubled.join(", "))),
+        (lacking, _) => Some(format!("lacks the columns {}", lacking.join(", "))),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn register(
 ) -> Result<()> {
     let tables = [
         ("files", files(&judgement.files)?),
-        ("facts", facts(&judgement.facts, settled_before)?),
+        ("facts", facts(&judgement.facts, judgement.read_began.cast_signed(), settled_before)?),
         ("differences", differences(&judgement.differences)?),
         ("runs", runs(judgement)?),
         ("exports", exports(judgement)?),
@@ -86,10 +86,11 @@ fn files(files: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
     ])
 }
 
-fn facts(facts: &[Fact], settled_before: i64) -> Result<RecordBatch, ArrowError> {
+fn facts(facts: &[Fact], read_began: i64, settled_before: i64) -> Result<RecordBatch, ArrowError> {
     let mut columns = address(facts.iter().map(|fact| &fact.address));
-    let settled = |fact: &Fact| fact.end_time.is_some_and(|end| end < settled_before);
-    let remote = |fact: &Fact| fact.trace_flags.is_some_and(|flags| flags & 0x200 != 0);
+    let ended_before = |fact: &Fact, moment: i64| fact.end_time.is_some_and(|end| end < moment);
+    let hour_before = read_began.saturating_sub(3_600_000_000_000);
+    let remote = |fact: &Fact| fact.trace_flags.map(|flags| flags & 0x200 != 0);
     columns.extend([
         ("trace_id", text(facts.iter().map(|fact| fact.trace_id.as_ref()))),
         ("span_id", text(facts.iter().map(|fact| fact.span_id.as_ref()))),
@@ -97,8 +98,9 @@ fn facts(facts: &[Fact], settled_before: i64) -> Result<RecordBatch, ArrowError>
         ("service_name", text(facts.iter().map(|fact| fact.service_name.as_ref()))),
         ("name", text(facts.iter().map(|fact| fact.name.as_ref()))),
         ("end_time", time(facts.iter().map(|fact| fact.end_time))),
-        ("settled", flag(facts.iter().map(settled))),
-        ("parent_is_remote", flag(facts.iter().map(remote))),
+        ("settled", flag(facts.iter().map(|fact| ended_before(fact, settled_before)))),
+        ("an_hour_old", flag(facts.iter().map(|fact| ended_before(fact, hour_before)))),
+        ("parent_is_remote", Arc::new(facts.iter().map(remote).collect::<BooleanArray>())),
         ("run", text(facts.iter().map(|fact| fact.run.map(|run| run.to_string())))),
         ("run_known", flag(facts.iter().map(|fact| fact.run_known))),
         ("tagged_service", text(facts.iter().map(|fact| fact.tagged_service.as_ref()))),

@@ -88,6 +88,9 @@ impl History {
                         continue;
                     }
                     let export = &mut history.exports[*started];
+                    if export.ended_at.is_some() {
+                        return Err(number + 1);
+                    }
                     export.ended_at = Some(at);
                     export.outcome = outcome;
                 }
@@ -130,6 +133,7 @@ mod tests {
             (format!("{START}\nnonsense\n{END}\n"), 2),
             (format!("{END}\n"), 1),
             (format!("{START}\n{START}\n"), 2),
+            (format!("{START}\n{END}\n{END}\n"), 3),
         ] {
             assert_eq!(History::parse(text.as_bytes(), usize::MAX).err(), Some(line), "{text}");
         }

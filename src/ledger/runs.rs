@@ -87,28 +87,49 @@ fn ledger_path(folder: &Path) -> PathBuf {
     folder.join("ledger.ndjson")
 }
 
-/// All runs of a folder, oldest first. A folder that does not exist holds none.
-pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Vec<Run>> {
+/// What a folder of runs holds.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// Oldest first.
+    pub(crate) runs: Vec<Run>,
+    pub(crate) unreadable: Vec<UnreadableRun>,
+}
+
+/// A run's folder whose manifest cannot be used.
+#[derive(Debug)]
+pub(crate) struct UnreadableRun {
+    pub(crate) name: String,
+    pub(crate) error: anyhow::Error,
+}
+
+/// All runs of a folder. One that does not exist holds none.
+pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
     let entries = match fs::read_dir(runs) {
         Ok(entries) => entries,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Loaded::default()),
         Err(err) => return Err(err).with_context(|| format!("cannot read runs folder `{}`", runs.display())),
     };
-    let mut loaded = Vec::new();
+    let mut loaded = Loaded::default();
     for entry in entries {
         let folder = entry.with_context(|| format!("cannot read runs folder `{}`", runs.display()))?.path();
-        if manifest_path(&folder).exists() {
-            loaded.push(load(folder)?);
+        let absent = |path: PathBuf| matches!(path.try_exists(), Ok(false));
+        if absent(manifest_path(&folder)) && absent(ledger_path(&folder)) {
+            continue;
+        }
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match load(folder) {
+            Ok(run) => loaded.runs.push(run),
+            Err(error) => loaded.unreadable.push(UnreadableRun { name, error }),
         }
     }
-    loaded.sort_by(|a: &Run, b: &Run| {
-        (a.manifest.created_at, a.plan.run).cmp(&(b.manifest.created_at, b.plan.run))
-    });
-    if let Some(pair) = loaded.windows(2).find(|pair| pair[0].plan.run == pair[1].plan.run) {
+    loaded.runs.sort_by_key(|run| run.plan.run);
+    if let Some(pair) = loaded.runs.windows(2).find(|pair| pair[0].plan.run == pair[1].plan.run) {
         let what =
             format!("`{}` and `{}` are the same run", pair[0].folder.display(), pair[1].folder.display());
         return Err(Problem::new(what, "remove one of the two folders").into());
     }
+    loaded.runs.sort_by_key(|run| (run.manifest.created_at, run.plan.run));
+    loaded.unreadable.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(loaded)
 }
 

@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::Context;
@@ -15,7 +15,8 @@ use super::entry::Entry;
 /// outlives the process, though not the machine.
 #[derive(Debug)]
 pub(crate) struct LedgerWriter {
-    file: Mutex<File>,
+    /// None once a line could not be written whole: nothing may follow half a line.
+    file: Mutex<Option<File>>,
 }
 
 impl LedgerWriter {
@@ -26,13 +27,20 @@ impl LedgerWriter {
 
     fn open(path: &Path, options: &OpenOptions) -> anyhow::Result<Self> {
         let file = options.open(path).with_context(|| format!("cannot write ledger `{}`", path.display()))?;
-        Ok(Self { file: Mutex::new(file) })
+        Ok(Self { file: Mutex::new(Some(file)) })
     }
 
     pub(crate) fn append(&self, entry: &Entry) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.write_all(&line).context("cannot write to the ledger")
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = match file.as_mut() {
+            Some(file) => file.write_all(&line).context("cannot write to the ledger"),
+            None => Err(anyhow::anyhow!("the ledger ended with a line that could not be written")),
+        };
+        if written.is_err() {
+            *file = None;
+        }
+        written
     }
 }

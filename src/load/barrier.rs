@@ -15,8 +15,11 @@ use crate::{
     },
 };
 
-/// Past the second for which the studio answers a snapshot from its cache.
-const SNAPSHOT_CACHE: Duration = Duration::from_millis(2_050);
+/// A snapshot that begins so long after an ack cannot come from the studio's cache, which lives a second.
+pub(crate) const PAST_SNAPSHOT_CACHE: Duration = Duration::from_secs(2);
+
+/// The wait before a snapshot: past the cache by any rounding.
+const SNAPSHOT_WAIT: Duration = PAST_SNAPSHOT_CACHE.saturating_add(Duration::from_millis(50));
 
 /// How acked spans are brought to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,7 +61,7 @@ pub(crate) async fn raise(
         Err(problem) => return Ok(Raised::Unreachable(problem)),
     };
     if via == Via::Snapshot {
-        tokio::time::sleep(SNAPSHOT_CACHE).await;
+        tokio::time::sleep(SNAPSHOT_WAIT).await;
     }
     let began = unix_nanos();
     let (rpc, answer) = match via {

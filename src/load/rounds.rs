@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use futures::{StreamExt, future::join_all, stream};
+use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use tokio::sync::{mpsc, watch};
 
 use super::summary::Summary;
@@ -50,6 +50,7 @@ pub(crate) async fn run(
     let mut summary = Summary::new(plan.services.len());
     let resources = (0..plan.services.len()).map(|service| plan.resource(service)).collect();
     let rounds = plan.workflows_per_service;
+    let planned = plan.workflows();
     let job = Arc::new(Job { plan, resources, exporters, ledger });
     let (sent, mut received) = mpsc::unbounded_channel();
 
@@ -62,7 +63,8 @@ pub(crate) async fn run(
                 .map(|round| tokio::spawn(run_round(Arc::clone(&job), round, sent.clone())))
                 .buffer_unordered(window)
                 .map(|joined| joined.map_err(anyhow::Error::from).and_then(|written| written))
-                .fold(Ok(()), |all, one: anyhow::Result<()>| std::future::ready(all.and(one)))
+                // The first line that cannot be written ends the run: what follows would have no account.
+                .try_for_each(|()| std::future::ready(Ok(())))
                 .await
         })
     };
@@ -71,7 +73,7 @@ pub(crate) async fn run(
         progress(1);
     }
     sending.await??;
-    summary.interrupted = *stop.borrow();
+    summary.interrupted = *stop.borrow() && summary.total().workflows < planned;
     let job = Arc::into_inner(job).expect("all rounds have ended");
     Ok((summary, job.ledger))
 }

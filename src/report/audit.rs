@@ -3,22 +3,24 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::findings;
+use super::{
+    findings,
+    numbers::{duration, moment},
+};
 use crate::{
+    audit::{self, Runs},
     checks::{
         catalog::Severity,
         runner::{Checked, Verdict},
     },
     judge::{
+        account::Account,
         barrier::{Proof, last_ack},
         judgement::{Health, JudgedRun, Judgement},
-        tally::Standing,
     },
-    ledger::runs::Run,
     store::layout::{Layout, Tier},
-    wire::outcome::Outcome,
 };
 
 /// The form of `--format json`.
@@ -37,6 +39,8 @@ pub(crate) enum Overall {
 #[derive(Debug)]
 pub(crate) struct AuditReport {
     pub(crate) overall: Overall,
+    /// Why the verdict is what it is, where the checks alone do not say so.
+    pub(crate) because: Vec<String>,
     pub(crate) coverage: Coverage,
     pub(crate) completeness: Vec<Completeness>,
     pub(crate) checked: Vec<Checked>,
@@ -46,15 +50,16 @@ pub(crate) struct AuditReport {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Coverage {
     pub(crate) store: PathBuf,
-    /// Who was audited: an endpoint, the stand-in, or nothing but the files.
+    /// Who was verified: an endpoint, or the stand-in. None where only files were audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of: Option<String>,
     pub(crate) tiers: Vec<TierCoverage>,
     pub(crate) rows: RowCoverage,
     pub(crate) bytes_scanned: u64,
     pub(crate) runs: Vec<RunCoverage>,
-    /// Runs of the folder that were not judged, and runs that rows name but whose folder is not here.
+    /// Runs that were not judged, and why not.
     pub(crate) other_runs: Vec<OtherRun>,
+    /// Files of which not everything was read, and files that the studio does not read either.
     pub(crate) not_read: Vec<NotRead>,
     #[serde(serialize_with = "seconds")]
     pub(crate) took: Duration,
@@ -86,6 +91,7 @@ pub(crate) struct RunCoverage {
     pub(crate) rejected: u64,
     pub(crate) indeterminate: u64,
     pub(crate) not_started: u64,
+    pub(crate) found: u64,
     /// The ledger ends in half a line, or the manifest has no results: the generator did not end by itself.
     pub(crate) unfinished: bool,
     pub(crate) barrier: BarrierCoverage,
@@ -102,7 +108,7 @@ pub(crate) struct BarrierCoverage {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct OtherRun {
     pub(crate) run: String,
-    pub(crate) why: &'static str,
+    pub(crate) why: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -130,78 +136,125 @@ pub(crate) struct Completeness {
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) layout: &'a Layout,
-    pub(crate) of: Option<String>,
-    pub(crate) known: &'a [Run],
+    pub(crate) runs: &'a Runs,
     pub(crate) took: Duration,
 }
 
+#[derive(Serialize)]
+struct Json<'a> {
+    version: u32,
+    verdict: Overall,
+    because: &'a [String],
+    coverage: &'a Coverage,
+    completeness: &'a [Completeness],
+    checks: Vec<CheckJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckJson<'a> {
+    id: &'a str,
+    family: &'a str,
+    severity: &'static str,
+    rule: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    examined: u64,
+    findings: u64,
+    samples: Vec<Value>,
+}
+
 impl AuditReport {
-    pub(crate) fn new(
-        subject: &Subject<'_>,
-        judgement: &Judgement,
-        checked: Vec<Checked>,
-        fail_on: Severity,
-    ) -> Self {
-        let coverage = coverage(subject, judgement);
-        let completeness = judgement.judged.iter().flat_map(|run| completeness(judgement, run)).collect();
-        let overall = overall(&coverage, &checked, fail_on);
-        Self { overall, coverage, completeness, checked }
+    pub(crate) fn new(subject: &Subject<'_>, judgement: &Judgement, checked: Vec<Checked>) -> Self {
+        let mut report = Self {
+            overall: Overall::Pass,
+            because: Vec::new(),
+            coverage: coverage(subject, judgement),
+            completeness: judgement.judged.iter().flat_map(|run| completeness(judgement, run)).collect(),
+            checked,
+        };
+        report.settle(judgement);
+        report
     }
 
-    /// `{"version":1,"verdict":…,"coverage":…,"completeness":…,"checks":[…]}`.
-    pub(crate) fn to_json(&self) -> anyhow::Result<Value> {
-        let checks = self.checked.iter().map(check_json).collect::<anyhow::Result<Vec<_>>>()?;
-        let mut report = Map::new();
-        report.insert("version".to_owned(), VERSION.into());
-        report.insert("verdict".to_owned(), serde_json::to_value(self.overall)?);
-        report.insert("coverage".to_owned(), serde_json::to_value(&self.coverage)?);
-        report.insert("completeness".to_owned(), serde_json::to_value(&self.completeness)?);
-        report.insert("checks".to_owned(), checks.into());
-        Ok(report.into())
+    /// The verdict of the checks, and what keeps a silence from being a pass.
+    fn settle(&mut self, judgement: &Judgement) {
+        let failed =
+            |one: &Checked| matches!(one.verdict, Verdict::Fail(_)) && one.check.severity == Severity::Error;
+        let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
+        if self.checked.iter().any(open) {
+            self.overall = Overall::Inconclusive;
+        }
+        for run in judgement.judged.iter().filter(|run| run.wanted) {
+            let acked: u64 = run.services.iter().map(|service| service.acked).sum();
+            if acked == 0 {
+                let id = judgement.runs.runs[run.index].plan.run;
+                self.qualify(
+                    Overall::Inconclusive,
+                    format!("run {id}: nothing was acked, so nothing can be lost"),
+                );
+            }
+        }
+        if judgement.rows.total() == 0 && judgement.account.acked == 0 {
+            self.qualify(Overall::Inconclusive, "no row was read, and no acked span was expected".to_owned());
+        } else if !self.checked.iter().any(|one| matches!(one.verdict, Verdict::Pass | Verdict::Fail(_))) {
+            self.qualify(Overall::Inconclusive, "no check had anything to look at".to_owned());
+        }
+        if self.checked.iter().any(failed) {
+            self.overall = Overall::Fail;
+        }
+    }
+
+    /// Adds a reason that lies outside the checks; a failure outranks what is not known.
+    pub(crate) fn qualify(&mut self, overall: Overall, because: String) {
+        if self.overall != Overall::Fail {
+            self.overall = overall;
+        }
+        self.because.push(because);
+    }
+
+    /// The form of `--format json`.
+    pub(crate) fn to_json(&self) -> anyhow::Result<Vec<u8>> {
+        let json = Json {
+            version: VERSION,
+            verdict: self.overall,
+            because: &self.because,
+            coverage: &self.coverage,
+            completeness: &self.completeness,
+            checks: self.checked.iter().map(check_json).collect::<anyhow::Result<_>>()?,
+        };
+        let mut text = serde_json::to_vec_pretty(&json)?;
+        text.push(b'\n');
+        Ok(text)
     }
 }
 
-fn check_json(checked: &Checked) -> anyhow::Result<Value> {
+fn check_json(checked: &Checked) -> anyhow::Result<CheckJson<'_>> {
     let Checked { check, examined, verdict } = checked;
     let found = verdict.findings();
-    let mut json = serde_json::json!({
-        "id": check.id,
-        "family": check.family,
-        "severity": check.severity.name(),
-        "rule": check.rule,
-        "verdict": verdict.name(),
-        "examined": examined,
-        "findings": found.map_or(0, |findings| findings.total),
-        "samples": found.map_or_else(|| Ok(Vec::new()), |findings| findings::to_json(&findings.samples))?,
-    });
-    if let Verdict::Skipped(reason) | Verdict::Broken(reason) = verdict {
-        json["reason"] = reason.as_str().into();
-    }
-    Ok(json)
-}
-
-fn overall(coverage: &Coverage, checked: &[Checked], fail_on: Severity) -> Overall {
-    let failed = |one: &Checked| matches!(one.verdict, Verdict::Fail(_)) && one.check.severity >= fail_on;
-    let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
-    let settled = |one: &Checked| matches!(one.verdict, Verdict::Pass | Verdict::Fail(_));
-    let nothing_acked = !coverage.runs.is_empty() && coverage.runs.iter().all(|run| run.acked == 0);
-    if checked.iter().any(failed) {
-        Overall::Fail
-    } else if checked.iter().any(open) || nothing_acked || !checked.iter().any(settled) {
-        Overall::Inconclusive
-    } else {
-        Overall::Pass
-    }
+    Ok(CheckJson {
+        id: &check.id,
+        family: &check.family,
+        severity: check.severity.name(),
+        rule: &check.rule,
+        verdict: verdict.name(),
+        reason: match verdict {
+            Verdict::Skipped(reason) | Verdict::Broken(reason) => Some(reason),
+            Verdict::Pass | Verdict::Fail(_) | Verdict::Inconclusive(_) => None,
+        },
+        examined: *examined,
+        findings: found.map_or(0, |findings| findings.total),
+        samples: found.map_or_else(|| Ok(Vec::new()), |findings| findings::to_json(&findings.samples))?,
+    })
 }
 
 fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
     let tier = |tier: Tier| {
-        let read = judgement.files.iter().filter(|file| file.tier == tier);
         let read: Vec<_> =
-            read.filter(|file| !matches!(file.health, Health::Temporary | Health::Foreign)).collect();
+            judgement.files.iter().filter(|file| file.tier == tier && file.health.is_read()).collect();
         TierCoverage {
             tier: tier.name(),
-            files: read.len() as u64,
+            files: judgement.files_read(tier),
             rows: read.iter().map(|file| file.rows).sum(),
             bytes: read.iter().map(|file| file.size).sum(),
             evidence: tier != Tier::Hot,
@@ -218,7 +271,7 @@ fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
     });
     Coverage {
         store: subject.layout.spans.clone(),
-        of: subject.of.clone(),
+        of: None,
         tiers: Tier::ALL.map(tier).into(),
         rows: RowCoverage {
             as_planned: judgement.rows.as_planned,
@@ -234,40 +287,22 @@ fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
 }
 
 fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun) -> RunCoverage {
-    let known = &judgement.runs.runs[judged.index];
-    let tally = known.tally();
-    let mut run = RunCoverage {
-        run: known.plan.run.to_string(),
-        planned: tally.len(),
-        acked: 0,
-        rejected: 0,
-        indeterminate: 0,
-        not_started: 0,
-        unfinished: judged.history.torn || subject.known[judged.index].manifest.results.is_none(),
+    let mut total = Account::default();
+    judged.services.iter().for_each(|service| total += service);
+    RunCoverage {
+        run: judgement.runs.runs[judged.index].plan.run.to_string(),
+        planned: total.planned,
+        acked: total.acked,
+        rejected: total.rejected,
+        indeterminate: total.indeterminate,
+        not_started: total.not_started,
+        found: total.found,
+        unfinished: judged.history.torn || subject.runs.known[judged.index].manifest.results.is_none(),
         barrier: barrier(judgement, judged),
-    };
-    for slot in 0..tally.len() {
-        match tally.get(slot).standing() {
-            None | Some(Standing::NotStarted) => run.not_started += 1,
-            Some(Standing::Durable | Standing::Pending | Standing::Unread) => run.acked += 1,
-            Some(Standing::Rejected) => run.rejected += 1,
-            Some(Standing::Indeterminate) => run.indeterminate += 1,
-            Some(Standing::Partial) => {}
-        }
     }
-    for export in &judged.history.exports {
-        if let Outcome::Partial { rejected_spans } = export.outcome {
-            let rejected = rejected_spans.min(export.count.into());
-            run.rejected += rejected;
-            run.acked += u64::from(export.count) - rejected;
-        }
-    }
-    run
 }
 
 fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
-    use super::numbers::{duration, moment};
-
     let Some(acked_at) = last_ack(&judged.history) else {
         return BarrierCoverage { kind: "nothing acked", text: "none needed: nothing was acked".to_owned() };
     };
@@ -280,10 +315,10 @@ fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
             "snapshot",
             format!("PrepareHotSnapshot at {}, {} after the last ack", moment(began), after(began)),
         ),
-        Some(Proof::Settled) => {
-            let read = after(judgement.read_began);
-            ("settled", format!("no flush since the last ack, but it was {read} old when the store was read"))
-        }
+        Some(Proof::Settled) => (
+            "settled",
+            format!("no flush after the last ack, but {} until the read", after(judgement.read_began)),
+        ),
         None if judged.has_pending(&judgement.runs) => {
             ("none", "none: acked spans may still be in the studio's memory".to_owned())
         }
@@ -293,59 +328,51 @@ fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
 }
 
 fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
-    let judged = |index: &usize| judgement.judged.iter().any(|run| run.index == *index);
-    let idle = (0..subject.known.len()).filter(|index| !judged(index)).map(|index| OtherRun {
-        run: subject.known[index].plan.run.to_string(),
-        why: "no span of it is in this store",
+    let judged = |index: usize| judgement.judged.iter().any(|run| run.index == index);
+    let why = |index: usize| match judgement.runs.runs[index].was_seen() {
+        true if judgement.whole_store => {
+            "rows of it are here and were compared; another run was asked for".to_owned()
+        }
+        true => "rows of it are here and were compared; one file cannot tell what is absent".to_owned(),
+        false => match (audit::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
+            (Some(true), _) | (_, None) => "no span of it is in this store".to_owned(),
+            (_, Some(data_dir)) => format!("its manifest names another store, `{}`", data_dir.display()),
+        },
+    };
+    let idle = (0..subject.runs.known.len()).filter(|&index| !judged(index));
+    let idle =
+        idle.map(|index| OtherRun { run: subject.runs.known[index].plan.run.to_string(), why: why(index) });
+
+    let strange = judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run);
+    let strange: std::collections::BTreeSet<_> = strange.collect();
+    let strange = strange.into_iter().map(|run| OtherRun {
+        run: run.to_string(),
+        why: "rows of it are here, its folder is not among the runs".to_owned(),
     });
-    let mut strange: Vec<_> =
-        judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run).collect();
-    strange.sort_unstable();
-    strange.dedup();
-    let strange = strange
-        .into_iter()
-        .map(|run| OtherRun { run: run.to_string(), why: "rows of it are here, its folder is not" });
-    idle.chain(strange).collect()
+    let unreadable = subject.runs.unreadable.iter().map(|unreadable| OtherRun {
+        run: unreadable.name.clone(),
+        why: format!("it cannot be judged: {:#}", unreadable.error),
+    });
+    idle.chain(strange).chain(unreadable).collect()
+}
+
+fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
+    subject.runs.known[index].manifest.data_dir.clone()
 }
 
 fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> {
-    let known = &judgement.runs.runs[judged.index];
-    let (plan, tally) = (&known.plan, known.tally());
-    let of_service = |(service, name): (usize, &String)| {
-        let mut account = Completeness {
-            run: plan.run.to_string(),
-            service: name.clone(),
-            workflows: plan.workflows_per_service,
-            workflows_found: 0,
-            spans: plan.spans_per_stream(),
-            acked: 0,
-            found: 0,
-            missing: 0,
-        };
-        let first = plan.first_slot(service);
-        for workflow in
-            (0..plan.workflows_per_service).map(|turn| turn * plan.services.len() as u64 + service as u64)
-        {
-            let (ordinal, count) = plan.ordinals(workflow);
-            let slots = first + ordinal..first + ordinal + u64::from(count);
-            let mut whole = true;
-            for slot in slots {
-                let state = tally.get(slot);
-                let acked = matches!(
-                    state.standing(),
-                    Some(Standing::Durable | Standing::Pending | Standing::Unread)
-                );
-                let found = state.found() > 0;
-                account.acked += u64::from(acked);
-                account.found += u64::from(found);
-                account.missing += u64::from(acked && !found);
-                whole &= found;
-            }
-            account.workflows_found += u64::from(whole);
-        }
-        account
+    let plan = &judgement.runs.runs[judged.index].plan;
+    let of_service = |(service, account): (&String, &Account)| Completeness {
+        run: plan.run.to_string(),
+        service: service.clone(),
+        workflows: account.workflows,
+        workflows_found: account.workflows_found,
+        spans: account.planned,
+        acked: account.acked,
+        found: account.found,
+        missing: account.missing,
     };
-    plan.services.iter().enumerate().map(of_service).collect()
+    plan.services.iter().zip(&judged.services).map(of_service).collect()
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

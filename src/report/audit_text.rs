@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io::Write};
 use super::{
     audit::{AuditReport, Completeness, Coverage, Overall, RunCoverage},
     findings,
-    numbers::{bytes, counted, duration, grouped},
+    numbers::{bytes, counted, duration, grouped, plain},
     paint::Paint,
     table::{self, Align},
 };
@@ -13,6 +13,7 @@ use crate::checks::runner::{Checked, Verdict};
 
 const SERVICES_SHOWN: usize = 20;
 const NOT_READ_SHOWN: usize = 10;
+const RUNS_SHOWN: usize = 10;
 
 pub(crate) fn print(out: &mut dyn Write, paint: Paint, report: &AuditReport) -> anyhow::Result<()> {
     let mut text = String::new();
@@ -41,6 +42,9 @@ fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result
         &report.coverage;
     let of = of.as_ref().map(|of| format!("   {of}")).unwrap_or_default();
     writeln!(text, "{}{of}", verdict_word(paint, report.overall))?;
+    for because in &report.because {
+        writeln!(text, "{because}")?;
+    }
     writeln!(text)?;
     writeln!(text, "store    {}", store.display())?;
     for tier in tiers {
@@ -55,15 +59,17 @@ fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result
             writeln!(text, "         {files}: {rows}, {size}{note}")?;
         }
     }
-    for run in runs {
+    for run in runs.iter().take(RUNS_SHOWN) {
         run_lines(text, run)?;
     }
+    and_more(text, runs.len(), RUNS_SHOWN)?;
     if runs.is_empty() {
-        writeln!(text, "run      none: only the checks that need no run apply")?;
+        writeln!(text, "run      none is judged")?;
     }
-    for other in other_runs {
+    for other in other_runs.iter().take(RUNS_SHOWN) {
         writeln!(text, "also     run {}: {}", other.run, other.why)?;
     }
+    and_more(text, other_runs.len(), RUNS_SHOWN)?;
     let total = rows.as_planned + rows.differing + rows.by_structure;
     writeln!(
         text,
@@ -76,12 +82,19 @@ fn head(text: &mut String, paint: Paint, report: &AuditReport) -> anyhow::Result
     writeln!(text, "         {} read, all in {}", bytes(*bytes_scanned), duration(*took))?;
     for (line, file) in not_read.iter().take(NOT_READ_SHOWN).enumerate() {
         let label = if line == 0 { "not read" } else { "" };
-        writeln!(text, "{label:<8} {}: {}", file.file, file.why)?;
+        writeln!(text, "{label:<8} {}: {}", plain(&file.file), plain(&file.why))?;
     }
-    if not_read.len() > NOT_READ_SHOWN {
-        writeln!(text, "         and {} more", grouped((not_read.len() - NOT_READ_SHOWN) as u64))?;
-    }
+    and_more(text, not_read.len(), NOT_READ_SHOWN)?;
     Ok(())
+}
+
+fn and_more(text: &mut String, all: usize, shown: usize) -> std::fmt::Result {
+    match all.checked_sub(shown) {
+        None | Some(0) => Ok(()),
+        Some(hidden) => {
+            writeln!(text, "         and {} more (--format json lists all)", grouped(hidden as u64))
+        }
+    }
 }
 
 fn run_lines(text: &mut String, run: &RunCoverage) -> std::fmt::Result {
@@ -95,7 +108,11 @@ fn run_lines(text: &mut String, run: &RunCoverage) -> std::fmt::Result {
     }
     let unfinished = if run.unfinished { "; its generator did not end by itself" } else { "" };
     writeln!(text, "run      {}   {account}{unfinished}", run.run)?;
-    writeln!(text, "barrier  {}", run.barrier.text)
+    writeln!(text, "barrier  {}", run.barrier.text)?;
+    if run.acked > 0 && run.found == 0 {
+        writeln!(text, "         not one span of it is here: is this the store that it was sent to?")?;
+    }
+    Ok(())
 }
 
 fn completeness(text: &mut String, services: &[Completeness]) -> std::fmt::Result {
@@ -139,7 +156,7 @@ fn completeness(text: &mut String, services: &[Completeness]) -> std::fmt::Resul
     let hidden = services.len().saturating_sub(SERVICES_SHOWN);
     let mut rows: Vec<_> = order.iter().take(SERVICES_SHOWN).map(row).collect();
     if hidden > 0 {
-        rows.push(vec![format!("and {hidden} more")]);
+        rows.push(vec![format!("and {hidden} more (--format json lists all)")]);
     }
     if services.len() > 1 {
         rows.push(row(&&total));

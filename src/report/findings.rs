@@ -8,7 +8,10 @@ use datafusion::arrow::{
 };
 use serde_json::Value;
 
-use super::table::{self, Align};
+use super::{
+    numbers::plain,
+    table::{self, Align},
+};
 use crate::checks::runner::Findings;
 
 /// The kept findings as a table; columns that are null throughout are left out.
@@ -22,7 +25,7 @@ pub(crate) fn render(findings: &Findings) -> anyhow::Result<String> {
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
-            rows.push(columns.iter().map(|column| column.value(row).to_string()).collect());
+            rows.push(columns.iter().map(|column| plain(&column.value(row).to_string())).collect());
         }
     }
     let shown: Vec<usize> = (0..findings.schema.fields().len())

@@ -44,6 +44,19 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Text from a store or a path, with control characters escaped: a terminal must not obey it.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            plain.extend(char.escape_default());
+        } else {
+            plain.push(char);
+        }
+    }
+    plain
+}
+
 /// The moment in UTC, to the millisecond.
 pub(crate) fn moment(unix_nanos: u64) -> String {
     DateTime::<Utc>::from_timestamp_nanos(unix_nanos.cast_signed())
@@ -63,6 +76,7 @@ mod tests {
             ["80 µs", "2.5 ms", "1.2 s", "130 s"]
         );
         assert_eq!([12, 1_500, 26_214_400].map(bytes), ["12 B", "1.5 kB", "26.2 MB"]);
+        assert_eq!(plain("a\u{1b}[31m\nü"), "a\\u{1b}[31m\\nü");
         assert_eq!(moment(1_795_346_058_602_184_438), "2026-11-22T11:14:18.602Z");
     }
 }

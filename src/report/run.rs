@@ -52,6 +52,9 @@ pub(crate) fn print(out: &mut dyn Write, performed: &Performed) -> anyhow::Resul
     };
     let services = manifest.services.iter().zip(&summary.services);
     let mut rows: Vec<_> = services.take(NAMES_SHOWN).map(|(name, counts)| row(name, counts)).collect();
+    if manifest.services.len() > NAMES_SHOWN {
+        rows.push(vec![format!("and {} more", manifest.services.len() - NAMES_SHOWN)]);
+    }
     if manifest.services.len() > 1 {
         rows.push(row(
             &format!("all {}", counted(manifest.services.len() as u64, "service")),
@@ -88,13 +91,13 @@ pub(crate) fn barrier_line(raised: &Raised) -> String {
             let rows = counted(snapshot.rows.unsigned_abs(), "row");
             format!("hot snapshot of {rows} in {}", duration(*took))
         }
-        Raised::Refused { rpc, refusal } => format!("{rpc} failed: {refusal}"),
+        Raised::Refused { rpc, refusal } => format!("{rpc} failed: {refusal}; {}", refusal.hint()),
         Raised::Unreachable(problem) => not_flushed(problem),
     }
 }
 
 fn not_flushed(problem: &Problem) -> String {
-    format!("not flushed: {problem}; the audit will wait until the studio's own timer has written everything")
+    format!("not flushed: {problem}; an audit has to wait for the studio's own timer")
 }
 
 fn latency(summary: &Summary) -> String {

@@ -1,5 +1,7 @@
 //! A stored row as plain values.
 
+use super::schema::COLUMN_COUNT;
+
 /// One stored span: the 21 columns of schema 2, in the store's own form.
 ///
 /// Times are nanoseconds since the Unix epoch, `duration_ns` is their difference. `attributes`,
@@ -40,7 +42,7 @@ pub(crate) enum Cell<'a> {
 
 impl Row {
     /// The values in the order of schema 2.
-    pub(crate) fn cells(&self) -> [Cell<'_>; 21] {
+    pub(crate) fn cells(&self) -> [Cell<'_>; COLUMN_COUNT] {
         [
             Cell::Text(&self.span_id),
             Cell::Text(&self.trace_id),

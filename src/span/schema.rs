@@ -69,6 +69,34 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// The schema that a file with these columns is of, whole or not: the newer, if it has any column that
+    /// only that has.
+    pub(crate) fn of_columns(present: &[String]) -> Self {
+        let newer =
+            COLUMNS.iter().any(|(name, .., in_v1)| !in_v1 && present.iter().any(|column| column == name));
+        if newer { Self::V2 } else { Self::V1 }
+    }
+}
+
+/// The columns of schema 2.
+pub(crate) const COLUMN_COUNT: usize = COLUMNS.len();
+
+/// Positions of the columns that are asked for by name.
+pub(crate) mod column {
+    pub(crate) const SPAN_ID: usize = 0;
+    pub(crate) const TRACE_ID: usize = 1;
+    pub(crate) const PARENT_SPAN_ID: usize = 2;
+    pub(crate) const SERVICE_NAME: usize = 3;
+    pub(crate) const NAME: usize = 4;
+    pub(crate) const END_TIME: usize = 7;
+    pub(crate) const ATTRIBUTES: usize = 11;
+    pub(crate) const EVENTS: usize = 12;
+    pub(crate) const LINKS: usize = 13;
+    pub(crate) const TRACE_FLAGS: usize = 14;
+    pub(crate) const RESOURCE_ATTRIBUTES: usize = 19;
+}
+
 /// The name of a column of schema 2 by its position.
 pub(crate) fn column_name(column: usize) -> &'static str {
     COLUMNS[column].0
@@ -87,4 +115,29 @@ pub(crate) fn readable() -> SchemaRef {
         Field::new(*name, data_type, true)
     };
     Arc::new(ArrowSchema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_those_of_the_names() {
+        let named = [
+            (column::SPAN_ID, "span_id"),
+            (column::TRACE_ID, "trace_id"),
+            (column::PARENT_SPAN_ID, "parent_span_id"),
+            (column::SERVICE_NAME, "service_name"),
+            (column::NAME, "name"),
+            (column::END_TIME, "end_time"),
+            (column::ATTRIBUTES, "attributes"),
+            (column::EVENTS, "events"),
+            (column::LINKS, "links"),
+            (column::TRACE_FLAGS, "trace_flags"),
+            (column::RESOURCE_ATTRIBUTES, "resource_attributes"),
+        ];
+        for (position, name) in named {
+            assert_eq!(column_name(position), name);
+        }
+    }
 }

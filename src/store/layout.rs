@@ -101,7 +101,8 @@ impl Layout {
         let cold = cold_root(path);
         if entries.parquet || cold.ends_with("parquet") {
             let spans = parent(cold);
-            Self::with_tiers(&spans, Some(path.to_owned()), folder(spans.join("wal"))?)
+            // A day alone would make every span of another day look lost.
+            Self::with_tiers(&spans, Some(cold.to_owned()), folder(spans.join("wal"))?)
         } else if entries.segments || path.ends_with("wal") {
             let spans = parent(path);
             Self::with_tiers(&spans, folder(spans.join("parquet"))?, Some(path.to_owned()))
@@ -247,11 +248,11 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_a_part_of_the_cold_tier() {
+    fn a_day_leads_to_the_whole_cold_tier() {
         let dir = store(&WHOLE);
-        let day = dir.path().join(".dbdata/spans/parquet/year=2026/month=11");
-        let layout = Layout::find(Some(&day)).unwrap();
-        assert_eq!((layout.cold, layout.spans), (Some(day), dir.path().join(".dbdata/spans")));
+        let spans = dir.path().join(".dbdata/spans");
+        let layout = Layout::find(Some(&spans.join("parquet/year=2026/month=11"))).unwrap();
+        assert_eq!((layout.cold, layout.spans), (Some(spans.join("parquet")), spans));
     }
 
     #[test]

@@ -22,6 +22,9 @@ use super::{columns, quiet::caught};
 mod body;
 mod frame;
 
+/// A segment is read whole. Real ones hold a thousand spans, some hundred kilobytes to a few megabytes.
+const MAX_SEGMENT: u64 = 1 << 30;
+
 /// The rows of one segment, and where decoding stopped if it did.
 #[derive(Debug, Default)]
 pub(crate) struct Segment {
@@ -52,6 +55,10 @@ pub(crate) struct Torn {
 
 /// Reads as much of a segment as decodes; an error only means that the file could not be read.
 pub(crate) fn read_segment(path: &Path) -> io::Result<Segment> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_SEGMENT {
+        return Err(io::Error::other(format!("{size} bytes are more than any studio writes into a segment")));
+    }
     Ok(decode(&Buffer::from_vec(fs::read(path)?)))
 }
 

@@ -19,7 +19,10 @@ pub(crate) const VERSION: u32 = 1;
 const ROUND_INTERVAL: u64 = 2_500_000;
 
 /// Spans that a run may have: an audit keeps a byte for each.
-const MAX_SPANS: u64 = 1 << 32;
+const MAX_SPANS: u64 = 1 << 30;
+
+/// The start of the year 2200 in Unix nanoseconds; the store's times end in 2262.
+const LATEST: u64 = 7_258_118_400_000_000_000;
 
 /// Everything that a run's traffic depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,8 @@ pub(crate) enum Unplannable {
     Nothing,
     #[error("a run has at most {MAX_SPANS} spans")]
     TooMuch,
+    #[error("its times reach beyond the year 2200")]
+    TooLate,
     #[error("two services are called `{0}`")]
     SameName(String),
 }
@@ -85,6 +90,9 @@ impl Plan {
         let workflows = self.workflows_per_service.checked_mul(self.services.len() as u64);
         if workflows.and_then(|count| count.checked_mul(SPANS.into())).is_none_or(|spans| spans > MAX_SPANS) {
             return Err(Unplannable::TooMuch);
+        }
+        if self.base_time.saturating_add(Self::duration(self.workflows_per_service)) > LATEST {
+            return Err(Unplannable::TooLate);
         }
         let mut names: Vec<_> = self.services.iter().collect();
         names.sort_unstable();

@@ -76,25 +76,27 @@ impl Exporter {
 
     async fn call(&mut self, request: Bytes) -> Result<ExportTraceServiceResponse, Status> {
         let mut request = Request::new(request);
-        request.set_timeout(self.timeout);
         request.metadata_mut().insert(API_KEY, self.api_key.clone());
-        self.grpc.ready().await.map_err(|err| Status::from_error(Box::new(err)))?;
-        // The header asks the server to give up; the timer is for one that does not.
-        let call = self.grpc.unary(request, EXPORT, Encoded);
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(response) => response.map(tonic::Response::into_inner),
-            Err(elapsed) => {
-                let mut status = Status::deadline_exceeded("no answer in time");
-                status.set_source(std::sync::Arc::new(elapsed));
-                Err(status)
-            }
-        }
+        let timeout = self.timeout;
+        let call = async {
+            self.grpc.ready().await.map_err(|err| Status::from_error(Box::new(err)))?;
+            self.grpc.unary(request, EXPORT, Encoded).await.map(tonic::Response::into_inner)
+        };
+        tokio::time::timeout(timeout, call).await.unwrap_or_else(|elapsed| {
+            let mut status = Status::deadline_exceeded("no answer in time");
+            status.set_source(std::sync::Arc::new(elapsed));
+            Err(status)
+        })
     }
 }
 
 const KEY_HINT: &str = "pass the studio's API key with --api-key or JUNJO_API_KEY";
 
 fn refused(target: &Target, status: &Status) -> Problem {
+    if std::error::Error::source(status).is_some() {
+        let what = format!("no answer from the OTLP endpoint at `{target}`: {}", status.message());
+        return Problem::new(what, "is the ingestion service overloaded, or is this another kind of server?");
+    }
     let hint = match status.code() {
         Code::Unauthenticated | Code::PermissionDenied => KEY_HINT,
         Code::Unimplemented => "is this the OTLP port (26155) and not the internal one (50052)?",

@@ -35,8 +35,32 @@ pub(crate) struct Ingestion {
 #[error("{message}")]
 pub(crate) struct Refusal {
     pub(crate) message: String,
-    /// Whether the internal token was missing or wrong.
-    pub(crate) unauthenticated: bool,
+    pub(crate) kind: RefusalKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusalKind {
+    /// The studio tried and failed.
+    Failed,
+    /// The internal token was missing or wrong.
+    Unauthenticated,
+    /// The connection broke or took too long: whether it was done is unknown.
+    Unanswered,
+}
+
+impl Refusal {
+    /// The next thing to do.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self.kind {
+            RefusalKind::Failed => {
+                "one torn or older WAL segment makes every flush fail; `e2e-store audit` shows torn ones"
+            }
+            RefusalKind::Unauthenticated => {
+                "pass the studio's token with --internal-token or JUNJO_INTERNAL_GRPC_TOKEN"
+            }
+            RefusalKind::Unanswered => "see the ingestion service's log",
+        }
+    }
 }
 
 /// What PrepareHotSnapshot answered. Paths are the studio's own, as inside its container.
@@ -71,7 +95,7 @@ impl Ingestion {
     /// Writes everything that is in memory and in the WAL to the hot snapshot.
     pub(crate) async fn snapshot(&mut self) -> Result<Snapshot, Refusal> {
         let request = self.request(PrepareHotSnapshotRequest {});
-        let response = self.client.prepare_hot_snapshot(request).await.map_err(Refusal::from)?.into_inner();
+        let response = in_time(self.client.prepare_hot_snapshot(request)).await?;
         if !response.success {
             return Err(Refusal::said(response.error_message));
         }
@@ -85,7 +109,6 @@ impl Ingestion {
 
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.set_timeout(CALL_TIMEOUT);
         if let Some(token) = &self.token {
             request.metadata_mut().insert(INTERNAL_TOKEN, token.clone());
         }
@@ -93,9 +116,17 @@ impl Ingestion {
     }
 }
 
+async fn in_time<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> Result<T, Refusal> {
+    let Ok(answer) = tokio::time::timeout(CALL_TIMEOUT, call).await else {
+        let message = format!("no answer within {} seconds", CALL_TIMEOUT.as_secs());
+        return Err(Refusal { message, kind: RefusalKind::Unanswered });
+    };
+    Ok(answer?.into_inner())
+}
+
 impl Refusal {
     fn said(message: String) -> Self {
-        Self { message, unauthenticated: false }
+        Self { message, kind: RefusalKind::Failed }
     }
 }
 
@@ -103,7 +134,11 @@ impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         Self {
             message: format!("{:?}: {}", status.code(), status.message()),
-            unauthenticated: status.code() == Code::Unauthenticated,
+            kind: match status.code() {
+                Code::Unauthenticated => RefusalKind::Unauthenticated,
+                _ if std::error::Error::source(&status).is_some() => RefusalKind::Unanswered,
+                _ => RefusalKind::Failed,
+            },
         }
     }
 }

@@ -71,11 +71,16 @@ impl Outcome {
     }
 }
 
+/// How tonic begins the message of a status that it derives from a bare HTTP response.
+const NO_GRPC_STATUS: &str = "grpc-status header missing";
+
 /// Whether no span of the call can have been kept.
 fn is_refusal(status: &Status) -> bool {
     match std::error::Error::source(status) {
         // A status with a source was made on our side: only a failed connect sent nothing.
         Some(_) => failed_to_connect(status),
+        // A proxy's answer says nothing of what it passed on.
+        None if status.message().starts_with(NO_GRPC_STATUS) => false,
         // INTERNAL is not here: the studio pushes spans one at a time and may have kept some.
         None => matches!(
             status.code(),
@@ -155,6 +160,9 @@ mod tests {
     fn an_unavailable_server_refused_but_a_broken_connection_is_unknown() {
         let said = Status::unavailable("key validation is down");
         assert_eq!(Outcome::of_status(&said), Outcome::Rejected { code: GrpcCode::Unavailable });
+
+        let proxy = Status::unavailable("grpc-status header missing, mapped from HTTP status code 504");
+        assert_eq!(Outcome::of_status(&proxy), Outcome::Indeterminate { code: GrpcCode::Unavailable });
 
         let mut broken = Status::unavailable("connection reset");
         broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));

@@ -1,7 +1,7 @@
 -- Every acked span is stored.
 -- severity: error
 -- needs: run
--- examines: acked spans
+-- examines: settled spans
 --
 -- Full success is the studio's promise for all spans of an export. They may sit in memory for a
 -- while, so only an absence behind a barrier is a loss: a flush or a snapshot that began after the

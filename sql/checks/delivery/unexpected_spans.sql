@@ -5,7 +5,7 @@
 --
 -- Ids tell which run and which planned span a row claims to be. A row that names a place the plan
 -- does not have, or an export that never started, was made up on the way: a damaged id, or traffic
--- that somebody else sent under ours.
+-- that somebody else sent under ours. So was a row that carries a run's tag under other ids.
 --
 -- Not covered: rows of runs whose folder is not here.
 SELECT tier, file, row_number, service_name, trace_id, span_id, 'no such span in the plan' AS reason

@@ -4,24 +4,29 @@
 --
 -- The studio never looks for duplicates when it writes, and removes them when it reads only while
 -- both tiers are registered. The cause tells where they came from: `within_file`, the span was sent
--- or appended twice; `reflushed`, two cold files hold it, as after a crash between a flush's rename
--- and its deletes; `overlap`, a cold file and a segment hold it, and the segment stays.
+-- or appended twice; `several_segments`, the same, with a segment written in between; `reflushed`, two
+-- cold files hold it, as after a crash between a flush's rename and its deletes; `overlap`, a cold
+-- file and a segment hold it, and the segment stays.
 --
--- Not covered: copies in the hot snapshot, which is a copy by design, and in files that could not be
--- read to their end.
+-- Not covered: copies in the hot snapshot, which is a copy by design, in files that could not be read
+-- to their end, and of rows without ids.
 WITH copies AS (
     SELECT trace_id, span_id, tier, file, row_number FROM sightings -- copies of planned spans
     UNION ALL
-    SELECT f.trace_id, f.span_id, f.tier, f.file, f.row_number
-    FROM facts f JOIN files USING (tier, file)
-    WHERE files.health <> 'flushed'
+    SELECT trace_id, span_id, tier, file, row_number FROM facts -- rows that no known plan calls for
+    WHERE trace_id <> '' AND span_id <> ''
 )
 SELECT trace_id, span_id, count(*) AS copies,
        CASE WHEN count(DISTINCT tier) > 1 THEN 'overlap'
-            WHEN count(DISTINCT file) > 1 THEN 'reflushed'
-            ELSE 'within_file' END AS cause,
-       min(file) AS first_file, max(file) AS last_file, max(row_number) AS row_number
+            WHEN count(DISTINCT file) = 1 THEN 'within_file'
+            WHEN min(tier) = 'cold' THEN 'reflushed'
+            ELSE 'several_segments' END AS cause,
+       first_value(file ORDER BY file, row_number) AS first_file,
+       first_value(row_number ORDER BY file, row_number) AS first_row_number,
+       last_value(tier ORDER BY file, row_number) AS tier,
+       last_value(file ORDER BY file, row_number) AS file,
+       last_value(row_number ORDER BY file, row_number) AS row_number
 FROM copies
 GROUP BY trace_id, span_id
 HAVING count(*) > 1
-ORDER BY first_file, row_number, trace_id, span_id
+ORDER BY file, row_number, trace_id, span_id

@@ -5,7 +5,8 @@
 -- The studio skips a cold file that it cannot read without a word: its spans are gone from every
 -- view. Rows before the damage were read and are judged; what follows is unknown.
 --
--- Not covered: segments (see torn_segments), and damage that still decodes (see altered_spans).
+-- Not covered: segments (see torn_segments), damage that still decodes (see altered_spans), and the
+-- pages of the hot snapshot, of which only the footer is looked at.
 SELECT tier, file, size, rows AS rows_read, problem
 FROM files
 WHERE health = 'unreadable'

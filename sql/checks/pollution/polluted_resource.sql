@@ -10,9 +10,10 @@
 SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
 FROM differences
 WHERE column_name = 'resource_attributes' AND kind = 'witness'
+  AND key IN ('e2e.run', 'service.instance.id', 'service.name')
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service AS sent_by, 'service.name' AS key,
        tagged_service AS expected, resource_service AS actual
 FROM facts
-WHERE NOT run_known AND resource_service <> tagged_service AND service_name IS DISTINCT FROM resource_service
+WHERE NOT run_known AND tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
 ORDER BY file, row_number, key

@@ -3,8 +3,9 @@
 -- examines: rows with witnesses
 --
 -- The column `service_name` is what the studio filters by. Its witnesses are the plan, the tag
--- `e2e.service` on the span and `service.name` in the resource; for a row that no known plan calls
--- for, the tag and the resource outvote the column.
+-- `e2e.service` on the span and `service.name` in the resource. A row that no known plan calls for
+-- is judged by these three alone, and the one that the other two outvote is the polluted one; where
+-- all differ, it is the column.
 --
 -- Not covered: rows that carry no tag of ours.
 SELECT tier, file, row_number, trace_id, span_id, expected AS sent_by, actual AS stored_as
@@ -13,6 +14,6 @@ WHERE column_name = 'service_name'
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service, service_name
 FROM facts -- one row per stored row that no known plan calls for
-WHERE NOT run_known AND service_name <> tagged_service
-  AND (resource_service = tagged_service OR resource_service <> service_name OR resource_service IS NULL)
+WHERE NOT run_known AND tagged_service IS NOT NULL AND (tagged_service IS DISTINCT FROM service_name)
+  AND ((resource_service IS DISTINCT FROM service_name) OR service_name IS NULL)
 ORDER BY file, row_number

@@ -3,7 +3,7 @@
 //! Appends to each row the address that Parquet's rows get from their scan. Segments are grouped into
 //! as many partitions as the session wants, because a wedged WAL can hold thousands of them.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -54,6 +54,8 @@ impl PartitionStream for Segments {
 fn rows_of(file: &FoundFile, schema: &SchemaRef) -> Vec<Result<RecordBatch, DataFusionError>> {
     let segment = match read_segment(&file.path) {
         Ok(segment) => segment,
+        // A flush took it since it was listed: its rows are in a cold file.
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(err) => {
             return vec![Err(DataFusionError::IoError(err).context(format!("cannot read `{}`", file.shown)))];
         }

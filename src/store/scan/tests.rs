@@ -233,19 +233,22 @@ async fn nothing_stored_is_an_empty_table() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_an_error_with_its_name() {
+async fn a_missing_cold_file_is_an_error_and_a_missing_segment_was_flushed() {
     let dir = mixed_store();
     let files = files(dir.path());
-    fs::remove_file(&files[0].path).unwrap();
-    fs::remove_file(dir.path().join("wal/batch_1_0001.ipc")).unwrap();
+    let segment = files.iter().find(|file| file.kind == Kind::Segment).unwrap().clone();
+    let cold = files.iter().find(|file| file.kind == Kind::Parquet).unwrap().clone();
+    fs::remove_file(&segment.path).unwrap();
+    fs::remove_file(&cold.path).unwrap();
     let context = context(1);
-    for file in files.iter().filter(|file| !file.path.exists()) {
-        context.register_table("gone", stored_spans(vec![file.clone()])).unwrap();
-        let error =
-            context.sql("SELECT span_id FROM gone").await.unwrap().collect().await.unwrap_err().to_string();
-        assert!(error.contains("No such file") && error.contains(&file.shown), "{error}");
-        context.deregister_table("gone").unwrap();
-    }
+    context.register_table("flushed", stored_spans(vec![segment])).unwrap();
+    let rows = context.sql("SELECT span_id FROM flushed").await.unwrap().collect().await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
+
+    context.register_table("gone", stored_spans(vec![cold.clone()])).unwrap();
+    let error =
+        context.sql("SELECT span_id FROM gone").await.unwrap().collect().await.unwrap_err().to_string();
+    assert!(error.contains("No such file") && error.contains(&cold.shown), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! How many spans of a run had which fate, counted once for all who ask.
+
+use std::ops::AddAssign;
+
+use super::{
+    claim::KnownRun,
+    tally::{Standing, State},
+};
+use crate::{ledger::history::History, wire::outcome::Outcome};
+
+/// Counts of planned spans. `planned` = acked + rejected + indeterminate + not started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) planned: u64,
+    /// Of a partial success, as many as were taken.
+    pub(crate) acked: u64,
+    /// Acked and found, or absent with a meaning: behind a barrier, and in no file that nobody could read.
+    pub(crate) settled: u64,
+    pub(crate) rejected: u64,
+    pub(crate) indeterminate: u64,
+    pub(crate) not_started: u64,
+    pub(crate) found: u64,
+    /// Acked and found nowhere.
+    pub(crate) missing: u64,
+    pub(crate) workflows: u64,
+    /// Workflows of which all spans were found.
+    pub(crate) workflows_found: u64,
+    pub(crate) partial_exports: u64,
+}
+
+impl AddAssign<&Account> for Account {
+    fn add_assign(&mut self, other: &Account) {
+        self.planned += other.planned;
+        self.acked += other.acked;
+        self.settled += other.settled;
+        self.rejected += other.rejected;
+        self.indeterminate += other.indeterminate;
+        self.not_started += other.not_started;
+        self.found += other.found;
+        self.missing += other.missing;
+        self.workflows += other.workflows;
+        self.workflows_found += other.workflows_found;
+        self.partial_exports += other.partial_exports;
+    }
+}
+
+/// The account of each service of a run, whose tally is painted.
+pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
+    let mut accounts: Vec<_> = (0..run.plan.services.len()).map(|service| of_service(run, service)).collect();
+    for export in &history.exports {
+        if let Outcome::Partial { rejected_spans } = export.outcome {
+            let account = &mut accounts[export.stream as usize];
+            let rejected = rejected_spans.min(export.count.into());
+            account.partial_exports += 1;
+            account.rejected += rejected;
+            account.acked += u64::from(export.count) - rejected;
+        }
+    }
+    accounts
+}
+
+fn of_service(run: &KnownRun, service: usize) -> Account {
+    let (plan, tally) = (&run.plan, run.tally());
+    let mut account = Account {
+        workflows: plan.workflows_per_service,
+        planned: plan.spans_per_stream(),
+        ..Account::default()
+    };
+    let first = plan.first_slot(service);
+    for turn in 0..plan.workflows_per_service {
+        let (ordinal, count) = plan.ordinals(turn * plan.services.len() as u64 + service as u64);
+        let slots = first + ordinal..first + ordinal + u64::from(count);
+        let mut whole = true;
+        for state in slots.map(|slot| tally.get(slot)) {
+            account.add(state);
+            whole &= state.found() > 0;
+        }
+        account.workflows_found += u64::from(whole);
+    }
+    account
+}
+
+impl Account {
+    fn add(&mut self, state: State) {
+        let found = state.found() > 0;
+        self.found += u64::from(found);
+        match state.standing() {
+            None | Some(Standing::NotStarted) => self.not_started += 1,
+            Some(Standing::Rejected) => self.rejected += 1,
+            Some(Standing::Indeterminate) => self.indeterminate += 1,
+            // Only the export knows how many of it were taken.
+            Some(Standing::Partial) => {}
+            Some(acked @ (Standing::Durable | Standing::Pending | Standing::Unread)) => {
+                self.acked += 1;
+                self.missing += u64::from(!found);
+                self.settled += u64::from(found || acked == Standing::Durable);
+            }
+        }
+    }
+}
