@@ -36,6 +36,8 @@ pub(crate) struct Runs {
     /// The user named a run: others are recognised, not judged.
     pub(crate) only_wanted: bool,
     pub(crate) unreadable: Vec<UnreadableRun>,
+    /// One of the unreadable may be the newest, so the run that had to be judged may not have been.
+    pub(crate) newest_unreadable: bool,
 }
 
 /// How to judge.
@@ -78,17 +80,22 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     let runs::Loaded { runs: known, unreadable } = runs::load_all(folder)?;
     if run == "latest" {
         let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
+        let began = newest.map(|run| run.manifest.created_at.0);
         let newest = newest.map(|run| run.plan.run);
+        let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
+        let newest_unreadable = unreadable.iter().any(newer);
         let wanted =
             known.iter().filter(|run| Some(run.plan.run) == newest || is_of(run, layout) == Some(true));
         let wanted = wanted.map(|run| run.plan.run).collect();
-        return Ok(Runs { wanted, known, only_wanted: false, unreadable });
+        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
     }
     let named: Vec<RunId> =
         known.iter().map(|known| known.plan.run).filter(|id| id.to_string().starts_with(run)).collect();
     match named.as_slice() {
         _ if run.is_empty() => Err(Problem::new("`` names no run", "name an id, `latest`, or `none`").into()),
-        [id] => Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable }),
+        [id] => {
+            Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable, newest_unreadable: false })
+        }
         [] => {
             if let Some(unreadable) =
                 unreadable.into_iter().find(|unreadable| unreadable.name.starts_with(run))

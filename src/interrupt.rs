@@ -38,7 +38,7 @@ impl Interrupts {
             interrupts.pressed(1).await;
             if !bar.is_finished() {
                 bar.suspend(|| {
-                    progress::note("stopping: what is in flight is waited for; Ctrl-C again ends at once")
+                    progress::note("stopping: what is in flight is waited for; Ctrl-C again ends at once");
                 });
             }
             stop.send_replace(true);

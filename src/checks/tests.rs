@@ -264,6 +264,7 @@ const CASES: &[Case] = &[
         },
         "duplicate_spans: 20",
     ),
+    ("upgrade_with_segments_left", "latest", mix_eras, "wedged_wal: 1"),
     ("flush_without_deleting", "latest", flush_without_deleting, "duplicate_spans: 20"),
     (
         "refuse_what_is_stored",
@@ -350,6 +351,16 @@ fn rename_column(bench: &Bench, name: &str) {
 fn flip(id: &mut String) {
     let first = u8::from_str_radix(&id[..1], 16).unwrap() ^ 1;
     id.replace_range(..1, &format!("{first:x}"));
+}
+
+/// The WAL of a studio that was upgraded: an older segment before a newer one.
+fn mix_eras(bench: &Bench) {
+    let (other, name) = match bench.schema {
+        Schema::V1 => (STORES[1].0, "batch_1895466683733889754_0009.ipc"),
+        Schema::V2 => (STORES[0].0, "batch_1695466683733889754_0009.ipc"),
+    };
+    let segment = files(&fixture(other).join("spans/wal"), ".ipc").remove(0);
+    fs::copy(segment, bench.segment().with_file_name(name)).unwrap();
 }
 
 fn flush_without_deleting(bench: &Bench) {

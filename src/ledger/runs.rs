@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
 use anyhow::Context;
@@ -100,6 +101,8 @@ pub(crate) struct Loaded {
 pub(crate) struct UnreadableRun {
     pub(crate) name: String,
     pub(crate) error: anyhow::Error,
+    /// When its ledger was last written to, in Unix nanoseconds, where that can be told.
+    pub(crate) last_written: Option<u64>,
 }
 
 /// All runs of a folder. One that does not exist holds none.
@@ -117,9 +120,10 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
             continue;
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let last_written = last_written(&ledger_path(&folder));
         match load(folder) {
             Ok(run) => loaded.runs.push(run),
-            Err(error) => loaded.unreadable.push(UnreadableRun { name, error }),
+            Err(error) => loaded.unreadable.push(UnreadableRun { name, error, last_written }),
         }
     }
     loaded.runs.sort_by_key(|run| run.plan.run);
@@ -131,6 +135,11 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
     loaded.runs.sort_by_key(|run| (run.manifest.created_at, run.plan.run));
     loaded.unreadable.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(loaded)
+}
+
+fn last_written(path: &Path) -> Option<u64> {
+    let modified = fs::metadata(path).ok()?.modified().ok()?;
+    u64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 fn load(folder: PathBuf) -> anyhow::Result<Run> {

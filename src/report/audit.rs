@@ -173,17 +173,22 @@ impl AuditReport {
             completeness: judgement.judged.iter().flat_map(|run| completeness(judgement, run)).collect(),
             checked,
         };
-        report.settle(judgement);
+        report.settle(subject, judgement);
         report
     }
 
     /// The verdict of the checks, and what keeps a silence from being a pass.
-    fn settle(&mut self, judgement: &Judgement) {
+    fn settle(&mut self, subject: &Subject<'_>, judgement: &Judgement) {
         let failed =
             |one: &Checked| matches!(one.verdict, Verdict::Fail(_)) && one.check.severity == Severity::Error;
         let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
         if self.checked.iter().any(open) {
             self.overall = Overall::Inconclusive;
+        }
+        if subject.runs.newest_unreadable {
+            let why =
+                "the newest run may be one whose manifest cannot be read; --run names another".to_owned();
+            self.qualify(Overall::Inconclusive, why);
         }
         for run in judgement.judged.iter().filter(|run| run.wanted) {
             let acked: u64 = run.services.iter().map(|service| service.acked).sum();

@@ -53,7 +53,7 @@ impl Refusal {
     pub(crate) fn hint(&self) -> &'static str {
         match self.kind {
             RefusalKind::Failed => {
-                "one torn or older WAL segment makes every flush fail; `e2e-store audit` shows torn ones"
+                "a torn segment, or one of an older studio, makes every flush fail; `e2e-store audit` shows it"
             }
             RefusalKind::Unauthenticated => {
                 "pass the studio's token with --internal-token or JUNJO_INTERNAL_GRPC_TOKEN"

@@ -6,7 +6,8 @@
 -- reaches a cold file any more. A segment without its end marker may be cut between two messages,
 -- which no reader calls an error.
 --
--- Not covered: whole segments that a newer studio cannot flush because an older one wrote them.
+-- Not covered: whole segments that a newer studio cannot flush because an older one wrote them (see
+-- wedged_wal).
 SELECT tier, file, size, rows AS rows_read, problem
 FROM files
 WHERE health = 'torn'
