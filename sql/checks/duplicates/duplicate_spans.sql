@@ -15,6 +15,8 @@ WITH copies AS (
     UNION ALL
     SELECT trace_id, span_id, tier, file, row_number FROM facts -- rows that no known plan calls for
     WHERE trace_id <> '' AND span_id <> ''
+), doubled AS (
+    SELECT trace_id, span_id FROM copies GROUP BY trace_id, span_id HAVING count(*) > 1
 )
 SELECT trace_id, span_id, count(*) AS copies,
        CASE WHEN count(DISTINCT tier) > 1 THEN 'overlap'
@@ -26,7 +28,6 @@ SELECT trace_id, span_id, count(*) AS copies,
        last_value(tier ORDER BY file, row_number) AS tier,
        last_value(file ORDER BY file, row_number) AS file,
        last_value(row_number ORDER BY file, row_number) AS row_number
-FROM copies
+FROM doubled JOIN copies USING (trace_id, span_id)
 GROUP BY trace_id, span_id
-HAVING count(*) > 1
 ORDER BY file, row_number, trace_id, span_id
