@@ -1,10 +1,9 @@
-//! An audit: which runs a store is held against, and from both to a report.
+//! An audit: from a store and the runs that it is held against to a report.
 //!
-//! Used by `audit` and `verify`. Chooses, then calls the judge, the checks and the report in turn; what
-//! is bad is none of its business.
+//! Used by `audit` and `verify`. Calls the judge, the checks and the report in turn; what is bad is none
+//! of its business.
 
 use std::{
-    fs,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -14,31 +13,19 @@ use crate::{
     checks::{catalog::Check, runner::run_checks},
     judge::{
         reading::{self, Question},
+        runs::Runs,
         tables,
     },
-    ledger::runs::{self, Run, UnreadableRun},
     problem::Problem,
     report::audit::{AuditReport, Subject},
     store::{
         layout::{Layout, LayoutError},
         session::{self, Limits},
     },
-    traffic::ids::RunId,
 };
 
-/// Which runs a store is held against.
-#[derive(Debug, Default)]
-pub(crate) struct Runs {
-    /// Rows of these are recognised.
-    pub(crate) known: Vec<Run>,
-    /// These must be in the store.
-    pub(crate) wanted: Vec<RunId>,
-    /// The user named a run: others are recognised, not judged.
-    pub(crate) only_wanted: bool,
-    pub(crate) unreadable: Vec<UnreadableRun>,
-    /// One of the unreadable may be the newest, so the run that had to be judged may not have been.
-    pub(crate) newest_unreadable: bool,
-}
+#[cfg(test)]
+mod live_tests;
 
 /// How to judge.
 #[derive(Debug)]
@@ -71,58 +58,6 @@ pub(crate) fn find_store(path: Option<&Path>) -> Result<Layout, Problem> {
     })
 }
 
-/// The runs of a folder, and which of them must be in the store: the newest that may be its, and every
-/// one whose manifest names it; or the one that `run` names; or none.
-pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
-    if run == "none" {
-        return Ok(Runs::default());
-    }
-    let runs::Loaded { runs: known, unreadable } = runs::load_all(folder)?;
-    if run == "latest" {
-        let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
-        let began = newest.map(|run| run.manifest.created_at.0);
-        let newest = newest.map(|run| run.plan.run);
-        let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
-        let newest_unreadable = unreadable.iter().any(newer);
-        let wanted =
-            known.iter().filter(|run| Some(run.plan.run) == newest || is_of(run, layout) == Some(true));
-        let wanted = wanted.map(|run| run.plan.run).collect();
-        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
-    }
-    let named: Vec<RunId> =
-        known.iter().map(|known| known.plan.run).filter(|id| id.to_string().starts_with(run)).collect();
-    match named.as_slice() {
-        _ if run.is_empty() => Err(Problem::new("`` names no run", "name an id, `latest`, or `none`").into()),
-        [id] => {
-            Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable, newest_unreadable: false })
-        }
-        [] => {
-            if let Some(unreadable) =
-                unreadable.into_iter().find(|unreadable| unreadable.name.starts_with(run))
-            {
-                return Err(unreadable.error);
-            }
-            let what = format!("there is no run `{run}` in `{}`", folder.display());
-            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place")
-                .into())
-        }
-        _ => {
-            let what = format!("several runs in `{}` begin with `{run}`", folder.display());
-            Err(Problem::new(what, "write more of the id").into())
-        }
-    }
-}
-
-/// Whether a run's manifest names this store; none if it leaves that open.
-pub(crate) fn is_of(run: &Run, layout: &Layout) -> Option<bool> {
-    let data_dir = run.manifest.data_dir.as_ref()?;
-    let other = Layout::find(Some(data_dir)).ok()?;
-    match (fs::canonicalize(&other.spans), fs::canonicalize(&layout.spans)) {
-        (Ok(other), Ok(this)) => Some(other == this),
-        _ => None,
-    }
-}
-
 /// Reads the store, runs the checks, and puts both into a report.
 pub(crate) async fn examine(
     layout: &Layout,
@@ -143,8 +78,10 @@ pub(crate) async fn examine(
     };
     let judgement = Arc::new(reading::read(&question, &session, waiting).await?);
     if judgement.files.is_empty() && judgement.judged.is_empty() {
-        let what =
-            format!("nothing to audit: `{}` holds no file, and there is no run", layout.spans.display());
+        let what = format!(
+            "nothing to audit: `{}` holds no file, and no run is said to be in it",
+            layout.spans.display()
+        );
         return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
     }
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);

@@ -11,10 +11,9 @@ pub(crate) mod compare;
 pub(crate) mod delivery;
 pub(crate) mod facts;
 pub(crate) mod judgement;
-#[cfg(test)]
-mod live_tests;
 pub(crate) mod reading;
 mod rows;
+pub(crate) mod runs;
 mod strict_json;
 pub(crate) mod suspects;
 pub(crate) mod sweep;

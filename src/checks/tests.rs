@@ -17,8 +17,8 @@ use datafusion::arrow::{
 
 use super::catalog::built_in;
 use crate::{
-    audit::{Manner, choose_runs, examine, find_store},
-    judge::reading::DEFAULT_SETTLE,
+    audit::{Manner, examine, find_store},
+    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
     ledger::{runs, writer::LedgerWriter},
     report::audit::{AuditReport, Overall},
     span::{row::Row, schema::Schema},

@@ -4,10 +4,10 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use super::progress;
 use crate::{
-    audit::{Manner, choose_runs, examine, find_store},
+    audit::{Manner, examine, find_store},
     checks::catalog,
     cli::Exit,
-    judge::reading::DEFAULT_SETTLE,
+    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
     ledger::runs::DEFAULT_FOLDER,
     problem::Problem,
     report::{

@@ -13,9 +13,10 @@ use super::{
     progress, serve,
 };
 use crate::{
-    audit::{choose_runs, examine, find_store},
+    audit::{examine, find_store},
     cli::Exit,
     interrupt::Interrupts,
+    judge::runs::choose_runs,
     ledger::runs::DEFAULT_FOLDER,
     load::{
         barrier::{Raised, Via},

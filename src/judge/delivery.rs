@@ -295,3 +295,122 @@ impl PlannedRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::{datasource::MemTable, prelude::SessionContext};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::{
+        judge::{
+            account::Account,
+            barrier::Barrier,
+            claim::KnownRuns,
+            judgement::{ExportIndex, RowCounts},
+        },
+        ledger::history::History,
+        traffic::{ids::RunId, plan::Plan},
+    };
+
+    const ROUNDS: usize = 300;
+
+    /// A run of which every span has a random fate.
+    fn judgement(random: &mut StdRng) -> Judgement {
+        let plan = Plan {
+            run: RunId::from_bits(7),
+            seed: 7,
+            services: vec!["one".to_owned(), "two".to_owned()],
+            workflows_per_service: 40,
+            base_time: 0,
+        };
+        let runs = KnownRuns::new([plan]);
+        let tally = runs.runs[0].tally();
+        let standings = [
+            Standing::NotStarted,
+            Standing::Durable,
+            Standing::Pending,
+            Standing::Unread,
+            Standing::Rejected,
+            Standing::Indeterminate,
+            Standing::Partial,
+        ];
+        for slot in 0..tally.len() {
+            tally.paint(slot, standings[random.random_range(0..standings.len())]);
+            for _ in 0..random.random_range(0..3) {
+                let tier = if random.random_bool(0.7) { Evidence::Cold } else { Evidence::Wal };
+                tally.count(slot, tier, random.random_bool(0.1));
+            }
+        }
+        let history = History::default();
+        let barrier = Barrier::new(&history, 0, std::time::Duration::ZERO, std::time::Duration::ZERO);
+        let exports = ExportIndex::new(&history.exports);
+        let judged = JudgedRun { index: 0, history, exports, barrier, wanted: true, services: Vec::new() };
+        Judgement {
+            runs: Arc::new(runs),
+            judged: vec![judged],
+            files: Vec::new(),
+            facts: Vec::new(),
+            differences: Vec::new(),
+            sightings: Vec::new(),
+            rows: RowCounts::default(),
+            account: Account::default(),
+            whole_store: true,
+            bytes_scanned: 0,
+            read_began: 0,
+        }
+    }
+
+    fn predicate(random: &mut StdRng, depth: u32) -> String {
+        let leaves = [
+            "outcome = 'acked'",
+            "outcome IN ('rejected', 'partial')",
+            "outcome <> 'indeterminate'",
+            "behind_barrier",
+            "NOT maybe_unread",
+            "n_cold > 1",
+            "n_wal = 0",
+            "n_found BETWEEN 1 AND 2",
+            "altered",
+            "parent_lost",
+            "parent_span_id IS NULL",
+            "workflow % 7 = 3",
+            "service_name = 'two' AND span < 3",
+        ];
+        if depth == 0 || random.random_bool(0.3) {
+            return leaves[random.random_range(0..leaves.len())].to_owned();
+        }
+        let (left, right) = (predicate(random, depth - 1), predicate(random, depth - 1));
+        match random.random_range(0..3) {
+            0 => format!("({left}) AND ({right})"),
+            1 => format!("({left}) OR ({right})"),
+            _ => format!("NOT ({left}) AND ({right})"),
+        }
+    }
+
+    async fn rows(session: &SessionContext, sql: &str) -> String {
+        let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
+        datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn filters_that_are_pushed_down_keep_exactly_the_rows_that_they_should() {
+        let mut random = StdRng::seed_from_u64(1);
+        let session = SessionContext::new();
+        let delivery: Arc<dyn TableProvider> = Arc::new(Delivery::new(Arc::new(judgement(&mut random))));
+        session.register_table("delivery", Arc::clone(&delivery)).unwrap();
+        let all = session.table("delivery").await.unwrap().collect().await.unwrap();
+        let plain = MemTable::try_new(delivery.schema(), vec![all]).unwrap();
+        session.register_table("plain", Arc::new(plain)).unwrap();
+        for _ in 0..ROUNDS {
+            let predicate = predicate(&mut random, 3);
+            let of =
+                |table: &str| format!("SELECT * FROM {table} WHERE {predicate} ORDER BY trace_id, span_id");
+            assert_eq!(
+                rows(&session, &of("delivery")).await,
+                rows(&session, &of("plain")).await,
+                "{predicate}"
+            );
+        }
+    }
+}

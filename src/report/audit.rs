@@ -10,7 +10,6 @@ use super::{
     numbers::{duration, moment},
 };
 use crate::{
-    audit::{self, Runs},
     checks::{
         catalog::Severity,
         runner::{Checked, Verdict},
@@ -19,6 +18,7 @@ use crate::{
         account::Account,
         barrier::{Proof, last_ack},
         judgement::{Health, JudgedRun, Judgement},
+        runs::{self, Runs},
     },
     store::layout::{Layout, Tier},
 };
@@ -339,7 +339,7 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
             "rows of it are here and were compared; another run was asked for".to_owned()
         }
         true => "rows of it are here and were compared; one file cannot tell what is absent".to_owned(),
-        false => match (audit::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
+        false => match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
             (Some(true), _) | (_, None) => "no span of it is in this store".to_owned(),
             (_, Some(data_dir)) => format!("its manifest names another store, `{}`", data_dir.display()),
         },

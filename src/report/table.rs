@@ -11,10 +11,15 @@ pub(crate) enum Align {
 
 const GAP: usize = 2;
 
+/// A terminal that claims to be narrower is none that anybody reads: some report a width of 0.
+const LEAST_WIDTH: usize = 40;
+
 /// Lays out rows under a header, within the terminal's width where there is one.
 pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let narrow = table.width().is_some_and(|width| usize::from(width) < LEAST_WIDTH);
+    let arrangement = if narrow { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
+    table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
     table.set_header(header.iter().map(|(name, _)| *name));
     table.add_rows(rows);
     for (column, (_, align)) in table.column_iter_mut().zip(header) {
@@ -36,7 +41,7 @@ pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Ve
 /// `name value` pairs: an id that is broken into pieces can be neither read nor copied.
 pub(crate) fn render_whole(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     match Table::new().width().map(usize::from) {
-        Some(width) if natural_width(header, rows) > width => {
+        Some(width) if width >= LEAST_WIDTH && natural_width(header, rows) > width => {
             rows.iter().map(|row| paragraph(header, row, width)).collect()
         }
         _ => render(header, rows.iter().cloned()),

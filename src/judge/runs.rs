@@ -1,0 +1,76 @@
+//! Which runs a store is held against.
+
+use std::{fs, path::Path};
+
+use crate::{
+    ledger::runs::{self, Run, UnreadableRun},
+    problem::Problem,
+    store::layout::Layout,
+    traffic::ids::RunId,
+};
+
+/// The runs of a folder, seen from one store.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    /// Rows of these are recognised.
+    pub(crate) known: Vec<Run>,
+    /// These must be in the store.
+    pub(crate) wanted: Vec<RunId>,
+    /// The user named a run: others are recognised, not judged.
+    pub(crate) only_wanted: bool,
+    pub(crate) unreadable: Vec<UnreadableRun>,
+    /// One of the unreadable may be the newest, so the run that had to be judged may not have been.
+    pub(crate) newest_unreadable: bool,
+}
+
+/// The runs of a folder, and which of them must be in the store: the newest that may be its, and every
+/// one whose manifest names it; or the one that `run` names; or none.
+pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
+    if run == "none" {
+        return Ok(Runs::default());
+    }
+    let runs::Loaded { runs: known, unreadable } = runs::load_all(folder)?;
+    if run == "latest" {
+        let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
+        let began = newest.map(|run| run.manifest.created_at.0);
+        let newest = newest.map(|run| run.plan.run);
+        let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
+        let newest_unreadable = unreadable.iter().any(newer);
+        let wanted =
+            known.iter().filter(|run| Some(run.plan.run) == newest || is_of(run, layout) == Some(true));
+        let wanted = wanted.map(|run| run.plan.run).collect();
+        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
+    }
+    let named: Vec<RunId> =
+        known.iter().map(|known| known.plan.run).filter(|id| id.to_string().starts_with(run)).collect();
+    match named.as_slice() {
+        _ if run.is_empty() => Err(Problem::new("`` names no run", "name an id, `latest`, or `none`").into()),
+        [id] => {
+            Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable, newest_unreadable: false })
+        }
+        [] => {
+            if let Some(unreadable) =
+                unreadable.into_iter().find(|unreadable| unreadable.name.starts_with(run))
+            {
+                return Err(unreadable.error);
+            }
+            let what = format!("there is no run `{run}` in `{}`", folder.display());
+            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place")
+                .into())
+        }
+        _ => {
+            let what = format!("several runs in `{}` begin with `{run}`", folder.display());
+            Err(Problem::new(what, "write more of the id").into())
+        }
+    }
+}
+
+/// Whether a run's manifest names this store; none if it leaves that open.
+pub(crate) fn is_of(run: &Run, layout: &Layout) -> Option<bool> {
+    let data_dir = run.manifest.data_dir.as_ref()?;
+    let other = Layout::find(Some(data_dir)).ok()?;
+    match (fs::canonicalize(&other.spans), fs::canonicalize(&layout.spans)) {
+        (Ok(other), Ok(this)) => Some(other == this),
+        _ => None,
+    }
+}
