@@ -9,7 +9,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, flush, generate, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, serve, snapshot, verify},
     interrupt::Interrupts,
     problem::Problem,
     wire::ingestion::{Refusal, RefusalKind},
@@ -36,6 +36,7 @@ enum Command {
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
+    Checks(checks::ChecksArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -90,7 +91,7 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
         Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
-        Command::Audit(_) | Command::Flush(_) | Command::Snapshot(_) => 1,
+        Command::Audit(_) | Command::Checks(_) | Command::Flush(_) | Command::Snapshot(_) => 1,
     };
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
@@ -106,6 +107,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
+        Command::Checks(args) => checks::run(&args, out),
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;

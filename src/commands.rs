@@ -1,6 +1,7 @@
 //! One file per command: its arguments, which are its help text, and a recipe.
 
 pub(crate) mod audit;
+pub(crate) mod checks;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod progress;

@@ -1,10 +1,11 @@
-//! The only printer.
+//! What is printed: reports, tables, numbers.
 //!
-//! Results become text or JSON here and nowhere else. Numbers are grouped with spaces, lists are
-//! capped and their totals always said; colour only where the caller allows it.
+//! Numbers are grouped with spaces, lists are capped and their totals always said, control characters
+//! are escaped; colour only where the caller allows it. A command prints single lines by itself.
 
 pub(crate) mod audit;
 pub(crate) mod audit_text;
+pub(crate) mod checks;
 pub(crate) mod findings;
 pub(crate) mod numbers;
 pub(crate) mod paint;

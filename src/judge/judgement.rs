@@ -112,9 +112,9 @@ impl Health {
         }
     }
 
-    /// Whether the file was opened for its rows.
+    /// Whether the file was opened for its rows, and what it said counts.
     pub(crate) fn is_read(self) -> bool {
-        !matches!(self, Self::Temporary | Self::Foreign)
+        !matches!(self, Self::Temporary | Self::Foreign | Self::Flushed)
     }
 
     /// Whether rows may be in it that nobody saw.

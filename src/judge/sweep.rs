@@ -148,7 +148,8 @@ async fn settle_flushes(
             }
             continue;
         }
-        let ids = cold.ids();
+        let unplanned = segments.iter().any(|(_, one)| !one.facts.is_empty());
+        let ids = if unplanned { cold.ids() } else { HashSet::new() };
         let overlap = segments.iter().any(|(_, one)| one.overlaps(runs, &ids));
         if !overlap || began.elapsed() > FLUSH_GRACE {
             return Ok(segments);

@@ -208,6 +208,23 @@ fn json_is_all_that_standard_output_carries() {
 }
 
 #[test]
+fn a_check_explains_itself() {
+    let folder = folder();
+    let explained = e2e_store(folder.path(), ["checks", "torn_segments"]);
+    for part in
+        ["Every segment of the WAL is whole.", "severity error", "Not covered:", "WHERE health = 'torn'"]
+    {
+        assert!(
+            explained.split_whitespace().collect::<Vec<_>>().join(" ").contains(part),
+            "{part}: {explained}"
+        );
+    }
+    let unknown = e2e_store(folder.path(), ["checks", "luck"]);
+    assert!(unknown.contains("error: there is no check `luck`\nhint: the checks are: "), "{unknown}");
+    assert_eq!(exit_status(&unknown), "[exit status: 2]");
+}
+
+#[test]
 fn trouble_names_the_place_and_the_next_command() {
     let folder = folder();
     let run = |args: &[&str]| {
