@@ -74,6 +74,7 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
     });
     let spans = folder.path().join(".dbdata/spans");
     while files(&spans, ".ipc").is_empty() && files(&spans, ".parquet").is_empty() {
+        assert!(!generator.is_finished(), "the generator ended by itself");
         tokio::task::yield_now().await;
     }
     let (mut audits, mut rows) = (0, 0);

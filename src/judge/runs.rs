@@ -23,8 +23,8 @@ pub(crate) struct Runs {
     pub(crate) newest_unreadable: bool,
 }
 
-/// The runs of a folder, and which of them must be in the store: the newest that may be its, and every
-/// one whose manifest names it; or the one that `run` names; or none.
+/// The runs of a folder, and which of them must be in the store: the newest that may be its, or the one
+/// that `run` names, or none. Older ones may have been emptied out of it since.
 pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
     if run == "none" {
         return Ok(Runs::default());
@@ -33,12 +33,9 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     if run == "latest" {
         let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
         let began = newest.map(|run| run.manifest.created_at.0);
-        let newest = newest.map(|run| run.plan.run);
+        let wanted = newest.map(|run| run.plan.run).into_iter().collect();
         let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
         let newest_unreadable = unreadable.iter().any(newer);
-        let wanted =
-            known.iter().filter(|run| Some(run.plan.run) == newest || is_of(run, layout) == Some(true));
-        let wanted = wanted.map(|run| run.plan.run).collect();
         return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
     }
     let named: Vec<RunId> =

@@ -340,7 +340,10 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         }
         true => "rows of it are here and were compared; one file cannot tell what is absent".to_owned(),
         false => match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
-            (Some(true), _) | (_, None) => "no span of it is in this store".to_owned(),
+            (Some(true), _) => {
+                "it was sent to this store, and no span of it is here: --run judges it".to_owned()
+            }
+            (_, None) => "no span of it is in this store".to_owned(),
             (_, Some(data_dir)) => format!("its manifest names another store, `{}`", data_dir.display()),
         },
     };

@@ -332,6 +332,7 @@ fn a_killed_generator_leaves_nothing_that_counts_as_lost() {
         (ledger.matches("acked").count() > 50).then_some(())
     };
     while sent().is_none() {
+        assert_eq!(generator.try_wait().unwrap(), None, "the generator ended by itself");
         std::thread::yield_now();
     }
     generator.kill().unwrap();
