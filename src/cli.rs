@@ -9,7 +9,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, progress, serve, snapshot, verify},
     interrupt::Interrupts,
     problem::Problem,
     wire::ingestion::{Refusal, RefusalKind},
@@ -95,7 +95,10 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     };
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
-        () = interrupts.pressed(patience) => Ok(Exit::Unknown),
+        () = interrupts.pressed(patience) => {
+            progress::note("interrupted");
+            Ok(Exit::Unknown)
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) struct RunCoverage {
     pub(crate) indeterminate: u64,
     pub(crate) not_started: u64,
     pub(crate) found: u64,
-    /// The ledger ends in half a line, or the manifest has no results: the generator did not end by itself.
+    /// The ledger ends in half a line, or the manifest has no results: the generator was killed, or is still at work.
     pub(crate) unfinished: bool,
     pub(crate) barrier: BarrierCoverage,
 }

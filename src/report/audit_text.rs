@@ -106,7 +106,7 @@ fn run_lines(text: &mut String, run: &RunCoverage) -> std::fmt::Result {
             write!(account, ", {} {name}", grouped(count))?;
         }
     }
-    let unfinished = if run.unfinished { "; its generator did not end by itself" } else { "" };
+    let unfinished = if run.unfinished { "; no end of it is recorded" } else { "" };
     writeln!(text, "run      {}   {account}{unfinished}", run.run)?;
     writeln!(text, "barrier  {}", run.barrier.text)?;
     if run.acked > 0 && run.found == 0 {

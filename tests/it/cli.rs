@@ -341,6 +341,6 @@ fn a_killed_generator_leaves_nothing_that_counts_as_lost() {
     assert_eq!(exit_status(&flushed), "[exit status: 0]", "{flushed}");
     let audited = e2e_store(folder.path(), ["audit", "--settle", "1"]);
     assert_eq!(exit_status(&audited), "[exit status: 0]", "{audited}");
-    assert!(audited.contains("its generator did not end by itself"), "{audited}");
+    assert!(audited.contains("no end of it is recorded"), "{audited}");
     assert_eq!(lines(&audited, &["FAIL ", "OPEN "]), Vec::<String>::new());
 }
