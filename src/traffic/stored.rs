@@ -83,22 +83,18 @@ fn write_events(events: &[PlannedEvent<'_>], schema: Schema, out: &mut String) {
         }
         out.push_str("{\"attributes\":");
         write_attributes(&event.attributes, out);
-        match schema {
-            Schema::V1 => {
-                out.push_str(",\"name\":");
-                write_str(out, event.name);
-                out.push_str(",\"timeUnixNano\":");
-                write_i64(out, event.time.cast_signed());
-                out.push('}');
-            }
-            Schema::V2 => {
-                out.push_str(",\"droppedAttributesCount\":0,\"name\":");
-                write_str(out, event.name);
-                out.push_str(",\"timeUnixNano\":\"");
-                write_i64(out, event.time.cast_signed());
-                out.push_str("\"}");
-            }
-        }
+        let (loss_counter, quote) = match schema {
+            Schema::V1 => ("", ""),
+            Schema::V2 => (",\"droppedAttributesCount\":0", "\""),
+        };
+        out.push_str(loss_counter);
+        out.push_str(",\"name\":");
+        write_str(out, event.name);
+        out.push_str(",\"timeUnixNano\":");
+        out.push_str(quote);
+        write_i64(out, event.time.cast_signed());
+        out.push_str(quote);
+        out.push('}');
     }
     out.push(']');
 }
