@@ -9,10 +9,11 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, progress, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, serve, snapshot, verify},
+    exit::Exit,
     interrupt::Interrupts,
     problem::Problem,
-    wire::ingestion::{Refusal, RefusalKind},
+    progress,
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
@@ -38,26 +39,6 @@ enum Command {
     Audit(audit::AuditArgs),
     Checks(checks::ChecksArgs),
     Serve(serve::ServeArgs),
-}
-
-/// How a command ended, where it did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Clean,
-    /// Something was found, or a call was refused.
-    Found,
-    /// The answer is not known, or the work was cut short.
-    Unknown,
-}
-
-impl Exit {
-    /// An answer is a finding; no answer is not.
-    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
-        match refusal.kind {
-            RefusalKind::Failed | RefusalKind::Unauthenticated => Self::Found,
-            RefusalKind::Unanswered => Self::Unknown,
-        }
-    }
 }
 
 /// Runs the command line that this process was started with.

@@ -4,7 +4,6 @@ pub(crate) mod audit;
 pub(crate) mod checks;
 pub(crate) mod flush;
 pub(crate) mod generate;
-pub(crate) mod progress;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod verify;

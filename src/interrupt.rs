@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
-use crate::commands::progress;
+use crate::progress;
 
 /// How often Ctrl-C was pressed so far.
 #[derive(Debug, Clone)]

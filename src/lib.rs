@@ -7,11 +7,13 @@ mod checks;
 mod cli;
 mod clock;
 mod commands;
+mod exit;
 mod interrupt;
 mod judge;
 mod ledger;
 mod load;
 mod problem;
+mod progress;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;
 mod report;

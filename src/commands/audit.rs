@@ -2,14 +2,14 @@
 
 use std::{io::Write, path::PathBuf, time::Duration};
 
-use super::progress;
 use crate::{
     audit::{Manner, examine, find_store},
     checks::catalog,
-    cli::Exit,
+    exit::Exit,
     judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
     ledger::runs::DEFAULT_FOLDER,
     problem::Problem,
+    progress,
     report::{
         audit::{AuditReport, Overall},
         audit_text,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::{checks::catalog, cli::Exit, report};
+use crate::{checks::catalog, exit::Exit, report};
 
 /// List the checks, or explain one
 ///

@@ -3,8 +3,8 @@
 use std::{io::Write, time::Instant};
 
 use crate::{
-    cli::Exit,
-    commands::progress,
+    exit::Exit,
+    progress,
     report::numbers,
     settings::{InternalArgs, Settings},
     wire::ingestion::Ingestion,

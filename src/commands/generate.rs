@@ -2,16 +2,15 @@
 
 use std::{io::Write, num::NonZeroU64, path::PathBuf, time::Duration};
 
-use super::progress;
 use crate::{
-    cli::Exit,
+    exit::Exit,
     interrupt::Interrupts,
     ledger::{manifest::write_json, runs::DEFAULT_FOLDER},
     load::{
         barrier::{self, Raised, Via},
         run::{self, Order, Performed, Services},
     },
-    report,
+    progress, report,
     settings::{InternalArgs, OtlpArgs, Settings},
 };
 

@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use crate::{
-    cli::Exit,
+    exit::Exit,
     interrupt::Interrupts,
     settings::{self, DEFAULT_API_KEY},
     span::schema::Schema,

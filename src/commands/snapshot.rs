@@ -3,8 +3,8 @@
 use std::{io::Write, path::PathBuf, time::Instant};
 
 use crate::{
-    cli::Exit,
-    commands::progress,
+    exit::Exit,
+    progress,
     report::numbers::{bytes, counted, duration},
     settings::{InternalArgs, Settings},
     store::layout::Layout,

@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use super::{
     audit::{self, Format, JudgingArgs},
     generate::{self, WorkloadArgs},
-    progress, serve,
+    serve,
 };
 use crate::{
     audit::{examine, find_store},
-    cli::Exit,
+    exit::Exit,
     interrupt::Interrupts,
     judge::runs::choose_runs,
     ledger::runs::DEFAULT_FOLDER,
@@ -23,6 +23,7 @@ use crate::{
         run::Performed,
     },
     problem::Problem,
+    progress,
     report::{
         self,
         audit::{AuditReport, Overall},
