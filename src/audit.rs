@@ -44,7 +44,7 @@ pub(crate) fn find_store(path: Option<&Path>) -> Result<Layout, Problem> {
     Layout::find(path).map_err(|err| {
         let hint = match &err {
             LayoutError::NoDefault(_) | LayoutError::Missing(_) => {
-                "name the studio's data directory: `e2e-store audit PATH`; in the shipped compose files it is `.dbdata`"
+                "name the studio's data directory; in the shipped compose files it is `.dbdata`"
             }
             LayoutError::NotAStore(_) => "a data directory holds `spans/wal` or `spans/parquet`",
             LayoutError::Unreadable { .. } => "give this user the right to read the folder",

@@ -17,7 +17,7 @@ impl Exit {
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         match refusal.kind {
             RefusalKind::Failed | RefusalKind::Unauthenticated => Self::Found,
-            RefusalKind::Unanswered => Self::Unknown,
+            RefusalKind::Unknown | RefusalKind::Unanswered => Self::Unknown,
         }
     }
 }

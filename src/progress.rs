@@ -17,7 +17,7 @@ pub(crate) fn workflows(total: u64) -> ProgressBar {
 /// Says that an audit waits, and why.
 pub(crate) fn waiting(at_most: Duration) {
     note(&format!(
-        "waiting up to {}: acked spans are not on disk yet, and no flush or snapshot came after them",
+        "waiting up to {}: acked spans are absent, and no flush or snapshot of the run came after them",
         numbers::duration(at_most)
     ));
 }

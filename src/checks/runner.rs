@@ -90,7 +90,7 @@ fn examined(kind: Examines, judgement: &Judgement) -> u64 {
         Examines::StoredRows => judgement.rows.total(),
         Examines::PlannedRows => judgement.rows.claimed(),
         Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.tagged_facts(),
-        Examines::Files => judgement.files_read(Tier::Cold) + judgement.files_read(Tier::Wal),
+        Examines::Files => judgement.cold_files_and_unreadable_places(),
         Examines::Segments => judgement.files_read(Tier::Wal),
     }
 }

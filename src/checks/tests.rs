@@ -448,6 +448,28 @@ async fn an_orphan_of_foreign_traffic_is_found_by_structure() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_wholly_gone_is_lost_when_all_are_judged_and_named_when_not() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    fs::remove_file(bench.cold()).unwrap();
+    let latest = bench.audit("latest").await;
+    assert_eq!(fired(&latest), "");
+    assert_eq!(latest.coverage.other_runs[0].why, "no span of it is in this store");
+    assert_eq!(fired(&bench.audit("all").await), "lost_spans: 20");
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_keeps_an_audit_from_passing() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    let manifests = files(&bench.runs(), "manifest.json");
+    for manifest in &manifests {
+        fs::write(manifest, "{}").unwrap();
+    }
+    let report = bench.audit("latest").await;
+    assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
+    assert!(report.because[0].contains("manifest cannot be read"), "{:?}", report.because);
+}
+
+#[tokio::test]
 async fn one_file_tells_of_its_rows_and_not_of_what_is_absent() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
     bench.change_cold(|rows| drop(rows.remove(4)));

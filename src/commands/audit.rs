@@ -45,7 +45,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// The run that must be in the store: an id (its beginning will do), `latest`, or `none`
+    /// The run that must be in the store: an id (its beginning will do), `latest`, `all`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
 }

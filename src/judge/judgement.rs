@@ -220,6 +220,12 @@ impl Judgement {
         self.files.iter().filter(|file| file.tier == tier && file.health.is_read()).count() as u64
     }
 
+    /// Cold files, and whatever of another tier could not be read at all.
+    pub(crate) fn cold_files_and_unreadable_places(&self) -> u64 {
+        let elsewhere = |file: &&FileRecord| file.tier != Tier::Cold && file.health == Health::Unreadable;
+        self.files_read(Tier::Cold) + self.files.iter().filter(elsewhere).count() as u64
+    }
+
     /// Rows that no known plan calls for and that say who sent them.
     pub(crate) fn tagged_facts(&self) -> u64 {
         let tagged = |fact: &&Fact| !fact.run_known && fact.tagged_service.is_some();

@@ -19,12 +19,12 @@ pub(crate) struct Runs {
     /// The user named a run: others are recognised, not judged.
     pub(crate) only_wanted: bool,
     pub(crate) unreadable: Vec<UnreadableRun>,
-    /// One of the unreadable may be the newest, so the run that had to be judged may not have been.
+    /// One of the unreadable may be a run that had to be judged.
     pub(crate) newest_unreadable: bool,
 }
 
-/// The runs of a folder, and which of them must be in the store: the newest that may be its, or the one
-/// that `run` names, or none. Older ones may have been emptied out of it since.
+/// The runs of a folder, and which of them must be in the store: the newest that may be its, all
+/// that may, the one that `run` names, or none. Older ones may have been emptied out of it since.
 pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
     if run == "none" {
         return Ok(Runs::default());
@@ -38,10 +38,18 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
         let newest_unreadable = unreadable.iter().any(newer);
         return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
     }
+    if run == "all" {
+        let wanted =
+            known.iter().filter(|run| is_of(run, layout) != Some(false)).map(|run| run.plan.run).collect();
+        let newest_unreadable = !unreadable.is_empty();
+        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
+    }
     let named: Vec<RunId> =
         known.iter().map(|known| known.plan.run).filter(|id| id.to_string().starts_with(run)).collect();
     match named.as_slice() {
-        _ if run.is_empty() => Err(Problem::new("`` names no run", "name an id, `latest`, or `none`").into()),
+        _ if run.is_empty() => {
+            Err(Problem::new("`` names no run", "name an id, `latest`, `all`, or `none`").into())
+        }
         [id] => {
             Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable, newest_unreadable: false })
         }
@@ -52,8 +60,11 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
                 return Err(unreadable.error);
             }
             let what = format!("there is no run `{run}` in `{}`", folder.display());
-            Err(Problem::new(what, "name a folder of it, `latest`, or `none`; --runs names another place")
-                .into())
+            Err(Problem::new(
+                what,
+                "name a folder of it, `latest`, `all`, or `none`; --runs names another place",
+            )
+            .into())
         }
         _ => {
             let what = format!("several runs in `{}` begin with `{run}`", folder.display());

@@ -187,7 +187,8 @@ impl AuditReport {
         }
         if subject.runs.newest_unreadable {
             let why =
-                "the newest run may be one whose manifest cannot be read; --run names another".to_owned();
+                "a run that had to be judged may be one whose manifest cannot be read; --run names another"
+                    .to_owned();
             self.qualify(Overall::Inconclusive, why);
         }
         for run in judgement.judged.iter().filter(|run| run.wanted) {
@@ -336,12 +337,12 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
     let judged = |index: usize| judgement.judged.iter().any(|run| run.index == index);
     let why = |index: usize| match judgement.runs.runs[index].was_seen() {
         true if judgement.whole_store => {
-            "rows of it are here and were compared; another run was asked for".to_owned()
+            "rows of it are here and were compared; another run is judged".to_owned()
         }
         true => "rows of it are here and were compared; one file cannot tell what is absent".to_owned(),
         false => match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
             (Some(true), _) => {
-                "it was sent to this store, and no span of it is here: --run judges it".to_owned()
+                "it was sent to this store, and no span of it is here: `--run all` judges it".to_owned()
             }
             (_, None) => "no span of it is in this store".to_owned(),
             (_, Some(data_dir)) => format!("its manifest names another store, `{}`", data_dir.display()),

@@ -45,7 +45,11 @@ impl Exporter {
         })?;
         key.set_sensitive(true);
         let channel = target.connect().await.map_err(|err| {
-            let hint = "start the studio (or `e2e-store serve`), or point --endpoint at it";
+            let hint = if target.uses_tls() {
+                "start the studio, or use `http://` if it speaks plain text"
+            } else {
+                "start the studio (or `e2e-store serve`), or point --endpoint at it"
+            };
             Problem::new(format!("cannot reach the OTLP endpoint at `{target}`"), hint).caused_by(err)
         })?;
         let mut exporter = Self { grpc: Grpc::new(channel), api_key: key, timeout };

@@ -44,6 +44,8 @@ pub(crate) enum RefusalKind {
     Failed,
     /// The internal token was missing or wrong.
     Unauthenticated,
+    /// Another service answered.
+    Unknown,
     /// The connection broke or took too long: whether it was done is unknown.
     Unanswered,
 }
@@ -58,6 +60,7 @@ impl Refusal {
             RefusalKind::Unauthenticated => {
                 "pass the studio's token with --internal-token or JUNJO_INTERNAL_GRPC_TOKEN"
             }
+            RefusalKind::Unknown => "is this the internal port (50052) and not the OTLP one (26155)?",
             RefusalKind::Unanswered => "see the ingestion service's log",
         }
     }
@@ -133,9 +136,12 @@ impl Refusal {
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
         Self {
-            message: format!("{:?}: {}", status.code(), status.message()),
+            message: format!("{:?}: {}", status.code(), status.message())
+                .trim_end_matches([':', ' '])
+                .to_owned(),
             kind: match status.code() {
                 Code::Unauthenticated => RefusalKind::Unauthenticated,
+                Code::Unimplemented => RefusalKind::Unknown,
                 _ if std::error::Error::source(&status).is_some() => RefusalKind::Unanswered,
                 _ => RefusalKind::Failed,
             },

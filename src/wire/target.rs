@@ -67,7 +67,7 @@ impl Target {
         endpoint.connect().await
     }
 
-    fn uses_tls(&self) -> bool {
+    pub(crate) fn uses_tls(&self) -> bool {
         self.tls.unwrap_or(false)
     }
 }

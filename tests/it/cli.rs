@@ -236,12 +236,12 @@ fn trouble_names_the_place_and_the_next_command() {
     };
     assert_snapshot!(run(&["audit"]), @"
     error: no data directory at `.dbdata` or `FOLDER/.junjo`
-    hint: name the studio's data directory: `e2e-store audit PATH`; in the shipped compose files it is `.dbdata`
+    hint: name the studio's data directory; in the shipped compose files it is `.dbdata`
     [exit status: 2]
     ");
     assert_snapshot!(run(&["audit", "nowhere"]), @"
     error: no such path: `nowhere`
-    hint: name the studio's data directory: `e2e-store audit PATH`; in the shipped compose files it is `.dbdata`
+    hint: name the studio's data directory; in the shipped compose files it is `.dbdata`
     [exit status: 2]
     ");
     assert_snapshot!(run(&["audit", "."]), @"

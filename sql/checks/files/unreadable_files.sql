@@ -1,4 +1,4 @@
--- Every file of the store can be read to its end.
+-- Every cold file, and every folder, can be read to its end.
 -- severity: error
 -- examines: files
 --
