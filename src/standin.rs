@@ -5,18 +5,19 @@
 //! a folder of its own and shares no code with the reader of the store, the mapping of a span apart.
 //! Memory backpressure is not imitated.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::span::schema::Schema;
-use crate::standin::auth::KeyValidation;
-use crate::standin::folder::Folder;
-use crate::standin::host::Host;
-use crate::standin::ingest::Ingest;
-use crate::standin::internal::Internal;
-use crate::standin::storage::Storage;
+use crate::{
+    span::schema::Schema,
+    standin::{
+        auth::KeyValidation, folder::Folder, host::Host, ingest::Ingest, internal::Internal, storage::Storage,
+    },
+};
 
 mod auth;
 mod cold;

@@ -8,12 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use tempfile::TempDir;
-
 use datafusion::arrow::{
     array::RecordBatch,
     datatypes::{FieldRef, Schema as ArrowSchema},
 };
+use tempfile::TempDir;
 
 use super::catalog::built_in;
 use crate::{

@@ -6,8 +6,7 @@
 
 use std::io;
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use serde::Serialize;
 
 /// Writes `text` in quotes, escaped where JSON demands it.

@@ -4,15 +4,16 @@
 //! Instrumentation scopes, schema URLs and entity references have no column: that loss is declared,
 //! and nothing here looks at them.
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use opentelemetry_proto::tonic::{
+    common::v1::{KeyValue, any_value::Value},
+    resource::v1::Resource,
+    trace::v1::{
+        ResourceSpans, Span,
+        span::{Event, Link},
+    },
+};
 
-use crate::span::json;
-use crate::span::row::Row;
-use crate::span::schema::Schema;
+use crate::span::{json, row::Row, schema::Schema};
 
 /// The rows of one request, in the order of its spans.
 pub(crate) fn rows(resource_spans: &[ResourceSpans], schema: Schema) -> Vec<Row> {
@@ -149,8 +150,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message;

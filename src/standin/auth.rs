@@ -2,12 +2,12 @@
 //!
 //! Keys are compared plainly. A stand-in listens on the loopback interface and guards nothing.
 
-use tonic::metadata::MetadataMap;
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataMap, service::Routes};
 
-use crate::proto::internal_auth_service_server::{InternalAuthService, InternalAuthServiceServer};
-use crate::proto::{ValidateApiKeyRequest, ValidateApiKeyResponse};
+use crate::proto::{
+    ValidateApiKeyRequest, ValidateApiKeyResponse,
+    internal_auth_service_server::{InternalAuthService, InternalAuthServiceServer},
+};
 
 const API_KEY: &str = "x-junjo-api-key";
 const INTERNAL_TOKEN: &str = "x-junjo-internal-token";

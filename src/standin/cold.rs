@@ -3,14 +3,16 @@
 //! A file appears under its name only when it is whole. An attempt that fails leaves its `.tmp`
 //! behind, as the studio's does.
 
-use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File},
+    io::BufReader,
+    path::{Path, PathBuf},
+};
 
-use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::parquet::basic::Compression;
-use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::{
+    arrow::ipc::reader::StreamReader,
+    parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties},
+};
 
 use crate::span::schema::Schema;
 

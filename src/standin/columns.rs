@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    ArrayRef, Int8Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array,
+use datafusion::arrow::{
+    array::{
+        ArrayRef, Int8Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array,
+    },
+    error::ArrowError,
 };
-use datafusion::arrow::error::ArrowError;
 
-use crate::span::row::Row;
-use crate::span::schema::Schema;
+use crate::span::{row::Row, schema::Schema};
 
 /// One batch that holds `rows` under the columns of `schema`.
 pub(crate) fn batch(rows: &[Row], schema: Schema) -> Result<RecordBatch, ArrowError> {

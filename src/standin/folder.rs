@@ -3,9 +3,11 @@
 //! A marker file at the top says that a stand-in made the folder. Without it, only an absent or
 //! empty folder is accepted.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};

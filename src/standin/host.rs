@@ -4,15 +4,20 @@
 //! flight, as the end of a process does, and its callers may run on any runtime. File work that has
 //! begun is waited for, so that nothing is written after `stop` has returned.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use anyhow::Context;
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::{self, JoinSet};
-use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::{self, JoinSet},
+};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// Ample for the largest flush; a stuck disk must not hang the caller for ever.
 const LONGEST_FILE_WORK: Duration = Duration::from_mins(1);

@@ -4,19 +4,16 @@
 
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
+    trace_service_server::{TraceService, TraceServiceServer},
 };
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
-use crate::span::mapping;
-use crate::span::schema::Schema;
-use crate::standin::auth;
-use crate::standin::storage::Storage;
+use crate::{
+    span::{mapping, schema::Schema},
+    standin::{auth, storage::Storage},
+};
 
 /// Takes the exports that carry the right key.
 #[derive(Debug)]

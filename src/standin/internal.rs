@@ -3,22 +3,21 @@
 //! A failure is an answer with `success=false`, not a gRPC status. A snapshot that holds rows is
 //! answered again for a second, whatever happened to the log in between.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::Mutex;
-use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, service::Routes};
 
-use crate::proto::internal_ingestion_service_server::{
-    InternalIngestionService, InternalIngestionServiceServer,
+use crate::{
+    proto::{
+        FlushWalRequest, FlushWalResponse, PrepareHotSnapshotRequest, PrepareHotSnapshotResponse,
+        internal_ingestion_service_server::{InternalIngestionService, InternalIngestionServiceServer},
+    },
+    standin::{auth, storage::Storage, wal::Snapshot},
 };
-use crate::proto::{
-    FlushWalRequest, FlushWalResponse, PrepareHotSnapshotRequest, PrepareHotSnapshotResponse,
-};
-use crate::standin::auth;
-use crate::standin::storage::Storage;
-use crate::standin::wal::Snapshot;
 
 const SNAPSHOT_CACHE_AGE: Duration = Duration::from_secs(1);
 

@@ -3,9 +3,11 @@
 //! They bridge the time until the backend has indexed them: at most 20, none older than 120 s.
 //! Time enters as a parameter.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 const MAX_FILES: usize = 20;
 const MAX_AGE: Duration = Duration::from_mins(2);

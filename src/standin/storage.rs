@@ -3,20 +3,24 @@
 //! One lock around the log makes exports, flushes and snapshots take turns, as in the studio.
 //! Exports write their segments where they run; whole-log work goes to a blocking thread.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
-use tokio::sync::Notify;
-use tokio::task;
-use tokio::time::interval;
+use tokio::{sync::Notify, task, time::interval};
 
-use crate::span::row::Row;
-use crate::standin::Config;
-use crate::standin::folder::Folder;
-use crate::standin::recent::RecentCold;
-use crate::standin::wal::{SEGMENT_INTERVAL, Snapshot, Wal};
+use crate::{
+    span::row::Row,
+    standin::{
+        Config,
+        folder::Folder,
+        recent::RecentCold,
+        wal::{SEGMENT_INTERVAL, Snapshot, Wal},
+    },
+};
 
 /// How often the age of the log is looked at.
 const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(10);

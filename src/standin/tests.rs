@@ -1,27 +1,33 @@
 //! The stand-in from outside: gRPC calls go in, files come out.
 
-use std::fs::{self, File};
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, File},
+    time::{Duration, Instant},
+};
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use datafusion::parquet::basic::Compression;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use datafusion::{
+    arrow::{
+        array::{AsArray, RecordBatch},
+        ipc::reader::StreamReader,
+    },
+    parquet::{
+        arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+        basic::Compression,
+    },
+};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
 use tempfile::TempDir;
-use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
+use tonic::{Code, Request, Status, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::*;
-use crate::proto::internal_auth_service_client::InternalAuthServiceClient;
-use crate::proto::internal_ingestion_service_client::InternalIngestionServiceClient;
 use crate::proto::{
     FlushWalRequest, FlushWalResponse, PrepareHotSnapshotRequest, PrepareHotSnapshotResponse,
-    ValidateApiKeyRequest,
+    ValidateApiKeyRequest, internal_auth_service_client::InternalAuthServiceClient,
+    internal_ingestion_service_client::InternalIngestionServiceClient,
 };
 
 const KEY: &str = "a-key";

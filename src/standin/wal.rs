@@ -3,18 +3,20 @@
 //! Plain file work without locks or tasks. Follows the order of the studio's steps, because what a
 //! crash or a failure leaves behind depends on it; like the studio it never syncs a file.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
-use crate::span::row::Row;
-use crate::span::schema::Schema;
-use crate::standin::folder::Folder;
-use crate::standin::{cold, columns};
+use crate::{
+    span::{row::Row, schema::Schema},
+    standin::{cold, columns, folder::Folder},
+};
 
 /// How long spans stay in memory when no batch fills up.
 pub(super) const SEGMENT_INTERVAL: Duration = Duration::from_secs(3);

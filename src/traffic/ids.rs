@@ -155,8 +155,9 @@ fn scramble(half: u64, key: u64, round: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

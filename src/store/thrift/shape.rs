@@ -4,8 +4,9 @@
 //! bytes declare. Where the two differ it would read other counts than we measured. Fields that are not
 //! named here are unknown to it too, and skipped by their declared kind.
 
-use super::Value;
 use Shape::{Byte, Bytes, Double, Flag, Int, List, Struct};
+
+use super::Value;
 
 /// A kind, with those of its parts.
 pub(crate) enum Shape {
