@@ -127,7 +127,10 @@ impl FromStr for Examines {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = Self::ALL.into_iter().find(|kind| kind.nouns().1 == text);
-        named.ok_or_else(|| format!("nothing is known of `{text}`"))
+        named.ok_or_else(|| {
+            let known = Self::ALL.map(|kind| kind.nouns().1).join(", ");
+            format!("`{text}` is none of: {known}")
+        })
     }
 }
 
@@ -218,7 +221,10 @@ mod tests {
         assert_eq!(err("warn", "dire"), "`dire` is none of `error`, `warn`, `info`");
         assert_eq!(err("needs: run", "needs: luck"), "`needs: luck` is not understood");
         assert_eq!(err("needs: run", "colour: red"), "`colour: red` is not understood");
-        assert_eq!(err("examines: files", "examines: all"), "nothing is known of `all`");
+        assert_eq!(
+            err("examines: files", "examines: all"),
+            "`all` is none of: acked spans, settled spans, rejected spans, partial successes, stored rows, planned rows, rows with witnesses, files, segments"
+        );
         assert_eq!(err("Not covered", "Covered"), "does not say what is not covered");
     }
 }
