@@ -66,12 +66,10 @@ fn of_service(run: &KnownRun, service: usize) -> Account {
         planned: plan.spans_per_stream(),
         ..Account::default()
     };
-    let first = plan.first_slot(service);
     for turn in 0..plan.workflows_per_service {
-        let (ordinal, count) = plan.ordinals(turn * plan.services.len() as u64 + service as u64);
-        let slots = first + ordinal..first + ordinal + u64::from(count);
+        let (first, count) = plan.ordinals(plan.workflow_at(service, turn));
         let mut whole = true;
-        for state in slots.map(|slot| tally.get(slot)) {
+        for state in plan.slots(service, first, count).map(|slot| tally.get(slot)) {
             account.add(state);
             whole &= state.found() > 0;
         }

@@ -36,7 +36,6 @@ pub(crate) enum Claim {
     /// No planned span. `run` is the run that its trace id names, which may be one we know.
     Unclaimed {
         run: Option<RunId>,
-        known: bool,
     },
 }
 
@@ -82,7 +81,7 @@ impl KnownRuns {
             let traced = known.and_then(|run| self.planned(run, span));
             traced.or_else(|| (0..self.runs.len()).find_map(|run| self.planned(run, span)))
         });
-        planned.unwrap_or(Claim::Unclaimed { run: named, known: known.is_some() })
+        planned.unwrap_or(Claim::Unclaimed { run: named })
     }
 
     fn planned(&self, run: usize, span: SpanId) -> Option<Claim> {

@@ -224,7 +224,7 @@ impl PlannedRows {
     fn next_batch(&self, mut run: usize, mut slot: u64) -> Option<(Result<RecordBatch>, usize, u64)> {
         loop {
             let judged = self.judgement.judged.get(run)?;
-            let tally = self.judgement.runs.runs[judged.index].tally();
+            let tally = self.judgement.known(judged).tally();
             let mut slots = Vec::new();
             while slot < tally.len() && slots.len() < BATCH_ROWS {
                 if self.wanted[usize::from(tally.get(slot).0)] {
@@ -249,7 +249,7 @@ impl PlannedRows {
     }
 
     fn column(&self, judged: &JudgedRun, slots: &[u64], name: &str) -> ArrayRef {
-        let known = &self.judgement.runs.runs[judged.index];
+        let known = self.judgement.known(judged);
         let (plan, tally) = (&known.plan, known.tally());
         let places = || slots.iter().map(|slot| plan.place(*slot));
         let parents = || slots.iter().map(|slot| Plan::parent_slot(*slot));

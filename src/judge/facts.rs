@@ -34,9 +34,7 @@ pub(crate) struct Fact {
     pub(crate) trace_flags: Option<i64>,
     /// The run that the trace id names.
     pub(crate) run: Option<RunId>,
-    /// The run that the tag `e2e.run` names.
-    pub(crate) tagged_run: Option<RunId>,
-    /// Whether either of them is one whose manifest is at hand.
+    /// Whether that run, or the one that the tag `e2e.run` names, is one whose manifest is at hand.
     pub(crate) run_known: bool,
     /// The tag `e2e.service`, where the row carries one.
     pub(crate) tagged_service: Option<String>,
@@ -82,11 +80,17 @@ struct ResourceTags<'a> {
 }
 
 impl Fact {
-    pub(crate) fn of(address: Address, cells: &StoredCells<'_>, run: Option<RunId>) -> Self {
+    pub(crate) fn of(
+        address: Address,
+        cells: &StoredCells<'_>,
+        run: Option<RunId>,
+        knows: impl Fn(RunId) -> bool,
+    ) -> Self {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let number = |column: usize| cells[column].and_then(Cell::number);
         let owned = |column: usize| text(column).map(str::to_owned);
         let (tagged_run, tagged_service) = text(column::ATTRIBUTES).map(tags).unwrap_or_default();
+        let tagged_run: Option<RunId> = tagged_run.and_then(|run| run.parse().ok());
         let resource_service = text(column::RESOURCE_ATTRIBUTES).and_then(resource_service);
         Self {
             address,
@@ -98,8 +102,7 @@ impl Fact {
             end_time: number(column::END_TIME),
             trace_flags: number(column::TRACE_FLAGS),
             run,
-            tagged_run: tagged_run.and_then(|run| run.parse().ok()),
-            run_known: false,
+            run_known: run.into_iter().chain(tagged_run).any(knows),
             tagged_service,
             resource_service,
         }

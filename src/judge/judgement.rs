@@ -1,11 +1,11 @@
 //! All that one reading of a store established.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
-    claim::KnownRuns,
+    claim::{KnownRun, KnownRuns},
     facts::{Fact, Sighting, StoredDifference},
     suspects::{Suspect, suspect_of},
     tally::{Standing, State},
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     ledger::history::{Export, History},
     store::layout::Tier,
+    traffic::plan::Plan,
     wire::outcome::Outcome,
 };
 
@@ -169,8 +170,7 @@ impl JudgedRun {
         let tally = run.tally();
         for export in &self.history.exports {
             let standing = self.standing(export, suspects);
-            let first = run.plan.first_slot(export.stream as usize) + export.first;
-            (first..first + u64::from(export.count)).for_each(|slot| tally.paint(slot, standing));
+            slots_of(&run.plan, export).for_each(|slot| tally.paint(slot, standing));
         }
         self.services = account::of_services(run, &self.history);
     }
@@ -178,9 +178,7 @@ impl JudgedRun {
     /// What became of an export as a whole.
     pub(crate) fn fate(&self, runs: &KnownRuns, export: &Export, suspects: &[Suspect]) -> ExportFate {
         let run = &runs.runs[self.index];
-        let first = run.plan.first_slot(export.stream as usize) + export.first;
-        let found =
-            (first..first + u64::from(export.count)).filter(|slot| run.tally().get(*slot).found() > 0);
+        let found = slots_of(&run.plan, export).filter(|slot| run.tally().get(*slot).found() > 0);
         ExportFate {
             found: i64::try_from(found.count()).unwrap_or(i64::MAX),
             behind_barrier: export.ended_at.is_some_and(|ended| self.barrier.proof(ended).is_some()),
@@ -214,7 +212,16 @@ impl JudgedRun {
     }
 }
 
+fn slots_of(plan: &Plan, export: &Export) -> Range<u64> {
+    plan.slots(export.stream as usize, export.first, export.count)
+}
+
 impl Judgement {
+    /// The plan and the tally of a judged run.
+    pub(crate) fn known(&self, judged: &JudgedRun) -> &KnownRun {
+        &self.runs.runs[judged.index]
+    }
+
     /// Files of a tier that were opened, whatever became of them.
     pub(crate) fn files_read(&self, tier: Tier) -> u64 {
         self.files.iter().filter(|file| file.tier == tier && file.health.is_read()).count() as u64

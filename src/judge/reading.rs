@@ -85,7 +85,7 @@ pub(crate) async fn read(
         }
         waiting(left);
         wait_for_news(question.layout, left).await;
-        waited = if began.elapsed() >= question.settle { question.settle } else { began.elapsed() };
+        waited = began.elapsed().min(question.settle);
     }
 }
 

@@ -349,12 +349,9 @@ impl<'r> RowJudge<'r> {
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             let (run, slot, place) = match self.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {
                 Claim::Planned { run, slot, place } => (run, slot, place),
-                Claim::Unclaimed { run, known } => {
+                Claim::Unclaimed { run } => {
                     one.rows.by_structure += 1;
-                    let tagged = |fact: &Fact| fact.tagged_run.is_some_and(|run| self.runs.knows(run));
-                    let mut fact = Fact::of(address(), &cells, run);
-                    fact.run_known = known || tagged(&fact);
-                    one.facts.push(fact);
+                    one.facts.push(Fact::of(address(), &cells, run, |run| self.runs.knows(run)));
                     continue;
                 }
             };

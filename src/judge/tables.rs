@@ -146,7 +146,7 @@ fn sightings(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
 }
 
 fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
-    let plans: Vec<_> = judgement.judged.iter().map(|run| &judgement.runs.runs[run.index].plan).collect();
+    let plans: Vec<_> = judgement.judged.iter().map(|run| &judgement.known(run).plan).collect();
     table(vec![
         ("run", text(plans.iter().map(|plan| Some(plan.run.to_string())))),
         ("services", number(plans.iter().map(|plan| i64::try_from(plan.services.len()).ok()))),
@@ -161,7 +161,7 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         .judged
         .iter()
         .flat_map(|run| {
-            let plan = &judgement.runs.runs[run.index].plan;
+            let plan = &judgement.known(run).plan;
             run.history.exports.iter().map(move |export| (plan, export))
         })
         .collect();
@@ -191,7 +191,7 @@ fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         .judged
         .iter()
         .flat_map(|run| {
-            let plan = &judgement.runs.runs[run.index].plan;
+            let plan = &judgement.known(run).plan;
             run.history.calls.iter().map(move |call| (plan, call))
         })
         .collect();

@@ -79,9 +79,8 @@ pub(crate) async fn run(
 }
 
 async fn run_round(job: Arc<Job>, round: u64, sent: mpsc::UnboundedSender<Sent>) -> anyhow::Result<()> {
-    let services = job.plan.services.len();
-    let workflows =
-        (0..services).map(|service| run_workflow(&job, round * services as u64 + service as u64, &sent));
+    let services = 0..job.plan.services.len();
+    let workflows = services.map(|service| run_workflow(&job, job.plan.workflow_at(service, round), &sent));
     join_all(workflows).await.into_iter().collect()
 }
 

@@ -194,7 +194,7 @@ impl AuditReport {
         for run in judgement.judged.iter().filter(|run| run.wanted) {
             let acked: u64 = run.services.iter().map(|service| service.acked).sum();
             if acked == 0 {
-                let id = judgement.runs.runs[run.index].plan.run;
+                let id = judgement.known(run).plan.run;
                 self.qualify(
                     Overall::Inconclusive,
                     format!("run {id}: nothing was acked, so nothing can be lost"),
@@ -260,7 +260,7 @@ fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
             judgement.files.iter().filter(|file| file.tier == tier && file.health.is_read()).collect();
         TierCoverage {
             tier: tier.name(),
-            files: judgement.files_read(tier),
+            files: read.len() as u64,
             rows: read.iter().map(|file| file.rows).sum(),
             bytes: read.iter().map(|file| file.size).sum(),
             evidence: tier != Tier::Hot,
@@ -296,7 +296,7 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
     let mut total = Account::default();
     judged.services.iter().for_each(|service| total += service);
     RunCoverage {
-        run: judgement.runs.runs[judged.index].plan.run.to_string(),
+        run: judgement.known(judged).plan.run.to_string(),
         planned: total.planned,
         acked: total.acked,
         rejected: total.rejected,
@@ -370,7 +370,7 @@ fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
 }
 
 fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> {
-    let plan = &judgement.runs.runs[judged.index].plan;
+    let plan = &judgement.known(judged).plan;
     let of_service = |(service, account): (&String, &Account)| Completeness {
         run: plan.run.to_string(),
         service: service.clone(),

@@ -8,7 +8,6 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use chrono::NaiveDateTime;
@@ -23,7 +22,6 @@ pub(crate) struct FoundFile {
     /// Relative to the spans folder, with `/`; what reports and tables call the file.
     pub(crate) shown: String,
     pub(crate) size: u64,
-    pub(crate) modified: Option<SystemTime>,
     pub(crate) kind: Kind,
     /// When the studio made it, by its name: nanoseconds since the Unix epoch.
     pub(crate) named_at: Option<i64>,
@@ -144,7 +142,6 @@ impl Walk<'_> {
             path: path.to_owned(),
             shown: shown(&self.layout.spans, path),
             size: metadata.len(),
-            modified: metadata.modified().ok(),
             kind,
             named_at: path.file_name().and_then(OsStr::to_str).and_then(|name| named_at(self.tier, name)),
         });

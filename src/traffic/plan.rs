@@ -5,6 +5,8 @@
 //! service's exporter sends; a span's *ordinal* is its place in its stream, and its *slot* its place
 //! in the run: streams one after the other.
 
+use std::ops::Range;
+
 use super::{
     dice::Dice,
     getting_started::{Place, SPANS, Workflow},
@@ -128,6 +130,17 @@ impl Plan {
         (self.turn(workflow) * u64::from(SPANS), SPANS)
     }
 
+    /// The workflow that a service runs at its turn.
+    pub(crate) fn workflow_at(&self, service: usize, turn: u64) -> u64 {
+        turn * self.services.len() as u64 + service as u64
+    }
+
+    /// The slots of `count` spans of a stream from the ordinal `first` on.
+    pub(crate) fn slots(&self, service: usize, first: u64, count: u32) -> Range<u64> {
+        let start = self.first_slot(service) + first;
+        start..start + u64::from(count)
+    }
+
     /// The slot of a stream's first span.
     pub(crate) fn first_slot(&self, service: usize) -> u64 {
         service as u64 * self.spans_per_stream()
@@ -176,7 +189,7 @@ impl Plan {
         let turn = ordinal / u64::from(SPANS);
         SpanPlace {
             service,
-            workflow: turn * self.services.len() as u64 + service as u64,
+            workflow: self.workflow_at(service, turn),
             position: (ordinal % u64::from(SPANS)) as u32,
             ordinal,
         }
