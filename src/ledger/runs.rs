@@ -44,21 +44,24 @@ impl Run {
             (export.stream as usize) < self.plan.services.len()
                 && end.is_some_and(|end| end <= self.plan.spans_per_stream())
         };
-        match history.exports.iter().find(|export| !planned(export)) {
-            None => Ok(history),
-            Some(export) => {
-                let what = format!(
-                    "ledger `{}` has an export that its manifest does not plan: stream {}, spans {} and {} more",
-                    path.display(),
-                    export.stream,
-                    export.first,
-                    export.count
-                );
-                Err(Problem::new(what, "restore the run's folder, or audit with --run ID of another run")
-                    .into())
-            }
-        }
+        let wrong = if !history.exports.iter().all(planned) {
+            "has an export that its manifest does not plan"
+        } else if sends_twice(&history.exports) {
+            "sends the same spans in two exports"
+        } else {
+            return Ok(history);
+        };
+        let hint = "restore the run's folder, or audit with --run ID of another run";
+        Err(Problem::new(format!("ledger `{}` {wrong}", path.display()), hint).into())
     }
+}
+
+/// Whether two exports of a stream overlap: then a span would have two outcomes.
+fn sends_twice(exports: &[Export]) -> bool {
+    let mut ranges: Vec<_> =
+        exports.iter().map(|export| (export.stream, export.first, u64::from(export.count))).collect();
+    ranges.sort_unstable();
+    ranges.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 + pair[0].2 > pair[1].1)
 }
 
 /// Draws a run id that no folder here has.
@@ -150,4 +153,24 @@ fn load(folder: PathBuf) -> anyhow::Result<Run> {
         Problem::new(format!("`{}` holds no plan", path.display()), hint).caused_by(err)
     })?;
     Ok(Run { folder, manifest, plan })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::outcome::Outcome;
+
+    #[test]
+    fn a_span_is_in_one_export_only() {
+        let export = |stream, first| Export {
+            stream,
+            first,
+            count: 5,
+            started_at: 0,
+            ended_at: None,
+            outcome: Outcome::Acked,
+        };
+        assert!(!sends_twice(&[export(0, 5), export(1, 3), export(0, 0)]));
+        assert!(sends_twice(&[export(0, 5), export(0, 0), export(0, 9)]));
+    }
 }
