@@ -4,11 +4,28 @@
 //! as stored. No clock, no I/O and no randomness but the seed's. Ids can be inverted: a stored row
 //! tells which planned span it claims to be, even when nothing else of it is right.
 
+pub(crate) mod adversarial;
+pub(crate) mod agent;
 pub(crate) mod dice;
+pub(crate) mod export;
+pub(crate) mod figures;
 pub(crate) mod getting_started;
 pub(crate) mod graph;
 pub(crate) mod ids;
+pub(crate) mod junjo;
+pub(crate) mod llm;
+pub(crate) mod minimal;
+pub(crate) mod mix;
 pub(crate) mod otlp;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod planned;
+pub(crate) mod profile;
+pub(crate) mod python;
+pub(crate) mod recorded;
+pub(crate) mod resource;
 pub(crate) mod stored;
+pub(crate) mod workflow;
+
+#[cfg(test)]
+mod fingerprints;

@@ -28,21 +28,31 @@ pub(crate) fn rows(resource_spans: &[ResourceSpans], schema: Schema) -> Vec<Row>
 }
 
 /// What a resource contributes to the row of each of its spans.
-#[derive(Debug)]
-struct ResourceFacts {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ResourceFacts {
     service_name: String,
     attributes: String,
     dropped_attributes_count: u32,
 }
 
 impl ResourceFacts {
-    fn of(resource: Option<&Resource>) -> Self {
+    pub(crate) fn of(resource: Option<&Resource>) -> Self {
         let attributes = resource.map_or(&[][..], |resource| &resource.attributes);
         Self {
             service_name: service_name(attributes),
             attributes: attributes_text(attributes),
             dropped_attributes_count: resource.map_or(0, |resource| resource.dropped_attributes_count),
         }
+    }
+
+    /// Overwrites the resource's part of a row.
+    pub(crate) fn write(&self, schema: Schema, row: &mut Row) {
+        row.service_name.clone_from(&self.service_name);
+        row.resource_attributes.clone_from(&self.attributes);
+        row.resource_dropped_attributes_count = match schema {
+            Schema::V1 => 0,
+            Schema::V2 => self.dropped_attributes_count,
+        };
     }
 }
 
@@ -56,41 +66,44 @@ fn service_name(attributes: &[KeyValue]) -> String {
 }
 
 fn row(span: &Span, resource: &ResourceFacts, schema: Schema) -> Row {
-    let start_time = span.start_time_unix_nano.cast_signed();
-    let end_time = span.end_time_unix_nano.cast_signed();
-    let (status_code, status_message) =
-        span.status.as_ref().map_or((0, None), |status| (low_byte(status.code), non_empty(&status.message)));
+    let mut row = Row::default();
+    resource.write(schema, &mut row);
+    write_span(span, schema, &mut row);
+    row
+}
 
-    let shared = Row {
-        span_id: const_hex::encode(&span.span_id),
-        trace_id: const_hex::encode(&span.trace_id),
-        parent_span_id: non_empty(&const_hex::encode(&span.parent_span_id)),
-        service_name: resource.service_name.clone(),
-        name: span.name.clone(),
-        span_kind: low_byte(span.kind),
-        start_time,
-        end_time,
-        duration_ns: end_time.wrapping_sub(start_time),
-        status_code,
-        status_message,
-        attributes: attributes_text(&span.attributes),
-        events: array_text(&span.events, |out, event| write_event(out, event, schema)),
-        resource_attributes: resource.attributes.clone(),
-        ..Row::default()
-    };
+/// Overwrites the span's part of a row; what comes from the resource stays.
+pub(crate) fn write_span(span: &Span, schema: Schema, row: &mut Row) {
+    row.span_id = const_hex::encode(&span.span_id);
+    row.trace_id = const_hex::encode(&span.trace_id);
+    row.parent_span_id = non_empty(&const_hex::encode(&span.parent_span_id));
+    row.name.clone_from(&span.name);
+    row.span_kind = low_byte(span.kind);
+    row.start_time = span.start_time_unix_nano.cast_signed();
+    row.end_time = span.end_time_unix_nano.cast_signed();
+    row.duration_ns = row.end_time.wrapping_sub(row.start_time);
+    (row.status_code, row.status_message) =
+        span.status.as_ref().map_or((0, None), |status| (low_byte(status.code), non_empty(&status.message)));
+    overwrite(&mut row.attributes, |text| json::write_attributes(text, &span.attributes));
+    overwrite(&mut row.events, |text| {
+        json::write_array(text, &span.events, |text, event| write_event(text, event, schema));
+    });
     match schema {
-        Schema::V1 => shared,
-        Schema::V2 => Row {
-            links: array_text(&span.links, write_link),
-            trace_flags: span.flags,
-            trace_state: non_empty(&span.trace_state),
-            dropped_attributes_count: span.dropped_attributes_count,
-            dropped_events_count: span.dropped_events_count,
-            dropped_links_count: span.dropped_links_count,
-            resource_dropped_attributes_count: resource.dropped_attributes_count,
-            ..shared
-        },
+        Schema::V1 => row.links.clear(),
+        Schema::V2 => {
+            overwrite(&mut row.links, |text| json::write_array(text, &span.links, write_link));
+            row.trace_flags = span.flags;
+            row.trace_state = non_empty(&span.trace_state);
+            row.dropped_attributes_count = span.dropped_attributes_count;
+            row.dropped_events_count = span.dropped_events_count;
+            row.dropped_links_count = span.dropped_links_count;
+        }
     }
+}
+
+fn overwrite(text: &mut String, write: impl FnOnce(&mut String)) {
+    text.clear();
+    write(text);
 }
 
 fn write_event(out: &mut String, event: &Event, schema: Schema) {
@@ -129,12 +142,6 @@ fn write_link(out: &mut String, link: &Link) {
 fn attributes_text(attributes: &[KeyValue]) -> String {
     let mut text = String::new();
     json::write_attributes(&mut text, attributes);
-    text
-}
-
-fn array_text<T>(items: &[T], write: impl Fn(&mut String, &T)) -> String {
-    let mut text = String::new();
-    json::write_array(&mut text, items, write);
     text
 }
 

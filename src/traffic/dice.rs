@@ -8,9 +8,12 @@ const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 
 /// A Junjo runtime id: 21 letters and digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NanoId([u8; 21]);
+pub(crate) struct NanoId([u8; Self::LEN]);
 
 impl NanoId {
+    /// Letters in an id.
+    pub(crate) const LEN: usize = 21;
+
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("the alphabet is ASCII")
     }
@@ -42,7 +45,7 @@ impl Dice {
     }
 
     pub(crate) fn nano_id(&mut self) -> NanoId {
-        let mut id = [0; 21];
+        let mut id = [0; NanoId::LEN];
         for ten in id.chunks_mut(10) {
             let mut bits = self.roll();
             for letter in ten {

@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use super::{
     dice::{Dice, NanoId},
-    graph::{Declaration, Graph},
-    ids::{self, RunId},
+    graph::{Declaration, Graph, Node},
+    ids::{RunIdText, SpanId, TraceId},
+    place::Place,
     planned::{Attribute, PlannedEvent, PlannedSpan, Value},
 };
 
@@ -17,18 +18,24 @@ use super::{
 pub(crate) const SPANS: u32 = 5;
 
 const ROOT: u32 = SPANS - 1;
-const WORKFLOW_NAME: &str = "Getting Started Example Workflow";
-const ITEMS: [&str; 4] = ["laser", "coffee", "horse", "banana"];
+pub(crate) const WORKFLOW_NAME: &str = "Getting Started Example Workflow";
+pub(crate) const ITEMS: [&str; 4] = ["laser", "coffee", "horse", "banana"];
 const POLICY: &str = "junjo.full.v1";
 
-const FIRST: usize = 0;
-const FINAL: usize = 1;
-const COUNT_ITEMS: usize = 2;
-const EVEN_ITEMS: usize = 3;
-const ODD_ITEMS: usize = 4;
+pub(crate) const FIRST: usize = 0;
+pub(crate) const FINAL: usize = 1;
+pub(crate) const COUNT_ITEMS: usize = 2;
+pub(crate) const EVEN_ITEMS: usize = 3;
+pub(crate) const ODD_ITEMS: usize = 4;
 
-const DECLARATION: Declaration = Declaration {
-    nodes: &["FirstNode", "FinalNode", "CountItemsNode", "EvenItemsNode", "OddItemsNode"],
+static DECLARATION: Declaration = Declaration {
+    nodes: &[
+        Node::Class("FirstNode"),
+        Node::Class("FinalNode"),
+        Node::Class("CountItemsNode"),
+        Node::Class("EvenItemsNode"),
+        Node::Class("OddItemsNode"),
+    ],
     edges: &[
         (FIRST, COUNT_ITEMS, None),
         (COUNT_ITEMS, EVEN_ITEMS, Some("CountIsEven")),
@@ -40,34 +47,45 @@ const DECLARATION: Declaration = Declaration {
     sinks: &[FINAL],
 };
 
-static GRAPH: LazyLock<Graph> = LazyLock::new(|| Graph::new(&DECLARATION));
+pub(crate) static GRAPH: LazyLock<Graph> = LazyLock::new(|| Graph::new(&DECLARATION));
 
-/// Where a workflow belongs in its run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) run: RunId,
-    pub(crate) workflow: u64,
-    pub(crate) service: &'a str,
-    /// The workflow's turn within its service.
-    pub(crate) turn: u64,
-    /// Unix nanoseconds.
-    pub(crate) start_time: u64,
+/// The state of a workflow's store, before and after its one change.
+#[derive(Debug)]
+struct States {
+    start: String,
+    end: String,
+    patch: String,
+}
+
+/// Of an even number of items, and of an odd one.
+static STATES: LazyLock<[States; 2]> = LazyLock::new(|| [States::of(&ITEMS), States::of(&ITEMS[..3])]);
+
+impl States {
+    fn of(items: &[&str]) -> Self {
+        let count = items.len();
+        let items = format!("[\"{}\"]", items.join("\",\""));
+        Self {
+            start: format!("{{\"count\":null,\"items\":{items}}}"),
+            end: format!("{{\"count\":{count},\"items\":{items}}}"),
+            patch: format!("[{{\"op\":\"replace\",\"path\":\"/count\",\"value\":{count}}}]"),
+        }
+    }
 }
 
 /// One workflow with everything that its spans borrow.
 #[derive(Debug)]
 pub(crate) struct Workflow<'a> {
     place: Place<'a>,
-    run: String,
+    trace_id: TraceId,
+    root_id: SpanId,
+    run: RunIdText,
     path: [usize; 4],
     node_ids: [NanoId; 5],
     definition_id: NanoId,
     runtime_id: NanoId,
     store_id: NanoId,
     event_id: NanoId,
-    state_start: String,
-    state_end: String,
-    patch: String,
+    states: &'static States,
     snapshot: String,
     /// Start and end of each span by position.
     times: [(u64, u64); SPANS as usize],
@@ -77,24 +95,20 @@ pub(crate) struct Workflow<'a> {
 impl<'a> Workflow<'a> {
     pub(crate) fn new(place: Place<'a>, mut dice: Dice) -> Self {
         let odd = place.turn.is_multiple_of(2);
-        let items = if odd { &ITEMS[..3] } else { &ITEMS[..] };
-        let items_json = format!("[\"{}\"]", items.join("\",\""));
-        let count = items.len();
         let node_ids = std::array::from_fn(|_| dice.nano_id());
-        let mut snapshot = String::with_capacity(3_200);
-        GRAPH.write_snapshot(&node_ids, &mut snapshot);
+        let snapshot = GRAPH.snapshot.fill(&node_ids, &mut dice);
         let (times, event_time) = times(place.start_time, &mut dice);
         Self {
-            run: place.run.to_string(),
+            trace_id: place.trace_id(),
+            root_id: place.span_id(ROOT),
+            run: place.run.text(),
             path: [FIRST, COUNT_ITEMS, if odd { ODD_ITEMS } else { EVEN_ITEMS }, FINAL],
             node_ids,
             definition_id: dice.nano_id(),
             runtime_id: dice.nano_id(),
             store_id: dice.nano_id(),
             event_id: dice.nano_id(),
-            state_start: format!("{{\"count\":null,\"items\":{items_json}}}"),
-            state_end: format!("{{\"count\":{count},\"items\":{items_json}}}"),
-            patch: format!("[{{\"op\":\"replace\",\"path\":\"/count\",\"value\":{count}}}]"),
+            states: &STATES[usize::from(odd)],
             snapshot,
             times,
             event_time,
@@ -105,13 +119,12 @@ impl<'a> Workflow<'a> {
     /// The span at a position below [`SPANS`].
     pub(crate) fn span(&self, position: u32) -> PlannedSpan<'_> {
         let root = position == ROOT;
-        let Place { run, workflow, .. } = self.place;
         let (start_time, end_time) = self.times[position as usize];
         PlannedSpan {
-            trace_id: ids::trace_id(run, workflow),
-            span_id: ids::span_id(run, workflow, position),
-            parent_span_id: (!root).then(|| ids::span_id(run, workflow, ROOT)),
-            name: if root { WORKFLOW_NAME } else { DECLARATION.nodes[self.path[position as usize]] },
+            trace_id: self.trace_id,
+            span_id: if root { self.root_id } else { self.place.span_id(position) },
+            parent_span_id: (!root).then_some(self.root_id),
+            name: if root { WORKFLOW_NAME } else { DECLARATION.nodes[self.path[position as usize]].label() },
             start_time,
             end_time,
             attributes: if root { self.root_attributes() } else { self.node_attributes(position) },
@@ -152,10 +165,10 @@ impl<'a> Workflow<'a> {
             ("junjo.telemetry.contract_version", Value::Int(2)),
             ("junjo.workflow.execution_graph_snapshot", Value::Text(&self.snapshot)),
             ("junjo.workflow.node.count", Value::Int(4)),
-            ("junjo.workflow.state.end", Value::Text(&self.state_end)),
+            ("junjo.workflow.state.end", Value::Text(&self.states.end)),
             ("junjo.workflow.state.end.mode", Value::Text("full")),
             ("junjo.workflow.state.end.policy", Value::Text(POLICY)),
-            ("junjo.workflow.state.start", Value::Text(&self.state_start)),
+            ("junjo.workflow.state.start", Value::Text(&self.states.start)),
             ("junjo.workflow.state.start.mode", Value::Text("full")),
             ("junjo.workflow.state.start.policy", Value::Text(POLICY)),
             ("junjo.workflow.store.id", Value::Text(self.store_id.as_str())),
@@ -181,7 +194,7 @@ impl<'a> Workflow<'a> {
             time: self.event_time,
             attributes: vec![
                 ("id", Value::Text(self.event_id.as_str())),
-                ("junjo.state_json_patch", Value::Text(&self.patch)),
+                ("junjo.state_json_patch", Value::Text(&self.states.patch)),
                 ("junjo.state_json_patch.mode", Value::Text("full")),
                 ("junjo.state_json_patch.policy", Value::Text(POLICY)),
                 ("junjo.store.action", Value::Text("set_count")),

@@ -33,11 +33,29 @@ impl RunId {
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
+
+    /// As it is shown.
+    pub(crate) fn text(self) -> RunIdText {
+        let mut digits = [0; 12];
+        let [_, _, bytes @ ..] = self.0.to_be_bytes();
+        const_hex::encode_to_slice::<[u8; 6]>(bytes, &mut digits).expect("two digits for each byte");
+        RunIdText(digits)
+    }
+}
+
+/// A run id's 12 digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RunIdText([u8; 12]);
+
+impl RunIdText {
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("hex digits are ASCII")
+    }
 }
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012x}", self.0)
+        f.write_str(self.text().as_str())
     }
 }
 

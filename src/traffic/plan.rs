@@ -1,73 +1,85 @@
 //! The plan of a run: which spans there are, who sends them, in which order.
 //!
-//! A run is a number of rounds; in one round every service runs one workflow. Workflow `n` belongs
-//! to service `n mod services` and is that service's turn `n div services`. A *stream* is what one
-//! service's exporter sends; a span's *ordinal* is its place in its stream, and its *slot* its place
-//! in the run: streams one after the other.
+//! In one round every service runs one workflow. Workflow `n` belongs to service `n mod services`
+//! and is that service's turn `n div services`. A *stream* is what one exporter sends: a service's
+//! own or, behind collectors, every so-many-th service's, round by round. A span's *ordinal* is its
+//! place in its stream, and its *slot* its place in the run: streams one after the other.
 
 use std::ops::Range;
 
 use super::{
+    adversarial,
     dice::Dice,
-    getting_started::{Place, SPANS, Workflow},
-    ids::{self, RunId},
-    planned::{Attribute, PlannedSpan, Value},
+    ids::RunId,
+    mix::Mix,
+    place::Place,
+    profile::{Profile, Shape, Telemetry},
+    resource::Resource,
+    workflow::Workflow,
 };
 
 /// The version of the function from a manifest to traffic; a change of any byte needs a new one.
 pub(crate) const VERSION: u32 = 1;
 
-/// Spans of one service's successive workflows start this far apart, in nanoseconds.
+/// Workflows of one service start this far apart, in nanoseconds.
 const ROUND_INTERVAL: u64 = 2_500_000;
 
 /// Spans that a run may have: an audit keeps a byte for each.
-const MAX_SPANS: u64 = 1 << 30;
+pub(crate) const MAX_SPANS: u64 = 1 << 30;
+
+/// Workflows that a cycle may have over all services: a plan keeps a number for each.
+const MAX_CYCLE: usize = 1 << 22;
 
 /// The start of the year 2200 in Unix nanoseconds; the store's times end in 2262.
 const LATEST: u64 = 7_258_118_400_000_000_000;
 
 /// Everything that a run's traffic depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct Outline {
     pub(crate) run: RunId,
     pub(crate) seed: u64,
-    /// Unique names; the index is the stream's number.
+    /// Unique names.
     pub(crate) services: Vec<String>,
     pub(crate) workflows_per_service: u64,
     /// When the first workflow starts, in Unix nanoseconds.
     pub(crate) base_time: u64,
+    pub(crate) mix: Mix,
+    pub(crate) telemetry: Telemetry,
+    /// How many collectors the services send through; none where each has an exporter of its own.
+    pub(crate) collectors: Option<u32>,
+}
+
+/// An outline with what it takes to find any span of it at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) outline: Outline,
+    /// The shapes of a service's successive workflows, over and over.
+    cycle: Vec<(Profile, &'static Shape, u32)>,
+    streams: Vec<Stream>,
+    /// By stream: the slot of its first span; at the end the number of all.
+    first_slots: Vec<u64>,
+}
+
+/// The order of one stream: so many rounds of all its services, over and over.
+#[derive(Debug, Clone)]
+struct Stream {
+    /// Every `step`-th service from the first on.
+    first_service: usize,
+    step: usize,
+    services: u64,
+    /// By workflow of a cycle: the spans before it; at the end those of the whole cycle.
+    before: Vec<u64>,
 }
 
 /// A planned span's place in its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanPlace {
+    pub(crate) stream: usize,
     pub(crate) service: usize,
     pub(crate) workflow: u64,
     pub(crate) position: u32,
-    /// Its place in its service's stream.
+    /// Its place in its stream.
     pub(crate) ordinal: u64,
-}
-
-/// The resource of one service's exporter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Resource {
-    pub(crate) service_name: String,
-    run: String,
-    instance_id: String,
-}
-
-impl Resource {
-    /// What the Python SDK sends, and the run as a witness.
-    pub(crate) fn attributes(&self) -> [Attribute<'_>; 6] {
-        [
-            ("e2e.run", Value::Text(&self.run)),
-            ("service.instance.id", Value::Text(&self.instance_id)),
-            ("service.name", Value::Text(&self.service_name)),
-            ("telemetry.sdk.language", Value::Text("python")),
-            ("telemetry.sdk.name", Value::Text("opentelemetry")),
-            ("telemetry.sdk.version", Value::Text("1.45.2")),
-        ]
-    }
 }
 
 /// Why a plan cannot be carried out.
@@ -79,21 +91,37 @@ pub(crate) enum Unplannable {
     TooMuch,
     #[error("its times reach beyond the year 2200")]
     TooLate,
+    #[error("so many services with so uneven a mix have no order that can be kept at hand")]
+    TooVaried,
     #[error("two services are called `{0}`")]
     SameName(String),
+    #[error("a run has from one collector to as many as services, not {0}")]
+    Collectors(u32),
+    #[error("`{0}` has no legacy form: agents came with SDK 0.65")]
+    NoLegacyForm(&'static str),
 }
 
-impl Plan {
-    /// Checks what all else relies on; a plan from a file may be anything.
-    pub(crate) fn check(&self) -> Result<(), Unplannable> {
+impl Outline {
+    /// How long the planned spans' times reach from the first start, in nanoseconds.
+    pub(crate) fn duration(&self) -> u64 {
+        let longest = self.mix.profiles().map(Profile::longest).max().unwrap_or_default();
+        self.workflows_per_service.saturating_add(1).saturating_mul(ROUND_INTERVAL).saturating_add(longest)
+    }
+
+    /// Checks what all else relies on; an outline from a file may be anything.
+    fn check(&self) -> Result<(), Unplannable> {
         if self.services.is_empty() || self.workflows_per_service == 0 {
             return Err(Unplannable::Nothing);
         }
-        let workflows = self.workflows_per_service.checked_mul(self.services.len() as u64);
-        if workflows.and_then(|count| count.checked_mul(SPANS.into())).is_none_or(|spans| spans > MAX_SPANS) {
-            return Err(Unplannable::TooMuch);
+        if let Some(collectors) = self.collectors
+            && !(1..=self.services.len() as u64).contains(&collectors.into())
+        {
+            return Err(Unplannable::Collectors(collectors));
         }
-        if self.base_time.saturating_add(Self::duration(self.workflows_per_service)) > LATEST {
+        if let Some(profile) = self.mix.profiles().find(|profile| !profile.exists_in(self.telemetry)) {
+            return Err(Unplannable::NoLegacyForm(profile.name()));
+        }
+        if self.base_time.saturating_add(self.duration()) > LATEST {
             return Err(Unplannable::TooLate);
         }
         let mut names: Vec<_> = self.services.iter().collect();
@@ -103,113 +131,216 @@ impl Plan {
             None => Ok(()),
         }
     }
+}
+
+impl Plan {
+    pub(crate) fn new(outline: Outline) -> Result<Self, Unplannable> {
+        outline.check()?;
+        // Bounds the workflows first: what follows multiplies without a check.
+        let workflows = outline.workflows_per_service.checked_mul(outline.services.len() as u64);
+        if workflows.is_none_or(|workflows| workflows > MAX_SPANS) {
+            return Err(Unplannable::TooMuch);
+        }
+        let cycle = outline
+            .mix
+            .cycle()
+            .into_iter()
+            .map(|(profile, variant)| (profile, profile.shape(outline.telemetry, variant), variant));
+        let cycle: Vec<_> = cycle.collect();
+        let services = outline.services.len();
+        if cycle.len().saturating_mul(services) > MAX_CYCLE {
+            return Err(Unplannable::TooVaried);
+        }
+        let streams = outline.collectors.map_or(services, |collectors| collectors as usize);
+        let streams: Vec<_> =
+            (0..streams).map(|index| Stream::new(index, streams, services, &cycle)).collect();
+        let mut first_slots = vec![0];
+        for stream in &streams {
+            let spans = stream.ordinal(outline.workflows_per_service * stream.services);
+            first_slots.push(first_slots[first_slots.len() - 1] + spans);
+        }
+        let plan = Self { outline, cycle, streams, first_slots };
+        if plan.spans() > MAX_SPANS { Err(Unplannable::TooMuch) } else { Ok(plan) }
+    }
 
     pub(crate) fn workflows(&self) -> u64 {
-        self.workflows_per_service * self.services.len() as u64
+        self.outline.workflows_per_service * self.outline.services.len() as u64
     }
 
     pub(crate) fn spans(&self) -> u64 {
-        self.spans_per_stream() * self.services.len() as u64
+        self.first_slots[self.streams.len()]
     }
 
-    pub(crate) fn spans_per_stream(&self) -> u64 {
-        self.workflows_per_service * u64::from(SPANS)
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
     }
 
-    /// How long the planned spans' times reach from the first start, in nanoseconds.
-    pub(crate) fn duration(workflows_per_service: u64) -> u64 {
-        workflows_per_service.saturating_add(1).saturating_mul(ROUND_INTERVAL)
+    pub(crate) fn spans_of_stream(&self, stream: usize) -> u64 {
+        self.first_slots[stream + 1] - self.first_slots[stream]
+    }
+
+    /// Workflows of one stream in all.
+    pub(crate) fn workflows_of_stream(&self, stream: usize) -> u64 {
+        self.outline.workflows_per_service * self.streams[stream].services
+    }
+
+    /// The ordinal at which a stream's workflow begins, counted in workflows of the stream.
+    pub(crate) fn ordinal_of(&self, stream: usize, index: u64) -> u64 {
+        self.streams[stream].ordinal(index)
+    }
+
+    /// Workflows of a stream whose last span, the root, is among these ordinals.
+    pub(crate) fn roots_in(&self, stream: usize, ordinals: Range<u64>) -> u64 {
+        let order = &self.streams[stream];
+        order.place(ordinals.end).0 - order.place(ordinals.start).0
     }
 
     pub(crate) fn service_of(&self, workflow: u64) -> usize {
-        (workflow % self.services.len() as u64) as usize
+        (workflow % self.outline.services.len() as u64) as usize
     }
 
-    /// The ordinals of a workflow's spans in its stream: the first, and how many follow each other.
-    pub(crate) fn ordinals(&self, workflow: u64) -> (u64, u32) {
-        (self.turn(workflow) * u64::from(SPANS), SPANS)
+    /// The stream that carries a service's spans.
+    pub(crate) fn stream_of(&self, service: usize) -> usize {
+        service % self.streams.len()
+    }
+
+    /// The ordinals of a workflow's spans in its stream, in wire order: children before parents.
+    pub(crate) fn ordinals(&self, workflow: u64) -> Range<u64> {
+        let service = self.service_of(workflow);
+        let stream = &self.streams[self.stream_of(service)];
+        let index = self.turn(workflow) * stream.services + (service / stream.step) as u64;
+        stream.ordinal(index)..stream.ordinal(index + 1)
     }
 
     /// The workflow that a service runs at its turn.
     pub(crate) fn workflow_at(&self, service: usize, turn: u64) -> u64 {
-        turn * self.services.len() as u64 + service as u64
+        turn * self.outline.services.len() as u64 + service as u64
     }
 
     /// The slots of `count` spans of a stream from the ordinal `first` on.
-    pub(crate) fn slots(&self, service: usize, first: u64, count: u32) -> Range<u64> {
-        let start = self.first_slot(service) + first;
+    pub(crate) fn slots(&self, stream: usize, first: u64, count: u32) -> Range<u64> {
+        let start = self.first_slots[stream] + first;
         start..start + u64::from(count)
     }
 
-    /// The slot of a stream's first span.
-    pub(crate) fn first_slot(&self, service: usize) -> u64 {
-        service as u64 * self.spans_per_stream()
+    /// The slots of a workflow's spans.
+    pub(crate) fn slots_of(&self, workflow: u64) -> Range<u64> {
+        let first = self.first_slots[self.stream_of(self.service_of(workflow))];
+        let ordinals = self.ordinals(workflow);
+        first + ordinals.start..first + ordinals.end
     }
 
     pub(crate) fn workflow(&self, workflow: u64) -> Workflow<'_> {
+        let Outline { run, seed, services, base_time, telemetry, .. } = &self.outline;
+        let service = self.service_of(workflow);
+        let turn = self.turn(workflow);
+        let (profile, _, variant) = self.shape(service, turn);
         let place = Place {
-            run: self.run,
+            run: *run,
             workflow,
-            service: &self.services[self.service_of(workflow)],
-            turn: self.turn(workflow),
-            start_time: self.base_time + self.turn(workflow) * ROUND_INTERVAL,
+            service: &services[service],
+            turn,
+            variant: *variant,
+            telemetry: *telemetry,
+            start_time: base_time + turn * ROUND_INTERVAL,
         };
-        Workflow::new(place, Dice::at(self.seed ^ self.run.bits(), workflow))
-    }
-
-    /// All spans of a workflow in wire order: children before parents.
-    pub(crate) fn spans_of<'w>(workflow: &'w Workflow<'_>) -> impl Iterator<Item = PlannedSpan<'w>> {
-        (0..SPANS).map(|position| workflow.span(position))
+        Workflow::new(*profile, place, Dice::at(seed ^ run.bits(), workflow))
     }
 
     pub(crate) fn resource(&self, service: usize) -> Resource {
-        let mut dice = Dice::at(self.seed ^ self.run.bits(), ids::MAX_WORKFLOWS + service as u64);
-        let (high, low) = (dice.roll(), dice.roll());
-        // The version and variant bits of a random UUID.
-        let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
-        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-        Resource {
-            service_name: self.services[service].clone(),
-            run: self.run.to_string(),
-            instance_id: format!(
-                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-                high >> 32,
-                high >> 16 & 0xffff,
-                high & 0xffff,
-                low >> 48,
-                low & 0xffff_ffff_ffff
-            ),
+        let Outline { run, seed, services, mix, .. } = &self.outline;
+        let mut resource = Resource::new(*run, *seed, service, &services[service]);
+        if mix.has(Profile::Adversarial) {
+            adversarial::resource::make_odd(&mut resource, service);
         }
+        resource
     }
 
     /// Where the span of a slot below [`Plan::spans`] belongs.
     pub(crate) fn place(&self, slot: u64) -> SpanPlace {
-        let service = (slot / self.spans_per_stream()) as usize;
-        let ordinal = slot % self.spans_per_stream();
-        let turn = ordinal / u64::from(SPANS);
-        SpanPlace {
-            service,
-            workflow: self.workflow_at(service, turn),
-            position: (ordinal % u64::from(SPANS)) as u32,
-            ordinal,
-        }
+        let stream = self.first_slots.partition_point(|first| *first <= slot) - 1;
+        self.place_in(stream, slot - self.first_slots[stream])
+    }
+
+    /// Where the span of an ordinal of a stream belongs.
+    pub(crate) fn place_in(&self, stream: usize, ordinal: u64) -> SpanPlace {
+        let order = &self.streams[stream];
+        let (index, position) = order.place(ordinal);
+        let service = order.service(index);
+        let workflow = self.workflow_at(service, index / order.services);
+        SpanPlace { stream, service, workflow, position, ordinal }
     }
 
     /// The slot of a span, if the plan has it.
     pub(crate) fn slot(&self, workflow: u64, position: u32) -> Option<u64> {
-        let planned = workflow < self.workflows() && position < SPANS;
-        let (first, _) = planned.then(|| self.ordinals(workflow))?;
-        Some(self.first_slot(self.service_of(workflow)) + first + u64::from(position))
+        if workflow >= self.workflows() {
+            return None;
+        }
+        let ordinals = self.ordinals(workflow);
+        let ordinal = ordinals.start + u64::from(position);
+        let stream = self.stream_of(self.service_of(workflow));
+        (ordinal < ordinals.end).then(|| self.first_slots[stream] + ordinal)
     }
 
     /// The slot of a planned span's parent; none for a root.
-    pub(crate) fn parent_slot(slot: u64) -> Option<u64> {
-        let position = (slot % u64::from(SPANS)) as u32;
-        (position != SPANS - 1).then(|| slot + u64::from(SPANS - 1 - position))
+    pub(crate) fn parent_slot(&self, slot: u64) -> Option<u64> {
+        let SpanPlace { workflow, position, .. } = self.place(slot);
+        let (_, shape, _) = self.shape(self.service_of(workflow), self.turn(workflow));
+        let parent = shape.parents[position as usize]?;
+        Some(slot + u64::from(parent) - u64::from(position))
     }
 
     fn turn(&self, workflow: u64) -> u64 {
-        workflow / self.services.len() as u64
+        workflow / self.outline.services.len() as u64
+    }
+
+    fn shape(&self, service: usize, turn: u64) -> &(Profile, &'static Shape, u32) {
+        &self.cycle[in_cycle(service, turn, self.cycle.len())]
+    }
+}
+
+/// Services begin at different places of the cycle: a round then has workflows of several profiles.
+fn in_cycle(service: usize, turn: u64, len: usize) -> usize {
+    ((service as u64 + turn) % len as u64) as usize
+}
+
+impl Stream {
+    fn new(index: usize, step: usize, services: usize, cycle: &[(Profile, &'static Shape, u32)]) -> Self {
+        let of_stream: Vec<_> = (index..services).step_by(step).collect();
+        let mut before = vec![0];
+        for turn in 0..cycle.len() as u64 {
+            for service in &of_stream {
+                let (_, shape, _) = &cycle[in_cycle(*service, turn, cycle.len())];
+                before.push(before[before.len() - 1] + u64::from(shape.spans()));
+            }
+        }
+        Self { first_service: index, step, services: of_stream.len() as u64, before }
+    }
+
+    /// Workflows in one cycle.
+    fn len(&self) -> u64 {
+        self.before.len() as u64 - 1
+    }
+
+    fn spans_of_cycle(&self) -> u64 {
+        self.before[self.before.len() - 1]
+    }
+
+    /// The ordinal of the first span of the workflow at a place of the stream.
+    fn ordinal(&self, index: u64) -> u64 {
+        index / self.len() * self.spans_of_cycle() + self.before[(index % self.len()) as usize]
+    }
+
+    /// The workflow's place in the stream, and the span's position in the workflow.
+    fn place(&self, ordinal: u64) -> (u64, u32) {
+        let within = ordinal % self.spans_of_cycle();
+        let index = self.before.partition_point(|before| *before <= within) - 1;
+        let position = (within - self.before[index]) as u32;
+        (ordinal / self.spans_of_cycle() * self.len() + index as u64, position)
+    }
+
+    fn service(&self, index: u64) -> usize {
+        self.first_service + (index % self.services) as usize * self.step
     }
 }
 
@@ -217,108 +348,181 @@ impl Plan {
 mod tests {
     use std::collections::HashSet;
 
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use clap::ValueEnum;
+    use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
     use proptest::prelude::*;
     use prost::Message;
     use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::{
-        span::{mapping, row::Row, schema::Schema},
-        traffic::{otlp, stored},
+        span::{
+            mapping::{self, ResourceFacts},
+            row::Row,
+            schema::Schema,
+        },
+        traffic::export::{EncodedResource, Encoder},
     };
 
     fn plan(run: u64, seed: u64, services: usize, workflows_per_service: u64) -> Plan {
-        Plan {
+        plan_of(Mix::only(Profile::GettingStarted), None, run, seed, services, workflows_per_service)
+    }
+
+    fn plan_of(
+        mix: Mix,
+        collectors: Option<u32>,
+        run: u64,
+        seed: u64,
+        services: usize,
+        workflows_per_service: u64,
+    ) -> Plan {
+        let outline = Outline {
             run: RunId::from_bits(run),
             seed,
             services: (0..services).map(|service| format!("service-{service}-ü\"")).collect(),
             workflows_per_service,
             base_time: 1_795_346_058_000_000_000,
-        }
+            mix,
+            telemetry: Telemetry::Current,
+            collectors,
+        };
+        Plan::new(outline).unwrap()
     }
 
     fn export(plan: &Plan, number: u64) -> Vec<u8> {
-        let workflow = plan.workflow(number);
+        let resources = EncodedResource::all(plan);
+        let ordinals = plan.ordinals(number);
+        let count = (ordinals.end - ordinals.start) as u32;
         let mut bytes = Vec::new();
-        otlp::write_export(&plan.resource(plan.service_of(number)), Plan::spans_of(&workflow), &mut bytes);
+        let stream = plan.stream_of(plan.service_of(number));
+        Encoder::new(plan, &resources).write(stream, ordinals.start, count, &mut bytes);
         bytes
     }
 
     fn expected_rows(plan: &Plan, number: u64, schema: Schema) -> Vec<Row> {
         let workflow = plan.workflow(number);
-        let resource = plan.resource(plan.service_of(number));
-        let spans = Plan::spans_of(&workflow).map(|span| {
-            let mut row = Row {
-                service_name: resource.service_name.clone(),
-                resource_attributes: stored::resource_attributes(&resource),
-                ..Row::default()
-            };
-            stored::write_row(&span, schema, &mut row);
+        let resource = ResourceFacts::of(Some(&plan.resource(plan.service_of(number)).message));
+        let spans = plan.ordinals(number).end - plan.ordinals(number).start;
+        let rows = (0..spans as u32).map(|position| {
+            let mut row = Row::default();
+            resource.write(schema, &mut row);
+            workflow.write_row(position, schema, &mut row);
             row
         });
-        spans.collect()
+        rows.collect()
+    }
+
+    /// What is sent of a workflow, as messages.
+    fn sent(plan: &Plan, number: u64) -> Vec<Span> {
+        let request = ExportTraceServiceRequest::decode(export(plan, number).as_slice()).unwrap();
+        let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans).collect()
+    }
+
+    /// All profiles, those of several variants and several services among them.
+    fn mixed() -> Mix {
+        let all = Profile::value_variants().iter().map(|profile| format!("{}=3", profile.name()));
+        format!(
+            "{},{}",
+            "getting-started=7",
+            all.filter(|one| !one.starts_with("getting-started")).collect::<Vec<_>>().join(",")
+        )
+        .parse()
+        .unwrap()
     }
 
     proptest! {
         #[test]
         fn what_is_sent_maps_to_what_is_expected(run: u64, seed: u64, services in 1..9_usize, number in 0..400_u64) {
-            let plan = plan(run, seed, services, 400);
-            let request = ExportTraceServiceRequest::decode(export(&plan, number).as_slice()).unwrap();
-            for schema in [Schema::V1, Schema::V2] {
-                prop_assert_eq!(mapping::rows(&request.resource_spans, schema), expected_rows(&plan, number, schema));
+            for mix in [Mix::only(Profile::GettingStarted), mixed()] {
+                let plan = plan_of(mix, None, run, seed, services, 400);
+                let request = ExportTraceServiceRequest::decode(export(&plan, number).as_slice()).unwrap();
+                for schema in [Schema::V1, Schema::V2] {
+                    prop_assert_eq!(mapping::rows(&request.resource_spans, schema), expected_rows(&plan, number, schema));
+                }
             }
         }
 
         #[test]
         fn one_plan_has_one_byte_stream(run: u64, seed: u64, number in 0..40_u64) {
-            let (one, other) = (plan(run, seed, 2, 20), plan(run, seed, 2, 20));
+            let (one, other) = (plan_of(mixed(), None, run, seed, 2, 20), plan_of(mixed(), None, run, seed, 2, 20));
             prop_assert_eq!(export(&one, number), export(&other, number));
         }
 
         #[test]
-        fn children_lie_inside_their_parents_and_events_inside_their_spans(seed: u64, number in 0..400_u64) {
-            let plan = plan(1, seed, 3, 400);
-            let workflow = plan.workflow(number);
-            let spans: Vec<_> = Plan::spans_of(&workflow).collect();
-            for span in &spans {
-                prop_assert!(span.start_time <= span.end_time);
-                prop_assert!(span.events.iter().all(|event| (span.start_time..=span.end_time).contains(&event.time)));
-                let Some(parent) = spans.iter().find(|other| Some(other.span_id) == span.parent_span_id) else {
-                    prop_assert_eq!(span.parent_span_id, None);
-                    continue;
-                };
-                prop_assert!(parent.start_time <= span.start_time && span.end_time <= parent.end_time);
-            }
-        }
-
-        #[test]
-        fn slots_and_places_are_one_to_one(services in 1..9_usize, workflows in 1..50_u64, pick: u64) {
-            let plan = plan(1, 2, services, workflows);
+        fn slots_and_places_are_one_to_one(
+            services in 1..9_usize, workflows in 1..50_u64, pick: u64, collectors in proptest::option::of(1..9_u32),
+        ) {
+            let collectors = collectors.map(|collectors| collectors.min(services as u32));
+            let plan = plan_of(mixed(), collectors, 1, 2, services, workflows);
             let slot = pick % plan.spans();
             let place = plan.place(slot);
             prop_assert_eq!(plan.slot(place.workflow, place.position), Some(slot));
             prop_assert_eq!(plan.service_of(place.workflow), place.service);
-            prop_assert_eq!(plan.first_slot(place.service) + place.ordinal, slot);
-            let (first, count) = plan.ordinals(place.workflow);
-            prop_assert_eq!(first + u64::from(place.position), place.ordinal);
-            prop_assert!(place.position < count);
+            prop_assert_eq!(plan.stream_of(place.service), place.stream);
+            prop_assert_eq!(plan.slots(place.stream, place.ordinal, 1).start, slot);
+            let ordinals = plan.ordinals(place.workflow);
+            prop_assert_eq!(ordinals.start + u64::from(place.position), place.ordinal);
+            prop_assert!(ordinals.contains(&place.ordinal));
+        }
+
+        #[test]
+        fn any_range_of_a_stream_carries_its_spans_and_no_others(
+            first in 0..900_u64, count in 1..100_u32, collectors in proptest::option::of(1..4_u32),
+        ) {
+            let plan = plan_of(mixed(), collectors, 3, 4, 4, 1_000);
+            let resources = EncodedResource::all(&plan);
+            let mut bytes = Vec::new();
+            Encoder::new(&plan, &resources).write(0, first, count, &mut bytes);
+            let request = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
+            let sent = mapping::rows(&request.resource_spans, Schema::V2);
+            let expected = plan.slots(0, first, count).map(|slot| {
+                let place = plan.place(slot);
+                expected_rows(&plan, place.workflow, Schema::V2)[place.position as usize].clone()
+            });
+            prop_assert_eq!(sent, expected.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn children_lie_inside_their_parents_and_events_inside_their_spans() {
+        let plan = plan_of(mixed(), None, 1, 5, 3, 200);
+        for number in 0..plan.workflows() {
+            let spans = sent(&plan, number);
+            for span in &spans {
+                let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
+                let odd = plan.shape(plan.service_of(number), plan.turn(number)).0.name() == "adversarial";
+                let events: Vec<_> = span.events.iter().map(|event| event.time_unix_nano).collect();
+                assert!(
+                    odd || start <= end && events.iter().all(|time| (start..=end).contains(time)),
+                    "{span:?}"
+                );
+                assert!(odd || events.is_sorted(), "{span:?}");
+                let Some(parent) = spans.iter().find(|other| other.span_id == span.parent_span_id) else {
+                    assert!(span.parent_span_id.is_empty(), "{span:?}");
+                    continue;
+                };
+                assert!(
+                    odd || parent.start_time_unix_nano <= start && end <= parent.end_time_unix_nano,
+                    "{span:?}"
+                );
+            }
         }
     }
 
     #[test]
     fn span_ids_are_unique_and_the_parent_is_where_the_slot_says() {
-        let plan = plan(7, 7, 3, 500);
+        let plan = plan_of(mixed(), None, 7, 7, 3, 500);
         let mut ids = HashSet::new();
         for number in 0..plan.workflows() {
-            let workflow = plan.workflow(number);
-            let spans: Vec<_> = Plan::spans_of(&workflow).collect();
+            let spans = sent(&plan, number);
+            assert_eq!(spans.len() as u64, plan.ordinals(number).end - plan.ordinals(number).start);
             for (position, span) in spans.iter().enumerate() {
-                assert!(ids.insert(span.span_id));
+                assert!(ids.insert(span.span_id.clone()));
                 let slot = plan.slot(number, u32::try_from(position).unwrap()).unwrap();
-                let parent = Plan::parent_slot(slot).map(|slot| plan.place(slot));
-                let parent_id = parent.map(|parent| spans[parent.position as usize].span_id);
-                assert_eq!(parent_id, span.parent_span_id);
+                let parent = plan.parent_slot(slot).map(|slot| plan.place(slot));
+                let parent_id = parent.map(|parent| spans[parent.position as usize].span_id.clone());
+                assert_eq!(parent_id.unwrap_or_default(), span.parent_span_id);
             }
         }
         assert_eq!(ids.len() as u64, plan.spans());
@@ -328,12 +532,9 @@ mod tests {
     fn a_workflow_has_the_attributes_of_the_real_example() {
         let plan = plan(1, 1, 1, 2);
         let counts = |number| {
-            let workflow = plan.workflow(number);
             let tags = 4;
-            let spans = Plan::spans_of(&workflow);
-            spans
-                .map(|span| (span.name.to_owned(), span.attributes.len() - tags, span.events.len()))
-                .collect::<Vec<_>>()
+            let spans = sent(&plan, number).into_iter();
+            spans.map(|span| (span.name, span.attributes.len() - tags, span.events.len())).collect::<Vec<_>>()
         };
         let expect = |branch: &str| {
             [

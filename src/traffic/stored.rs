@@ -3,24 +3,14 @@
 //! The contract's mapping (section 3) for the values that planned traffic uses, written into a row
 //! that is used again for the next span. A property test holds it against the general mapping.
 
-use super::{
-    plan::Resource,
-    planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedEvent, PlannedSpan, Value},
-};
+use super::planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedEvent, PlannedSpan, Value};
 use crate::span::{
     json::{write_i64, write_str},
     row::Row,
     schema::Schema,
 };
 
-/// The resource's part of every row of one service.
-pub(crate) fn resource_attributes(resource: &Resource) -> String {
-    let mut text = String::with_capacity(256);
-    write_attributes(&resource.attributes(), &mut text);
-    text
-}
-
-/// Overwrites the span's part of a row; `service_name` and `resource_attributes` stay.
+/// Overwrites the span's part of a row; what comes from the resource stays.
 pub(crate) fn write_row(span: &PlannedSpan<'_>, schema: Schema, row: &mut Row) {
     write_hex(&span.trace_id, &mut row.trace_id);
     write_hex(&span.span_id, &mut row.span_id);
@@ -47,6 +37,10 @@ pub(crate) fn write_row(span: &PlannedSpan<'_>, schema: Schema, row: &mut Row) {
     } else {
         row.trace_flags = 0;
     }
+    row.trace_state = None;
+    row.dropped_attributes_count = 0;
+    row.dropped_events_count = 0;
+    row.dropped_links_count = 0;
 }
 
 fn write_hex(id: &[u8], out: &mut String) {

@@ -1,0 +1,129 @@
+//! The SDK's tracer: a clock, and the spans that are open at its time, each inside the one before.
+//!
+//! The innermost open span is the *current* one: it is the parent of the next, and carries the
+//! events that happen now. An executable takes the innermost open executable as its parent, whether
+//! or not spans of other kinds lie between.
+
+use std::ops::Range;
+
+use opentelemetry_proto::tonic::{common::v1::KeyValue, trace::v1::span::Event};
+
+use super::{executable::Executable, raised::Outcome};
+use crate::traffic::{
+    dice::Dice,
+    place::Place,
+    profile::Telemetry,
+    recorded::{self, Draft, Recorded},
+};
+
+/// One trace in the making.
+#[derive(Debug)]
+pub(crate) struct Sdk {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) dice: Dice,
+    /// Unix nanoseconds.
+    pub(crate) now: u64,
+    /// What all executables of the trace are about, as an app may say.
+    pub(crate) correlation: Option<Correlation>,
+    open: Vec<Open>,
+    ended: Vec<Draft>,
+}
+
+/// A trusted identity from outside Junjo.
+#[derive(Debug, Clone)]
+pub(crate) struct Correlation {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+}
+
+#[derive(Debug)]
+struct Open {
+    span: Draft,
+    executable: Option<Executable>,
+}
+
+/// Records the workflow of a place: all spans that are opened and ended again while `run` runs.
+/// What that comes to is on the spans; nobody waits for it.
+pub(crate) fn record<T>(place: &Place<'_>, dice: Dice, run: impl FnOnce(&mut Sdk) -> T) -> Vec<Recorded> {
+    let mut sdk = Sdk::new(place, dice);
+    run(&mut sdk);
+    recorded::record(sdk.finish(), place)
+}
+
+impl Sdk {
+    fn new(place: &Place<'_>, dice: Dice) -> Self {
+        Self {
+            telemetry: place.telemetry,
+            dice,
+            now: place.start_time,
+            correlation: None,
+            open: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Lets some nanoseconds of a range go by.
+    pub(crate) fn pass(&mut self, nanos: Range<u64>) {
+        self.now += nanos.start + self.dice.below(nanos.end - nanos.start);
+    }
+
+    /// Starts a span that is no executable, such as a call of a model.
+    pub(crate) fn open(&mut self, name: impl Into<String>) {
+        let span = Draft::new(name, self.now, self.now);
+        self.open.push(Open { span, executable: None });
+    }
+
+    /// Starts the span of an executable, with the attributes that all of them have.
+    pub(crate) fn open_executable(&mut self, name: impl Into<String>, executable: Executable) {
+        let mut span = Draft::new(name, self.now, self.now);
+        executable.describe(self.telemetry, self.enclosing(), self.correlation.as_ref(), &mut span);
+        self.open.push(Open { span, executable: Some(executable) });
+    }
+
+    /// The current span.
+    pub(crate) fn span(&mut self) -> &mut Draft {
+        &mut self.open.last_mut().expect("an app works inside a span").span
+    }
+
+    /// The innermost open executable.
+    pub(crate) fn enclosing(&self) -> Option<&Executable> {
+        self.open.iter().rev().find_map(|open| open.executable.as_ref())
+    }
+
+    /// Something happens: the current span carries it.
+    pub(crate) fn event(&mut self, name: &str, attributes: Vec<KeyValue>) {
+        let event = Event { time_unix_nano: self.now, name: name.to_owned(), attributes, ..Event::default() };
+        self.span().events.push(event);
+    }
+
+    /// Ends the current span.
+    pub(crate) fn close(&mut self) {
+        let Open { mut span, .. } = self.open.pop().expect("what is closed was open");
+        span.end = self.now;
+        self.siblings().push(span);
+    }
+
+    /// Ends the span of an executable, with what became of it.
+    pub(crate) fn close_executable(&mut self, outcome: &mut Outcome) {
+        self.mark(outcome);
+        self.close();
+    }
+
+    /// The span that ended last inside the current one.
+    pub(super) fn last_child(&mut self) -> Option<&mut Draft> {
+        self.siblings().last_mut()
+    }
+
+    /// The ended spans beside which the current span's next child, or the next root, goes.
+    fn siblings(&mut self) -> &mut Vec<Draft> {
+        match self.open.last_mut() {
+            Some(parent) => &mut parent.span.children,
+            None => &mut self.ended,
+        }
+    }
+
+    /// The root, when its span has ended.
+    fn finish(mut self) -> Draft {
+        self.ended.pop().expect("an app ends what it opens")
+    }
+}

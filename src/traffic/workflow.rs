@@ -1,0 +1,78 @@
+//! One workflow of any profile, as sent and as stored.
+
+use prost::Message;
+
+use super::{
+    dice::Dice,
+    getting_started,
+    ids::SpanId,
+    minimal, otlp,
+    place::Place,
+    profile::{Profile, Telemetry},
+    recorded::{Recorded, Scope},
+    stored,
+};
+use crate::span::{mapping, row::Row, schema::Schema};
+
+/// A workflow with everything that its spans are made of.
+///
+/// The profiles of which many are sent are written straight from borrowed values; the others are
+/// OTLP messages.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large ones are those of which millions are made")]
+pub(crate) enum Workflow<'a> {
+    GettingStarted(getting_started::Workflow<'a>),
+    Minimal(minimal::Workflow<'a>),
+    Recorded(Vec<Recorded>),
+}
+
+impl<'a> Workflow<'a> {
+    pub(crate) fn new(profile: Profile, place: Place<'a>, dice: Dice) -> Self {
+        match (profile, place.telemetry) {
+            (Profile::GettingStarted, Telemetry::Current) => {
+                Self::GettingStarted(getting_started::Workflow::new(place, dice))
+            }
+            (Profile::Minimal, _) => Self::Minimal(minimal::Workflow::new(place, dice)),
+            _ => Self::Recorded(profile.record(&place, dice)),
+        }
+    }
+
+    /// By position: the id of the span's parent; none for a root.
+    pub(crate) fn parents(&self) -> Vec<Option<SpanId>> {
+        match self {
+            Self::GettingStarted(workflow) => {
+                (0..getting_started::SPANS).map(|position| workflow.span(position).parent_span_id).collect()
+            }
+            Self::Minimal(workflow) => vec![workflow.span(0).parent_span_id],
+            Self::Recorded(spans) => {
+                spans.iter().map(|recorded| recorded.span.parent_span_id.as_slice().try_into().ok()).collect()
+            }
+        }
+    }
+
+    /// Appends one span as an OTLP `Span` message, without its tag and length.
+    pub(crate) fn write_span(&self, position: u32, out: &mut Vec<u8>) {
+        match self {
+            Self::GettingStarted(workflow) => otlp::write_span(&workflow.span(position), out),
+            Self::Minimal(workflow) => otlp::write_span(&workflow.span(position), out),
+            Self::Recorded(spans) => spans[position as usize].span.encode_raw(out),
+        }
+    }
+
+    /// The instrumentation of a span; none for Junjo's own.
+    pub(crate) fn scope(&self, position: u32) -> Option<&Scope> {
+        match self {
+            Self::GettingStarted(_) | Self::Minimal(_) => None,
+            Self::Recorded(spans) => Some(&spans[position as usize].scope),
+        }
+    }
+
+    /// Overwrites the span's part of a row; what comes from the resource stays.
+    pub(crate) fn write_row(&self, position: u32, schema: Schema, row: &mut Row) {
+        match self {
+            Self::GettingStarted(workflow) => stored::write_row(&workflow.span(position), schema, row),
+            Self::Minimal(workflow) => stored::write_row(&workflow.span(position), schema, row),
+            Self::Recorded(spans) => mapping::write_span(&spans[position as usize].span, schema, row),
+        }
+    }
+}
