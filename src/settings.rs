@@ -4,23 +4,37 @@
 //! of the studio's own e2e app has the same form. Secrets are never printed.
 
 use std::{
-    fs, io,
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt, fs, io,
+    num::NonZeroU64,
     path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{problem::Problem, wire::target::Target};
+use crate::{
+    problem::Problem,
+    wire::{
+        target::Target,
+        transport::{ClientIdentity, Compression, Header, Transport},
+    },
+};
 
 const DEFAULT_FILE: &str = "e2e-store.yaml";
 const DEFAULT_ENDPOINT: &str = "localhost:26155";
 const DEFAULT_INTERNAL_ENDPOINT: &str = "localhost:50052";
 
+/// Ample for a studio on another machine; one that takes longer is stuck.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The key of the stand-in, and ours where none is given.
 pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
 
 /// Where spans go
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "OTLP")]
 pub(crate) struct OtlpArgs {
     /// OTLP gRPC endpoint: `host:port`, or with `http://` or `https://` [default: localhost:26155]
@@ -30,6 +44,60 @@ pub(crate) struct OtlpArgs {
     /// API key of the studio; `JUNJO_API_KEY` works, too [default: e2e-store]
     #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+
+    /// PEM file of the authorities to trust with `https://` [default: the system's]
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CA_CERT")]
+    ca_cert: Option<PathBuf>,
+
+    /// PEM file with the certificate that we show to the server
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_CERT")]
+    client_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_KEY")]
+    client_key: Option<PathBuf>,
+
+    /// Metadata to send with every export; repeatable, in the environment one a line
+    #[arg(
+        long = "header",
+        value_name = "NAME=VALUE",
+        env = "E2E_STORE_HEADERS",
+        hide_env_values = true,
+        value_delimiter = '\n'
+    )]
+    headers: Vec<RawHeader>,
+
+    /// Compress exports. The studio accepts no compressed ones; a collector in front of it may
+    #[arg(long, value_name = "FORMAT", env = "E2E_STORE_COMPRESSION")]
+    compression: Option<Compression>,
+
+    /// Seconds to wait for an export's answer [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "E2E_STORE_TIMEOUT", value_parser = at_least_one)]
+    timeout: Option<NonZeroU64>,
+}
+
+/// A header as it was typed, which clap must not repeat in its own messages.
+#[derive(Clone)]
+struct RawHeader(String);
+
+impl FromStr for RawHeader {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for RawHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawHeader")
+    }
+}
+
+/// A count of which none would be none.
+pub(crate) fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
+    let number: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    NonZeroU64::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
 }
 
 /// Where the studio's internal service is, and the settings file
@@ -57,6 +125,7 @@ pub(crate) struct Settings {
     pub(crate) endpoint_given: bool,
     pub(crate) internal_endpoint: Target,
     pub(crate) api_key: String,
+    pub(crate) transport: Transport,
     pub(crate) internal_token: Option<String>,
     pub(crate) service_name: Option<String>,
     pub(crate) num_workflows: Option<u64>,
@@ -79,6 +148,12 @@ struct Exporter {
     port: Option<Port>,
     internal_endpoint: Option<String>,
     api_key: Option<String>,
+    ca_cert: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "or_default")]
+    headers: BTreeMap<String, String>,
+    compression: Option<Compression>,
     service_name: Option<String>,
     insecure: Option<bool>,
 }
@@ -122,6 +197,7 @@ impl Settings {
         if file.app.num_workflows == Some(0) {
             return Err(wrong_value(&path, "app.num_workflows", "a run has at least one workflow").into());
         }
+        let transport = transport(otlp.unwrap_or(&OtlpArgs::default()), &file.exporter, &path)?;
         Ok(Self {
             endpoint_given: named.is_some(),
             endpoint: named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls),
@@ -129,11 +205,45 @@ impl Settings {
             api_key: api_key(otlp.and_then(|args| args.api_key.as_ref()))
                 .or(file.exporter.api_key)
                 .unwrap_or_else(|| DEFAULT_API_KEY.to_owned()),
+            transport,
             internal_token: internal_token(internal.internal_token.as_ref()),
             service_name: file.exporter.service_name,
             num_workflows: file.app.num_workflows,
         })
     }
+}
+
+/// Each option by itself from flag or environment, else from the file; headers all from the one or the other.
+fn transport(args: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Transport, Problem> {
+    let client_cert = args.client_cert.as_ref().or(file.client_cert.as_ref());
+    let client_key = args.client_key.as_ref().or(file.client_key.as_ref());
+    let client_identity = match (client_cert, client_key) {
+        (None, None) => None,
+        (Some(cert), Some(key)) => Some(ClientIdentity { cert: cert.clone(), key: key.clone() }),
+        (Some(_), None) => return Err(half_an_identity("certificate", "key", "--client-key")),
+        (None, Some(_)) => return Err(half_an_identity("key", "certificate", "--client-cert")),
+    };
+    Ok(Transport {
+        ca_cert: args.ca_cert.as_ref().or(file.ca_cert.as_ref()).cloned(),
+        client_identity,
+        headers: headers(args, file, path)?,
+        compression: args.compression.or(file.compression),
+        timeout: args.timeout.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.get())),
+    })
+}
+
+fn half_an_identity(given: &str, lacking: &str, flag: &str) -> Problem {
+    let what = format!("a client {given} without its {lacking} proves nothing");
+    Problem::new(what, format!("name the {lacking} with {flag}"))
+}
+
+fn headers(args: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Vec<Header>, Problem> {
+    if args.headers.is_empty() {
+        let place = format!("a header of `exporter.headers` in config `{}`", path.display());
+        return file.headers.iter().map(|(name, value)| Header::new(&place, name, value)).collect();
+    }
+    let typed = args.headers.iter().filter(|RawHeader(text)| !text.trim().is_empty()).enumerate();
+    typed.map(|(index, RawHeader(text))| Header::parse(&format!("header {}", index + 1), text)).collect()
 }
 
 /// The API key of a flag, or of the name that users already have.
@@ -162,7 +272,9 @@ impl File {
                     .into());
             }
         };
-        let file: Option<Self> = serde_saphyr::from_str(&text).map_err(|err| {
+        // A snippet of the file around a mistake could show a secret.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let file: Option<Self> = serde_saphyr::from_str_with_options(&text, options).map_err(|err| {
             let hint = "compare it with `e2e-store.example.yaml`";
             Problem::new(format!("config `{}` is not understood", path.display()), hint)
                 .caused_by(err.to_string())
@@ -216,11 +328,90 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yaml");
         fs::write(&path, yaml).unwrap();
-        let otlp = OtlpArgs { endpoint: None, api_key: None };
+        let otlp = OtlpArgs::default();
         let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
         match Settings::resolve(Some(&otlp), &internal) {
             Ok(settings) => format!("{} {:?}", settings.endpoint, settings.num_workflows),
             Err(err) => err.to_string().replace(dir.path().to_str().unwrap(), "DIR"),
+        }
+    }
+
+    /// What came of flags and a file, or what was wrong with them, hint and causes included.
+    fn transport_of<const N: usize>(flags: [&str; N], yaml: &str) -> String {
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            otlp: OtlpArgs,
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        fs::write(&path, yaml).unwrap();
+        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        let otlp = match <Command as clap::Parser>::try_parse_from(["e2e-store"].iter().chain(&flags)) {
+            Ok(command) => command.otlp,
+            Err(err) => return err.to_string().lines().next().unwrap_or_default().to_owned(),
+        };
+        let said = match Settings::resolve(Some(&otlp), &internal) {
+            Ok(settings) => format!("{:?}", settings.transport),
+            Err(err) => format!("{err:#}; {}", err.downcast_ref::<Problem>().map_or("", Problem::hint)),
+        };
+        said.replace(dir.path().to_str().unwrap(), "DIR")
+    }
+
+    #[test]
+    fn a_flag_outranks_the_file_for_each_transport_option() {
+        let yaml = "exporter: {ca_cert: a.pem, client_cert: b.pem, client_key: b.key, compression: zstd, \
+                    headers: {x-tenant: blue}}";
+        let of_file = transport_of([], yaml);
+        for part in ["\"a.pem\"", "cert: \"b.pem\", key: \"b.key\"", "Some(Zstd)", "x-tenant", "timeout: 10s"]
+        {
+            assert!(of_file.contains(part), "{part}: {of_file}");
+        }
+        let flags = ["--ca-cert=c.pem", "--client-key=d.key", "--compression=gzip", "--header=x-other=red"];
+        let of_both = transport_of(flags, yaml);
+        for part in ["\"c.pem\"", "cert: \"b.pem\", key: \"d.key\"", "Some(Gzip)", "x-other"] {
+            assert!(of_both.contains(part), "{part}: {of_both}");
+        }
+        assert!(!of_both.contains("x-tenant"), "headers come all from one place: {of_both}");
+        assert!(transport_of(["--timeout=3"], "").contains("timeout: 3s"));
+    }
+
+    #[test]
+    fn half_an_identity_is_refused() {
+        assert_eq!(
+            transport_of(["--client-cert=a.pem"], ""),
+            "a client certificate without its key proves nothing; name the key with --client-key"
+        );
+        assert_eq!(
+            transport_of([], "exporter: {client_key: a.key}"),
+            "a client key without its certificate proves nothing; name the certificate with --client-cert"
+        );
+    }
+
+    #[test]
+    fn no_mistake_brings_a_secret_to_light() {
+        for flags in [
+            ["--header=x-a=s3cret", "--header=s3cret"],
+            ["--header=x-a=s3cret", "--header=x-junjo-api-key=s3cret"],
+            ["--header=x-a=s3cret", "--header=Authorization: s3cret="],
+            ["--header=x-a=s3cret", "--timeout=0"],
+            ["--header=x-a=s3cret", "--client-key=a.key"],
+        ] {
+            let said = transport_of(flags, "");
+            assert!(!said.contains("s3cret") && !said.starts_with("Transport"), "{said}");
+        }
+        for yaml in [
+            "exporter:\n  api_key: s3cret\n  port: [1]\n",
+            "exporter:\n  api_key: s3cret\n  prot: 1\n",
+            "exporter:\n  api_key: s3cret\n bad\n",
+            "exporter:\n  headers:\n    x-junjo-api-key: s3cret\n",
+            "exporter:\n  headers:\n    x-a: [s3cret]\n",
+            "exporter:\n  headers: s3cret\n",
+            "exporter:\n  headers: [x-a=s3cret]\n",
+            "exporter: s3cret\n",
+        ] {
+            let said = transport_of([], yaml);
+            assert!(!said.contains("s3cret") && !said.starts_with("Transport"), "{said}");
         }
     }
 
@@ -242,7 +433,7 @@ mod tests {
     #[test]
     fn the_example_is_taken_as_it_is_and_names_no_studio() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e-store.example.yaml");
-        let otlp = OtlpArgs { endpoint: None, api_key: None };
+        let otlp = OtlpArgs::default();
         let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
         assert!(!Settings::resolve(Some(&otlp), &internal).unwrap().endpoint_given);
     }

@@ -4,7 +4,16 @@
 //! ([`outcome::Outcome`]), not an error; an error means that the job cannot be done at all.
 //! Secrets travel in metadata and are never printed.
 
+#[cfg(test)]
+mod certificates;
 pub(crate) mod exporter;
+#[cfg(test)]
+pub(crate) mod fake_studio;
 pub(crate) mod ingestion;
 pub(crate) mod outcome;
+pub(crate) mod retry;
+mod retry_info;
 pub(crate) mod target;
+#[cfg(test)]
+mod tests;
+pub(crate) mod transport;

@@ -42,8 +42,31 @@ pub(crate) enum GrpcCode {
 
 impl Outcome {
     pub(crate) fn of_status(status: &Status) -> Self {
-        let code = GrpcCode::from(status.code());
+        let code = match status.code() {
+            // tonic's name for a connection that broke; gRPC's is UNAVAILABLE, and policies go by that.
+            Code::Unknown if std::error::Error::source(status).is_some() => GrpcCode::Unavailable,
+            code => GrpcCode::from(code),
+        };
         if is_refusal(status) { Self::Rejected { code } } else { Self::Indeterminate { code } }
+    }
+
+    /// What an attempt and a later one at the same export come to.
+    ///
+    /// An ack is for all spans, whatever became of them before. Without one, an attempt that is not known
+    /// keeps the whole from being known: after it, a partial success proves only that at least so many
+    /// spans are stored, and which of the others came in before nobody says.
+    pub(crate) fn with_retry(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Acked, _) | (_, Self::Acked) => Self::Acked,
+            (Self::Indeterminate { code }, _) | (_, Self::Indeterminate { code }) => {
+                Self::Indeterminate { code }
+            }
+            // Two halves may be the same half: the number of stored spans is not known.
+            (Self::Partial { .. }, Self::Partial { .. }) => Self::Indeterminate { code: GrpcCode::Ok },
+            (partial @ Self::Partial { .. }, Self::Rejected { .. })
+            | (Self::Rejected { .. }, partial @ Self::Partial { .. }) => partial,
+            (Self::Rejected { .. }, rejected @ Self::Rejected { .. }) => rejected,
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -153,6 +176,52 @@ mod tests {
         for code in [Code::Internal, Code::DeadlineExceeded, Code::Cancelled, Code::Unknown, Code::Aborted] {
             let outcome = Outcome::of_status(&Status::new(code, "?"));
             assert_eq!(outcome, Outcome::Indeterminate { code: code.into() });
+        }
+    }
+
+    const ACKED: Outcome = Outcome::Acked;
+    const REFUSED: Outcome = Outcome::Rejected { code: GrpcCode::ResourceExhausted };
+    const REFUSED_AGAIN: Outcome = Outcome::Rejected { code: GrpcCode::Unavailable };
+    const UNKNOWN: Outcome = Outcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
+    const UNKNOWN_AGAIN: Outcome = Outcome::Indeterminate { code: GrpcCode::Internal };
+    const PARTIAL: Outcome = Outcome::Partial { rejected_spans: 2 };
+    const PARTIAL_AGAIN: Outcome = Outcome::Partial { rejected_spans: 3 };
+    const NO_COUNT: Outcome = Outcome::Indeterminate { code: GrpcCode::Ok };
+
+    #[test]
+    fn an_attempt_and_its_retry_come_to_one_outcome() {
+        for (first, retry, both) in [
+            (ACKED, ACKED, ACKED),
+            (ACKED, REFUSED_AGAIN, ACKED),
+            (ACKED, UNKNOWN_AGAIN, ACKED),
+            (ACKED, PARTIAL_AGAIN, ACKED),
+            (REFUSED, ACKED, ACKED),
+            (REFUSED, REFUSED_AGAIN, REFUSED_AGAIN),
+            (REFUSED, UNKNOWN_AGAIN, UNKNOWN_AGAIN),
+            (REFUSED, PARTIAL_AGAIN, PARTIAL_AGAIN),
+            (UNKNOWN, ACKED, ACKED),
+            (UNKNOWN, REFUSED_AGAIN, UNKNOWN),
+            (UNKNOWN, UNKNOWN_AGAIN, UNKNOWN),
+            (UNKNOWN, PARTIAL_AGAIN, UNKNOWN),
+            (PARTIAL, ACKED, ACKED),
+            (PARTIAL, REFUSED_AGAIN, PARTIAL),
+            (PARTIAL, UNKNOWN_AGAIN, UNKNOWN_AGAIN),
+            (PARTIAL, PARTIAL_AGAIN, NO_COUNT),
+        ] {
+            assert_eq!(first.with_retry(retry), both, "{first:?}, then {retry:?}");
+        }
+    }
+
+    #[test]
+    fn three_attempts_come_to_the_same_however_they_are_grouped() {
+        let all = [ACKED, REFUSED, REFUSED_AGAIN, UNKNOWN, UNKNOWN_AGAIN, PARTIAL, NO_COUNT];
+        for first in all {
+            for second in all {
+                for third in all {
+                    let from_the_left = first.with_retry(second).with_retry(third);
+                    assert_eq!(from_the_left.name(), first.with_retry(second.with_retry(third)).name());
+                }
+            }
         }
     }
 

@@ -56,15 +56,16 @@ impl Target {
         Self { tls: self.tls.or(Some(tls)), ..self }
     }
 
+    /// Connects, and trusts the system's authorities where TLS is spoken.
     pub(crate) async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
+        self.endpoint(ClientTlsConfig::new().with_native_roots())?.connect().await
+    }
+
+    /// What to connect to, as often as need be; `tls` counts only where TLS is spoken.
+    pub(crate) fn endpoint(&self, tls: ClientTlsConfig) -> Result<Endpoint, tonic::transport::Error> {
         let endpoint =
             Endpoint::from_shared(self.to_string())?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-        let endpoint = if self.uses_tls() {
-            endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?
-        } else {
-            endpoint
-        };
-        endpoint.connect().await
+        if self.uses_tls() { endpoint.tls_config(tls.timeout(CONNECT_TIMEOUT)) } else { Ok(endpoint) }
     }
 
     pub(crate) fn uses_tls(&self) -> bool {
