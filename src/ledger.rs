@@ -6,6 +6,10 @@
 
 pub(crate) mod entry;
 pub(crate) mod history;
+pub(crate) mod load;
+pub(crate) mod lookup;
 pub(crate) mod manifest;
+pub(crate) mod results;
 pub(crate) mod runs;
+pub(crate) mod shard;
 pub(crate) mod writer;

@@ -10,13 +10,24 @@ use crate::wire::outcome::Outcome;
 pub(crate) enum Entry {
     /// Written before the call: `count` spans of a stream from the ordinal `first` on.
     ExportStarted { export: u64, stream: u32, first: u64, count: u32, at: u64 },
-    /// Written after the call.
+    /// Written before each further call with the same spans: how the attempt before ended, and the number of
+    /// the one that begins, from 2 on.
+    ExportRetried {
+        export: u64,
+        attempt: u32,
+        at: u64,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// Written after the last call, with its outcome.
     ExportEnded {
         export: u64,
         at: u64,
         #[serde(flatten)]
         outcome: Outcome,
     },
+    /// A stream goes on over a further connection.
+    Reconnected { stream: u32, at: u64 },
     /// A call of the studio's internal service.
     Called {
         rpc: Rpc,
@@ -53,6 +64,15 @@ mod tests {
         insta::assert_snapshot!(
             line(Entry::ExportStarted { export: 7, stream: 2, first: 35, count: 5, at: 1_795_346_058_602_184_438 }),
             @r#"{"event":"export_started","export":7,"stream":2,"first":35,"count":5,"at":1795346058602184438}"#
+        );
+        let outcome = Outcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
+        insta::assert_snapshot!(
+            line(Entry::ExportRetried { export: 7, attempt: 2, at: 1, outcome }),
+            @r#"{"event":"export_retried","export":7,"attempt":2,"at":1,"outcome":"indeterminate","code":"DEADLINE_EXCEEDED"}"#
+        );
+        insta::assert_snapshot!(
+            line(Entry::Reconnected { stream: 2, at: 1 }),
+            @r#"{"event":"reconnected","stream":2,"at":1}"#
         );
         insta::assert_snapshot!(
             line(Entry::ExportEnded { export: 7, at: 1, outcome: Outcome::Rejected { code: GrpcCode::ResourceExhausted } }),

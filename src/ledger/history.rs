@@ -1,6 +1,6 @@
 //! A ledger read back: every export with its outcome, every call.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fs, ops::Range, path::Path};
 
 use anyhow::Context;
 
@@ -22,18 +22,25 @@ pub(crate) struct History {
 /// One export. Times are Unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Export {
+    /// Which of the run's folders tells of it.
+    pub(crate) part: u32,
     pub(crate) stream: u32,
     pub(crate) first: u64,
     pub(crate) count: u32,
     pub(crate) started_at: u64,
-    /// None when the generator did not live to see it.
+    /// When the last attempt ended; none when the generator did not live to see it.
     pub(crate) ended_at: Option<u64>,
+    /// All attempts together.
     pub(crate) outcome: Outcome,
+    pub(crate) attempts: u32,
+    /// How many of the attempts kept no span, because they were refused.
+    pub(crate) refusals: u32,
 }
 
 /// One call of the internal service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
+    pub(crate) part: u32,
     pub(crate) rpc: Rpc,
     pub(crate) began: u64,
     pub(crate) ended: u64,
@@ -41,12 +48,51 @@ pub(crate) struct Call {
     pub(crate) error: String,
 }
 
-/// The outcome of an export whose end was never written.
+/// The outcome of an attempt whose end was never written.
 const UNFINISHED: Outcome = Outcome::Indeterminate { code: GrpcCode::Unknown };
 
+/// An export whose end was not met yet.
+#[derive(Debug)]
+struct Open {
+    /// Its place in the history.
+    index: usize,
+    /// What the attempts before the one in flight came to, where there were any.
+    before: Option<Outcome>,
+}
+
 impl History {
+    /// Adds what another place did of the same run.
+    pub(crate) fn append(&mut self, part: u32, other: Self) {
+        self.exports.extend(other.exports.into_iter().map(|export| Export { part, ..export }));
+        self.calls.extend(other.calls.into_iter().map(|call| Call { part, ..call }));
+        self.torn |= other.torn;
+    }
+
+    /// Adds that ranges of streams may have been sent, or not, from a moment on.
+    pub(crate) fn assume(&mut self, ranges: impl Iterator<Item = (usize, Range<u64>)>, from: u64) {
+        for (stream, ordinals) in ranges {
+            let mut first = ordinals.start;
+            while first < ordinals.end {
+                let count = u32::try_from(ordinals.end - first).unwrap_or(u32::MAX);
+                self.exports.push(Export {
+                    part: u32::MAX,
+                    stream: stream as u32,
+                    first,
+                    count,
+                    started_at: from,
+                    ended_at: None,
+                    outcome: UNFINISHED,
+                    attempts: 1,
+                    refusals: 0,
+                });
+                first += u64::from(count);
+            }
+        }
+    }
+
     /// Reads a ledger as it stood when it was `known` bytes long, and of what came later only which
-    /// exports had begun: a store that was read at that time cannot prove anything of their outcome.
+    /// exports and attempts had begun: a store that was read at that time cannot prove anything of their
+    /// outcome, but may hold what they sent.
     pub(crate) fn read(path: &Path, known: u64) -> anyhow::Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read ledger `{}`", path.display()))?;
         Self::parse(&text, usize::try_from(known).unwrap_or(usize::MAX)).map_err(|line| {
@@ -60,7 +106,7 @@ impl History {
     fn parse(text: &[u8], known: usize) -> Result<Self, usize> {
         let mut history = Self::default();
         let mut offset = 0;
-        let mut open: HashMap<u64, usize> = HashMap::new();
+        let mut open: HashMap<u64, Open> = HashMap::new();
         for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             if !line.ends_with(b"\n") {
                 history.torn = true;
@@ -70,37 +116,73 @@ impl History {
             let too_late = offset > known;
             match serde_json::from_slice(line).map_err(|_| number + 1)? {
                 Entry::ExportStarted { export, stream, first, count, at } => {
-                    if open.insert(export, history.exports.len()).is_some() {
+                    let begun = Open { index: history.exports.len(), before: None };
+                    if open.insert(export, begun).is_some() {
                         return Err(number + 1);
                     }
                     history.exports.push(Export {
+                        part: 0,
                         stream,
                         first,
                         count,
                         started_at: at,
                         ended_at: None,
                         outcome: UNFINISHED,
+                        attempts: 1,
+                        refusals: 0,
                     });
                 }
-                Entry::ExportEnded { export, at, outcome } => {
-                    let started = open.get(&export).ok_or(number + 1)?;
-                    if too_late {
-                        continue;
+                Entry::ExportRetried { export, attempt, outcome, .. } => {
+                    let begun = open.get_mut(&export).ok_or(number + 1)?;
+                    let export = &mut history.exports[begun.index];
+                    export.begin_again(attempt, outcome).ok_or(number + 1)?;
+                    if !too_late {
+                        export.outcome = export.add(begun, outcome).with_retry(UNFINISHED);
                     }
-                    let export = &mut history.exports[*started];
-                    if export.ended_at.is_some() {
-                        return Err(number + 1);
-                    }
-                    export.ended_at = Some(at);
-                    export.outcome = outcome;
                 }
+                Entry::ExportEnded { export, at, outcome } => {
+                    let begun = open.get_mut(&export).ok_or(number + 1)?;
+                    if !too_late {
+                        history.exports[begun.index].end(begun, at, outcome).ok_or(number + 1)?;
+                    }
+                }
+                Entry::Reconnected { .. } => {}
                 Entry::Called { .. } if too_late => {}
                 Entry::Called { rpc, began, ended, success, error } => {
-                    history.calls.push(Call { rpc, began, ended, success, error });
+                    history.calls.push(Call { part: 0, rpc, began, ended, success, error });
                 }
             }
         }
         Ok(history)
+    }
+}
+
+impl Export {
+    /// A further attempt began after one that ended so; none where that cannot follow from what is known.
+    fn begin_again(&mut self, attempt: u32, ended: Outcome) -> Option<()> {
+        // What was taken is not sent again.
+        let retryable = matches!(ended, Outcome::Rejected { .. } | Outcome::Indeterminate { .. });
+        if self.ended_at.is_some() || Some(attempt) != self.attempts.checked_add(1) || !retryable {
+            return None;
+        }
+        self.attempts = attempt;
+        Some(())
+    }
+
+    fn end(&mut self, begun: &mut Open, at: u64, ended: Outcome) -> Option<()> {
+        if self.ended_at.replace(at).is_some() {
+            return None;
+        }
+        self.outcome = self.add(begun, ended);
+        Some(())
+    }
+
+    /// Adds the outcome of an attempt to those before it.
+    fn add(&mut self, begun: &mut Open, ended: Outcome) -> Outcome {
+        self.refusals += u32::from(matches!(ended, Outcome::Rejected { .. }));
+        let together = begun.before.map_or(ended, |before| before.with_retry(ended));
+        begun.before = Some(together);
+        together
     }
 }
 
@@ -134,9 +216,70 @@ mod tests {
             (format!("{END}\n"), 1),
             (format!("{START}\n{START}\n"), 2),
             (format!("{START}\n{END}\n{END}\n"), 3),
+            (format!("{}\n", retried(2, "rejected")), 1),
+            (format!("{START}\n{END}\n{}\n", retried(2, "rejected")), 3),
+            (format!("{START}\n{}\n", retried(1, "rejected")), 2),
+            (format!("{START}\n{}\n", retried(3, "rejected")), 2),
+            (format!("{START}\n{0}\n{0}\n", retried(2, "rejected")), 3),
+            (format!("{START}\n{}\n", retried(2, "acked")), 2),
         ] {
             assert_eq!(History::parse(text.as_bytes(), usize::MAX).err(), Some(line), "{text}");
         }
+    }
+
+    fn retried(attempt: u32, outcome: &str) -> String {
+        let outcome = format!(r#""outcome":"{outcome}","code":"UNAVAILABLE""#);
+        format!(r#"{{"event":"export_retried","export":0,"attempt":{attempt},"at":15,{outcome}}}"#)
+    }
+
+    #[test]
+    fn attempts_come_to_one_outcome_that_ends_with_the_last() {
+        let ended =
+            |outcome: &str| format!(r#"{{"event":"export_ended","export":0,"at":20,"outcome":{outcome}}}"#);
+        let refused = r#""rejected","code":"UNAUTHENTICATED""#;
+        let unavailable = Outcome::Indeterminate { code: GrpcCode::Unavailable };
+        let unauthenticated = Outcome::Rejected { code: GrpcCode::Unauthenticated };
+        for (attempts, end, expected) in [
+            (vec![], r#""acked""#, (Outcome::Acked, 1, 0)),
+            (vec!["rejected"], r#""acked""#, (Outcome::Acked, 2, 1)),
+            (vec!["indeterminate", "rejected"], r#""acked""#, (Outcome::Acked, 3, 1)),
+            (vec!["indeterminate"], refused, (unavailable, 2, 1)),
+            (vec!["rejected"], refused, (unauthenticated, 2, 2)),
+            (
+                vec!["rejected"],
+                r#""partial","rejected_spans":1"#,
+                (Outcome::Partial { rejected_spans: 1 }, 2, 1),
+            ),
+            (vec!["indeterminate"], r#""partial","rejected_spans":1"#, (unavailable, 2, 0)),
+        ] {
+            let retries = attempts.iter().zip(2..).map(|(outcome, attempt)| retried(attempt, outcome) + "\n");
+            let text = format!("{START}\n{}{}\n", retries.collect::<String>(), ended(end));
+            let history = History::parse(text.as_bytes(), usize::MAX).expect("whole lines");
+            let Export { outcome, attempts, refusals, ended_at, .. } = history.exports[0];
+            assert_eq!((outcome, attempts, refusals), expected, "{text}");
+            assert_eq!(ended_at, Some(20));
+        }
+    }
+
+    #[test]
+    fn an_attempt_in_flight_keeps_an_export_from_being_known() {
+        let text = format!("{START}\n{}\n{END}\n", retried(2, "rejected"));
+        for (known, refusals) in [(START.len() + 1, 0), (text.len() - END.len() - 1, 1)] {
+            let history = History::parse(text.as_bytes(), known).expect("whole lines");
+            assert_eq!((history.exports[0].outcome, history.exports[0].ended_at), (UNFINISHED, None));
+            assert_eq!((history.exports[0].attempts, history.exports[0].refusals), (2, refusals));
+        }
+        let torn = History::parse(&text.as_bytes()[..text.len() - 9], usize::MAX).expect("a torn tail");
+        assert_eq!((torn.exports[0].outcome, torn.exports[0].attempts), (UNFINISHED, 2));
+        assert!(torn.torn);
+    }
+
+    #[test]
+    fn a_further_connection_changes_no_account() {
+        let reconnected = r#"{"event":"reconnected","stream":0,"at":12}"#;
+        let history =
+            |text: String| History::parse(text.as_bytes(), usize::MAX).expect("whole lines").exports;
+        assert_eq!(history(format!("{START}\n{reconnected}\n{END}\n")), history(format!("{START}\n{END}\n")));
     }
 
     #[test]

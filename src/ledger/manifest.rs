@@ -10,11 +10,14 @@ use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::{load::Load, results::Results, shard::Shard};
 use crate::{
     problem::Problem,
     traffic::{
         ids::RunId,
-        plan::{self, Plan},
+        mix::Mix,
+        plan::{self, Outline, Plan},
+        profile::Telemetry,
     },
 };
 
@@ -27,11 +30,19 @@ pub(crate) struct Manifest {
     pub(crate) plan_version: u32,
     pub(crate) run_id: String,
     pub(crate) created_at: Timestamp,
-    pub(crate) profile: Profile,
+    pub(crate) profile: Mix,
+    #[serde(default, skip_serializing_if = "Telemetry::is_current")]
+    pub(crate) telemetry: Telemetry,
     pub(crate) seed: u64,
     /// When the first planned workflow starts.
     pub(crate) base_time: Timestamp,
     pub(crate) config: RunConfig,
+    /// Absent in manifests that are older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) load: Option<Load>,
+    /// Which part of the plan was sent from here; absent where it was all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<Shard>,
     pub(crate) services: Vec<String>,
     pub(crate) endpoint: String,
     /// The store that the run was sent to, where that is known.
@@ -42,32 +53,19 @@ pub(crate) struct Manifest {
     pub(crate) results: Option<Results>,
 }
 
-/// The shapes of traffic that this binary can make again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Profile {
-    GettingStarted,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunConfig {
     pub(crate) num_services: u64,
     pub(crate) workflows_per_service: u64,
+    /// Whether time was to end the run, and the number of workflows is only a bound: so while the run
+    /// goes on, and for ever if it was killed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) open_ended: bool,
+    /// Rounds that may be in flight or, where `load` paces otherwise, exports.
     pub(crate) concurrency: u64,
-}
-
-/// How a run went. Durations are seconds, throughput is workflows per second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Results {
-    pub(crate) total_workflows: u64,
-    pub(crate) duration_seconds: f64,
-    pub(crate) throughput: f64,
-    pub(crate) spans: u64,
-    pub(crate) acked: u64,
-    pub(crate) rejected: u64,
-    pub(crate) indeterminate: u64,
-    /// Whether the run was stopped before all was sent.
-    pub(crate) interrupted: bool,
+    /// How many collectors the services send through; absent where each has an exporter of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) collectors: Option<u32>,
 }
 
 /// A moment in Unix nanoseconds, written in RFC 3339 with all nine digits.
@@ -94,27 +92,26 @@ impl TryFrom<String> for Timestamp {
 const VERSION: u32 = 1;
 
 impl Manifest {
-    pub(crate) fn new(
-        plan: &Plan,
-        concurrency: u64,
-        endpoint: String,
-        data_dir: Option<PathBuf>,
-        now: u64,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, endpoint: String, data_dir: Option<PathBuf>, now: u64) -> Self {
         Self {
             version: VERSION,
             plan_version: plan::VERSION,
-            run_id: plan.run.to_string(),
+            run_id: plan.outline.run.to_string(),
             created_at: Timestamp(now),
-            profile: Profile::GettingStarted,
-            seed: plan.seed,
-            base_time: Timestamp(plan.base_time),
+            profile: plan.outline.mix.clone(),
+            telemetry: plan.outline.telemetry,
+            seed: plan.outline.seed,
+            base_time: Timestamp(plan.outline.base_time),
             config: RunConfig {
-                num_services: plan.services.len() as u64,
-                workflows_per_service: plan.workflows_per_service,
-                concurrency,
+                num_services: plan.outline.services.len() as u64,
+                workflows_per_service: plan.outline.workflows_per_service,
+                open_ended: false,
+                concurrency: 1,
+                collectors: plan.outline.collectors,
             },
-            services: plan.services.clone(),
+            load: None,
+            shard: None,
+            services: plan.outline.services.clone(),
             endpoint,
             data_dir,
             results: None,
@@ -140,9 +137,23 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// What the folder of this run, or of this shard of one, is called.
+    pub(crate) fn folder_name(&self) -> String {
+        match self.shard {
+            None => self.run_id.clone(),
+            Some(Shard { index, of }) => format!("{}.{index}-of-{of}", self.run_id),
+        }
+    }
+
     /// Replaces the file as a whole, so that no reader ever sees half of it.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         write_json(path, self)
+    }
+
+    /// Ends a plan that only time could end with the last workflow of which anything was sent.
+    pub(crate) fn settle(&mut self, last_workflow: u64) {
+        self.config.workflows_per_service = last_workflow / self.config.num_services + 1;
+        self.config.open_ended = false;
     }
 
     /// The plan that this manifest stands for.
@@ -154,15 +165,17 @@ impl Manifest {
             self.services.len(),
             self.config.num_services
         );
-        let plan = Plan {
+        let outline = Outline {
             run,
             seed: self.seed,
             services: self.services.clone(),
             workflows_per_service: self.config.workflows_per_service,
             base_time: self.base_time.0,
+            mix: self.profile.clone(),
+            telemetry: self.telemetry,
+            collectors: self.config.collectors,
         };
-        plan.check()?;
-        Ok(plan)
+        Ok(Plan::new(outline)?)
     }
 }
 

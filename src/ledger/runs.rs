@@ -11,6 +11,7 @@ use anyhow::Context;
 use super::{
     history::{Export, History},
     manifest::Manifest,
+    shard::Shard,
     writer::LedgerWriter,
 };
 use crate::{
@@ -21,28 +22,70 @@ use crate::{
 /// Where runs lie unless told otherwise, relative to the working directory.
 pub(crate) const DEFAULT_FOLDER: &str = "runs";
 
-/// A run as its folder tells it.
+/// A run as its folder tells it, or the folders of its shards.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) folder: PathBuf,
+    /// Of the shard that was sent first.
     pub(crate) manifest: Manifest,
     pub(crate) plan: Plan,
+    /// In the order of their shards.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What was sent from one place.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+impl Part {
+    pub(crate) fn shard(&self) -> Shard {
+        self.manifest.shard.unwrap_or(Shard::WHOLE)
+    }
 }
 
 impl Run {
-    /// How long the ledger is now; 0 if there is none.
-    pub(crate) fn ledger_len(&self) -> u64 {
-        fs::metadata(ledger_path(&self.folder)).map_or(0, |metadata| metadata.len())
+    /// How long each ledger is now; 0 if there is none.
+    pub(crate) fn ledger_lens(&self) -> Vec<u64> {
+        let len = |part: &Part| fs::metadata(ledger_path(&part.folder)).map_or(0, |metadata| metadata.len());
+        self.parts.iter().map(len).collect()
     }
 
-    /// What the ledger said when it was `known` bytes long, if every export in it is one that the plan has.
-    pub(crate) fn history(&self, known: u64) -> anyhow::Result<History> {
-        let path = ledger_path(&self.folder);
+    /// Whether every part of the plan that was sent has ended by itself.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.parts.iter().all(|part| part.manifest.results.is_some())
+    }
+
+    /// The shards of the plan whose folders are not here.
+    pub(crate) fn missing(&self) -> Vec<Shard> {
+        let of = self.parts.first().map_or(1, |part| part.shard().of);
+        let shards = (1..=of).map(|index| Shard { index, of });
+        shards.filter(|shard| self.parts.iter().all(|part| part.shard() != *shard)).collect()
+    }
+
+    /// What the ledgers said when they were so many bytes long, if every export in them is one that the
+    /// plan has. What a missing shard sent, and whether, is not known.
+    pub(crate) fn history(&self, known: &[u64]) -> anyhow::Result<History> {
+        let mut together = History::default();
+        for (number, (part, known)) in self.parts.iter().zip(known).enumerate() {
+            together.append(number as u32, self.history_of(part, *known)?);
+        }
+        for shard in self.missing() {
+            let streams = (0..self.plan.streams()).map(|stream| (stream, shard.ordinals(&self.plan, stream)));
+            together.assume(streams, self.plan.outline.base_time);
+        }
+        Ok(together)
+    }
+
+    /// What the ledger of one part said when it was so long.
+    pub(crate) fn history_of(&self, part: &Part, known: u64) -> anyhow::Result<History> {
+        let path = ledger_path(&part.folder);
         let history = History::read(&path, known)?;
         let planned = |export: &Export| {
             let end = export.first.checked_add(export.count.into());
-            (export.stream as usize) < self.plan.services.len()
-                && end.is_some_and(|end| end <= self.plan.spans_per_stream())
+            let stream = export.stream as usize;
+            stream < self.plan.streams() && end.is_some_and(|end| end <= self.plan.spans_of_stream(stream))
         };
         let wrong = if !history.exports.iter().all(planned) {
             "has an export that its manifest does not plan"
@@ -76,11 +119,37 @@ pub(crate) fn draw_id(runs: &Path) -> RunId {
 
 /// Makes a run's folder with its manifest and an empty ledger.
 pub(crate) fn create(runs: &Path, manifest: &Manifest) -> anyhow::Result<(PathBuf, LedgerWriter)> {
-    let folder = runs.join(&manifest.run_id);
+    let folder = runs.join(manifest.folder_name());
+    if let Some(sent) = sent_before(runs, manifest) {
+        let what = format!("`{}` is there already: this plan was sent before", sent.display());
+        return Err(Problem::new(
+            what,
+            "spans are sent once; make a new plan, or name another --runs folder",
+        )
+        .into());
+    }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     manifest.write(&manifest_path(&folder))?;
     let ledger = LedgerWriter::create(&ledger_path(&folder))?;
     Ok((folder, ledger))
+}
+
+/// The folder of a run of the same id that shares spans with this one: itself, or another division's.
+fn sent_before(runs: &Path, manifest: &Manifest) -> Option<PathBuf> {
+    let entries = fs::read_dir(runs).ok()?;
+    let of_run = entries.filter_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        let rest = name.strip_prefix(&manifest.run_id)?.to_owned();
+        Some((name, rest))
+    });
+    let of = manifest
+        .shard
+        .map(|shard| (format!(".{}-of-{}", shard.index, shard.of), format!("-of-{}", shard.of)));
+    let mut clashing = of_run.filter(|(_, rest)| match &of {
+        Some((this, division)) => rest == this || !rest.ends_with(division.as_str()),
+        None => rest.is_empty() || rest.starts_with('.'),
+    });
+    clashing.next().map(|(name, _)| runs.join(name))
 }
 
 pub(crate) fn manifest_path(folder: &Path) -> PathBuf {
@@ -129,13 +198,8 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
             Err(error) => loaded.unreadable.push(UnreadableRun { name, error, last_written }),
         }
     }
-    loaded.runs.sort_by_key(|run| run.plan.run);
-    if let Some(pair) = loaded.runs.windows(2).find(|pair| pair[0].plan.run == pair[1].plan.run) {
-        let what =
-            format!("`{}` and `{}` are the same run", pair[0].folder.display(), pair[1].folder.display());
-        return Err(Problem::new(what, "remove one of the two folders").into());
-    }
-    loaded.runs.sort_by_key(|run| (run.manifest.created_at, run.plan.run));
+    loaded.runs = join_shards(std::mem::take(&mut loaded.runs), &mut loaded.unreadable);
+    loaded.runs.sort_by_key(|run| (run.manifest.created_at, run.plan.outline.run));
     loaded.unreadable.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(loaded)
 }
@@ -147,12 +211,85 @@ fn last_written(path: &Path) -> Option<u64> {
 
 fn load(folder: PathBuf) -> anyhow::Result<Run> {
     let path = manifest_path(&folder);
-    let manifest = Manifest::read(&path)?;
-    let plan = manifest.plan().map_err(|err| {
+    let mut manifest = Manifest::read(&path)?;
+    let no_plan = |err| {
         let hint = "restore the run's folder, or leave it out with --run ID of another run";
         Problem::new(format!("`{}` holds no plan", path.display()), hint).caused_by(err)
-    })?;
-    Ok(Run { folder, manifest, plan })
+    };
+    let mut plan = manifest.plan().map_err(no_plan)?;
+    if manifest.config.open_ended {
+        bound(&mut manifest, &plan, &folder)?;
+        plan = manifest.plan().map_err(no_plan)?;
+    }
+    let part = Part { folder, manifest: manifest.clone() };
+    Ok(Run { manifest, plan, parts: vec![part] })
+}
+
+/// Bounds the plan of a run that only time was to end, and that has not ended by itself: what its ledger
+/// names, and room for what a living generator sends while a store is read.
+fn bound(manifest: &mut Manifest, plan: &Plan, folder: &Path) -> anyhow::Result<()> {
+    const ROOM: u64 = 4_000_000;
+    let history = History::read(&ledger_path(folder), u64::MAX)?;
+    let last = |export: &Export| {
+        let last = export.first.checked_add(export.count.into())?.checked_sub(1)?;
+        let stream = export.stream as usize;
+        let planned = stream < plan.streams() && last < plan.spans_of_stream(stream);
+        planned.then(|| plan.place_in(stream, last).workflow)
+    };
+    let issued = history.exports.iter().filter_map(last).max().unwrap_or_default();
+    let planned = manifest.config.workflows_per_service;
+    manifest.settle(issued + ROOM);
+    manifest.config.workflows_per_service = manifest.config.workflows_per_service.min(planned);
+    manifest.config.open_ended = true;
+    Ok(())
+}
+
+/// Makes one run of the folders that say they are shards of one plan. Folders of one run id that do not
+/// belong together can none of them be used.
+fn join_shards(mut loaded: Vec<Run>, unreadable: &mut Vec<UnreadableRun>) -> Vec<Run> {
+    loaded.sort_by_key(|run| (run.plan.outline.run, run.parts[0].shard()));
+    let mut runs = Vec::new();
+    for same in loaded.chunk_by_mut(|one, other| one.plan.outline.run == other.plan.outline.run) {
+        let trouble = same.windows(2).find_map(|pair| clash(&pair[0], &pair[1]));
+        if let Some((what, hint)) = trouble {
+            unreadable.extend(same.iter().map(|run| {
+                let folder = &run.parts[0].folder;
+                UnreadableRun {
+                    name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                    error: Problem::new(what.clone(), hint).into(),
+                    last_written: last_written(&ledger_path(folder)),
+                }
+            }));
+        } else {
+            let parts = same.iter_mut().flat_map(|run| std::mem::take(&mut run.parts)).collect();
+            let first = same.iter().min_by_key(|run| run.manifest.created_at);
+            runs.extend(first.map(|run| Run {
+                manifest: run.manifest.clone(),
+                plan: run.plan.clone(),
+                parts,
+            }));
+        }
+    }
+    runs
+}
+
+/// Why two folders of one run id cannot both be, and what to do: `shard` comes after `run` in the order of shards.
+fn clash(run: &Run, shard: &Run) -> Option<(String, &'static str)> {
+    let (last, next) = (&run.parts[0], &shard.parts[0]);
+    let shown = format!("`{}` and `{}`", last.folder.display(), next.folder.display());
+    if last.shard() == next.shard() {
+        return Some((format!("{shown} are the same run"), "remove one of the two folders"));
+    }
+    if last.shard().of != next.shard().of {
+        let what =
+            format!("{shown} are shards of different divisions, {} and {}", last.shard(), next.shard());
+        return Some((what, "keep the folders of one division"));
+    }
+    if run.plan.outline != shard.plan.outline {
+        let what = format!("{shown} have the same run id and different plans");
+        return Some((what, "keep the folders of one plan"));
+    }
+    None
 }
 
 #[cfg(test)]
@@ -163,12 +300,15 @@ mod tests {
     #[test]
     fn a_span_is_in_one_export_only() {
         let export = |stream, first| Export {
+            part: 0,
             stream,
             first,
             count: 5,
             started_at: 0,
             ended_at: None,
             outcome: Outcome::Acked,
+            attempts: 1,
+            refusals: 0,
         };
         assert!(!sends_twice(&[export(0, 5), export(1, 3), export(0, 0)]));
         assert!(sends_twice(&[export(0, 5), export(0, 0), export(0, 9)]));

@@ -1,0 +1,124 @@
+//! Runs by the names that people give them.
+
+use std::path::Path;
+
+use super::{
+    history::History,
+    manifest::Manifest,
+    results::Results,
+    runs::{Loaded, Part, Run},
+};
+use crate::problem::Problem;
+
+/// What was sent from one place: a run, or a shard of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) part: &'a Part,
+}
+
+impl<'a> Sent<'a> {
+    /// The run's id, with the shard where it is one: `41f0d2b94d3b.1-of-2`.
+    pub(crate) fn name(&self) -> String {
+        self.manifest().folder_name()
+    }
+
+    pub(crate) fn manifest(&self) -> &'a Manifest {
+        &self.part.manifest
+    }
+
+    /// None where it did not end by itself.
+    pub(crate) fn results(&self) -> Option<&'a Results> {
+        self.part.manifest.results.as_ref()
+    }
+
+    /// Spans that were to be sent.
+    pub(crate) fn planned(&self) -> u64 {
+        let plan = &self.run.plan;
+        let shard = self.part.shard();
+        let of_stream = |stream| shard.ordinals(plan, stream);
+        (0..plan.streams()).map(of_stream).map(|ordinals| ordinals.end - ordinals.start).sum()
+    }
+
+    pub(crate) fn history(&self) -> anyhow::Result<History> {
+        self.run.history_of(self.part, u64::MAX)
+    }
+}
+
+impl Loaded {
+    /// Oldest first.
+    pub(crate) fn sent(&self) -> Vec<Sent<'_>> {
+        self.runs.iter().flat_map(|run| run.parts.iter().map(move |part| Sent { run, part })).collect()
+    }
+
+    /// The one whose name begins so, or the `latest`; `folder` is where they were loaded from.
+    pub(crate) fn find(&self, name: &str, folder: &Path) -> Result<Sent<'_>, Problem> {
+        let (sent, shown) = (self.sent(), folder.display());
+        if name == "latest" {
+            let hint = "`e2e-store generate` makes one; --runs names another place";
+            return sent
+                .last()
+                .copied()
+                .ok_or_else(|| Problem::new(format!("there is no run in `{shown}`"), hint));
+        }
+        if name.is_empty() {
+            return Err(Problem::new("`` names no run", "name an id, or `latest`"));
+        }
+        let named: Vec<_> = sent.into_iter().filter(|sent| sent.name().starts_with(name)).collect();
+        match named.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(self.unreadable_or_absent(name, folder)),
+            several => {
+                let shown_names: Vec<_> = several.iter().map(|sent| format!("`{}`", sent.name())).collect();
+                let what =
+                    format!("several runs in `{shown}` begin with `{name}`: {}", shown_names.join(", "));
+                Err(Problem::new(what, "write more of the id"))
+            }
+        }
+    }
+
+    fn unreadable_or_absent(&self, name: &str, folder: &Path) -> Problem {
+        if let Some(unreadable) = self.unreadable.iter().find(|unreadable| unreadable.name.starts_with(name))
+        {
+            let what = format!("run `{}` cannot be read", unreadable.name);
+            Problem::new(what, "restore the run's folder, or remove it")
+                .caused_by(format!("{:#}", unreadable.error))
+        } else {
+            let what = format!("there is no run `{name}` in `{}`", folder.display());
+            Problem::new(what, "`e2e-store runs` lists them; --runs names another place")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::ledger::runs::load_all;
+
+    #[test]
+    fn a_shard_has_a_name_and_a_plan_of_its_own() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/getting-started/studio-0.82.1/runs/75ab2a233443/manifest.json");
+        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for index in 1..=2 {
+            let shard = folder.path().join(format!("75ab2a233443.{index}-of-2"));
+            fs::create_dir(&shard).unwrap();
+            let mut manifest = manifest.clone();
+            manifest["shard"] = format!("{index}/2").into();
+            fs::write(shard.join("manifest.json"), manifest.to_string()).unwrap();
+        }
+        let loaded = load_all(folder.path()).unwrap();
+        let find = |name: &str| loaded.find(name, Path::new("runs"));
+        let second = find("75ab2a233443.2").unwrap();
+        assert_eq!((second.name(), second.planned()), ("75ab2a233443.2-of-2".to_owned(), 10));
+        assert_eq!(find("latest").unwrap().name(), second.name());
+        let ambiguous = find("75").unwrap_err();
+        assert_eq!(
+            ambiguous.to_string(),
+            "several runs in `runs` begin with `75`: `75ab2a233443.1-of-2`, `75ab2a233443.2-of-2`"
+        );
+    }
+}
