@@ -15,13 +15,21 @@ use super::{Manner, examine};
 use crate::{
     checks::catalog::built_in,
     judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
-    load::run::{Order, Services, prepare},
+    load::{
+        plan_of::{Services, Traffic, Wish},
+        run::{Order, Pace, Secret, prepare},
+        unit::Batching,
+    },
     report::audit::AuditReport,
     span::schema::Schema,
     standin::{self, Config},
     store::layout::Layout,
     testing::files,
-    wire::ingestion::Ingestion,
+    traffic::{
+        mix::Mix,
+        profile::{Profile, Telemetry},
+    },
+    wire::{ingestion::Ingestion, retry::RetryPolicy, transport::Transport},
 };
 
 const AUDITS: usize = 12;
@@ -49,18 +57,32 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
     let standin = standin::start(Config { batch_size: 100, ..config }).unwrap();
     let order = Order {
         endpoint: standin.endpoint().to_string().parse().unwrap(),
-        api_key: "key".to_owned(),
-        timeout: Duration::from_secs(30),
-        services: Services::Drawn(3),
-        workflows_per_service: 20_000,
-        concurrency: 2,
-        seed: 1,
+        api_key: Secret("key".to_owned()),
+        transport: Transport::plain(Duration::from_secs(30)),
+        connections: 1,
+        traffic: Traffic::New(Wish {
+            services: Services::Drawn(3),
+            workflows_per_service: Some(20_000),
+            mix: Mix::only(Profile::GettingStarted),
+            telemetry: Telemetry::Current,
+            collectors: None,
+            seed: 1,
+        }),
+        pace: Pace::Rounds(2),
+        duration: None,
+        batching: Batching::Workflow,
+        straddling: None,
+        retry: RetryPolicy::None,
+        thresholds: Vec::new(),
+        abort_on_fail: false,
         runs: folder.path().join("runs"),
         data_dir: None,
     };
     let (stop, stopped) = watch::channel(false);
     let generator =
-        tokio::spawn(async move { prepare(&order).await.unwrap().perform(stopped, |_| {}).await.unwrap() });
+        tokio::spawn(
+            async move { prepare(&order).await.unwrap().perform(stopped, |_, _| {}).await.unwrap() },
+        );
 
     let target = standin.internal_endpoint().to_string().parse().unwrap();
     let flushing = Arc::new(AtomicBool::new(true));

@@ -28,10 +28,14 @@ pub(crate) struct Check {
     pub(crate) sql: String,
 }
 
+/// What a broken rule means for an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
+    /// Worth knowing, and nobody's fault.
     Info,
+    /// Worth a look; an audit passes with it.
     Warn,
+    /// Fails an audit.
     Error,
 }
 
@@ -53,6 +57,8 @@ pub(crate) enum Examines {
     SettledSpans,
     RejectedSpans,
     PartialSuccesses,
+    /// Spans of exports that were tried more than once.
+    RetriedSpans,
     StoredRows,
     /// Stored rows that are compared with their plan.
     PlannedRows,
@@ -94,11 +100,12 @@ impl FromStr for Severity {
 }
 
 impl Examines {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
         Self::PartialSuccesses,
+        Self::RetriedSpans,
         Self::StoredRows,
         Self::PlannedRows,
         Self::RowsWithWitnesses,
@@ -113,6 +120,7 @@ impl Examines {
             Self::SettledSpans => ("settled span", "settled spans"),
             Self::RejectedSpans => ("rejected span", "rejected spans"),
             Self::PartialSuccesses => ("partial success", "partial successes"),
+            Self::RetriedSpans => ("retried span", "retried spans"),
             Self::StoredRows => ("stored row", "stored rows"),
             Self::PlannedRows => ("planned row", "planned rows"),
             Self::RowsWithWitnesses => ("row with witnesses", "rows with witnesses"),

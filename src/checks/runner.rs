@@ -7,7 +7,7 @@ use datafusion::{
 };
 use futures::StreamExt;
 
-use super::catalog::{Check, Examines, Finding, Needs};
+use super::catalog::{Check, Examines, Finding, Needs, Severity};
 use crate::{
     judge::{account::Account, judgement::Judgement},
     store::layout::Tier,
@@ -18,6 +18,8 @@ use crate::{
 pub(crate) enum Verdict {
     Pass,
     Fail(Findings),
+    /// The rule is broken, and its severity, less than an error, lets an audit pass.
+    Noted(Severity, Findings),
     /// It does not apply here.
     Skipped(String),
     /// It applies, but was not settled for these rows.
@@ -47,6 +49,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Fail(_) => "fail",
+            Self::Noted(severity, _) => severity.name(),
             Self::Skipped(_) => "skipped",
             Self::Inconclusive(_) => "inconclusive",
             Self::Broken(_) => "broken",
@@ -55,7 +58,7 @@ impl Verdict {
 
     pub(crate) fn findings(&self) -> Option<&Findings> {
         match self {
-            Self::Fail(findings) | Self::Inconclusive(findings) => Some(findings),
+            Self::Fail(findings) | Self::Noted(_, findings) | Self::Inconclusive(findings) => Some(findings),
             Self::Pass | Self::Skipped(_) | Self::Broken(_) => None,
         }
     }
@@ -81,12 +84,13 @@ pub(crate) async fn run_checks(
 }
 
 fn examined(kind: Examines, judgement: &Judgement) -> u64 {
-    let Account { acked, settled, rejected, partial_exports, .. } = judgement.account;
+    let Account { acked, settled, rejected, partial_exports, retried, .. } = judgement.account;
     match kind {
         Examines::AckedSpans => acked,
         Examines::SettledSpans => settled,
         Examines::RejectedSpans => rejected,
         Examines::PartialSuccesses => partial_exports,
+        Examines::RetriedSpans => retried,
         Examines::StoredRows => judgement.rows.total(),
         Examines::PlannedRows => judgement.rows.claimed(),
         Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.tagged_facts(),
@@ -108,9 +112,10 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
 async fn verdict(session: &SessionContext, check: &Check, samples: usize) -> Verdict {
     match find(session, check, samples).await {
         Ok(findings) if findings.total == 0 => Verdict::Pass,
-        Ok(findings) => match check.finding {
-            Finding::Broken => Verdict::Fail(findings),
-            Finding::Undecided => Verdict::Inconclusive(findings),
+        Ok(findings) => match (check.finding, check.severity) {
+            (Finding::Undecided, _) => Verdict::Inconclusive(findings),
+            (Finding::Broken, Severity::Error) => Verdict::Fail(findings),
+            (Finding::Broken, lesser) => Verdict::Noted(lesser, findings),
         },
         Err(err) => Verdict::Broken(err.strip_backtrace().replace('\n', " ")),
     }

@@ -19,7 +19,11 @@ use crate::{
     audit::{Manner, examine, find_store},
     judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
     ledger::{runs, writer::LedgerWriter},
-    report::audit::{AuditReport, Overall},
+    report::{
+        audit::{AuditReport, Overall},
+        audit_text,
+        paint::{Color, Paint},
+    },
     span::{row::Row, schema::Schema},
     standin::columns,
     testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_batch, write_parquet},
@@ -48,7 +52,7 @@ impl Bench {
 
     fn ledger(&self, run: usize) -> PathBuf {
         let runs = runs::load_all(&self.runs()).unwrap().runs;
-        runs[run].folder.join("ledger.ndjson")
+        runs[run].parts[0].folder.join("ledger.ndjson")
     }
 
     fn runs(&self) -> PathBuf {
@@ -286,6 +290,79 @@ const CASES: &[Case] = &[
         "partial_success_broken: 1",
     ),
     (
+        "reject_more_than_was_sent",
+        "latest",
+        |bench| {
+            bench.edit_ledger(1, |text| {
+                text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"partial\",\"rejected_spans\":9", 1)
+            });
+        },
+        "partial_success_broken: 1",
+    ),
+    (
+        "store_both_attempts",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"]);
+            bench.change_cold(|rows| store_five_again(rows, 1));
+        },
+        "retry_duplicates: info, 5",
+    ),
+    ("store_the_second_of_two_attempts", "latest", |bench| retry_exports(bench, &["indeterminate"]), ""),
+    (
+        "store_both_attempts_in_two_files",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"]);
+            let first = parquet_rows(&bench.cold(), bench.schema)[..5].to_vec();
+            let copy = bench.cold().with_file_name("20261124_000000_00000001.parquet");
+            write_parquet(&copy, &first, bench.schema);
+        },
+        "retry_duplicates: info, 5",
+    ),
+    (
+        "store_a_refused_attempt",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["rejected"]);
+            bench.change_cold(|rows| store_five_again(rows, 1));
+        },
+        "duplicate_spans: 5",
+    ),
+    (
+        "store_more_copies_than_attempts",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate", "rejected"]);
+            bench.change_cold(|rows| store_five_again(rows, 2));
+        },
+        "duplicate_spans: 5",
+    ),
+    (
+        "store_both_attempts_unequally",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"]);
+            bench.change_cold(|rows| {
+                store_five_again(rows, 1);
+                rows.last_mut().unwrap().name.push('x');
+            });
+        },
+        "duplicate_spans: 1; retry_duplicates: info, 4; altered_spans: 1",
+    ),
+    (
+        "store_both_attempts_with_the_same_change",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"]);
+            bench.change_cold(|rows| {
+                rows[0].name.push('x');
+                store_five_again(rows, 1);
+            });
+        },
+        "retry_duplicates: info, 5; altered_spans: 2",
+    ),
+    (
         "forget_an_export",
         "latest",
         |bench| bench.edit_ledger(1, |text| without_lines(text, "\"export\":2,")),
@@ -371,6 +448,33 @@ fn without_lines(text: &str, about: &str) -> String {
     text.split_inclusive('\n').filter(|line| !line.contains(about)).collect()
 }
 
+/// Writes into the ledger of the run in the cold file that every export was tried again, after attempts that
+/// ended so.
+fn retry_exports(bench: &Bench, ended: &[&str]) {
+    let retries = |export: &str| {
+        let line = |(outcome, attempt): (&&str, u32)| {
+            let ended = format!(r#""outcome":"{outcome}","code":"UNAVAILABLE""#);
+            format!(r#"{{"event":"export_retried","export":{export},"attempt":{attempt},"at":1,{ended}}}"#)
+                + "\n"
+        };
+        ended.iter().zip(2..).map(line).collect::<String>()
+    };
+    bench.edit_ledger(0, |text| {
+        let with_retries = |line: &str| match line.strip_prefix(r#"{"event":"export_started","export":"#) {
+            Some(rest) => format!("{line}{}", retries(rest.split(',').next().unwrap())),
+            None => line.to_owned(),
+        };
+        text.split_inclusive('\n').map(with_retries).collect()
+    });
+}
+
+/// So many further copies of the first five rows.
+fn store_five_again(rows: &mut Vec<Row>, copies: usize) {
+    for _ in 0..copies {
+        rows.extend_from_within(..5);
+    }
+}
+
 fn lose_what_was_just_acked(bench: &Bench) {
     fs::remove_file(bench.segment()).unwrap();
     let ledger = bench.ledger(1);
@@ -419,6 +523,47 @@ async fn golden_stores_of_real_apps_are_clean() {
         let report = Bench::of(name, schema).audit("latest").await;
         assert_eq!(fired(&report), "", "{name}");
         assert_eq!(report.overall, Overall::Pass, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_profile_is_stored_as_planned_by_the_services_of_both_eras() {
+    for (name, schema, rows) in
+        [("profiles/studio-0.80.0", Schema::V1, 518), ("profiles/studio-0.82.1", Schema::V2, 515)]
+    {
+        let bench = Bench::of(name, schema);
+        let report = bench.audit("all").await;
+        assert_eq!(fired(&report), "", "{name}");
+        assert_eq!((report.overall, report.coverage.rows.as_planned), (Overall::Pass, rows), "{name}");
+        assert_eq!(fired(&bench.audit("none").await), "", "{name}, without runs");
+    }
+}
+
+#[tokio::test]
+async fn a_remark_is_shown_and_lets_an_audit_pass() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    retry_exports(&bench, &["indeterminate"]);
+    bench.change_cold(|rows| store_five_again(rows, 1));
+    let report = bench.audit("latest").await;
+    assert_eq!(report.overall, Overall::Pass);
+
+    let json: serde_json::Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let check =
+        json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "retry_duplicates").unwrap();
+    assert_eq!([&check["severity"], &check["verdict"], &json["verdict"]], ["info", "info", "pass"]);
+    assert_eq!(check["findings"], 5);
+    assert_eq!((&check["samples"][0]["copies"], &check["samples"][0]["attempts"]), (&2.into(), &2.into()));
+
+    let mut text = Vec::new();
+    audit_text::print(&mut text, Paint::for_stdout(Color::Never), &report).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.starts_with("PASS\n"), "{text}");
+    for part in [
+        "\ninfo  retry_duplicates        5 findings in 20 retried spans\n",
+        "\nretry_duplicates: A span whose export was tried again is stored once, too.\n",
+        " with remarks, ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
     }
 }
 

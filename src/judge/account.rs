@@ -26,6 +26,8 @@ pub(crate) struct Account {
     /// Workflows of which all spans were found.
     pub(crate) workflows_found: u64,
     pub(crate) partial_exports: u64,
+    /// Spans of exports that were tried more than once.
+    pub(crate) retried: u64,
 }
 
 impl AddAssign<&Account> for Account {
@@ -41,15 +43,22 @@ impl AddAssign<&Account> for Account {
         self.workflows += other.workflows;
         self.workflows_found += other.workflows_found;
         self.partial_exports += other.partial_exports;
+        self.retried += other.retried;
     }
 }
 
 /// The account of each service of a run, whose tally is painted.
 pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
-    let mut accounts: Vec<_> = (0..run.plan.services.len()).map(|service| of_service(run, service)).collect();
+    let mut accounts: Vec<_> =
+        (0..run.plan.outline.services.len()).map(|service| of_service(run, service)).collect();
     for export in &history.exports {
+        // A collector's export may be of several services, and nobody says whose spans were refused.
+        let first = run.plan.place_in(export.stream as usize, export.first);
+        let account = &mut accounts[first.service];
+        if export.attempts > 1 {
+            account.retried += u64::from(export.count);
+        }
         if let Outcome::Partial { rejected_spans } = export.outcome {
-            let account = &mut accounts[export.stream as usize];
             let rejected = rejected_spans.min(export.count.into());
             account.partial_exports += 1;
             account.rejected += rejected;
@@ -61,15 +70,11 @@ pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
 
 fn of_service(run: &KnownRun, service: usize) -> Account {
     let (plan, tally) = (&run.plan, run.tally());
-    let mut account = Account {
-        workflows: plan.workflows_per_service,
-        planned: plan.spans_per_stream(),
-        ..Account::default()
-    };
-    for turn in 0..plan.workflows_per_service {
-        let (first, count) = plan.ordinals(plan.workflow_at(service, turn));
+    let mut account = Account { workflows: plan.outline.workflows_per_service, ..Account::default() };
+    for turn in 0..plan.outline.workflows_per_service {
         let mut whole = true;
-        for state in plan.slots(service, first, count).map(|slot| tally.get(slot)) {
+        for state in plan.slots_of(plan.workflow_at(service, turn)).map(|slot| tally.get(slot)) {
+            account.planned += 1;
             account.add(state);
             whole &= state.found() > 0;
         }

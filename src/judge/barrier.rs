@@ -4,7 +4,7 @@
 //! disk (contract, section 4). An absence proves a loss only behind one of these. File names are
 //! not used as barriers: they are the studio's clock against the generator's.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     ledger::{entry::Rpc, history::History},
@@ -16,12 +16,19 @@ use crate::{
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// The barriers of one run. Times are Unix nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Barrier {
-    flush_began: Option<u64>,
-    snapshot_began: Option<u64>,
+    /// By part of the run, whose clocks need not agree: when the last flush began, and the last snapshot.
+    called: BTreeMap<u32, Called>,
     /// Acks up to here are older than the WAL timer can explain.
     settled_until: u64,
+}
+
+/// The last calls that succeeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Called {
+    flush: Option<u64>,
+    snapshot: Option<u64>,
 }
 
 /// What stands between an ack and the read.
@@ -35,25 +42,28 @@ pub(crate) enum Proof {
 impl Barrier {
     /// `read_began` is when the sweep began; `waited` is how long before that the ledger was read.
     pub(crate) fn new(history: &History, read_began: u64, waited: Duration, settle: Duration) -> Self {
-        let latest = |rpc| {
-            let successes = history.calls.iter().filter(|call| call.rpc == rpc && call.success);
-            successes.map(|call| call.began).max()
-        };
+        let mut called: BTreeMap<u32, Called> = BTreeMap::new();
+        for call in history.calls.iter().filter(|call| call.success) {
+            let last = called.entry(call.part).or_default();
+            let last = match call.rpc {
+                Rpc::FlushWal => &mut last.flush,
+                Rpc::PrepareHotSnapshot => &mut last.snapshot,
+            };
+            *last = (*last).max(Some(call.began));
+        }
         // All acks of the ledger precede its reading, whatever the two clocks say. Without a wait the
         // generator's clock and ours are compared, and an age counts only beyond what they may differ.
         let old = u64::try_from(settle.saturating_add(CLOCK_SKEW).as_nanos()).unwrap_or(u64::MAX);
         let settled_until = if waited >= settle { u64::MAX } else { read_began.saturating_sub(old) };
-        Self {
-            flush_began: latest(Rpc::FlushWal),
-            snapshot_began: latest(Rpc::PrepareHotSnapshot),
-            settled_until,
-        }
+        Self { called, settled_until }
     }
 
-    pub(crate) fn proof(&self, acked_at: u64) -> Option<Proof> {
-        let flush = self.flush_began.filter(|began| *began > acked_at).map(|began| Proof::Flush { began });
-        let snapshot = self
-            .snapshot_began
+    /// What proves that an ack to one part of the run had to be on disk.
+    pub(crate) fn proof(&self, part: u32, acked_at: u64) -> Option<Proof> {
+        let called = self.called.get(&part).copied().unwrap_or_default();
+        let flush = called.flush.filter(|began| *began > acked_at).map(|began| Proof::Flush { began });
+        let snapshot = called
+            .snapshot
             .filter(|began| *began > acked_at.saturating_add(PAST_SNAPSHOT_CACHE.as_nanos() as u64));
         flush
             .or(snapshot.map(|began| Proof::Snapshot { began }))
@@ -61,10 +71,11 @@ impl Barrier {
     }
 }
 
-/// The last ack of a run, if it has any.
-pub(crate) fn last_ack(history: &History) -> Option<u64> {
+/// The last ack of a run, if it has any, and of which part it is.
+pub(crate) fn last_ack(history: &History) -> Option<(u64, u32)> {
     let acked = |outcome| matches!(outcome, Outcome::Acked | Outcome::Partial { .. });
-    history.exports.iter().filter(|export| acked(export.outcome)).filter_map(|export| export.ended_at).max()
+    let acks = history.exports.iter().filter(|export| acked(export.outcome));
+    acks.filter_map(|export| Some((export.ended_at?, export.part))).max()
 }
 
 #[cfg(test)]
@@ -77,6 +88,7 @@ mod tests {
 
     fn proof(calls: &[(Rpc, u64, bool)], acked_at: u64, read_began: u64, waited: u64) -> Option<Proof> {
         let calls = calls.iter().map(|&(rpc, began, success)| Call {
+            part: 0,
             rpc,
             began: began * SECOND,
             ended: began * SECOND + 1,
@@ -85,7 +97,7 @@ mod tests {
         });
         let history = History { calls: calls.collect(), ..History::default() };
         Barrier::new(&history, read_began * SECOND, Duration::from_secs(waited), SETTLE)
-            .proof(acked_at * SECOND)
+            .proof(0, acked_at * SECOND)
     }
 
     #[test]
@@ -94,6 +106,16 @@ mod tests {
         assert_eq!(flush(101, true), Some(Proof::Flush { began: 101 * SECOND }));
         assert_eq!(flush(101, false), None);
         assert_eq!(flush(100, true), None);
+    }
+
+    #[test]
+    fn a_flush_proves_nothing_of_what_was_sent_from_elsewhere() {
+        let call =
+            Call { part: 1, rpc: Rpc::FlushWal, began: 9, ended: 10, success: true, error: String::new() };
+        let history = History { calls: vec![call], ..History::default() };
+        let barrier = Barrier::new(&history, 20, Duration::ZERO, SETTLE);
+        assert_eq!(barrier.proof(1, 5), Some(Proof::Flush { began: 9 }));
+        assert_eq!(barrier.proof(0, 5), None);
     }
 
     #[test]

@@ -3,18 +3,20 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use super::tally::Tally;
-use crate::traffic::{
-    ids::{self, RunId, SpanId, TraceId},
-    plan::{Plan, SpanPlace},
-    stored,
+use crate::{
+    span::mapping::ResourceFacts,
+    traffic::{
+        ids::{self, RunId, SpanId, TraceId},
+        plan::{Plan, SpanPlace},
+    },
 };
 
 /// A run whose manifest is at hand.
 #[derive(Debug)]
 pub(crate) struct KnownRun {
     pub(crate) plan: Plan,
-    /// By service: the JSON text of its resource.
-    pub(crate) resources: Vec<String>,
+    /// By service: its resource's part of a row.
+    pub(crate) resources: Vec<ResourceFacts>,
     tally: OnceLock<Tally>,
 }
 
@@ -41,8 +43,8 @@ pub(crate) enum Claim {
 
 impl KnownRun {
     pub(crate) fn new(plan: Plan) -> Self {
-        let resources =
-            (0..plan.services.len()).map(|service| stored::resource_attributes(&plan.resource(service)));
+        let resources = (0..plan.outline.services.len())
+            .map(|service| ResourceFacts::of(Some(&plan.resource(service).message)));
         Self { resources: resources.collect(), plan, tally: OnceLock::new() }
     }
 
@@ -60,7 +62,7 @@ impl KnownRun {
 impl KnownRuns {
     pub(crate) fn new(plans: impl IntoIterator<Item = Plan>) -> Self {
         let runs: Vec<_> = plans.into_iter().map(KnownRun::new).collect();
-        let by_id = runs.iter().enumerate().map(|(index, run)| (run.plan.run, index)).collect();
+        let by_id = runs.iter().enumerate().map(|(index, run)| (run.plan.outline.run, index)).collect();
         Self { runs, by_id }
     }
 
@@ -86,7 +88,7 @@ impl KnownRuns {
 
     fn planned(&self, run: usize, span: SpanId) -> Option<Claim> {
         let plan = &self.runs[run].plan;
-        let named = ids::claimed_span(plan.run, span)?;
+        let named = ids::claimed_span(plan.outline.run, span)?;
         let slot = plan.slot(named.workflow, named.position)?;
         Some(Claim::Planned { run, slot, place: plan.place(slot) })
     }

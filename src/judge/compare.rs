@@ -10,7 +10,7 @@ use crate::{
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, column},
     },
-    traffic::{getting_started::Workflow, plan::SpanPlace, stored},
+    traffic::{plan::SpanPlace, workflow::Workflow},
 };
 
 /// The values of one row in the order of schema 2; `None` where the file lacks the column.
@@ -80,9 +80,8 @@ impl<'r> Comparer<'r> {
             Some((index, number, workflow)) if (*index, *number) == (run_index, place.workflow) => workflow,
             other => &mut other.insert((run_index, place.workflow, run.plan.workflow(place.workflow))).2,
         };
-        self.row.service_name.clone_from(&run.plan.services[place.service]);
-        self.row.resource_attributes.clone_from(&run.resources[place.service]);
-        stored::write_row(&workflow.span(place.position), schema, &mut self.row);
+        run.resources[place.service].write(schema, &mut self.row);
+        workflow.write_row(place.position, schema, &mut self.row);
     }
 }
 

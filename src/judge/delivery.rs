@@ -31,10 +31,7 @@ use super::{
     suspects::{Suspect, suspect_of},
     tally::{Evidence, Standing, State},
 };
-use crate::traffic::{
-    ids,
-    plan::{Plan, SpanPlace},
-};
+use crate::traffic::{ids, plan::SpanPlace};
 
 const BATCH_ROWS: usize = 8_192;
 
@@ -252,25 +249,24 @@ impl PlannedRows {
         let known = self.judgement.known(judged);
         let (plan, tally) = (&known.plan, known.tally());
         let places = || slots.iter().map(|slot| plan.place(*slot));
-        let parents = || slots.iter().map(|slot| Plan::parent_slot(*slot));
-        let export = |place: &SpanPlace| {
-            judged.exports.find(&judged.history.exports, u32::try_from(place.service).ok()?, place.ordinal)
+        let parents = || slots.iter().map(|slot| plan.parent_slot(*slot));
+        let export = |place: &SpanPlace| judged.export_of(place);
+        let span_id = |place: SpanPlace| {
+            const_hex::encode(ids::span_id(plan.outline.run, place.workflow, place.position))
         };
-        let span_id =
-            |place: SpanPlace| const_hex::encode(ids::span_id(plan.run, place.workflow, place.position));
         let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(values))
         };
         match name {
-            "run" => text(&mut places().map(|_| plan.run.to_string())),
-            "service_name" => text(&mut places().map(|place| plan.services[place.service].clone())),
+            "run" => text(&mut places().map(|_| plan.outline.run.to_string())),
+            "service_name" => text(&mut places().map(|place| plan.outline.services[place.service].clone())),
             "workflow" => {
                 Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed())))
             }
             "span" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.position.into()))),
-            "trace_id" => {
-                text(&mut places().map(|place| const_hex::encode(ids::trace_id(plan.run, place.workflow))))
-            }
+            "trace_id" => text(
+                &mut places().map(|place| const_hex::encode(ids::trace_id(plan.outline.run, place.workflow))),
+            ),
             "span_id" => text(&mut places().map(span_id)),
             "acked_at" => {
                 let acked = places().map(|place| export(&place)?.ended_at.map(u64::cast_signed));
@@ -310,20 +306,29 @@ mod tests {
             judgement::{ExportIndex, RowCounts},
         },
         ledger::history::History,
-        traffic::{ids::RunId, plan::Plan},
+        traffic::{
+            ids::RunId,
+            mix::Mix,
+            plan::{Outline, Plan},
+            profile::{Profile, Telemetry},
+        },
     };
 
     const ROUNDS: usize = 300;
 
     /// A run of which every span has a random fate.
     fn judgement(random: &mut StdRng) -> Judgement {
-        let plan = Plan {
+        let plan = Plan::new(Outline {
             run: RunId::from_bits(7),
             seed: 7,
             services: vec!["one".to_owned(), "two".to_owned()],
             workflows_per_service: 40,
             base_time: 0,
-        };
+            mix: Mix::only(Profile::GettingStarted),
+            telemetry: Telemetry::Current,
+            collectors: None,
+        });
+        let plan = plan.unwrap();
         let runs = KnownRuns::new([plan]);
         let tally = runs.runs[0].tally();
         let standings = [

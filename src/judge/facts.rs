@@ -63,6 +63,16 @@ pub(crate) struct Sighting {
     pub(crate) run: RunId,
     pub(crate) trace_id: String,
     pub(crate) span_id: String,
+    /// How often its export was attempted, and how many of the attempts were refused; none where that run's
+    /// ledger is not judged.
+    pub(crate) attempts: Option<Attempts>,
+}
+
+/// How often an export was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    pub(crate) made: u32,
+    pub(crate) refused: u32,
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ledger::history::{Export, History},
     store::layout::Tier,
-    traffic::plan::Plan,
+    traffic::plan::{Plan, SpanPlace},
     wire::outcome::Outcome,
 };
 
@@ -159,9 +159,15 @@ pub(crate) struct ExportFate {
 }
 
 impl JudgedRun {
+    /// The export that carried a planned span, if it was sent.
+    pub(crate) fn export_of(&self, place: &SpanPlace) -> Option<&Export> {
+        self.exports.find(&self.history.exports, u32::try_from(place.stream).ok()?, place.ordinal)
+    }
+
     /// What proves that the run's last ack had to be on disk.
     pub(crate) fn proof(&self) -> Option<Proof> {
-        self.barrier.proof(last_ack(&self.history)?)
+        let (acked_at, part) = last_ack(&self.history)?;
+        self.barrier.proof(part, acked_at)
     }
 
     /// Writes into the tally what the ledger says of each span.
@@ -181,7 +187,9 @@ impl JudgedRun {
         let found = slots_of(&run.plan, export).filter(|slot| run.tally().get(*slot).found() > 0);
         ExportFate {
             found: i64::try_from(found.count()).unwrap_or(i64::MAX),
-            behind_barrier: export.ended_at.is_some_and(|ended| self.barrier.proof(ended).is_some()),
+            behind_barrier: export
+                .ended_at
+                .is_some_and(|ended| self.barrier.proof(export.part, ended).is_some()),
             maybe_unread: suspect_of(suspects, export.started_at).is_some(),
         }
     }
@@ -200,7 +208,9 @@ impl JudgedRun {
 
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
         match (export.outcome, export.ended_at) {
-            (Outcome::Acked, Some(acked_at)) if self.barrier.proof(acked_at).is_none() => Standing::Pending,
+            (Outcome::Acked, Some(acked_at)) if self.barrier.proof(export.part, acked_at).is_none() => {
+                Standing::Pending
+            }
             (Outcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => {
                 Standing::Unread
             }

@@ -23,7 +23,7 @@ use super::{
     account::Account,
     barrier::Barrier,
     claim::{Claim, KnownRuns},
-    facts::{Address, Sighting},
+    facts::{Address, Attempts, Sighting},
     judgement::{ExportIndex, JudgedRun, Judgement},
     sweep::{Swept, sweep},
 };
@@ -35,7 +35,10 @@ use crate::{
         layout::{Layout, Tier},
         scan,
     },
-    traffic::ids::{self, RunId},
+    traffic::{
+        ids::{self, RunId},
+        plan::SpanPlace,
+    },
 };
 
 /// How long an acked span may stay in memory: the studio's WAL timer (3 s) three times, and a second.
@@ -67,7 +70,7 @@ pub(crate) async fn read(
     mut waiting: impl FnMut(Duration),
 ) -> anyhow::Result<Judgement> {
     // A generator may be at work while we read and wait: what it has acked by now is what is judged.
-    let ledgers: Vec<u64> = question.known.iter().map(Run::ledger_len).collect();
+    let ledgers: Vec<Vec<u64>> = question.known.iter().map(Run::ledger_lens).collect();
     let began = Instant::now();
     let mut waited = Duration::ZERO;
     loop {
@@ -92,14 +95,14 @@ pub(crate) async fn read(
 fn judged_runs(
     question: &Question<'_>,
     runs: &KnownRuns,
-    ledgers: &[u64],
+    ledgers: &[Vec<u64>],
     read_began: u64,
     waited: Duration,
 ) -> anyhow::Result<Vec<JudgedRun>> {
-    let asked_for = |index: usize| question.wanted.contains(&question.known[index].plan.run);
+    let asked_for = |index: usize| question.wanted.contains(&question.known[index].plan.outline.run);
     let met = |index: usize| !question.only_wanted && runs.runs[index].was_seen();
     let judge = |index: usize| {
-        let history = question.known[index].history(ledgers[index])?;
+        let history = question.known[index].history(&ledgers[index])?;
         let barrier = Barrier::new(&history, read_began, waited, question.settle);
         let exports = ExportIndex::new(&history.exports);
         Ok(JudgedRun { index, history, exports, barrier, wanted: asked_for(index), services: Vec::new() })
@@ -119,8 +122,11 @@ async fn conclude(
 ) -> anyhow::Result<Judgement> {
     let Swept { files, facts, differences, rows, bytes_scanned, repeated, evidence } = swept;
     let repeated = still_repeated(&runs, repeated);
-    let sightings =
-        if repeated.is_empty() { Vec::new() } else { sightings(evidence, &runs, &repeated, session).await? };
+    let sightings = if repeated.is_empty() {
+        Vec::new()
+    } else {
+        sightings(evidence, &runs, &judged, &repeated, session).await?
+    };
     let mut judgement = Judgement {
         runs,
         judged,
@@ -151,6 +157,7 @@ fn still_repeated(runs: &KnownRuns, repeated: HashSet<(usize, u64)>) -> HashSet<
 async fn sightings(
     files: Vec<FoundFile>,
     runs: &KnownRuns,
+    judged: &[JudgedRun],
     repeated: &HashSet<(usize, u64)>,
     session: &SessionContext,
 ) -> anyhow::Result<Vec<Sighting>> {
@@ -175,13 +182,20 @@ async fn sightings(
             let row_number = row_numbers.value(row).unsigned_abs();
             found.push(Sighting {
                 address: Address { tier, file: files.value(row).into(), row_number },
-                run: runs.runs[run].plan.run,
-                trace_id: const_hex::encode(ids::trace_id(runs.runs[run].plan.run, place.workflow)),
+                run: runs.runs[run].plan.outline.run,
+                trace_id: const_hex::encode(ids::trace_id(runs.runs[run].plan.outline.run, place.workflow)),
                 span_id: spans.value(row).to_owned(),
+                attempts: attempts(judged, run, &place),
             });
         }
     }
     Ok(found)
+}
+
+/// What the ledger of a known run says of the export that carried a span.
+fn attempts(judged: &[JudgedRun], run: usize, place: &SpanPlace) -> Option<Attempts> {
+    let export = judged.iter().find(|judged| judged.index == run)?.export_of(place)?;
+    Some(Attempts { made: export.attempts, refused: export.refusals })
 }
 
 /// Returns when the store has other files than now, or when the time is up.

@@ -33,19 +33,25 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     if run == "latest" {
         let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
         let began = newest.map(|run| run.manifest.created_at.0);
-        let wanted = newest.map(|run| run.plan.run).into_iter().collect();
+        let wanted = newest.map(|run| run.plan.outline.run).into_iter().collect();
         let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
         let newest_unreadable = unreadable.iter().any(newer);
         return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
     }
     if run == "all" {
-        let wanted =
-            known.iter().filter(|run| is_of(run, layout) != Some(false)).map(|run| run.plan.run).collect();
+        let wanted = known
+            .iter()
+            .filter(|run| is_of(run, layout) != Some(false))
+            .map(|run| run.plan.outline.run)
+            .collect();
         let newest_unreadable = !unreadable.is_empty();
         return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
     }
-    let named: Vec<RunId> =
-        known.iter().map(|known| known.plan.run).filter(|id| id.to_string().starts_with(run)).collect();
+    let named: Vec<RunId> = known
+        .iter()
+        .map(|known| known.plan.outline.run)
+        .filter(|id| id.to_string().starts_with(run))
+        .collect();
     match named.as_slice() {
         _ if run.is_empty() => {
             Err(Problem::new("`` names no run", "name an id, `latest`, `all`, or `none`").into())

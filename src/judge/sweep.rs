@@ -371,12 +371,16 @@ impl<'r> RowJudge<'r> {
             one.rows.differing += 1;
             one.differences.extend(differences.into_iter().map(|difference| StoredDifference {
                 address: address(),
-                run: known.plan.run,
-                service: known.plan.services[place.service].clone(),
+                run: known.plan.outline.run,
+                service: known.plan.outline.services[place.service].clone(),
                 workflow: place.workflow,
                 position: place.position,
-                trace_id: const_hex::encode(ids::trace_id(known.plan.run, place.workflow)),
-                span_id: const_hex::encode(ids::span_id(known.plan.run, place.workflow, place.position)),
+                trace_id: const_hex::encode(ids::trace_id(known.plan.outline.run, place.workflow)),
+                span_id: const_hex::encode(ids::span_id(
+                    known.plan.outline.run,
+                    place.workflow,
+                    place.position,
+                )),
                 difference,
             }));
         }

@@ -1,6 +1,6 @@
 //! A judgement as tables: what the checks' SQL reads.
 
-use std::sync::Arc;
+use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -15,10 +15,10 @@ use datafusion::{
 use super::{
     compare::DifferenceKind,
     delivery::Delivery,
-    facts::{Address, Fact, StoredDifference},
+    facts::{Address, Attempts, Fact, Sighting, StoredDifference},
     judgement::{FileRecord, Judgement},
 };
-use crate::span::schema;
+use crate::{ledger::history::Export, span::schema, traffic::plan::Plan};
 
 /// Registers `files`, `facts`, `differences`, `sightings`, `exports`, `calls`, `runs` and `delivery`.
 pub(crate) fn register(
@@ -136,20 +136,43 @@ fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowErr
 
 fn sightings(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     let seen = &judgement.sightings;
+    let contents = contents(&judgement.differences);
+    let attempts = |of: fn(Attempts) -> u32| {
+        number(seen.iter().map(|sighting| sighting.attempts.map(|attempts| of(attempts).into())))
+    };
     let mut columns = address(seen.iter().map(|sighting| &sighting.address));
     columns.extend([
         ("run", text(seen.iter().map(|sighting| Some(sighting.run.to_string())))),
         ("trace_id", text(seen.iter().map(|sighting| Some(&sighting.trace_id)))),
         ("span_id", text(seen.iter().map(|sighting| Some(&sighting.span_id)))),
+        ("attempts", attempts(|attempts| attempts.made)),
+        ("refusals", attempts(|attempts| attempts.refused)),
+        (
+            "differing",
+            text(seen.iter().map(|Sighting { address: at, .. }| contents.get(&(&*at.file, at.row_number)))),
+        ),
     ]);
     table(columns)
+}
+
+/// What is not as planned in each row that differs, as one text: rows of a span with the same text are equal.
+fn contents(differences: &[StoredDifference]) -> HashMap<(&str, u64), String> {
+    let mut contents: HashMap<_, String> = HashMap::new();
+    for StoredDifference { address, difference, .. } in differences {
+        let content = contents.entry((&*address.file, address.row_number)).or_default();
+        let column = schema::column_name(difference.column);
+        let key = difference.key.as_deref().unwrap_or_default();
+        let separator = if content.is_empty() { "" } else { "; " };
+        write!(content, "{separator}{column} {key}: {:?}", difference.actual).ok();
+    }
+    contents
 }
 
 fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     let plans: Vec<_> = judgement.judged.iter().map(|run| &judgement.known(run).plan).collect();
     table(vec![
-        ("run", text(plans.iter().map(|plan| Some(plan.run.to_string())))),
-        ("services", number(plans.iter().map(|plan| i64::try_from(plan.services.len()).ok()))),
+        ("run", text(plans.iter().map(|plan| Some(plan.outline.run.to_string())))),
+        ("services", number(plans.iter().map(|plan| i64::try_from(plan.outline.services.len()).ok()))),
         ("workflows", number(plans.iter().map(|plan| Some(plan.workflows().cast_signed())))),
         ("spans", number(plans.iter().map(|plan| Some(plan.spans().cast_signed())))),
     ])
@@ -171,8 +194,8 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         .flat_map(|run| run.history.exports.iter().map(|export| run.fate(&judgement.runs, export, &suspects)))
         .collect();
     table(vec![
-        ("run", text(rows.iter().map(|(plan, _)| Some(plan.run.to_string())))),
-        ("service_name", text(rows.iter().map(|(plan, export)| plan.services.get(export.stream as usize)))),
+        ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
+        ("service_name", text(rows.iter().map(|(plan, export)| service_of(plan, export)))),
         ("first_ordinal", number(rows.iter().map(|(_, export)| Some(export.first.cast_signed())))),
         ("spans", number(rows.iter().map(|(_, export)| Some(export.count.into())))),
         ("started_at", time(rows.iter().map(|(_, export)| Some(export.started_at.cast_signed())))),
@@ -180,10 +203,18 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("outcome", text(rows.iter().map(|(_, export)| Some(export.outcome.name())))),
         ("code", text(rows.iter().map(|(_, export)| export.outcome.code().map(|code| code.to_string())))),
         ("rejected_spans", number(rows.iter().map(|(_, export)| export.outcome.rejected_spans()))),
+        ("attempts", number(rows.iter().map(|(_, export)| Some(export.attempts.into())))),
+        ("refusals", number(rows.iter().map(|(_, export)| Some(export.refusals.into())))),
         ("n_found", number(fates.iter().map(|fate| Some(fate.found)))),
         ("behind_barrier", flag(fates.iter().map(|fate| fate.behind_barrier))),
         ("maybe_unread", flag(fates.iter().map(|fate| fate.maybe_unread))),
     ])
+}
+
+/// The service that an export is from; none where a collector sent it, for several.
+fn service_of<'p>(plan: &'p Plan, export: &Export) -> Option<&'p String> {
+    let own = plan.outline.collectors.is_none();
+    own.then(|| plan.outline.services.get(export.stream as usize))?
 }
 
 fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
@@ -196,7 +227,7 @@ fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         })
         .collect();
     table(vec![
-        ("run", text(rows.iter().map(|(plan, _)| Some(plan.run.to_string())))),
+        ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
         ("rpc", text(rows.iter().map(|(_, call)| Some(call.rpc.to_string())))),
         ("began", time(rows.iter().map(|(_, call)| Some(call.began.cast_signed())))),
         ("ended", time(rows.iter().map(|(_, call)| Some(call.ended.cast_signed())))),

@@ -6,20 +6,25 @@
 -- both tiers are registered. The cause tells where they came from: `within_file`, the span was sent
 -- or appended twice; `several_segments`, the same, with a segment written in between; `reflushed`, two
 -- cold files hold it, as after a crash between a flush's rename and its deletes; `overlap`, a cold
--- file and a segment hold it, and the segment stays.
+-- file and a segment hold it, and the segment stays; `conflicting`, its copies are not equal.
 --
--- Not covered: copies in the hot snapshot, which is a copy by design, in files that could not be read
--- to their end, and of rows without ids.
+-- Not covered: equal copies of a span whose export was attempted as often without a refusal (see
+-- retry_duplicates), copies in the hot snapshot, which is a copy by design, in files that could not be
+-- read to their end, and of rows without ids.
 WITH copies AS (
-    SELECT trace_id, span_id, tier, file, row_number FROM sightings -- copies of planned spans
+    SELECT trace_id, span_id, tier, file, row_number, attempts - refusals AS sent, coalesce(differing, '') AS content
+    FROM sightings -- copies of planned spans
     UNION ALL
-    SELECT trace_id, span_id, tier, file, row_number FROM facts -- rows that no known plan calls for
+    SELECT trace_id, span_id, tier, file, row_number, NULL, ''
+    FROM facts -- rows that no known plan calls for
     WHERE trace_id <> '' AND span_id <> ''
 ), doubled AS (
-    SELECT trace_id, span_id FROM copies GROUP BY trace_id, span_id HAVING count(*) > 1
+    SELECT trace_id, span_id FROM copies GROUP BY trace_id, span_id
+    HAVING count(*) > 1 AND (count(*) > coalesce(max(sent), 1) OR count(DISTINCT content) > 1)
 )
 SELECT trace_id, span_id, count(*) AS copies,
-       CASE WHEN count(DISTINCT tier) > 1 THEN 'overlap'
+       CASE WHEN count(DISTINCT content) > 1 THEN 'conflicting'
+            WHEN count(DISTINCT tier) > 1 THEN 'overlap'
             WHEN count(DISTINCT file) = 1 THEN 'within_file'
             WHEN min(tier) = 'cold' THEN 'reflushed'
             ELSE 'several_segments' END AS cause,

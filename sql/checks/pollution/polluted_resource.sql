@@ -5,6 +5,9 @@
 -- A resource that names another service, instance or run was mixed up between exports, even where
 -- the column `service_name` is right.
 --
+-- Of a name that was sent twice the column keeps the first and the resource the last: where the run's
+-- folder is not here, only a name that another row has as its service counts as another service.
+--
 -- Not covered: changes of a resource's other attributes (see altered_spans), and rows that carry no
 -- tag of ours.
 SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
@@ -16,4 +19,5 @@ SELECT tier, file, row_number, trace_id, span_id, tagged_service AS sent_by, 'se
        tagged_service AS expected, resource_service AS actual
 FROM facts
 WHERE NOT run_known AND tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
+  AND (resource_service IS NULL OR resource_service IN (SELECT service_name FROM facts))
 ORDER BY file, row_number, key
