@@ -9,7 +9,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, verify},
     exit::Exit,
     interrupt::Interrupts,
     problem::Problem,
@@ -34,10 +34,12 @@ Exit codes:
 enum Command {
     Verify(verify::VerifyArgs),
     Generate(generate::GenerateArgs),
+    Runs(runs::RunsArgs),
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
     Checks(checks::ChecksArgs),
+    Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -72,7 +74,12 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
         Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
-        Command::Audit(_) | Command::Checks(_) | Command::Flush(_) | Command::Snapshot(_) => 1,
+        Command::Audit(_)
+        | Command::Checks(_)
+        | Command::Flush(_)
+        | Command::Profiles(_)
+        | Command::Runs(_)
+        | Command::Snapshot(_) => 1,
     };
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
@@ -88,10 +95,12 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
     let exit = match command {
         Command::Verify(args) => Box::pin(verify::run(&args, out, interrupts)).await,
         Command::Generate(args) => Box::pin(generate::run(&args, out, interrupts)).await,
+        Command::Runs(args) => runs::run(&args, out),
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
+        Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;

@@ -7,6 +7,7 @@ mod checks;
 mod cli;
 mod clock;
 mod commands;
+mod duration;
 mod exit;
 mod interrupt;
 mod judge;

@@ -9,5 +9,7 @@ pub(crate) mod checks;
 pub(crate) mod findings;
 pub(crate) mod numbers;
 pub(crate) mod paint;
+pub(crate) mod profiles;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod table;

@@ -12,16 +12,20 @@ use std::{
     time::Duration,
 };
 
+use tonic::service::Routes;
+
 use crate::{
     span::schema::Schema,
     standin::{
-        auth::KeyValidation, folder::Folder, host::Host, ingest::Ingest, internal::Internal, storage::Storage,
+        auth::KeyValidation, discard::Discard, folder::Folder, host::Host, ingest::Ingest,
+        internal::Internal, storage::Storage,
     },
 };
 
 mod auth;
 mod cold;
 pub(crate) mod columns;
+mod discard;
 mod folder;
 mod host;
 mod ingest;
@@ -118,9 +122,9 @@ impl StandIn {
     }
 }
 
-/// The validation of API keys alone: what an ingestion process needs of the studio's backend.
+/// One server by itself.
 #[derive(Debug)]
-pub(crate) struct AuthOnly {
+pub(crate) struct Single {
     host: Host,
     endpoint: SocketAddr,
 }
@@ -130,13 +134,20 @@ pub(crate) fn start_auth_only(
     port: u16,
     api_key: String,
     internal_token: Option<String>,
-) -> anyhow::Result<AuthOnly> {
+) -> anyhow::Result<Single> {
     let mut host = Host::new()?;
     let endpoint = host.serve(port, KeyValidation::new(api_key, internal_token).into_routes())?;
-    Ok(AuthOnly { host, endpoint })
+    Ok(Single { host, endpoint })
 }
 
-impl AuthOnly {
+/// Starts a sink that acks every export, keeps nothing and asks for no key.
+pub(crate) fn start_discarding(port: u16) -> anyhow::Result<Single> {
+    let mut host = Host::new()?;
+    let endpoint = host.serve(port, Routes::new(Discard))?;
+    Ok(Single { host, endpoint })
+}
+
+impl Single {
     pub(crate) fn endpoint(&self) -> SocketAddr {
         self.endpoint
     }

@@ -22,11 +22,31 @@ use datafusion::{
 use crate::{
     span::{row::Row, schema::Schema},
     standin::columns,
+    traffic::{
+        ids::RunId,
+        plan::{Outline, Plan},
+        profile::Telemetry,
+    },
 };
 
 /// A folder of `fixtures/`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// A plan of a mix of profiles.
+pub(crate) fn plan(mix: &str, collectors: Option<u32>, services: usize, workflows_per_service: u64) -> Plan {
+    let outline = Outline {
+        run: RunId::from_bits(7),
+        seed: 7,
+        services: (0..services).map(|service| format!("service-{service}")).collect(),
+        workflows_per_service,
+        base_time: 1_795_346_058_000_000_000,
+        mix: mix.parse().unwrap(),
+        telemetry: Telemetry::Current,
+        collectors,
+    };
+    Plan::new(outline).unwrap()
 }
 
 /// Copies a folder with everything in it.

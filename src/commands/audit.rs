@@ -25,8 +25,8 @@ use crate::{
 /// An acked span that is absent is lost only if a flush or a snapshot came after its ack, or more time
 /// than the studio's WAL timer needs; before that, the audit waits.
 ///
-/// Exits with 0 when every check passes, 1 when a check finds something, and 2 when the audit could
-/// not be completed or settled.
+/// Exits with 0 when no check finds anything worse than a warning, 1 when one does, and 2 when the audit
+/// could not be completed or settled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -1,33 +1,47 @@
 //! `generate`.
 
-use std::{io::Write, num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
+use super::workload::WorkloadArgs;
 use crate::{
     exit::Exit,
     interrupt::Interrupts,
-    ledger::{manifest::write_json, runs::DEFAULT_FOLDER},
+    ledger::manifest::write_json,
     load::{
         barrier::{self, Raised, Via},
-        run::{self, Order, Performed, Services},
+        results::RunResults,
+        run::{self, Order, Performed},
     },
+    problem::Problem,
     progress, report,
     settings::{InternalArgs, OtlpArgs, Settings},
 };
 
 /// Send tagged traffic of several services, then bring it to disk
 ///
-/// In one round every service runs one workflow at once, and at most `--concurrency` rounds are in
-/// flight. The run's folder holds what `audit` needs to know what should be on disk: the plan and
-/// the outcome of every export. Ends with FlushWAL, where the internal endpoint answers.
+/// In one round every service runs one workflow, and as many exports are in flight as `--concurrency`
+/// rounds have; `--in-flight` makes it a closed loop, `--rate` or `--stages` an open one, whose exports start
+/// when the plan says. The run's folder holds what `audit` needs to know what should be on disk: the
+/// plan and the outcome of every export. Ends with FlushWAL, where the internal endpoint answers.
 ///
-/// Exits with 0 when every span was acked, 1 when some were not or the flush was refused, and 2 when
-/// none was, or the run was interrupted.
+/// Exits with 0 when every span that was sent was acked, 1 when some were not (where a threshold speaks
+/// of `error_rate`, it decides), when a threshold was missed or the flush refused, and 2 when none was
+/// acked, or the run was interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store generate
   e2e-store generate --num-services 10 --workflows-per-service 100
-  e2e-store generate --service-name checkout --num-workflows 50 --api-key KEY")]
+  e2e-store generate --service-name checkout --num-workflows 50 --api-key KEY
+  e2e-store generate --profile getting-started=7,agent=2,adversarial=1 --straddle 10%
+  e2e-store generate --rate 200/s --duration 2m --threshold 'p(95)<500ms' --threshold 'error_rate<1%'
+  e2e-store generate --in-flight 20 --pause 100ms --duration 2m --reconnect
+  e2e-store generate --profile minimal --batching sdk --scenario stress
+  e2e-store generate --plan-only plan.json --num-services 8, then on each of two machines
+  e2e-store generate --manifest plan.json --shard 1/2")]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) workload: WorkloadArgs,
@@ -45,76 +59,14 @@ pub(crate) struct GenerateArgs {
     /// Do not flush at the end
     #[arg(long)]
     no_flush: bool,
-}
 
-/// What to send
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Workload")]
-pub(crate) struct WorkloadArgs {
-    /// Number of services, each under a name of its own [default: 3]
-    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "service_name")]
-    pub(crate) num_services: Option<NonZeroU64>,
-
-    /// Workflows that each service runs [default: 10]
-    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_workflows")]
-    pub(crate) workflows_per_service: Option<NonZeroU64>,
-
-    /// Rounds that may be in flight
-    #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "5")]
-    pub(crate) concurrency: NonZeroU64,
-
-    /// One service of this name, instead of several
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) service_name: Option<String>,
-
-    /// Workflows of the one service [default: 10]
-    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_services")]
-    pub(crate) num_workflows: Option<NonZeroU64>,
-
-    /// Seed of names, runtime ids and times [default: drawn]
-    #[arg(long, value_name = "SEED")]
-    pub(crate) seed: Option<u64>,
-
-    /// Seconds to wait for an export's answer
-    #[arg(long, value_name = "SECONDS", value_parser = at_least_one, default_value = "10")]
-    pub(crate) timeout: NonZeroU64,
-
-    /// Where runs are kept
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, env = "E2E_STORE_RUNS")]
-    pub(crate) runs: PathBuf,
-
-    /// Write the run's metadata to this file as well
-    #[arg(long, value_name = "FILE")]
-    pub(crate) metadata: Option<PathBuf>,
-}
-
-fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
-    let number: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
-    NonZeroU64::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
-}
-
-impl WorkloadArgs {
-    /// The order for a studio. A service that only the settings file names is used where no flag speaks
-    /// of several.
-    pub(crate) fn order(&self, settings: &Settings, data_dir: Option<PathBuf>) -> Order {
-        let of_file = self.num_services.is_none() && self.workflows_per_service.is_none();
-        let named = self.service_name.clone().or_else(|| settings.service_name.clone().filter(|_| of_file));
-        let workflows = self.workflows_per_service.or(self.num_workflows).map(NonZeroU64::get);
-        Order {
-            endpoint: settings.endpoint.clone(),
-            api_key: settings.api_key.clone(),
-            timeout: Duration::from_secs(self.timeout.get()),
-            services: match named {
-                Some(name) => Services::Named(name),
-                None => Services::Drawn(self.num_services.map_or(3, NonZeroU64::get)),
-            },
-            workflows_per_service: workflows.or(settings.num_workflows).unwrap_or(10),
-            concurrency: self.concurrency.get(),
-            seed: self.seed.unwrap_or_else(rand::random),
-            runs: self.runs.clone(),
-            data_dir,
-        }
-    }
+    /// Write the plan as a manifest to this file and send nothing; `--manifest FILE --shard 1/2` sends it, at
+    /// the pace that is given there
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "manifest", "metadata", "results", "no_flush", "straddle", "batch_size", "concurrency", "in_flight", "rate",
+        "stages", "pause", "reconnect", "duration", "threshold", "retry", "connections", "scenario",
+    ])]
+    plan_only: Option<PathBuf>,
 }
 
 pub(crate) async fn run(
@@ -124,10 +76,20 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let data_dir = args.data_dir.as_deref().map(std::path::absolute).transpose()?;
-    let order = args.workload.order(&settings, data_dir);
-    let performed = send(&order, out, interrupts).await?;
+    let order = args.workload.order(&settings, data_dir)?;
+    if let Some(file) = &args.plan_only {
+        if file.exists() {
+            let what = format!("`{}` is there already, and may have been sent in part", file.display());
+            return Err(Problem::new(what, "name another file, or remove it").into());
+        }
+        let manifest = run::plan_only(&order)?;
+        manifest.write(file)?;
+        writeln!(out, "the plan of run {} is in {}", manifest.run_id, file.display())?;
+        return Ok(Exit::Clean);
+    }
+    let performed = send(&order, &args.workload, out, interrupts).await?;
     let mut exit = exit_of(&performed);
-    if !args.no_flush && performed.summary.total().acked > 0 {
+    if !args.no_flush && performed.summary.total().taken() > 0 {
         let raised = raise(Via::Flush, &settings, &performed).await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
         if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
@@ -142,21 +104,34 @@ pub(crate) async fn run(
 /// Sends an order's plan and prints how it went.
 pub(crate) async fn send(
     order: &Order,
+    workload: &WorkloadArgs,
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Performed> {
+    for file in workload.files() {
+        can_be_written(file)?;
+    }
     let prepared = run::prepare(order).await?;
-    let manifest = &prepared.manifest;
-    report::run::print_plan(out, &manifest.run_id, &manifest.services, order.concurrency)?;
+    report::run::print_plan(out, &prepared.manifest)?;
     out.flush()?;
 
-    let bar = progress::workflows(manifest.config.num_services * manifest.config.workflows_per_service);
-    let stop = interrupts.stop_with(bar.clone());
-    let performed = prepared.perform(stop, |workflows| bar.inc(workflows)).await?;
-    bar.finish_and_clear();
+    let bar = progress::load(&prepared.manifest);
+    let stop = interrupts.stop_with(bar.bar());
+    let performed = prepared.perform(stop, |summary, elapsed| bar.show(summary, elapsed)).await?;
+    bar.finish();
 
     report::run::print(out, &performed)?;
     Ok(performed)
+}
+
+/// Refuses a file whose folder is not there: after a long run it would be too late.
+fn can_be_written(file: &Path) -> Result<(), Problem> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() && !file.is_dir() {
+        return Ok(());
+    }
+    let what = format!("`{}` cannot be written: its folder is not there, or it is one", file.display());
+    Err(Problem::new(what, "name a file in a folder that exists"))
 }
 
 pub(crate) async fn raise(via: Via, settings: &Settings, performed: &Performed) -> anyhow::Result<Raised> {
@@ -166,6 +141,9 @@ pub(crate) async fn raise(via: Via, settings: &Settings, performed: &Performed) 
 
 /// Last of all: a bad path here must not keep anything from the disk.
 pub(crate) fn write_metadata(workload: &WorkloadArgs, performed: &Performed) -> anyhow::Result<()> {
+    if let Some(file) = &workload.load.results {
+        write_json(file, &RunResults::of(&performed.manifest, &performed.summary))?;
+    }
     match &workload.metadata {
         Some(file) => write_json(file, &performed.manifest),
         None => Ok(()),
@@ -174,9 +152,10 @@ pub(crate) fn write_metadata(workload: &WorkloadArgs, performed: &Performed) -> 
 
 fn exit_of(performed: &Performed) -> Exit {
     let total = performed.summary.total();
-    if total.acked == 0 {
+    if total.taken() == 0 {
         Exit::Unknown
-    } else if total.rejected > 0 || total.indeterminate > 0 {
+    } else if performed.missed_threshold() || (total.taken() < total.issued.spans && !performed.judges_errors)
+    {
         Exit::Found
     } else if performed.summary.interrupted {
         Exit::Unknown

@@ -7,7 +7,7 @@ use crate::{
     interrupt::Interrupts,
     settings::{self, DEFAULT_API_KEY},
     span::schema::Schema,
-    standin::{self, Config},
+    standin::{self, Config, Single},
 };
 
 /// Serve the stand-in: an imitation of the studio's ingestion service
@@ -20,10 +20,11 @@ use crate::{
 Examples:
   e2e-store serve
   e2e-store serve --data-dir demo --port 0 --internal-port 0
-  e2e-store serve --auth-only --auth-port 50053")]
+  e2e-store serve --auth-only --auth-port 50053
+  e2e-store serve --discard --port 26155")]
 pub(crate) struct ServeArgs {
     /// Data directory
-    #[arg(long, value_name = "DIR", default_value = ".dbdata", conflicts_with = "auth_only")]
+    #[arg(long, value_name = "DIR", default_value = ".dbdata", conflicts_with_all = ["auth_only", "discard"])]
     data_dir: PathBuf,
 
     /// OTLP gRPC port; 0 takes a free one
@@ -31,7 +32,7 @@ pub(crate) struct ServeArgs {
     port: u16,
 
     /// Port of the internal service; 0 takes a free one
-    #[arg(long, value_name = "PORT", default_value_t = 50_052, conflicts_with = "auth_only")]
+    #[arg(long, value_name = "PORT", default_value_t = 50_052, conflicts_with_all = ["auth_only", "discard"])]
     internal_port: u16,
 
     /// The key that exports must carry; `JUNJO_API_KEY` works, too [default: e2e-store]
@@ -43,7 +44,7 @@ pub(crate) struct ServeArgs {
     internal_token: Option<String>,
 
     /// Schema to write: 1 as studio 0.80 to 0.81, 2 as studio 0.82
-    #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = schema, conflicts_with = "auth_only")]
+    #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = schema, conflicts_with_all = ["auth_only", "discard"])]
     schema: Schema,
 
     /// Serve only the validation of API keys, which a real ingestion process asks a backend for
@@ -53,6 +54,10 @@ pub(crate) struct ServeArgs {
     /// Port of the validation of API keys; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 50_053, requires = "auth_only")]
     auth_port: u16,
+
+    /// Ack every export without looking at it, and keep nothing: to measure a sender by itself
+    #[arg(long, conflicts_with = "auth_only")]
+    discard: bool,
 }
 
 /// `1` or `2`.
@@ -70,7 +75,13 @@ pub(crate) async fn run(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     if args.auth_only {
-        serve_auth(args, out, interrupts).await
+        let auth = standin::start_auth_only(args.auth_port, api_key(args), token(args))?;
+        let what = format!("stand-in: API keys are validated at {}", auth.endpoint());
+        serve_single(auth, &what, out, interrupts).await
+    } else if args.discard {
+        let sink = standin::start_discarding(args.port)?;
+        let what = format!("sink: exports are acked and discarded at {}", sink.endpoint());
+        serve_single(sink, &what, out, interrupts).await
     } else {
         serve_all(args, out, interrupts).await
     }
@@ -99,15 +110,19 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
     Ok(Exit::Clean)
 }
 
-async fn serve_auth(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupts) -> anyhow::Result<Exit> {
-    let mut auth = standin::start_auth_only(args.auth_port, api_key(args), token(args))?;
-    writeln!(out, "stand-in: API keys are validated at {}", auth.endpoint())?;
+async fn serve_single(
+    mut server: Single,
+    what: &str,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    writeln!(out, "{what}")?;
     out.flush()?;
     tokio::select! {
-        failed = auth.wait() => failed?,
+        failed = server.wait() => failed?,
         () = interrupts.pressed(1) => {}
     }
-    auth.stop().await?;
+    server.stop().await?;
     Ok(Exit::Clean)
 }
 

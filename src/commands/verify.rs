@@ -9,15 +9,15 @@ use tempfile::TempDir;
 
 use super::{
     audit::{self, Format, JudgingArgs},
-    generate::{self, WorkloadArgs},
-    serve,
+    generate, serve,
+    workload::WorkloadArgs,
 };
 use crate::{
     audit::{examine, find_store},
     exit::Exit,
     interrupt::Interrupts,
     judge::runs::choose_runs,
-    ledger::runs::DEFAULT_FOLDER,
+    ledger::{results::Verdict, runs::DEFAULT_FOLDER},
     load::{
         barrier::{Raised, Via},
         run::Performed,
@@ -109,12 +109,12 @@ async fn verify(
 ) -> anyhow::Result<Exit> {
     let manner = args.judging.manner()?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
-    let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?));
+    let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
     // With `--format json` standard output is the report's alone.
     let run_out: &mut dyn Write =
         if args.judging.format == Format::Json { &mut io::stderr() } else { &mut *out };
-    let performed = generate::send(&order, run_out, interrupts).await?;
-    if performed.summary.total().acked == 0 {
+    let performed = generate::send(&order, &workload, run_out, interrupts).await?;
+    if performed.summary.total().taken() == 0 {
         return Err(nothing_acked(bench).into());
     }
     let raised = generate::raise(args.via, &bench.settings, &performed).await?;
@@ -141,12 +141,15 @@ fn qualify(report: &mut AuditReport, performed: &Performed, raised: &Raised) {
         };
         report.qualify(overall, report::run::barrier_line(raised));
     }
-    if total.rejected > 0 {
-        report.qualify(Overall::Fail, format!("{} refused", counted(total.rejected, "span")));
+    if total.refused() > 0 && !performed.judges_errors {
+        report.qualify(Overall::Fail, format!("{} refused", counted(total.refused(), "span")));
     }
     if total.indeterminate > 0 {
         let spans = counted(total.indeterminate, "span");
         report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+    }
+    for judged in performed.thresholds().iter().filter(|judged| judged.verdict != Verdict::Met) {
+        report.qualify(Overall::Fail, format!("threshold not met: {}", judged.threshold));
     }
     if performed.summary.interrupted {
         report.qualify(Overall::Inconclusive, "interrupted before everything was sent".to_owned());
@@ -209,7 +212,9 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
         stand_in.stop().await?;
     }
     let Some(temporary) = bench.temporary else { return Ok(()) };
-    if keep || !matches!(verified, Ok(Exit::Clean)) {
+    // A run that could not even be planned leaves nothing worth looking at.
+    let sent = bench.runs.exists();
+    if keep || sent && !matches!(verified, Ok(Exit::Clean)) {
         say_where(&temporary.keep());
     } else {
         temporary.close()?;

@@ -10,10 +10,7 @@ use super::{
     numbers::{duration, moment},
 };
 use crate::{
-    checks::{
-        catalog::Severity,
-        runner::{Checked, Verdict},
-    },
+    checks::runner::{Checked, Verdict},
     judge::{
         account::Account,
         barrier::{Proof, last_ack},
@@ -179,8 +176,9 @@ impl AuditReport {
 
     /// The verdict of the checks, and what keeps a silence from being a pass.
     fn settle(&mut self, subject: &Subject<'_>, judgement: &Judgement) {
-        let failed =
-            |one: &Checked| matches!(one.verdict, Verdict::Fail(_)) && one.check.severity == Severity::Error;
+        let failed = |one: &Checked| matches!(one.verdict, Verdict::Fail(_));
+        let looked =
+            |one: &Checked| matches!(one.verdict, Verdict::Pass | Verdict::Fail(_) | Verdict::Noted(..));
         let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
         if self.checked.iter().any(open) {
             self.overall = Overall::Inconclusive;
@@ -191,10 +189,21 @@ impl AuditReport {
                     .to_owned();
             self.qualify(Overall::Inconclusive, why);
         }
+        for run in &judgement.judged {
+            let missing = subject.runs.known[run.index].missing();
+            if !missing.is_empty() {
+                let id = judgement.known(run).plan.outline.run;
+                let shards = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let why = format!(
+                    "run {id}: the folders of shards {shards} are not here, and what they sent is not known"
+                );
+                self.qualify(Overall::Inconclusive, why);
+            }
+        }
         for run in judgement.judged.iter().filter(|run| run.wanted) {
             let acked: u64 = run.services.iter().map(|service| service.acked).sum();
             if acked == 0 {
-                let id = judgement.known(run).plan.run;
+                let id = judgement.known(run).plan.outline.run;
                 self.qualify(
                     Overall::Inconclusive,
                     format!("run {id}: nothing was acked, so nothing can be lost"),
@@ -203,7 +212,7 @@ impl AuditReport {
         }
         if judgement.rows.total() == 0 && judgement.account.acked == 0 {
             self.qualify(Overall::Inconclusive, "no row was read, and no acked span was expected".to_owned());
-        } else if !self.checked.iter().any(|one| matches!(one.verdict, Verdict::Pass | Verdict::Fail(_))) {
+        } else if !self.checked.iter().any(looked) {
             self.qualify(Overall::Inconclusive, "no check had anything to look at".to_owned());
         }
         if self.checked.iter().any(failed) {
@@ -246,7 +255,7 @@ fn check_json(checked: &Checked) -> anyhow::Result<CheckJson<'_>> {
         verdict: verdict.name(),
         reason: match verdict {
             Verdict::Skipped(reason) | Verdict::Broken(reason) => Some(reason),
-            Verdict::Pass | Verdict::Fail(_) | Verdict::Inconclusive(_) => None,
+            Verdict::Pass | Verdict::Fail(_) | Verdict::Noted(..) | Verdict::Inconclusive(_) => None,
         },
         examined: *examined,
         findings: found.map_or(0, |findings| findings.total),
@@ -296,20 +305,20 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
     let mut total = Account::default();
     judged.services.iter().for_each(|service| total += service);
     RunCoverage {
-        run: judgement.known(judged).plan.run.to_string(),
+        run: judgement.known(judged).plan.outline.run.to_string(),
         planned: total.planned,
         acked: total.acked,
         rejected: total.rejected,
         indeterminate: total.indeterminate,
         not_started: total.not_started,
         found: total.found,
-        unfinished: judged.history.torn || subject.runs.known[judged.index].manifest.results.is_none(),
+        unfinished: judged.history.torn || !subject.runs.known[judged.index].is_finished(),
         barrier: barrier(judgement, judged),
     }
 }
 
 fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
-    let Some(acked_at) = last_ack(&judged.history) else {
+    let Some((acked_at, _)) = last_ack(&judged.history) else {
         return BarrierCoverage { kind: "nothing acked", text: "none needed: nothing was acked".to_owned() };
     };
     let after = |began: u64| duration(Duration::from_nanos(began.saturating_sub(acked_at)));
@@ -349,8 +358,10 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         },
     };
     let idle = (0..subject.runs.known.len()).filter(|&index| !judged(index));
-    let idle =
-        idle.map(|index| OtherRun { run: subject.runs.known[index].plan.run.to_string(), why: why(index) });
+    let idle = idle.map(|index| OtherRun {
+        run: subject.runs.known[index].plan.outline.run.to_string(),
+        why: why(index),
+    });
 
     let strange = judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run);
     let strange: std::collections::BTreeSet<_> = strange.collect();
@@ -372,7 +383,7 @@ fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
 fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> {
     let plan = &judgement.known(judged).plan;
     let of_service = |(service, account): (&String, &Account)| Completeness {
-        run: plan.run.to_string(),
+        run: plan.outline.run.to_string(),
         service: service.clone(),
         workflows: account.workflows,
         workflows_found: account.workflows_found,
@@ -381,7 +392,7 @@ fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> 
         found: account.found,
         missing: account.missing,
     };
-    plan.services.iter().zip(&judged.services).map(of_service).collect()
+    plan.outline.services.iter().zip(&judged.services).map(of_service).collect()
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,11 +5,14 @@ use std::{fmt::Write as _, io::Write};
 use super::{
     audit::{AuditReport, Completeness, Coverage, Overall, RunCoverage},
     findings,
-    numbers::{bytes, counted, duration, grouped, plain},
+    numbers::{self, bytes, counted, duration, grouped, plain},
     paint::Paint,
     table::{self, Align},
 };
-use crate::checks::runner::{Checked, Verdict};
+use crate::checks::{
+    catalog::Severity,
+    runner::{Checked, Verdict},
+};
 
 const SERVICES_SHOWN: usize = 20;
 const NOT_READ_SHOWN: usize = 10;
@@ -140,7 +143,7 @@ fn completeness(text: &mut String, services: &[Completeness]) -> std::fmt::Resul
             service.found,
             service.missing,
         ];
-        std::iter::once(service.service.clone()).chain(numbers.map(grouped)).collect::<Vec<_>>()
+        std::iter::once(numbers::service(&service.service)).chain(numbers.map(grouped)).collect::<Vec<_>>()
     };
     let sum = |of: fn(&Completeness) -> u64| services.iter().map(of).sum::<u64>();
     let total = Completeness {
@@ -176,6 +179,13 @@ fn checks(text: &mut String, paint: Paint, checked: &[Checked]) -> std::fmt::Res
                 let counted = counted(found.total, "finding");
                 (paint.bad("FAIL"), format!("{counted} in {looked_at}"))
             }
+            Verdict::Noted(severity, found) => {
+                let word = match severity {
+                    Severity::Info => paint.quiet("info"),
+                    Severity::Warn | Severity::Error => paint.doubtful("warn"),
+                };
+                (word, format!("{} in {looked_at}", counted(found.total, "finding")))
+            }
             Verdict::Inconclusive(found) => {
                 (paint.doubtful("OPEN"), format!("{} undecided of {looked_at}", grouped(found.total)))
             }
@@ -200,10 +210,12 @@ fn samples(text: &mut String, paint: Paint, one: &Checked) -> anyhow::Result<()>
 
 fn closing(checked: &[Checked]) -> String {
     let count = |name: &str| checked.iter().filter(|one| one.verdict.name() == name).count();
-    let words = ["fail", "inconclusive", "broken", "skipped", "pass"];
+    let words = ["fail", "inconclusive", "broken", "warn", "info", "skipped", "pass"];
     let parts = words.into_iter().filter(|word| count(word) > 0).map(|word| {
         let shown = match word {
             "fail" => "failed",
+            "warn" => "with warnings",
+            "info" => "with remarks",
             "pass" => "passed",
             other => other,
         };

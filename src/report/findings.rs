@@ -9,10 +9,13 @@ use datafusion::arrow::{
 use serde_json::Value;
 
 use super::{
-    numbers::plain,
+    numbers::short,
     table::{self, Align},
 };
 use crate::checks::runner::Findings;
+
+/// Expected and actual values are cut before they are kept; names may have any length.
+const CELL_CHARS: usize = 300;
 
 /// The kept findings as a table; columns that are null throughout are left out.
 pub(crate) fn render(findings: &Findings) -> anyhow::Result<String> {
@@ -25,7 +28,9 @@ pub(crate) fn render(findings: &Findings) -> anyhow::Result<String> {
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
-            rows.push(columns.iter().map(|column| plain(&column.value(row).to_string())).collect());
+            rows.push(
+                columns.iter().map(|column| short(&column.value(row).to_string(), CELL_CHARS)).collect(),
+            );
         }
     }
     let shown: Vec<usize> = (0..findings.schema.fields().len())

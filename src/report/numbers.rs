@@ -22,6 +22,24 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// Two digits or more of a number that need not be whole.
+pub(crate) fn amount(number: f64) -> String {
+    match number {
+        n if n >= 100.0 => grouped(n.round() as u64),
+        n if n >= 10.0 => format!("{n:.1}"),
+        n => format!("{n:.2}"),
+    }
+}
+
+/// A part of one in percent, to one digit behind the point where there is one.
+pub(crate) fn percent(share: f64) -> String {
+    let tenths = (share * 1_000.0).round() as u64;
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth) if tenth == 0 || whole >= 100 => format!("{} %", grouped(whole)),
+        (whole, tenth) => format!("{whole}.{tenth} %"),
+    }
+}
+
 /// Three digits of a duration in the unit that suits it.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
@@ -44,17 +62,39 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Text from a store or a path, with control characters escaped: a terminal must not obey it.
+/// Text from a store or a path, with characters escaped that a terminal would obey, or nobody would see.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
-        if char.is_control() {
+        if char.is_control() || is_invisible(char) {
             plain.extend(char.escape_default());
         } else {
             plain.push(char);
         }
     }
     plain
+}
+
+/// Joins characters, orders them from right to left, breaks lines or marks the order of bytes.
+fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A service's name, which may be anything and of any length; in backticks where its ends would not show.
+pub(crate) fn service(name: &str) -> String {
+    let shown = short(name, 40);
+    if shown.trim() == shown && !shown.is_empty() { shown } else { format!("`{shown}`") }
+}
+
+/// As [`plain`], and cut after so many characters.
+pub(crate) fn short(text: &str, most: usize) -> String {
+    let text = plain(text);
+    match text.char_indices().nth(most) {
+        None => text,
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+    }
 }
 
 /// The moment in UTC, to the millisecond.
@@ -75,8 +115,13 @@ mod tests {
             [80, 2_500, 1_200_000, 130_000_000].map(|micros| duration(Duration::from_micros(micros))),
             ["80 µs", "2.5 ms", "1.2 s", "130 s"]
         );
+        assert_eq!([0.5, 12.34, 3_697.4].map(amount), ["0.50", "12.3", "3 697"]);
+        assert_eq!([0.0, 0.05, 0.016, 6.217].map(percent), ["0 %", "5 %", "1.6 %", "621 %"]);
         assert_eq!([12, 1_500, 26_214_400].map(bytes), ["12 B", "1.5 kB", "26.2 MB"]);
         assert_eq!(plain("a\u{1b}[31m\nü"), "a\\u{1b}[31m\\nü");
+        assert_eq!(plain("\u{202e}ab\u{200d}c"), "\\u{202e}ab\\u{200d}c");
+        assert_eq!(["", " a ", "a b"].map(service), ["``", "` a `", "a b"]);
+        assert_eq!([short("größe", 5), short("größe", 4)], ["größe", "größ…"]);
         assert_eq!(moment(1_795_346_058_602_184_438), "2026-11-22T11:14:18.602Z");
     }
 }

@@ -1,86 +1,212 @@
 //! A run for the terminal: who sent what, and how it went.
 
-use std::{fmt::Write as _, io::Write};
+use std::{fmt::Write as _, io::Write, time::Duration};
+
+use hdrhistogram::Histogram;
 
 use super::{
-    numbers::{counted, duration, grouped},
+    numbers::{amount, counted, duration, grouped, plain, service},
     table::{self, Align},
 };
 use crate::{
+    ledger::{
+        manifest::Manifest,
+        results::{Bottleneck, Judged, Unit, Verdict},
+    },
     load::{
         barrier::Raised,
+        health::LATE,
         run::Performed,
-        summary::{Counts, Summary},
+        summary::{Counts, Summary, per_second},
     },
     problem::Problem,
+    traffic::{mix::Mix, profile::Profile},
 };
 
-const NAMES_SHOWN: usize = 20;
+pub(crate) const NAMES_SHOWN: usize = 20;
 
-/// Printed before the first export: who will send.
-pub(crate) fn print_plan(
-    out: &mut dyn Write,
-    run: &str,
-    services: &[String],
-    concurrency: u64,
-) -> anyhow::Result<()> {
-    writeln!(out, "run {run}")?;
-    let shown = services.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+/// Printed before the first export: who will send what, and at which pace.
+pub(crate) fn print_plan(out: &mut dyn Write, manifest: &Manifest) -> anyhow::Result<()> {
+    let Manifest { run_id, services, profile, .. } = manifest;
+    writeln!(out, "run {run_id}")?;
+    if let Some(shard) = manifest.shard {
+        writeln!(out, "shard {shard}")?;
+    }
+    if *profile != Mix::only(Profile::GettingStarted) {
+        writeln!(out, "profile {profile}")?;
+    }
+    let shown = services.iter().take(NAMES_SHOWN).map(|name| service(name)).collect::<Vec<_>>().join("\n  ");
     writeln!(out, "{}:\n  {shown}", counted(services.len() as u64, "service"))?;
     if services.len() > NAMES_SHOWN {
         writeln!(out, "  and {} more", services.len() - NAMES_SHOWN)?;
     }
-    let at_once = concurrency.saturating_mul(services.len() as u64);
-    writeln!(out, "up to {} at once\n", counted(at_once, "workflow"))?;
+    writeln!(out, "{}\n", pace(manifest))?;
     Ok(())
+}
+
+/// How many workflows or exports go at once, and when.
+pub(crate) fn pace(manifest: &Manifest) -> String {
+    let Manifest { services, config, load, .. } = manifest;
+    let schedule = load.as_ref().and_then(|load| load.schedule.as_ref());
+    let paced = load.as_ref().is_some_and(|load| load.pace != "rounds");
+    match schedule {
+        Some(schedule) => {
+            let most = counted(config.concurrency, "export");
+            format!("{schedule}: workflows arrive by plan, up to {most} in flight")
+        }
+        None if paced => format!("{} in flight", counted(config.concurrency, "export")),
+        None => {
+            let at_once = config.concurrency.saturating_mul(services.len() as u64);
+            format!("up to {} at once", counted(at_once, "workflow"))
+        }
+    }
 }
 
 /// Printed when all exports have ended.
 pub(crate) fn print(out: &mut dyn Write, performed: &Performed) -> anyhow::Result<()> {
     let Performed { manifest, summary, elapsed, .. } = performed;
-    let header = [
-        ("service", Align::Left),
-        ("workflows", Align::Right),
-        ("spans", Align::Right),
-        ("acked", Align::Right),
-        ("rejected", Align::Right),
-        ("indeterminate", Align::Right),
-    ];
-    let row = |name: &str, counts: &Counts| {
-        let numbers = [counts.workflows, counts.spans, counts.acked, counts.rejected, counts.indeterminate];
-        std::iter::once(name.to_owned()).chain(numbers.map(grouped)).collect::<Vec<_>>()
-    };
-    let services = manifest.services.iter().zip(&summary.services);
-    let mut rows: Vec<_> = services.take(NAMES_SHOWN).map(|(name, counts)| row(name, counts)).collect();
-    if manifest.services.len() > NAMES_SHOWN {
-        rows.push(vec![format!("and {} more", manifest.services.len() - NAMES_SHOWN)]);
-    }
-    if manifest.services.len() > 1 {
-        rows.push(row(
-            &format!("all {}", counted(manifest.services.len() as u64, "service")),
-            &summary.total(),
-        ));
-    }
-    out.write_all(table::render(&header, rows).as_bytes())?;
-
-    let seconds = elapsed.as_secs_f64().max(1e-9);
+    out.write_all(outcomes(manifest, summary).as_bytes())?;
     let total = summary.total();
+    let of_acked = if total.taken() < total.issued.spans { " acked" } else { "" };
     writeln!(
         out,
-        "\n{} in {}: {} workflows/s, {} spans/s",
-        counted(total.workflows, "workflow"),
+        "\n{} in {}: {} workflows/s, {} spans/s{of_acked}",
+        counted(total.issued.workflows, "workflow"),
         duration(*elapsed),
-        grouped((total.workflows as f64 / seconds) as u64),
-        grouped((total.spans as f64 / seconds) as u64)
+        amount(per_second(total.acked_workflows, *elapsed)),
+        amount(per_second(total.taken(), *elapsed))
     )?;
-    writeln!(out, "export latency  {}", latency(summary))?;
+    print_latency(out, summary)?;
     for (code, trouble) in &summary.troubles {
-        writeln!(out, "{code}  {}: {}", counted(trouble.exports, "export"), trouble.message)?;
+        writeln!(out, "{code}  {}: {}", counted(trouble.exports, "export"), plain(&trouble.message))?;
     }
     if summary.interrupted {
-        writeln!(out, "interrupted: {} not started", counted(not_started(performed), "workflow"))?;
+        writeln!(out, "interrupted: {} not started", counted(total.not_started.workflows, "workflow"))?;
+    } else if total.not_started.spans > 0 {
+        let workflows = counted(total.not_started.workflows, "workflow");
+        writeln!(out, "not started: {workflows} not started in time")?;
+    }
+    if let Some(why) = &performed.not_flushed {
+        writeln!(out, "no flush between the parts of traces, a wait instead: {}", plain(why))?;
+    }
+    print_health(out, summary)?;
+    print_thresholds(out, manifest.results.as_ref().map_or(&[], |results| &results.thresholds))
+}
+
+/// What became of each service's spans or, behind collectors, of each collector's.
+fn outcomes(manifest: &Manifest, summary: &Summary) -> String {
+    type Column = (&'static str, fn(&Counts) -> u64);
+    const ALWAYS: [Column; 5] = [
+        ("workflows", |counts| counts.issued.workflows),
+        ("spans", |counts| counts.issued.spans),
+        ("acked", |counts| counts.acked),
+        ("rejected", |counts| counts.rejected),
+        ("indeterminate", |counts| counts.indeterminate),
+    ];
+    const SOMETIMES: [Column; 4] = [
+        ("in part", |counts| counts.partial),
+        ("of it taken", |counts| counts.partial_taken),
+        ("not started", |counts| counts.not_started.spans),
+        ("retries", |counts| counts.retries),
+    ];
+    let total = summary.total();
+    let columns: Vec<_> =
+        ALWAYS.into_iter().chain(SOMETIMES.into_iter().filter(|(_, count)| count(&total) > 0)).collect();
+    let by = if manifest.config.collectors.is_some() { "collector" } else { "service" };
+    let mut header = vec![(by, Align::Left)];
+    header.extend(columns.iter().map(|(name, _)| (*name, Align::Right)));
+    let row = |name: String, counts: &Counts| {
+        std::iter::once(name)
+            .chain(columns.iter().map(|(_, count)| grouped(count(counts))))
+            .collect::<Vec<_>>()
+    };
+
+    let name = |stream: usize| match manifest.config.collectors {
+        Some(_) => (stream + 1).to_string(),
+        None => service(&manifest.services[stream]),
+    };
+    let streams = summary.streams.iter().enumerate().take(NAMES_SHOWN);
+    let mut rows: Vec<_> = streams.map(|(stream, counts)| row(name(stream), counts)).collect();
+    let count = summary.streams.len();
+    if count > NAMES_SHOWN {
+        rows.push(vec![format!("and {} more", count - NAMES_SHOWN)]);
+    }
+    if count > 1 {
+        rows.push(row(format!("all {}", counted(count as u64, by)), &total));
+    }
+    table::render(&header, rows)
+}
+
+fn print_latency(out: &mut dyn Write, summary: &Summary) -> anyhow::Result<()> {
+    // In a closed loop an export starts when it can: the two times are one.
+    if summary.start_error.is_empty() {
+        writeln!(out, "export latency  {}", quantiles(&summary.response).unwrap_or_else(no_ack))?;
+    } else {
+        writeln!(out, "response time  {}", quantiles(&summary.response).unwrap_or_else(no_ack))?;
+        writeln!(out, "service time   {}", quantiles(&summary.service).unwrap_or_else(no_ack))?;
+        writeln!(out, "start error    {}", quantiles(&summary.start_error).unwrap_or_default())?;
+    }
+    if let Some(errors) = quantiles(&summary.errors) {
+        writeln!(out, "of errors      {errors}")?;
     }
     Ok(())
+}
+
+fn no_ack() -> String {
+    "none: no export was acked".to_owned()
+}
+
+/// Says so where the generator did not keep up.
+fn print_health(out: &mut dyn Write, summary: &Summary) -> anyhow::Result<()> {
+    let health = &summary.health;
+    match health.bottleneck() {
+        None => {}
+        Some(Bottleneck::LateStarts) => writeln!(
+            out,
+            "our side was the bottleneck: {} of {} began more than {} after their time",
+            grouped(health.late_starts),
+            counted(health.planned_starts, "export"),
+            duration(LATE)
+        )?,
+        Some(Bottleneck::Making) => writeln!(
+            out,
+            "our side was the bottleneck: {} making exports, {} until they were answered",
+            duration(health.making),
+            duration(health.waiting)
+        )?,
+    }
+    Ok(())
+}
+
+fn print_thresholds(out: &mut dyn Write, thresholds: &[Judged]) -> anyhow::Result<()> {
+    for judged in thresholds {
+        writeln!(out, "{}", threshold_line(judged))?;
+    }
+    Ok(())
+}
+
+/// A threshold, whether it was met, and what was measured.
+pub(crate) fn threshold_line(judged: &Judged) -> String {
+    let verdict = match judged.verdict {
+        Verdict::Met => "met   ",
+        Verdict::Missed => "MISSED",
+        Verdict::NothingToMeasure => "OPEN  ",
+    };
+    let nothing = || "nothing to measure".to_owned();
+    let measured = judged.measured.map_or_else(nothing, |value| measured(value, judged.unit));
+    let ours = if judged.our_side.is_some() { "; our side was the bottleneck" } else { "" };
+    format!("{verdict}  {}  {measured}{ours}", judged.threshold)
+}
+
+/// A measured value in its unit.
+pub(crate) fn measured(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Microseconds => duration(Duration::from_secs_f64(value / 1e6)),
+        Unit::Share => format!("{:.2} %", value * 100.0),
+        Unit::PerSecond => format!("{}/s", amount(value)),
+        Unit::Workflows => counted(value as u64, "workflow"),
+        Unit::Spans => counted(value as u64, "span"),
+    }
 }
 
 /// What the barrier at a run's end came to.
@@ -100,19 +226,15 @@ fn not_flushed(problem: &Problem) -> String {
     format!("not flushed: {problem}; an audit has to wait for the studio's own timer")
 }
 
-fn latency(summary: &Summary) -> String {
-    if summary.latency.is_empty() {
-        return "none: no export was acked".to_owned();
+/// None of an empty histogram of microseconds.
+fn quantiles(histogram: &Histogram<u64>) -> Option<String> {
+    if histogram.is_empty() {
+        return None;
     }
-    let micros = |value: u64| duration(std::time::Duration::from_micros(value));
+    let micros = |value: u64| duration(Duration::from_micros(value));
     let mut text = String::new();
     for (name, quantile) in [("p50", 0.50), ("p95", 0.95), ("p99", 0.99)] {
-        write!(text, "{name} {}   ", micros(summary.latency.value_at_quantile(quantile))).ok();
+        write!(text, "{name} {}   ", micros(histogram.value_at_quantile(quantile))).ok();
     }
-    text + &format!("max {}", micros(summary.latency.max()))
-}
-
-fn not_started(performed: &Performed) -> u64 {
-    let planned = performed.manifest.config.num_services * performed.manifest.config.workflows_per_service;
-    planned.saturating_sub(performed.summary.total().workflows)
+    Some(text + &format!("max {}", micros(histogram.max())))
 }

@@ -1,0 +1,139 @@
+//! `runs`.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::{audit::Format, workload::fraction};
+use crate::{
+    exit::Exit,
+    ledger::{
+        lookup::Sent,
+        results::Results,
+        runs::{self, DEFAULT_FOLDER, Loaded},
+    },
+    load::compare::{Comparison, Standing},
+    problem::Problem,
+    report::runs::{compare, list, show},
+};
+
+/// List the runs that were sent, show one, or compare some
+///
+/// A run is what one `generate` or `verify` sent: its manifest says what was planned and how it went,
+/// its ledger what became of every export. Names of runs are their ids, of which the beginning will do,
+/// or `latest`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store runs
+  e2e-store runs show latest
+  e2e-store runs compare 41f0 latest --tolerance 5%")]
+pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+
+    /// Where runs are kept [default: runs]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS", global = true)]
+    runs: Option<PathBuf>,
+
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RunsCommand {
+    /// List all runs, oldest first; so does `runs` alone
+    List,
+    /// Show all that is known of a run: its plan, its outcomes, times, thresholds and calls
+    Show {
+        /// The run's id, its beginning, or `latest`
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+    /// Hold runs against the first of them
+    ///
+    /// Exits with 1 when the throughput, p95, p99 or error rate of any is worse than that of the first by
+    /// more than is tolerated, and with 2 when one of these was not recorded.
+    Compare {
+        /// The run to compare with, then those that are compared
+        #[arg(value_name = "RUN", num_args = 2.., required = true)]
+        names: Vec<String>,
+
+        /// How much worse a figure may be, as a share of the first run's
+        #[arg(long, value_name = "SHARE", default_value = "10%", value_parser = fraction)]
+        tolerance: f64,
+    },
+}
+
+pub(crate) fn run(args: &RunsArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let folder = args.folder()?;
+    let loaded = runs::load_all(&folder)?;
+    match &args.command {
+        None | Some(RunsCommand::List) => {
+            match args.format {
+                Format::Table => list::print(out, &loaded, &folder)?,
+                Format::Json => list::print_json(out, &loaded)?,
+            }
+            Ok(Exit::Clean)
+        }
+        Some(RunsCommand::Show { run }) => {
+            let sent = loaded.find(run, &folder)?;
+            let history = sent.history()?;
+            match args.format {
+                Format::Table => show::print(out, sent, &history)?,
+                Format::Json => show::print_json(out, sent, &history)?,
+            }
+            Ok(Exit::Clean)
+        }
+        Some(RunsCommand::Compare { names, tolerance }) => {
+            let compared = named(&loaded, names, &folder)?;
+            let results: Vec<_> = compared.iter().map(|(_, results)| *results).collect();
+            let sent: Vec<_> = compared.iter().map(|(sent, _)| *sent).collect();
+            let comparison = Comparison::of(&results, *tolerance);
+            match args.format {
+                Format::Table => compare::print(out, &sent, &comparison)?,
+                Format::Json => compare::print_json(out, &sent, &comparison)?,
+            }
+            Ok(match comparison.worst() {
+                Standing::Worse => Exit::Found,
+                Standing::Unknown => Exit::Unknown,
+                Standing::Tolerated | Standing::Shown => Exit::Clean,
+            })
+        }
+    }
+}
+
+impl RunsArgs {
+    /// A folder that was named must be there; without one there may be no runs yet.
+    fn folder(&self) -> Result<PathBuf, Problem> {
+        match &self.runs {
+            Some(named) if !named.is_dir() => {
+                let what = format!("there is no runs folder `{}`", named.display());
+                Err(Problem::new(what, "name the folder that `e2e-store generate` wrote"))
+            }
+            Some(named) => Ok(named.clone()),
+            None => Ok(PathBuf::from(DEFAULT_FOLDER)),
+        }
+    }
+}
+
+/// Only a run that has ended has figures to compare.
+fn named<'a>(
+    loaded: &'a Loaded,
+    names: &[String],
+    folder: &Path,
+) -> anyhow::Result<Vec<(Sent<'a>, &'a Results)>> {
+    let mut compared = Vec::with_capacity(names.len());
+    for name in names {
+        let sent = loaded.find(name, folder)?;
+        let results = sent.results().ok_or_else(|| {
+            let name = sent.name();
+            let hint = format!("`e2e-store runs show {name}` tells what its ledger says");
+            Problem::new(format!("run `{name}` did not end by itself, so it has no figures"), hint)
+        })?;
+        compared.push((sent, results));
+    }
+    Ok(compared)
+}

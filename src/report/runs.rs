@@ -1,0 +1,47 @@
+//! Runs as they were sent: a list, one in full, several side by side.
+
+use super::numbers::grouped;
+use crate::ledger::{
+    lookup::Sent,
+    manifest::Manifest,
+    results::{Results, Verdict},
+};
+
+pub(crate) mod compare;
+pub(crate) mod list;
+pub(crate) mod show;
+
+/// The form of `--format json`.
+const VERSION: u32 = 1;
+
+/// What a run came to, in a word or two: the worst that can be said of it.
+fn outcome(sent: &Sent<'_>) -> &'static str {
+    let Some(results) = sent.results() else { return "unfinished" };
+    let unmet = results.thresholds.iter().any(|judged| judged.verdict != Verdict::Met);
+    if results.taken() == 0 {
+        "nothing acked"
+    } else if unmet {
+        "threshold not met"
+    } else if results.refused() > 0 {
+        "refused in part"
+    } else if results.indeterminate > 0 {
+        "indeterminate in part"
+    } else if results.interrupted {
+        "interrupted"
+    } else if not_started(sent, results) > 0 {
+        "not all sent"
+    } else {
+        "all acked"
+    }
+}
+
+/// Spans; older manifests leave it to the plan.
+fn not_started(sent: &Sent<'_>, results: &Results) -> u64 {
+    results.not_started.unwrap_or_else(|| sent.planned().saturating_sub(results.issued))
+}
+
+/// Services and the workflows of each: `3 × 10`.
+fn size(manifest: &Manifest) -> String {
+    let config = &manifest.config;
+    format!("{} × {}", grouped(config.num_services), grouped(config.workflows_per_service))
+}

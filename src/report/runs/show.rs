@@ -1,0 +1,288 @@
+//! All that is known of one run: its manifest and its ledger, in words.
+
+use std::{collections::BTreeMap, io::Write, path::Path, time::Duration};
+
+use serde::Serialize;
+
+use super::{VERSION, not_started, outcome};
+use crate::{
+    ledger::{
+        history::{Call, History},
+        load::Load,
+        lookup::Sent,
+        manifest::{Manifest, Timestamp},
+        results::{Bottleneck, Quantiles, Results},
+    },
+    report::{
+        numbers::{amount, counted, duration, grouped, moment, percent, plain, service},
+        run::{NAMES_SHOWN, pace, threshold_line},
+    },
+};
+
+/// The width of the labels.
+const LABEL: usize = 10;
+
+pub(crate) fn print(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> anyhow::Result<()> {
+    let manifest = sent.manifest();
+    writeln!(out, "run {}: {}", sent.name(), outcome(&sent))?;
+    line(out, "made", &format!("{}, in {}", moment(manifest.created_at.0), sent.part.folder.display()))?;
+    print_plan(out, sent)?;
+    writeln!(out)?;
+    match sent.results() {
+        Some(results) => print_results(out, sent, results)?,
+        None => line(out, "unfinished", "its end was not recorded: it was killed, or is still at work")?,
+    }
+    print_ledger(out, &LedgerAccount::of(history))?;
+    Ok(())
+}
+
+fn print_plan(out: &mut dyn Write, sent: Sent<'_>) -> anyhow::Result<()> {
+    let manifest = sent.manifest();
+    let config = &manifest.config;
+    line(out, "sent to", &plain(&manifest.endpoint))?;
+    if let Some(store) = &manifest.data_dir {
+        line(out, "store", &plain(&store.to_string_lossy()))?;
+    }
+    let keys = if manifest.telemetry.is_current() { "" } else { ", with legacy keys" };
+    line(out, "profile", &format!("{}{keys}", manifest.profile))?;
+    let size = format!(
+        "{} of {}, {}, seed {}",
+        counted(config.num_services, "service"),
+        counted(config.workflows_per_service, "workflow"),
+        counted(sent.planned(), "span"),
+        manifest.seed
+    );
+    let part = manifest.shard.map(|shard| format!("shard {shard} of ")).unwrap_or_default();
+    let bound = if config.open_ended { ", as far as is known: only time was to end it" } else { "" };
+    line(out, "plan", &format!("{part}{size}{bound}"))?;
+    for (place, name) in manifest.services.iter().take(NAMES_SHOWN).enumerate() {
+        line(out, if place == 0 { "services" } else { "" }, &service(name))?;
+    }
+    if manifest.services.len() > NAMES_SHOWN {
+        line(out, "", &format!("and {} more", manifest.services.len() - NAMES_SHOWN))?;
+    }
+    line(out, "pace", &pace(manifest))?;
+    manifest.load.as_ref().map_or(Ok(()), |load| line(out, "exports", &gathering(manifest, load)))
+}
+
+/// How spans were gathered and sent, as far as it differs from an export for each workflow, sent once.
+fn gathering(manifest: &Manifest, load: &Load) -> String {
+    let mut words = vec![match load.batch_size {
+        None => "one for each workflow".to_owned(),
+        Some(spans) => format!("of up to {}", counted(spans.into(), "span")),
+    }];
+    if let Some(collectors) = manifest.config.collectors {
+        words.push(format!("through {}", counted(collectors.into(), "collector")));
+    }
+    if load.connections > 1 {
+        words.push(format!("over {} each", counted(load.connections, "connection")));
+    }
+    if load.reconnect {
+        words.push("each over a connection of its own".to_owned());
+    }
+    if let Some(share) = load.straddle {
+        words.push(format!("{} of the traces in parts", percent(share)));
+    }
+    if let Some(pause) = load.pause_seconds {
+        words.push(format!("{} apart", duration(Duration::from_secs_f64(pause))));
+    }
+    words.push(format!("retries: {}", load.retry));
+    words.join(", ")
+}
+
+fn print_results(out: &mut dyn Write, sent: Sent<'_>, results: &Results) -> anyhow::Result<()> {
+    let Results { issued, acked, rejected, indeterminate, partial, partial_taken, .. } = *results;
+    let waiting = not_started(&sent, results);
+    let planned = results.planned.unwrap_or_else(|| sent.planned());
+    line(
+        out,
+        "spans",
+        &format!(
+            "{} planned: {} issued, {} not started",
+            grouped(planned),
+            grouped(issued),
+            grouped(waiting)
+        ),
+    )?;
+    let in_part = if partial == 0 {
+        String::new()
+    } else {
+        format!(", {} of exports taken in part ({} taken)", grouped(partial), grouped(partial_taken))
+    };
+    let outcomes = [(acked, "acked"), (rejected, "rejected"), (indeterminate, "indeterminate")]
+        .map(|(spans, name)| format!("{} {name}", grouped(spans)));
+    line(out, "", &format!("{}{in_part}", outcomes.join(", ")))?;
+    if results.retries > 0 {
+        line(out, "retries", &grouped(results.retries))?;
+    }
+    let took = Duration::try_from_secs_f64(results.duration_seconds).unwrap_or_default();
+    let spans_per_s =
+        results.spans_per_s.map(|rate| format!(", {} spans/s", amount(rate))).unwrap_or_default();
+    line(
+        out,
+        "took",
+        &format!("{}: {} workflows/s{spans_per_s}", duration(took), amount(results.throughput)),
+    )?;
+    if results.interrupted {
+        line(out, "", "interrupted before everything was sent")?;
+    }
+    print_times(out, results)?;
+    match results.bottleneck {
+        None => {}
+        Some(Bottleneck::LateStarts) => {
+            line(out, "our side", "was the bottleneck: exports began later than planned")?;
+        }
+        Some(Bottleneck::Making) => {
+            line(out, "our side", "was the bottleneck: exports took longer to make than to be answered")?;
+        }
+    }
+    for judged in &results.thresholds {
+        line(out, "threshold", &threshold_line(judged))?;
+    }
+    Ok(())
+}
+
+fn print_times(out: &mut dyn Write, results: &Results) -> anyhow::Result<()> {
+    let Results { response_us, service_us, errors_us, start_error_p99_us, .. } = *results;
+    // In a closed loop an export starts when it can: the two times are one.
+    let times = match start_error_p99_us {
+        None => [("latency", response_us), ("", None), ("errors", errors_us)],
+        Some(_) => [("response", response_us), ("service", service_us), ("errors", errors_us)],
+    };
+    for (name, times) in times.into_iter().filter_map(|(name, times)| Some((name, times?))) {
+        line(out, name, &quantiles(&times))?;
+    }
+    if let Some(error) = start_error_p99_us {
+        line(out, "late by", &format!("p99 {}", duration(Duration::from_micros(error))))?;
+    }
+    Ok(())
+}
+
+fn quantiles(times: &Quantiles) -> String {
+    let shown = [
+        ("p50", times.p50),
+        ("p90", times.p90),
+        ("p95", times.p95),
+        ("p99", times.p99),
+        ("p99.9", times.p999),
+        ("max", times.max),
+    ];
+    shown.map(|(name, micros)| format!("{name} {}", duration(Duration::from_micros(micros)))).join("  ")
+}
+
+/// What a ledger says, added up.
+#[derive(Debug, Serialize)]
+struct LedgerAccount<'a> {
+    exports: Vec<OutcomeCount>,
+    /// Calls beyond the first of each export.
+    retries: u64,
+    /// Whether its last line was cut off.
+    torn: bool,
+    calls: Vec<CallJson<'a>>,
+}
+
+/// Exports of one outcome.
+#[derive(Debug, Serialize)]
+struct OutcomeCount {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    exports: u64,
+    spans: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CallJson<'a> {
+    rpc: String,
+    began: Timestamp,
+    ended: Timestamp,
+    success: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    error: &'a str,
+}
+
+impl<'a> LedgerAccount<'a> {
+    fn of(history: &'a History) -> Self {
+        let mut counts: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+        for export in &history.exports {
+            let (exports, spans) = counts.entry((export.outcome.name(), export.outcome.code())).or_default();
+            *exports += 1;
+            *spans += u64::from(export.count);
+        }
+        let exports = counts.into_iter().map(|((outcome, code), (exports, spans))| OutcomeCount {
+            outcome,
+            code: code.map(|code| code.to_string()),
+            exports,
+            spans,
+        });
+        let call = |call: &'a Call| CallJson {
+            rpc: call.rpc.to_string(),
+            began: Timestamp(call.began),
+            ended: Timestamp(call.ended),
+            success: call.success,
+            error: &call.error,
+        };
+        Self {
+            exports: exports.collect(),
+            retries: history.exports.iter().map(|export| u64::from(export.attempts.saturating_sub(1))).sum(),
+            torn: history.torn,
+            calls: history.calls.iter().map(call).collect(),
+        }
+    }
+}
+
+fn print_ledger(out: &mut dyn Write, account: &LedgerAccount<'_>) -> anyhow::Result<()> {
+    let mut label = "ledger";
+    for count in &account.exports {
+        let code = count.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        let (exports, spans) = (counted(count.exports, "export"), counted(count.spans, "span"));
+        line(out, label, &format!("{}{code}: {exports}, {spans}", count.outcome))?;
+        label = "";
+    }
+    if account.exports.is_empty() {
+        line(out, label, "no export began")?;
+    }
+    if account.retries > 0 {
+        line(out, "", &format!("sent again: {}", counted(account.retries, "time")))?;
+    }
+    if account.torn {
+        line(out, "", "its last line was cut off")?;
+    }
+    for call in &account.calls {
+        let took = duration(Duration::from_nanos(call.ended.0.saturating_sub(call.began.0)));
+        let failed = if call.success { String::new() } else { format!(", failed: {}", plain(call.error)) };
+        line(out, "call", &format!("{} at {}, took {took}{failed}", call.rpc, moment(call.began.0)))?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut dyn Write, label: &str, text: &str) -> anyhow::Result<()> {
+    writeln!(out, "{label:LABEL$} {text}")?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    version: u32,
+    run: String,
+    folder: &'a Path,
+    outcome: &'static str,
+    planned_spans: u64,
+    manifest: &'a Manifest,
+    ledger: LedgerAccount<'a>,
+}
+
+pub(crate) fn print_json(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> anyhow::Result<()> {
+    let json = Json {
+        version: VERSION,
+        run: sent.name(),
+        folder: &sent.part.folder,
+        outcome: outcome(&sent),
+        planned_spans: sent.planned(),
+        manifest: sent.manifest(),
+        ledger: LedgerAccount::of(history),
+    };
+    serde_json::to_writer_pretty(&mut *out, &json)?;
+    writeln!(out)?;
+    Ok(())
+}
