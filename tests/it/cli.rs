@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_e2e-store");
 
 /// Runs the binary in a folder and renders what came of it.
-fn e2e_store<const N: usize>(folder: &Path, args: [&str; N]) -> String {
+pub(super) fn e2e_store<const N: usize>(folder: &Path, args: [&str; N]) -> String {
     let output = command(folder).args(args).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*folder.to_string_lossy(), "FOLDER");
     let mut rendered = String::new();
@@ -24,7 +24,7 @@ fn e2e_store<const N: usize>(folder: &Path, args: [&str; N]) -> String {
     rendered + &format!("[exit status: {}]", output.status.code().unwrap())
 }
 
-fn command(folder: &Path) -> Command {
+pub(super) fn command(folder: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command.current_dir(folder).env("HOME", folder);
     for (name, _) in
@@ -36,28 +36,28 @@ fn command(folder: &Path) -> Command {
 }
 
 /// The lines of a text that begin so, with single spaces.
-fn lines(text: &str, beginnings: &[&str]) -> Vec<String> {
+pub(super) fn lines(text: &str, beginnings: &[&str]) -> Vec<String> {
     let squeezed = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     squeezed.filter(|line| beginnings.iter().any(|beginning| line.starts_with(beginning))).collect()
 }
 
-fn exit_status(rendered: &str) -> &str {
+pub(super) fn exit_status(rendered: &str) -> &str {
     rendered.lines().last().unwrap()
 }
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// A stand-in in a process of its own, ended by its id.
-struct Serving {
+pub(super) struct Serving {
     process: Child,
-    endpoint: String,
-    internal_endpoint: String,
+    pub(super) endpoint: String,
+    pub(super) internal_endpoint: String,
 }
 
 impl Serving {
-    fn start(folder: &Path, data_dir: &str) -> Self {
+    pub(super) fn start(folder: &Path, data_dir: &str) -> Self {
         let mut process = command(folder)
             .args(["serve", "--data-dir", data_dir, "--port", "0", "--internal-port", "0"])
             .stdout(Stdio::piped())
@@ -71,7 +71,7 @@ impl Serving {
         Self { endpoint: address(), internal_endpoint: address(), process }
     }
 
-    fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -100,6 +100,64 @@ fn verify_passes_on_the_stand_in_and_leaves_nothing_behind() {
         );
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn odd_traffic_of_odd_services_is_stored_as_it_was_sent() {
+    let folder = folder();
+    for schema in ["1", "2"] {
+        // More than the 149 workflows that have every two odd values between them.
+        let output = e2e_store(
+            folder.path(),
+            [
+                "verify",
+                "--profile",
+                "adversarial",
+                "--num-services",
+                "5",
+                "--workflows-per-service",
+                "30",
+                "--seed",
+                schema,
+                "--schema",
+                schema,
+                "--data-dir",
+                schema,
+            ],
+        );
+        assert_eq!(
+            lines(&output, &["PASS", "FAIL", "OPEN", "BROKEN", "all 5 services", "[exit"]),
+            [
+                "all 5 services 150 900 900 0 0",
+                "PASS stand-in",
+                "all 5 services 150 150 900 900 900 0",
+                "[exit status: 0]",
+            ]
+        );
+        let by_structure = e2e_store(folder.path(), ["audit", schema, "--run", "none"]);
+        assert_eq!(lines(&by_structure, &["FAIL", "OPEN", "BROKEN", "[exit"]), ["[exit status: 0]"]);
+        for shown in [output, by_structure] {
+            assert!(!shown.chars().any(|char| char.is_control() && char != '\n'), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn profiles_are_listed_with_what_a_workflow_comes_to() {
+    let folder = folder();
+    let output = e2e_store(folder.path(), ["profiles"]);
+    assert_eq!(
+        lines(&output, &["minimal", "one workflow", "[exit"]),
+        [
+            "minimal one small root span, for raw throughput",
+            "one workflow spans bytes events variants legacy",
+            "minimal 1 409 B 0 1 yes",
+            "[exit status: 0]",
+        ]
+    );
+    let json = command(folder.path()).args(["profiles", "--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["version"], &json["profiles"][0]["profile"]), (&1.into(), &"getting-started".into()));
 }
 
 #[test]
@@ -308,6 +366,33 @@ fn a_wrong_key_is_said_once_and_writes_nothing() {
 }
 
 #[test]
+fn a_transport_that_cannot_work_is_said_and_writes_nothing() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), ".dbdata");
+    let generate = |options: &[&str]| {
+        let mut command = command(folder.path());
+        command.args(["generate", "--endpoint", &serving.endpoint]).args(options);
+        let output =
+            command.env("E2E_STORE_HEADERS", "x-a=s3cret\nx-junjo-api-key=s3cret\n").output().unwrap();
+        assert_eq!((output.stdout.len(), output.status.code()), (0, Some(2)));
+        String::from_utf8_lossy(&output.stderr).replace(&serving.endpoint, "ENDPOINT")
+    };
+    assert_snapshot!(generate(&[]), @"
+    error: header 2 is `x-junjo-api-key`, which carries the API key
+    hint: pass the key with --api-key or JUNJO_API_KEY
+    ");
+    assert_snapshot!(generate(&["--header", "x-b=1", "--compression", "zstd"]), @"
+    error: `http://ENDPOINT` refuses every export: Unimplemented: Content is compressed with `zstd` which isn't supported
+    hint: the studio accepts no compressed requests; leave --compression out
+    ");
+    assert_snapshot!(generate(&["--header", "x-b=1", "--ca-cert", "ca.pem"]), @"
+    error: `http://ENDPOINT` speaks plain text, so certificates are of no use
+    hint: write the endpoint with `https://`, or leave the certificates out
+    ");
+    assert!(!folder.path().join("runs").exists());
+}
+
+#[test]
 fn a_killed_generator_leaves_nothing_that_counts_as_lost() {
     let folder = folder();
     let serving = Serving::start(folder.path(), ".dbdata");
@@ -343,4 +428,220 @@ fn a_killed_generator_leaves_nothing_that_counts_as_lost() {
     assert_eq!(exit_status(&audited), "[exit status: 0]", "{audited}");
     assert!(audited.contains("no end of it is recorded"), "{audited}");
     assert_eq!(lines(&audited, &["FAIL ", "OPEN "]), Vec::<String>::new());
+}
+
+/// Copies the golden runs, and changes the manifest of each as told.
+fn golden_runs(folder: &Path, mut change: impl FnMut(&str, &mut serde_json::Value)) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/getting-started/studio-0.82.1/runs");
+    for run in fs::read_dir(golden).unwrap().map(|run| run.unwrap().path()) {
+        let name = run.file_name().unwrap().to_str().unwrap();
+        let copy = folder.join("runs").join(name);
+        fs::create_dir_all(&copy).unwrap();
+        fs::copy(run.join("ledger.ndjson"), copy.join("ledger.ndjson")).unwrap();
+        let mut manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(run.join("manifest.json")).unwrap()).unwrap();
+        change(name, &mut manifest);
+        fs::write(copy.join("manifest.json"), manifest.to_string()).unwrap();
+    }
+}
+
+/// Results as a run of today records them: its throughput and p95, and how many of 20 spans were rejected.
+fn results(throughput: f64, p95_us: u64, rejected: u64) -> serde_json::Value {
+    let times = serde_json::json!({
+        "p50": 900, "p90": p95_us, "p95": p95_us, "p99": p95_us, "p999": p95_us, "max": p95_us, "mean": 950.5,
+    });
+    serde_json::json!({
+        "total_workflows": 4, "duration_seconds": 0.04, "throughput": throughput, "spans_per_s": throughput * 5.0,
+        "planned": 20, "issued": 20, "not_started": 0,
+        "acked": 20 - rejected, "rejected": rejected, "indeterminate": 0, "interrupted": false,
+        "response_us": times, "service_us": times,
+        "thresholds": [{
+            "threshold": "p(95)<5ms",
+            "verdict": if p95_us < 5_000 { "met" } else { "missed" },
+            "measured": p95_us,
+            "unit": "microseconds",
+        }],
+    })
+}
+
+#[test]
+fn runs_lists_what_was_sent_and_names_what_it_cannot_read() {
+    let folder = folder();
+    assert_snapshot!(e2e_store(folder.path(), ["runs"]), @"
+    ------- stdout -------
+    no run in `runs`
+    [exit status: 0]
+    ");
+    golden_runs(folder.path(), |name, manifest| {
+        if name == "be4853f43680" {
+            manifest.as_object_mut().unwrap().remove("results");
+        }
+    });
+    fs::create_dir_all(folder.path().join("runs/0badc0ffee00")).unwrap();
+    fs::write(folder.path().join("runs/0badc0ffee00/manifest.json"), "{").unwrap();
+    assert_snapshot!(e2e_store(folder.path(), ["runs"]), @"
+    ------- stdout -------
+    run           made                      profile           plan  sent to                 acked  of spans  workflows/s  outcome
+    75ab2a233443  2026-11-23T20:44:43.575Z  getting-started  2 × 2  http://localhost:36150     20        20          329  all acked
+    be4853f43680  2026-11-23T20:44:43.722Z  getting-started  2 × 2  http://localhost:36150               20               unfinished
+
+    not read: 1 run
+      0badc0ffee00  `runs/0badc0ffee00/manifest.json` is not a run's manifest: EOF while parsing an object at line 1 column 1
+    [exit status: 0]
+    ");
+
+    let json = command(folder.path()).args(["runs", "--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["version"], &json["runs"][0]["run"]), (&1.into(), &"75ab2a233443".into()));
+    assert_eq!(json["runs"][1]["outcome"], "unfinished");
+    assert_eq!(json["unreadable"][0]["run"], "0badc0ffee00");
+}
+
+#[test]
+fn runs_show_tells_a_run_from_its_manifest_and_its_ledger() {
+    let folder = folder();
+    golden_runs(folder.path(), |name, manifest| {
+        if name == "be4853f43680" {
+            manifest["results"] = results(100.0, 9_000, 5);
+        }
+    });
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "75"]), @"
+    ------- stdout -------
+    run 75ab2a233443: all acked
+    made       2026-11-23T20:44:43.575Z, in runs/75ab2a233443
+    sent to    http://localhost:36150
+    profile    getting-started
+    plan       2 services of 2 workflows, 20 spans, seed 1
+    services   starkly-vocal-skink
+               racily-crack-jaybird
+    pace       up to 10 workflows at once
+
+    spans      20 planned: 20 issued, 0 not started
+               20 acked, 0 rejected, 0 indeterminate
+    took       12.1 ms: 329 workflows/s
+    ledger     acked: 4 exports, 20 spans
+    call       FlushWAL at 2026-11-23T20:44:43.589Z, took 17.6 ms
+    [exit status: 0]
+    ");
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "latest"]), @"
+    ------- stdout -------
+    run be4853f43680: threshold not met
+    made       2026-11-23T20:44:43.722Z, in runs/be4853f43680
+    sent to    http://localhost:36150
+    profile    getting-started
+    plan       2 services of 2 workflows, 20 spans, seed 2
+    services   brazenly-engrossing-turkey
+               admittedly-effectual-kookaburra
+    pace       up to 10 workflows at once
+
+    spans      20 planned: 20 issued, 0 not started
+               15 acked, 5 rejected, 0 indeterminate
+    took       40.0 ms: 100 workflows/s, 500 spans/s
+    latency    p50 900 µs  p90 9.0 ms  p95 9.0 ms  p99 9.0 ms  p99.9 9.0 ms  max 9.0 ms
+    threshold  MISSED  p(95)<5ms  9.0 ms
+    ledger     acked: 4 exports, 20 spans
+    [exit status: 0]
+    ");
+    let json = command(folder.path()).args(["runs", "show", "be", "--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["manifest"]["results"]["rejected"], 5);
+    assert_eq!(json["ledger"]["exports"][0]["spans"], 20);
+}
+
+#[test]
+fn runs_compare_says_which_figure_is_worse() {
+    let folder = folder();
+    let compare = |args: &[&str]| {
+        let output = command(folder.path()).args(["runs", "compare", "75ab", "be48"]).args(args).output();
+        let output = output.unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        format!("{text}\n[exit status: {}]", output.status.code().unwrap())
+    };
+    let sent = |first: serde_json::Value, second: serde_json::Value| {
+        golden_runs(folder.path(), |name, manifest| {
+            manifest["results"] = if name == "75ab2a233443" { first.clone() } else { second.clone() };
+        });
+    };
+    sent(results(100.0, 2_000, 0), results(95.0, 6_000, 5));
+    assert_snapshot!(compare(&[]), @"
+    run                         75ab2a233443                be4853f43680
+    profile                  getting-started             getting-started
+    plan                               2 × 2                       2 × 2
+    pace          up to 10 workflows at once  up to 10 workflows at once
+    sent to           http://localhost:36150      http://localhost:36150
+    workflows/s                        100/s               95.0/s (-5 %)
+    spans/s                            500/s                475/s (-5 %)
+    p50                               900 µs                      900 µs
+    p95                               2.0 ms             6.0 ms (+200 %)
+    p99                               2.0 ms             6.0 ms (+200 %)
+    max                               2.0 ms             6.0 ms (+200 %)
+    error rate                        0.00 %                     25.00 %
+    spans issued                          20                          20
+    acked                                 20                  15 (-25 %)
+    rejected                               0                           5
+    p(95)<5ms                            met                      missed
+
+    be4853f43680 is worse than 75ab2a233443 by more than 10 %: p95 +200 %, p99 +200 %, error rate from 0.00 % to 25.00 %
+    [exit status: 1]
+    ");
+    let json: serde_json::Value =
+        serde_json::from_str(compare(&["--format", "json"]).rsplit_once("\n[").unwrap().0).unwrap();
+    assert_eq!(json["verdict"], "worse");
+    assert_eq!(json["figures"][3]["values"][1]["change"], 2.0);
+
+    sent(results(100.0, 2_000, 0), results(95.0, 2_100, 0));
+    assert_eq!(exit_status(&compare(&[])), "[exit status: 0]");
+    assert_eq!(exit_status(&compare(&["--tolerance", "4%"])), "[exit status: 1]");
+
+    golden_runs(folder.path(), |_, _| {});
+    let old = compare(&["--tolerance", "0%"]);
+    assert_eq!(exit_status(&old), "[exit status: 2]", "{old}");
+    assert!(old.contains("be4853f43680: not known, since not both runs recorded it: p95, p99"), "{old}");
+}
+
+#[test]
+fn a_run_that_is_not_there_is_said_with_what_to_type() {
+    let folder = folder();
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "latest"]), @"
+    ------- stderr -------
+    error: there is no run in `runs`
+    hint: `e2e-store generate` makes one; --runs names another place
+    [exit status: 2]
+    ");
+    golden_runs(folder.path(), |_, manifest| {
+        manifest.as_object_mut().unwrap().remove("results");
+    });
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "none"]), @"
+    ------- stderr -------
+    error: there is no run `none` in `runs`
+    hint: `e2e-store runs` lists them; --runs names another place
+    [exit status: 2]
+    ");
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "compare", "75", "be"]), @"
+    ------- stderr -------
+    error: run `75ab2a233443` did not end by itself, so it has no figures
+    hint: `e2e-store runs show 75ab2a233443` tells what its ledger says
+    [exit status: 2]
+    ");
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "--runs", "nowhere"]), @"
+    ------- stderr -------
+    error: there is no runs folder `nowhere`
+    hint: name the folder that `e2e-store generate` wrote
+    [exit status: 2]
+    ");
+    fs::write(folder.path().join("runs/75ab2a233443/ledger.ndjson"), "nonsense\n").unwrap();
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "75ab"]), @"
+    ------- stderr -------
+    error: line 1 of ledger `runs/75ab2a233443/ledger.ndjson` is not an entry
+    hint: restore the run's folder, or leave it out with --run ID of another run
+    [exit status: 2]
+    ");
+    fs::write(folder.path().join("runs/75ab2a233443/manifest.json"), "{").unwrap();
+    assert_snapshot!(e2e_store(folder.path(), ["runs", "show", "75ab"]), @"
+    ------- stderr -------
+    error: run `75ab2a233443` cannot be read
+      caused by: `runs/75ab2a233443/manifest.json` is not a run's manifest: EOF while parsing an object at line 1 column 1
+    hint: restore the run's folder, or remove it
+    [exit status: 2]
+    ");
 }
