@@ -20,10 +20,10 @@ WITH copies AS (
     WHERE trace_id <> '' AND span_id <> ''
 ), doubled AS (
     SELECT trace_id, span_id FROM copies GROUP BY trace_id, span_id
-    HAVING count(*) > 1 AND (count(*) > coalesce(max(sent), 1) OR count(DISTINCT content) > 1)
+    HAVING count(*) > 1 AND (count(*) > coalesce(max(sent), 1) OR min(content) <> max(content))
 )
 SELECT trace_id, span_id, count(*) AS copies,
-       CASE WHEN count(DISTINCT content) > 1 THEN 'conflicting'
+       CASE WHEN min(content) <> max(content) THEN 'conflicting'
             WHEN count(DISTINCT tier) > 1 THEN 'overlap'
             WHEN count(DISTINCT file) = 1 THEN 'within_file'
             WHEN min(tier) = 'cold' THEN 'reflushed'
