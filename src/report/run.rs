@@ -84,7 +84,7 @@ pub(crate) fn print(out: &mut dyn Write, performed: &Performed) -> anyhow::Resul
         writeln!(out, "interrupted: {} not started", counted(total.not_started.workflows, "workflow"))?;
     } else if total.not_started.spans > 0 {
         let workflows = counted(total.not_started.workflows, "workflow");
-        writeln!(out, "not started: {workflows} not started in time")?;
+        writeln!(out, "not started: {workflows}, for want of a free slot or of time")?;
     }
     if let Some(why) = &performed.not_flushed {
         writeln!(out, "no flush between the parts of traces, a wait instead: {}", plain(why))?;

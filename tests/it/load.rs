@@ -23,6 +23,7 @@ fn whatever_the_pace_and_the_batches_all_is_stored_as_planned() {
         &["--rate", "500/s"],
         &["--stages", "200ms:200,200ms:0"],
         &["--duration", "200ms", "--in-flight", "2"],
+        &["--duration", "200ms", "--in-flight", "2", "--straddle", "50%", "--straddle-gap", "1ms"],
         &["--batching", "sdk", "--batch-size", "7"],
         &["--batching", "collector", "--collectors", "2", "--batch-size", "64"],
         &["--batching", "collector", "--straddle", "50%", "--straddle-gap", "1ms"],
