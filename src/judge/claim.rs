@@ -89,8 +89,8 @@ impl KnownRuns {
     fn planned(&self, run: usize, span: SpanId) -> Option<Claim> {
         let plan = &self.runs[run].plan;
         let named = ids::claimed_span(plan.outline.run, span)?;
-        let slot = plan.slot(named.workflow, named.position)?;
-        Some(Claim::Planned { run, slot, place: plan.place(slot) })
+        let (slot, place) = plan.locate(named.workflow, named.position)?;
+        Some(Claim::Planned { run, slot, place })
     }
 }
 

@@ -199,9 +199,13 @@ impl JudgedRun {
         let tally = runs.runs[self.index].tally();
         let absent = |state: State| state.found() == 0 && state.standing() == Some(Standing::Pending);
         let short = |export: &Export| {
+            // Counting what was found of an export takes a look at each of its spans.
+            if !matches!(export.outcome, Outcome::Partial { .. }) {
+                return false;
+            }
             let taken = i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default();
             let fate = self.fate(runs, export, &[]);
-            matches!(export.outcome, Outcome::Partial { .. }) && fate.found < taken && !fate.behind_barrier
+            fate.found < taken && !fate.behind_barrier
         };
         (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
     }

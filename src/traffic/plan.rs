@@ -271,15 +271,17 @@ impl Plan {
         SpanPlace { stream, service, workflow, position, ordinal }
     }
 
-    /// The slot of a span, if the plan has it.
-    pub(crate) fn slot(&self, workflow: u64, position: u32) -> Option<u64> {
+    /// The slot and the place of a span, if the plan has it.
+    pub(crate) fn locate(&self, workflow: u64, position: u32) -> Option<(u64, SpanPlace)> {
         if workflow >= self.workflows() {
             return None;
         }
         let ordinals = self.ordinals(workflow);
         let ordinal = ordinals.start + u64::from(position);
-        let stream = self.stream_of(self.service_of(workflow));
-        (ordinal < ordinals.end).then(|| self.first_slots[stream] + ordinal)
+        let service = self.service_of(workflow);
+        let stream = self.stream_of(service);
+        let place = SpanPlace { stream, service, workflow, position, ordinal };
+        (ordinal < ordinals.end).then(|| (self.first_slots[stream] + ordinal, place))
     }
 
     /// The slot of a planned span's parent; none for a root.
@@ -457,7 +459,7 @@ mod tests {
             let plan = plan_of(mixed(), collectors, 1, 2, services, workflows);
             let slot = pick % plan.spans();
             let place = plan.place(slot);
-            prop_assert_eq!(plan.slot(place.workflow, place.position), Some(slot));
+            prop_assert_eq!(plan.locate(place.workflow, place.position), Some((slot, place)));
             prop_assert_eq!(plan.service_of(place.workflow), place.service);
             prop_assert_eq!(plan.stream_of(place.service), place.stream);
             prop_assert_eq!(plan.slots(place.stream, place.ordinal, 1).start, slot);
@@ -519,7 +521,7 @@ mod tests {
             assert_eq!(spans.len() as u64, plan.ordinals(number).end - plan.ordinals(number).start);
             for (position, span) in spans.iter().enumerate() {
                 assert!(ids.insert(span.span_id.clone()));
-                let slot = plan.slot(number, u32::try_from(position).unwrap()).unwrap();
+                let (slot, _) = plan.locate(number, u32::try_from(position).unwrap()).unwrap();
                 let parent = plan.parent_slot(slot).map(|slot| plan.place(slot));
                 let parent_id = parent.map(|parent| spans[parent.position as usize].span_id.clone());
                 assert_eq!(parent_id.unwrap_or_default(), span.parent_span_id);
