@@ -7,7 +7,7 @@ use crate::{
     checks::catalog,
     exit::Exit,
     judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
-    ledger::runs::DEFAULT_FOLDER,
+    ledger::runs,
     problem::Problem,
     progress,
     report::{
@@ -101,14 +101,8 @@ pub(crate) async fn run(args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result
 impl AuditArgs {
     /// A folder that was named must be there; without one there may be no runs yet.
     fn runs_folder(&self) -> Result<PathBuf, Problem> {
-        match &self.runs {
-            Some(named) if !named.is_dir() => {
-                let what = format!("there is no runs folder `{}`", named.display());
-                Err(Problem::new(what, "name the folder that `e2e-store generate` wrote, or use --run none"))
-            }
-            Some(named) => Ok(named.clone()),
-            None => Ok(PathBuf::from(DEFAULT_FOLDER)),
-        }
+        let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
+        runs::folder(self.runs.as_deref(), hint)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         lookup::Sent,
         results::Results,
-        runs::{self, DEFAULT_FOLDER, Loaded},
+        runs::{self, Loaded},
     },
     load::compare::{Comparison, Standing},
     problem::Problem,
@@ -108,14 +108,7 @@ pub(crate) fn run(args: &RunsArgs, out: &mut dyn Write) -> anyhow::Result<Exit> 
 impl RunsArgs {
     /// A folder that was named must be there; without one there may be no runs yet.
     fn folder(&self) -> Result<PathBuf, Problem> {
-        match &self.runs {
-            Some(named) if !named.is_dir() => {
-                let what = format!("there is no runs folder `{}`", named.display());
-                Err(Problem::new(what, "name the folder that `e2e-store generate` wrote"))
-            }
-            Some(named) => Ok(named.clone()),
-            None => Ok(PathBuf::from(DEFAULT_FOLDER)),
-        }
+        runs::folder(self.runs.as_deref(), "name the folder that `e2e-store generate` wrote")
     }
 }
 

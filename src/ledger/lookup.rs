@@ -34,10 +34,8 @@ impl<'a> Sent<'a> {
 
     /// Spans that were to be sent.
     pub(crate) fn planned(&self) -> u64 {
-        let plan = &self.run.plan;
-        let shard = self.part.shard();
-        let of_stream = |stream| shard.ordinals(plan, stream);
-        (0..plan.streams()).map(of_stream).map(|ordinals| ordinals.end - ordinals.start).sum()
+        let parts = self.part.shard().parts(&self.run.plan);
+        parts.into_iter().map(|ordinals| ordinals.end - ordinals.start).sum()
     }
 
     pub(crate) fn history(&self) -> anyhow::Result<History> {

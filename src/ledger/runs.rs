@@ -72,8 +72,8 @@ impl Run {
             together.append(number as u32, self.history_of(part, *known)?);
         }
         for shard in self.missing() {
-            let streams = (0..self.plan.streams()).map(|stream| (stream, shard.ordinals(&self.plan, stream)));
-            together.assume(streams, self.plan.outline.base_time);
+            let parts = shard.parts(&self.plan);
+            together.assume(parts.into_iter().enumerate(), self.plan.outline.base_time);
         }
         Ok(together)
     }
@@ -105,6 +105,17 @@ fn sends_twice(exports: &[Export]) -> bool {
         exports.iter().map(|export| (export.stream, export.first, u64::from(export.count))).collect();
     ranges.sort_unstable();
     ranges.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 + pair[0].2 > pair[1].1)
+}
+
+/// The folder that was named, if it is there, or the default one, which need not be.
+pub(crate) fn folder(named: Option<&Path>, hint: &str) -> Result<PathBuf, Problem> {
+    match named {
+        Some(named) if !named.is_dir() => {
+            Err(Problem::new(format!("there is no runs folder `{}`", named.display()), hint))
+        }
+        Some(named) => Ok(named.to_owned()),
+        None => Ok(PathBuf::from(DEFAULT_FOLDER)),
+    }
 }
 
 /// Draws a run id that no folder here has.

@@ -22,8 +22,13 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) const WHOLE: Self = Self { index: 1, of: 1 };
 
-    /// The shard's part of a stream, in ordinals. Parts end between workflows.
-    pub(crate) fn ordinals(self, plan: &Plan, stream: usize) -> Range<u64> {
+    /// By stream: the shard's part of it, in ordinals.
+    pub(crate) fn parts(self, plan: &Plan) -> Vec<Range<u64>> {
+        (0..plan.streams()).map(|stream| self.part(plan, stream)).collect()
+    }
+
+    /// Parts end between workflows.
+    fn part(self, plan: &Plan, stream: usize) -> Range<u64> {
         let workflows = u128::from(plan.workflows_of_stream(stream));
         let cut = |index: u32| {
             let workflow = workflows * u128::from(index) / u128::from(self.of);

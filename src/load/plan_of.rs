@@ -149,8 +149,7 @@ fn workflows(order: &Order, wish: &Wish, services: u64) -> (u64, bool) {
 
 /// What a shard plans of each stream.
 pub(crate) fn of_streams(plan: &Plan, shard: Shard) -> Vec<Amount> {
-    let streams = (0..plan.streams()).map(|stream| {
-        let ordinals = shard.ordinals(plan, stream);
+    let streams = shard.parts(plan).into_iter().enumerate().map(|(stream, ordinals)| {
         let spans = ordinals.end - ordinals.start;
         Amount { workflows: plan.roots_in(stream, ordinals), spans }
     });

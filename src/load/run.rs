@@ -327,8 +327,7 @@ async fn send_all(sender: Arc<Sender>, order: Order, shard: Shard) -> anyhow::Re
     let seed = sender.plan.outline.seed ^ sender.plan.outline.run.bits();
     let straddle = order.straddling.as_ref().map(|straddling| Straddle::new(straddling.share, seed));
     let units = |parts, phase| Units::new(Arc::clone(&sender.plan), order.batching, parts, straddle, phase);
-    let plan = &sender.plan;
-    let whole = (0..plan.streams()).map(|stream| shard.ordinals(plan, stream)).collect();
+    let whole = shard.parts(&sender.plan);
     let until = order.duration.map(|duration| sender.began + duration);
     let closed = match &order.pace {
         Pace::Closed(closed) => *closed,

@@ -129,10 +129,6 @@ mod tests {
     use super::*;
     use crate::{ledger::shard::Shard, testing::plan};
 
-    fn parts(plan: &Plan, shard: Shard) -> Vec<Range<u64>> {
-        (0..plan.streams()).map(|stream| shard.ordinals(plan, stream)).collect()
-    }
-
     /// How often each slot is sent over all phases and shards.
     fn sent(
         plan: &Arc<Plan>,
@@ -143,7 +139,7 @@ mod tests {
         let mut sent = vec![0; plan.spans() as usize];
         for index in 1..=shards {
             for phase in 0..straddle.map_or(1, |_| Straddle::PHASES) {
-                let parts = parts(plan, Shard { index, of: shards });
+                let parts = Shard { index, of: shards }.parts(plan);
                 let mut units = Units::new(Arc::clone(plan), batching, parts, straddle, phase);
                 let mut last = 0;
                 while let Some(unit) = units.next() {
@@ -176,7 +172,7 @@ mod tests {
     fn a_batch_ends_at_its_size_and_a_workflow_at_its_root() {
         let plan = Arc::new(plan("getting-started", None, 2, 3));
         let units = |batching| {
-            let units = Units::new(Arc::clone(&plan), batching, parts(&plan, Shard::WHOLE), None, 0);
+            let units = Units::new(Arc::clone(&plan), batching, Shard::WHOLE.parts(&plan), None, 0);
             units.map(|unit| (unit.stream, unit.first, unit.count, unit.last_workflow)).collect::<Vec<_>>()
         };
         assert_eq!(
