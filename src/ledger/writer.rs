@@ -22,11 +22,8 @@ pub(crate) struct LedgerWriter {
 impl LedgerWriter {
     /// Creates a ledger that does not exist yet.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        Self::open(path, OpenOptions::new().append(true).create_new(true))
-    }
-
-    fn open(path: &Path, options: &OpenOptions) -> anyhow::Result<Self> {
-        let file = options.open(path).with_context(|| format!("cannot write ledger `{}`", path.display()))?;
+        let file = OpenOptions::new().append(true).create_new(true).open(path);
+        let file = file.with_context(|| format!("cannot write ledger `{}`", path.display()))?;
         Ok(Self { file: Mutex::new(Some(file)) })
     }
 

@@ -5,16 +5,13 @@
 
 use std::{str::FromStr, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 use crate::duration::{self, InvalidDuration};
 
 /// Beyond this no generator gets, and the sums below stay exact.
 const FASTEST: f64 = 1e6;
 
 /// A constant rate: `200/s`, `5/m`, `0.5/s`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate {
     number: f64,
     unit: TimeUnit,
@@ -29,8 +26,7 @@ enum TimeUnit {
 
 /// Successive stages, `30s:100,2m:500,10s:0`: during each the rate goes from the one before it (0 at
 /// first) to its own, in a straight line. A stage of `0s` jumps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stages {
     text: String,
     stages: Vec<Stage>,
@@ -183,20 +179,6 @@ impl std::fmt::Display for Rate {
     }
 }
 
-impl From<Rate> for String {
-    fn from(rate: Rate) -> Self {
-        rate.to_string()
-    }
-}
-
-impl TryFrom<String> for Rate {
-    type Error = InvalidSchedule;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 impl FromStr for Stages {
     type Err = InvalidSchedule;
 
@@ -227,20 +209,6 @@ impl FromStr for Stage {
 impl std::fmt::Display for Stages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-impl From<Stages> for String {
-    fn from(stages: Stages) -> Self {
-        stages.text
-    }
-}
-
-impl TryFrom<String> for Stages {
-    type Error = InvalidSchedule;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 
