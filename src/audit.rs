@@ -12,15 +12,19 @@ use std::{
 use crate::{
     checks::{catalog::Check, runner::run_checks},
     judge::{
+        judgement::Depth,
+        progress::Progress,
         reading::{self, Question},
         runs::Runs,
+        scope::Scope,
         tables,
     },
+    memory::Memory,
     problem::Problem,
     report::audit::{AuditReport, Subject},
     store::{
         layout::{Layout, LayoutError},
-        session::{self, Limits},
+        session,
     },
 };
 
@@ -35,9 +39,11 @@ pub(crate) struct Manner {
     pub(crate) wait: bool,
     /// Findings to keep of each check.
     pub(crate) samples: usize,
+    pub(crate) scope: Scope,
+    pub(crate) depth: Depth,
+    pub(crate) memory: Memory,
+    pub(crate) progress: Progress,
 }
-
-const SESSION: Limits = Limits { memory: 512 << 20, partitions: 1, batch_rows: 8_192 };
 
 /// The store at a path, or at the default places.
 pub(crate) fn find_store(path: Option<&Path>) -> Result<Layout, Problem> {
@@ -66,7 +72,7 @@ pub(crate) async fn examine(
     waiting: impl FnMut(Duration),
 ) -> anyhow::Result<AuditReport> {
     let began = Instant::now();
-    let session = session::session(SESSION)?;
+    let session = session::session(manner.memory.session())?;
     let question = Question {
         layout,
         known: &runs.known,
@@ -75,6 +81,10 @@ pub(crate) async fn examine(
         whole_store: !layout.single_file,
         settle: manner.settle,
         wait: manner.wait,
+        scope: Arc::new(manner.scope),
+        depth: manner.depth,
+        budget: manner.memory.budget(),
+        progress: manner.progress.clone(),
     };
     let judgement = Arc::new(reading::read(&question, &session, waiting).await?);
     if judgement.files.is_empty() && judgement.judged.is_empty() {

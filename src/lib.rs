@@ -13,6 +13,7 @@ mod interrupt;
 mod judge;
 mod ledger;
 mod load;
+mod memory;
 mod problem;
 mod progress;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]

@@ -5,6 +5,7 @@
 //! else of each other. Knows no files and no Arrow arrays.
 
 pub(crate) mod json;
+pub(crate) mod loss;
 pub(crate) mod mapping;
 pub(crate) mod row;
 pub(crate) mod schema;

@@ -7,10 +7,11 @@
 pub(crate) mod columns;
 #[cfg(test)]
 mod damage;
+pub(crate) mod edges;
 pub(crate) mod footer;
 pub(crate) mod inventory;
 pub(crate) mod layout;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod quiet;
 pub(crate) mod reader;
 pub(crate) mod scan;

@@ -93,8 +93,8 @@ fn examined(kind: Examines, judgement: &Judgement) -> u64 {
         Examines::RetriedSpans => retried,
         Examines::StoredRows => judgement.rows.total(),
         Examines::PlannedRows => judgement.rows.claimed(),
-        Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.tagged_facts(),
-        Examines::Files => judgement.cold_files_and_unreadable_places(),
+        Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.collected.tagged_facts(),
+        Examines::Files => judgement.files_read(Tier::Cold),
         Examines::Segments => judgement.files_read(Tier::Wal),
     }
 }

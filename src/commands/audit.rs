@@ -113,6 +113,10 @@ impl JudgingArgs {
             settle: Duration::from_secs(self.settle),
             wait: !self.no_wait,
             samples: self.limit,
+            scope: self.scope()?,
+            depth: self.depth,
+            memory: self.memory_limit,
+            progress: Progress::default(),
         })
     }
 }

@@ -74,6 +74,9 @@ fn of_service(run: &KnownRun, service: usize) -> Account {
     for turn in 0..plan.outline.workflows_per_service {
         let mut whole = true;
         for state in plan.slots_of(plan.workflow_at(service, turn)).map(|slot| tally.get(slot)) {
+            if state.standing() == Standing::OutOfScope {
+                continue;
+            }
             account.planned += 1;
             account.add(state);
             whole &= state.found() > 0;
@@ -88,12 +91,14 @@ impl Account {
         let found = state.found() > 0;
         self.found += u64::from(found);
         match state.standing() {
-            None | Some(Standing::NotStarted) => self.not_started += 1,
-            Some(Standing::Rejected) => self.rejected += 1,
-            Some(Standing::Indeterminate) => self.indeterminate += 1,
+            // Looked past before it is asked for.
+            Standing::OutOfScope => {}
+            Standing::NotStarted => self.not_started += 1,
+            Standing::Rejected => self.rejected += 1,
+            Standing::Indeterminate => self.indeterminate += 1,
             // Only the export knows how many of it were taken.
-            Some(Standing::Partial) => {}
-            Some(acked @ (Standing::Durable | Standing::Pending | Standing::Unread)) => {
+            Standing::Partial => {}
+            acked @ (Standing::Durable | Standing::Pending | Standing::Unread) => {
                 self.acked += 1;
                 self.missing += u64::from(!found);
                 self.settled += u64::from(found || acked == Standing::Durable);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{claim::KnownRun, strict_json::StrictValue};
 use crate::{
     span::{
+        loss::{Losses, Lost},
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, column},
     },
@@ -22,6 +23,8 @@ pub(crate) enum DifferenceKind {
     /// It changes who the row says it is from.
     Witness,
     Content,
+    /// A value that the store cannot hold is there in another form than the one it should have got.
+    Declared,
 }
 
 /// One value that is not what the plan calls for.
@@ -34,6 +37,14 @@ pub(crate) struct Difference {
     /// Null where there is no value.
     pub(crate) expected: Option<String>,
     pub(crate) actual: Option<String>,
+}
+
+impl Difference {
+    /// Whether both values are texts of one length, as after damage to the text.
+    fn has_same_form(&self) -> bool {
+        let text = |value: &Option<String>| value.as_ref().filter(|text| text.starts_with('"')).map(String::len);
+        text(&self.expected).is_some() && text(&self.expected) == text(&self.actual)
+    }
 }
 
 /// Makes expected rows, keeping the last workflows since a trace's rows lie close together.
@@ -58,8 +69,10 @@ impl<'r> Comparer<'r> {
         place: SpanPlace,
         schema: Schema,
         stored: &StoredCells<'_>,
+        losses: &mut Losses,
     ) -> Vec<Difference> {
-        self.expect(run_index, run, place, schema);
+        let workflow = expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
+        losses.count(workflow.lost(place.position, schema));
         let expected = self.row.cells();
         let mut differences = Vec::new();
         for (column, (expected, stored)) in expected.into_iter().zip(stored).enumerate() {
@@ -71,18 +84,34 @@ impl<'r> Comparer<'r> {
                 _ => {}
             }
         }
+        for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES) {
+            let lost = difference.key.as_deref().map(|key| workflow.lost_of(place.position, key));
+            if lost.is_some_and(Lost::any) && !difference.has_same_form() {
+                difference.kind = DifferenceKind::Declared;
+            }
+        }
         differences
     }
+}
 
-    fn expect(&mut self, run_index: usize, run: &'r KnownRun, place: SpanPlace, schema: Schema) {
-        let kept = &mut self.workflows[place.workflow as usize % KEPT_WORKFLOWS];
-        let workflow = match kept {
-            Some((index, number, workflow)) if (*index, *number) == (run_index, place.workflow) => workflow,
-            other => &mut other.insert((run_index, place.workflow, run.plan.workflow(place.workflow))).2,
-        };
-        run.resources[place.service].write(schema, &mut self.row);
-        workflow.write_row(place.position, schema, &mut self.row);
+/// Writes the row that the plan calls for.
+fn expect<'k, 'r>(
+    workflows: &'k mut [Option<(usize, u64, Workflow<'r>)>],
+    row: &mut Row,
+    run_index: usize,
+    run: &'r KnownRun,
+    place: SpanPlace,
+    schema: Schema,
+) -> &'k Workflow<'r> {
+    let kept = &mut workflows[place.workflow as usize % KEPT_WORKFLOWS];
+    if !matches!(kept, Some((index, number, _)) if (*index, *number) == (run_index, place.workflow)) {
+        *kept = None;
     }
+    let (.., workflow) =
+        kept.get_or_insert_with(|| (run_index, place.workflow, run.plan.workflow(place.workflow)));
+    run.resources[place.service].write(schema, row);
+    workflow.write_row(place.position, schema, row);
+    workflow
 }
 
 fn compare_column(column: usize, expected: Cell<'_>, actual: Cell<'_>, out: &mut Vec<Difference>) {

@@ -162,9 +162,9 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
     match name {
         "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
         "behind_barrier" => {
-            flags(|state| matches!(state.standing(), Some(Standing::Durable | Standing::Unread)))
+            flags(|state| matches!(state.standing(), Standing::Durable | Standing::Unread))
         }
-        "maybe_unread" => flags(|state| state.standing() == Some(Standing::Unread)),
+        "maybe_unread" => flags(|state| state.standing() == Standing::Unread),
         "n_cold" => numbers(|state| state.copies(Evidence::Cold)),
         "n_wal" => numbers(|state| state.copies(Evidence::Wal)),
         "n_found" => numbers(State::found),
@@ -174,11 +174,12 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
 
 fn outcome(state: State) -> &'static str {
     match state.standing() {
-        None | Some(Standing::NotStarted) => "not_started",
-        Some(Standing::Durable | Standing::Pending | Standing::Unread) => "acked",
-        Some(Standing::Rejected) => "rejected",
-        Some(Standing::Indeterminate) => "indeterminate",
-        Some(Standing::Partial) => "partial",
+        Standing::NotStarted => "not_started",
+        Standing::Durable | Standing::Pending | Standing::Unread => "acked",
+        Standing::Rejected => "rejected",
+        Standing::Indeterminate => "indeterminate",
+        Standing::Partial => "partial",
+        Standing::OutOfScope => "out_of_scope",
     }
 }
 
@@ -283,7 +284,7 @@ impl PlannedRows {
             }
             "parent_lost" => {
                 let lost = |slot| {
-                    tally.get(slot).found() == 0 && tally.get(slot).standing() == Some(Standing::Durable)
+                    tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable
                 };
                 Arc::new(parents().map(|parent| parent.map(lost)).collect::<BooleanArray>())
             }
@@ -303,7 +304,10 @@ mod tests {
             account::Account,
             barrier::Barrier,
             claim::KnownRuns,
-            judgement::{ExportIndex, RowCounts},
+            collected::{Budget, Collected},
+            judgement::{Depth, ExportIndex, RowCounts},
+            spool::Spool,
+            tables,
         },
         ledger::history::History,
         traffic::{
@@ -355,10 +359,11 @@ mod tests {
             runs: Arc::new(runs),
             judged: vec![judged],
             files: Vec::new(),
-            facts: Vec::new(),
-            differences: Vec::new(),
-            sightings: Vec::new(),
+            collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
+            sightings: Arc::new(Spool::new(tables::sightings_schema(), 1 << 20)),
             rows: RowCounts::default(),
+            depth: Depth::Content,
+            scope: Arc::default(),
             account: Account::default(),
             whole_store: true,
             bytes_scanned: 0,

@@ -1,141 +1,242 @@
-//! What the sweep notes of single rows.
+//! All facts of a store: in memory as far as the budget goes, beyond it in a folder of our own.
+//!
+//! Facts lie in buckets by a hash of their trace, so that a bucket holds whole traces. Buckets are grouped
+//! into as few shards as fit into the budget; relations within a trace are worked out when a bucket is
+//! asked for.
 
-use std::{borrow::Cow, sync::Arc};
-
-use serde::Deserialize;
-
-use super::compare::{Difference, StoredCells};
-use crate::{
-    span::{row::Cell, schema::column},
-    store::layout::Tier,
-    traffic::ids::RunId,
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-/// Where a stored row lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(crate) tier: Tier,
-    pub(crate) file: Arc<str>,
-    /// From 0 within the file.
-    pub(crate) row_number: u64,
+use tempfile::TempDir;
+
+use super::{fact::Fact, fact_bytes, family::Family};
+
+const BUCKETS: usize = 64;
+
+/// A fact and its kin.
+const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
+
+/// The facts of the rows that no known plan calls for.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    buckets: Vec<Mutex<Bucket>>,
+    families: Vec<OnceLock<Arc<Family>>>,
+    rows: AtomicUsize,
+    held: AtomicUsize,
+    /// Bytes to hold before facts go to disk.
+    budget: usize,
+    folder: OnceLock<TempDir>,
 }
 
-/// A row that no known plan calls for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fact {
-    pub(crate) address: Address,
-    pub(crate) trace_id: Option<String>,
-    pub(crate) span_id: Option<String>,
-    pub(crate) parent_span_id: Option<String>,
-    pub(crate) service_name: Option<String>,
-    pub(crate) name: Option<String>,
-    /// Unix nanoseconds.
-    pub(crate) end_time: Option<i64>,
-    pub(crate) trace_flags: Option<i64>,
-    /// The run that the trace id names.
-    pub(crate) run: Option<RunId>,
-    /// Whether that run, or the one that the tag `e2e.run` names, is one whose manifest is at hand.
-    pub(crate) run_known: bool,
-    /// The tag `e2e.service`, where the row carries one.
-    pub(crate) tagged_service: Option<String>,
-    /// The resource's `service.name`, where it is text.
-    pub(crate) resource_service: Option<String>,
+#[derive(Debug, Default)]
+struct Bucket {
+    held: Vec<Fact>,
+    spilled: Option<File>,
+    rows: usize,
 }
 
-/// A difference and the row that it was found on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredDifference {
-    pub(crate) address: Address,
-    pub(crate) run: RunId,
-    /// The service that the plan lets send this span.
-    pub(crate) service: String,
-    pub(crate) workflow: u64,
-    pub(crate) position: u32,
-    pub(crate) trace_id: String,
-    pub(crate) span_id: String,
-    pub(crate) difference: Difference,
-}
-
-/// One copy of a planned span that has several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    pub(crate) address: Address,
-    pub(crate) run: RunId,
-    pub(crate) trace_id: String,
-    pub(crate) span_id: String,
-    /// How often its export was attempted, and how many of the attempts were refused; none where that run's
-    /// ledger is not judged.
-    pub(crate) attempts: Option<Attempts>,
-}
-
-/// How often an export was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Attempts {
-    pub(crate) made: u32,
-    pub(crate) refused: u32,
-}
-
-#[derive(Deserialize)]
-struct Tags<'a> {
-    #[serde(borrow, default, rename = "e2e.service")]
-    service: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "e2e.run")]
-    run: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ResourceTags<'a> {
-    #[serde(borrow, default, rename = "service.name")]
-    service_name: Option<Cow<'a, str>>,
-}
-
-impl Fact {
-    pub(crate) fn of(
-        address: Address,
-        cells: &StoredCells<'_>,
-        run: Option<RunId>,
-        knows: impl Fn(RunId) -> bool,
-    ) -> Self {
-        let text = |column: usize| cells[column].and_then(Cell::text);
-        let number = |column: usize| cells[column].and_then(Cell::number);
-        let owned = |column: usize| text(column).map(str::to_owned);
-        let (tagged_run, tagged_service) = text(column::ATTRIBUTES).map(tags).unwrap_or_default();
-        let tagged_run: Option<RunId> = tagged_run.and_then(|run| run.parse().ok());
-        let resource_service = text(column::RESOURCE_ATTRIBUTES).and_then(resource_service);
+impl Facts {
+    pub(crate) fn new(budget: usize) -> Self {
         Self {
-            address,
-            span_id: owned(column::SPAN_ID),
-            trace_id: owned(column::TRACE_ID),
-            parent_span_id: owned(column::PARENT_SPAN_ID),
-            service_name: owned(column::SERVICE_NAME),
-            name: owned(column::NAME),
-            end_time: number(column::END_TIME),
-            trace_flags: number(column::TRACE_FLAGS),
-            run,
-            run_known: run.into_iter().chain(tagged_run).any(knows),
-            tagged_service,
-            resource_service,
+            buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
+            families: (0..BUCKETS).map(|_| OnceLock::new()).collect(),
+            rows: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            budget,
+            folder: OnceLock::new(),
         }
     }
-}
 
-/// The tags `e2e.run` and `e2e.service`.
-fn tags(attributes: &str) -> (Option<String>, Option<String>) {
-    match serde_json::from_str::<Tags<'_>>(attributes) {
-        Ok(tags) => (tags.run.map(Cow::into_owned), tags.service.map(Cow::into_owned)),
-        // A repeated key or a value of another kind must not take the witness away.
-        Err(_) => (witness(attributes, "e2e.run"), witness(attributes, "e2e.service")),
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Adds rows; fails only where the disk takes no more.
+    pub(crate) fn extend(&self, facts: impl IntoIterator<Item = Fact>) -> io::Result<()> {
+        let mut sorted: [Vec<Fact>; BUCKETS] = std::array::from_fn(|_| Vec::new());
+        for fact in facts {
+            sorted[bucket_of(fact.trace)].push(fact);
+        }
+        for (index, facts) in sorted.into_iter().enumerate().filter(|(_, facts)| !facts.is_empty()) {
+            self.rows.fetch_add(facts.len(), Ordering::Relaxed);
+            let held = self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed) + facts.len() * ROW_BYTES;
+            let mut bucket = self.bucket(index);
+            bucket.rows += facts.len();
+            bucket.held.extend(facts);
+            // One bucket's share at a time, so that all buckets go to disk evenly.
+            if held > self.budget && bucket.held.len() * ROW_BYTES > self.budget / BUCKETS / 2 {
+                let freed = bucket.held.len() * ROW_BYTES;
+                self.spill(&mut bucket)?;
+                self.held.fetch_sub(freed, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn bucket(&self, index: usize) -> std::sync::MutexGuard<'_, Bucket> {
+        self.buckets[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spill(&self, bucket: &mut Bucket) -> io::Result<()> {
+        let folder = match self.folder.get() {
+            Some(folder) => folder,
+            None => {
+                let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
+                self.folder.get_or_init(|| made)
+            }
+        };
+        let file = match &mut bucket.spilled {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(folder.path())?),
+        };
+        let bytes: Vec<u8> = bucket.held.iter().flat_map(fact_bytes::encode).collect();
+        file.write_all(&bytes)?;
+        bucket.held = Vec::new();
+        Ok(())
+    }
+
+    /// Ranges of buckets that can be held at a time, all rows of a trace in one.
+    pub(crate) fn shards(&self) -> Vec<Range<usize>> {
+        let mut shards: Vec<Range<usize>> = Vec::new();
+        let mut bytes = 0;
+        for index in 0..BUCKETS {
+            let more = self.bucket(index).rows * ROW_BYTES;
+            match shards.last_mut() {
+                Some(shard) if bytes + more <= self.budget => shard.end = index + 1,
+                _ => {
+                    shards.push(index..index + 1);
+                    bytes = 0;
+                }
+            }
+            bytes += more;
+        }
+        shards
+    }
+
+    /// All buckets.
+    pub(crate) fn all(&self) -> Range<usize> {
+        0..BUCKETS
+    }
+
+    /// A bucket's rows with their relations; kept where all of it is in memory anyway.
+    pub(crate) fn family(&self, index: usize) -> io::Result<Arc<Family>> {
+        if let Some(family) = self.families[index].get() {
+            return Ok(Arc::clone(family));
+        }
+        let mut bucket = self.bucket(index);
+        if bucket.spilled.is_none() {
+            let family = self.families[index].get_or_init(|| Arc::new(Family::of(std::mem::take(&mut bucket.held))));
+            return Ok(Arc::clone(family));
+        }
+        let mut facts = Vec::with_capacity(bucket.rows);
+        let Bucket { held, spilled, .. } = &mut *bucket;
+        if let Some(file) = spilled {
+            read_facts(file, &mut facts)?;
+        }
+        facts.extend_from_slice(held);
+        Ok(Arc::new(Family::of(facts)))
     }
 }
 
-fn resource_service(resource: &str) -> Option<String> {
-    match serde_json::from_str::<ResourceTags<'_>>(resource) {
-        Ok(tags) => tags.service_name.map(Cow::into_owned),
-        Err(_) => witness(resource, "service.name"),
+fn read_facts(file: &mut File, facts: &mut Vec<Fact>) -> io::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = io::BufReader::with_capacity(1 << 18, &mut *file);
+    let mut bytes = [0; fact_bytes::LEN];
+    loop {
+        match reader.read_exact(&mut bytes) {
+            Ok(()) => facts.push(fact_bytes::decode(&bytes)),
+            Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(err) => return Err(err),
+        }
     }
+    file.seek(SeekFrom::End(0)).map(drop)
 }
 
-fn witness(json: &str, key: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(json).ok()?;
-    value.get(key)?.as_str().map(str::to_owned)
+fn bucket_of(trace: u128) -> usize {
+    let mixed = (trace as u64 ^ (trace >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 58) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{
+        fact::{Id, Marks},
+        junjo::Execution,
+        names::Name,
+        odd_ids::IdForm,
+    };
+
+    fn fact(trace: u128, span: u64, parent: u64, row_number: u32) -> Fact {
+        let form = |id: Id, form: IdForm| form.bits() << (8 + 2 * id as u32);
+        let parented = if parent == 0 { form(Id::Parent, IdForm::Null) } else { 0 };
+        Fact {
+            trace,
+            span,
+            parent,
+            start_time: 1,
+            end_time: 2,
+            duration: 1,
+            content: 7,
+            execution: Execution::default(),
+            run: Fact::NO_RUN,
+            file: Name(0),
+            row_number,
+            service: Name(1),
+            resource_service: Name::NONE,
+            tagged_service: Name::NONE,
+            instance: Name::NONE,
+            marks: Marks::from_bits(parented),
+        }
+    }
+
+    fn all(facts: &Facts) -> Vec<Fact> {
+        let mut all: Vec<Fact> =
+            facts.all().flat_map(|index| facts.family(index).unwrap().facts.clone()).collect();
+        all.sort_by_key(|fact| fact.row_number);
+        all
+    }
+
+    #[test]
+    fn what_goes_to_disk_comes_back_and_traces_stay_whole() {
+        let rows: Vec<Fact> = (0..4_000).map(|row| fact(u128::from(row / 7) + 1, u64::from(row) + 1, 0, row)).collect();
+        let (roomy, tight) = (Facts::new(1 << 30), Facts::new(1 << 16));
+        for chunk in rows.chunks(100) {
+            roomy.extend(chunk.iter().copied()).unwrap();
+            tight.extend(chunk.iter().copied()).unwrap();
+        }
+        assert!(tight.folder.get().is_some() && roomy.folder.get().is_none());
+        assert_eq!((roomy.shards().len(), tight.shards().len() > 4), (1, true));
+        assert_eq!(all(&tight), rows);
+        assert_eq!(all(&roomy), rows);
+        let traces = |facts: &Facts| facts.all().map(|index| facts.family(index).unwrap().traces.len()).sum::<usize>();
+        assert_eq!((traces(&tight), traces(&roomy)), (572, 572));
+    }
+
+    #[test]
+    fn parents_copies_and_cycles_are_found_within_a_trace() {
+        // 1 is a root with a copy; 2 its child; 3 and 4 parents of each other; 5 its own; 6 has a parent elsewhere.
+        let rows = [(1, 0), (1, 0), (2, 1), (3, 4), (4, 3), (5, 5), (6, 9)];
+        let mut facts: Vec<Fact> =
+            (0..).zip(rows).map(|(row, (span, parent))| fact(1, span, parent, row)).collect();
+        facts[1].content = 8;
+        facts.push(fact(2, 9, 0, 7));
+        let family = Family::of(facts);
+        let kin = |row: u32| family.kin[family.facts.iter().position(|fact| fact.row_number == row).unwrap()];
+        assert_eq!((kin(0).first_copy, kin(1).first_copy, kin(1).last_copy), (0, 0, 1));
+        assert!(kin(0).conflicting && kin(1).conflicting && !kin(2).conflicting);
+        assert_eq!(family.facts[kin(2).parent as usize].row_number, 0);
+        assert!(kin(3).in_cycle && kin(4).in_cycle && !kin(5).in_cycle && !kin(2).in_cycle);
+        assert_eq!(kin(6).parent, super::super::family::Kin::NONE);
+        let trace = family.traces[0];
+        assert_eq!((trace.rows, trace.spans, trace.roots, trace.absent_unknown), (7, 6, 1, 1));
+        assert!(trace.has_cycle && !family.traces[1].has_cycle);
+    }
 }

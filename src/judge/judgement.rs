@@ -1,12 +1,19 @@
 //! All that one reading of a store established.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    io,
+    ops::{AddAssign, Range},
+    sync::Arc,
+};
 
 use super::{
     account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
     claim::{KnownRun, KnownRuns},
-    facts::{Fact, Sighting, StoredDifference},
+    collected::Collected,
+    fact_table::FactSource,
+    scope::Scope,
+    spool::Spool,
     suspects::{Suspect, suspect_of},
     tally::{Standing, State},
 };
@@ -24,11 +31,12 @@ pub(crate) struct Judgement {
     /// The runs that are judged, with what their ledgers say. Others were only recognised.
     pub(crate) judged: Vec<JudgedRun>,
     pub(crate) files: Vec<FileRecord>,
-    pub(crate) facts: Vec<Fact>,
-    pub(crate) differences: Vec<StoredDifference>,
+    pub(crate) collected: Arc<Collected>,
     /// Every copy of a planned span that was found more than once.
-    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) sightings: Arc<Spool>,
     pub(crate) rows: RowCounts,
+    pub(crate) depth: Depth,
+    pub(crate) scope: Arc<Scope>,
     /// All judged runs together.
     pub(crate) account: Account,
     /// Whether absences mean anything: not where one file was read alone.
@@ -59,11 +67,25 @@ pub(crate) struct RowCounts {
     pub(crate) as_planned: u64,
     pub(crate) differing: u64,
     pub(crate) by_structure: u64,
+    /// Rows that claim to be of a known run without having a place in its plan.
+    pub(crate) strays: u64,
+    /// Rows that were passed over, because they are of another service or another time.
+    pub(crate) out_of_scope: u64,
+}
+
+impl AddAssign for RowCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.as_planned += other.as_planned;
+        self.differing += other.differing;
+        self.by_structure += other.by_structure;
+        self.strays += other.strays;
+        self.out_of_scope += other.out_of_scope;
+    }
 }
 
 impl RowCounts {
     pub(crate) fn total(&self) -> u64 {
-        self.as_planned + self.differing + self.by_structure
+        self.as_planned + self.differing + self.by_structure + self.strays
     }
 
     pub(crate) fn claimed(&self) -> u64 {
@@ -84,11 +106,46 @@ pub(crate) struct FileRecord {
     /// 1 or 2; none where it cannot be told.
     pub(crate) schema: Option<i64>,
     pub(crate) named_at: Option<i64>,
+    pub(crate) modified_at: Option<i64>,
+    /// Where the studio puts a cold file of this name, below the cold folder.
+    pub(crate) expected_place: Option<String>,
+    /// Whether a reader that trusts the file gets to its end, as the studio's flush does.
+    pub(crate) decodes: bool,
+    /// What became of a hot snapshot's rows.
+    pub(crate) snapshot: Option<SnapshotRecord>,
+}
+
+/// A hot snapshot beside the WAL that it is a copy of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SnapshotRecord {
+    /// Rows that a flush has moved to a cold file since.
+    pub(crate) flushed_rows: u64,
+    /// Rows of the WAL that came after it.
+    pub(crate) lacking_rows: u64,
+    /// Rows that lie in no other tier, by number and ids, and whether the WAL has that span with another content.
+    pub(crate) other_rows: Vec<(u64, (u128, u64), bool)>,
+}
+
+/// How much of each file is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Depth {
+    /// Names, sizes, first and last bytes. Does not see damage inside a file, nor what its rows say
+    Files,
+    /// Every footer, page header and IPC message decodes. Does not see damage inside a page, nor what rows say
+    Structure,
+    /// Every value is decoded and judged. Does not see a changed value that still reads well, in a row that no
+    /// known run sent
+    #[default]
+    Content,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Health {
     Ok,
+    /// Without a single byte.
+    Empty,
+    /// This user may not look into it.
+    NotRead,
     /// Nothing of it, or not all of it, could be decoded.
     Unreadable,
     /// A segment that ends before its end; what was read of it counts.
@@ -105,6 +162,8 @@ impl Health {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Empty => "empty",
+            Self::NotRead => "not read",
             Self::Unreadable => "unreadable",
             Self::Torn => "torn",
             Self::Flushed => "flushed",
@@ -115,12 +174,12 @@ impl Health {
 
     /// Whether the file was opened for its rows, and what it said counts.
     pub(crate) fn is_read(self) -> bool {
-        !matches!(self, Self::Temporary | Self::Foreign | Self::Flushed)
+        !matches!(self, Self::Temporary | Self::Foreign | Self::Flushed | Self::NotRead)
     }
 
     /// Whether rows may be in it that nobody saw.
     pub(crate) fn hides_rows(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Torn)
+        matches!(self, Self::Unreadable | Self::Torn | Self::Empty | Self::NotRead)
     }
 }
 
@@ -171,12 +230,21 @@ impl JudgedRun {
     }
 
     /// Writes into the tally what the ledger says of each span.
-    pub(crate) fn paint(&mut self, runs: &KnownRuns, suspects: &[Suspect]) {
+    pub(crate) fn paint(&mut self, runs: &KnownRuns, suspects: &[Suspect], scope: &Scope) {
         let run = &runs.runs[self.index];
         let tally = run.tally();
         for export in &self.history.exports {
-            let standing = self.standing(export, suspects);
+            let standing = if scope.has_time(Some(export.started_at.cast_signed())) {
+                self.standing(export, suspects)
+            } else {
+                Standing::OutOfScope
+            };
             slots_of(&run.plan, export).for_each(|slot| tally.paint(slot, standing));
+        }
+        if !scope.services.is_empty() {
+            let services = &run.plan.outline.services;
+            let outside = |slot: &u64| !scope.has_service(&[Some(&services[run.plan.place(*slot).service])]);
+            (0..tally.len()).filter(outside).for_each(|slot| tally.paint(slot, Standing::OutOfScope));
         }
         self.services = account::of_services(run, &self.history);
     }
@@ -197,7 +265,7 @@ impl JudgedRun {
     /// Whether an acked span is absent that may still be on its way to a file.
     pub(crate) fn has_pending(&self, runs: &KnownRuns) -> bool {
         let tally = runs.runs[self.index].tally();
-        let absent = |state: State| state.found() == 0 && state.standing() == Some(Standing::Pending);
+        let absent = |state: State| state.found() == 0 && state.standing() == Standing::Pending;
         let short = |export: &Export| {
             // Counting what was found of an export takes a look at each of its spans.
             if !matches!(export.outcome, Outcome::Partial { .. }) {
@@ -241,16 +309,21 @@ impl Judgement {
         self.files.iter().filter(|file| file.tier == tier && file.health.is_read()).count() as u64
     }
 
-    /// Cold files, and whatever of another tier could not be read at all.
-    pub(crate) fn cold_files_and_unreadable_places(&self) -> u64 {
-        let elsewhere = |file: &&FileRecord| file.tier != Tier::Cold && file.health == Health::Unreadable;
-        self.files_read(Tier::Cold) + self.files.iter().filter(elsewhere).count() as u64
+    /// Entries of a tier that were met, whatever they are.
+    pub(crate) fn entries(&self, tier: Tier) -> u64 {
+        self.files.iter().filter(|file| file.tier == tier && file.health != Health::Flushed).count() as u64
     }
 
-    /// Rows that no known plan calls for and that say who sent them.
-    pub(crate) fn tagged_facts(&self) -> u64 {
-        let tagged = |fact: &&Fact| !fact.run_known && fact.tagged_service.is_some();
-        self.facts.iter().filter(tagged).count() as u64
+    /// What this user may not look into.
+    pub(crate) fn not_read(&self) -> impl Iterator<Item = &FileRecord> {
+        self.files.iter().filter(|file| file.health == Health::NotRead)
+    }
+
+    /// Rows and traces that no plan calls for, as the tables of facts read them.
+    pub(crate) fn fact_source(&self, settled_before: i64) -> io::Result<FactSource> {
+        let Collected { facts, names, odd, .. } = &*self.collected;
+        let read_began = self.read_began.cast_signed();
+        FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)
     }
 
     /// The files that may hold spans which were found nowhere else.

@@ -4,7 +4,6 @@
 //! as long as its WAL timer lets them.
 
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,10 +21,15 @@ use futures::StreamExt;
 use super::{
     account::Account,
     barrier::Barrier,
-    claim::{Claim, KnownRuns},
-    facts::{Address, Attempts, Sighting},
-    judgement::{ExportIndex, JudgedRun, Judgement},
-    sweep::{Swept, sweep},
+    claim::{Claim, KnownRun, KnownRuns},
+    collected::{Budget, Collected},
+    evidence::{Address, Attempts, Sighting},
+    judgement::{Depth, ExportIndex, JudgedRun, Judgement},
+    progress::Progress,
+    scope::Scope,
+    spool::Spool,
+    sweep::{Sweep, Swept, sweep},
+    tables,
 };
 use crate::{
     clock::unix_nanos,
@@ -61,6 +65,10 @@ pub(crate) struct Question<'a> {
     pub(crate) settle: Duration,
     /// Whether to wait until an absence means something.
     pub(crate) wait: bool,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) depth: Depth,
+    pub(crate) budget: Budget,
+    pub(crate) progress: Progress,
 }
 
 /// Reads the store, again if need be, and says by `waiting` how long that may take.
@@ -76,9 +84,18 @@ pub(crate) async fn read(
     loop {
         let read_began = unix_nanos();
         let runs = Arc::new(KnownRuns::new(question.known.iter().map(|run| run.plan.clone())));
-        let swept = sweep(question.layout, &runs, &session.task_ctx()).await?;
+        let task = Sweep {
+            layout: question.layout.clone(),
+            runs: Arc::clone(&runs),
+            context: session.task_ctx(),
+            collected: Arc::new(Collected::new(question.budget)),
+            scope: Arc::clone(&question.scope),
+            depth: question.depth,
+            progress: question.progress.clone(),
+        };
+        let swept = sweep(&task).await?;
         let judged = judged_runs(question, &runs, &ledgers, read_began, waited)?;
-        let judgement = conclude(swept, runs, judged, question.whole_store, read_began, session).await?;
+        let judgement = conclude(question, swept, &task, judged, read_began, session).await?;
         let left = question.settle.saturating_sub(began.elapsed());
         if !question.wait
             || waited >= question.settle
@@ -107,89 +124,89 @@ fn judged_runs(
         let exports = ExportIndex::new(&history.exports);
         Ok(JudgedRun { index, history, exports, barrier, wanted: asked_for(index), services: Vec::new() })
     };
-    let judged =
-        (0..question.known.len()).filter(|&index| question.whole_store && (asked_for(index) || met(index)));
+    // What is absent is known only where all rows were looked at.
+    let whole = question.whole_store && question.depth == Depth::Content;
+    let judged = (0..question.known.len()).filter(|&index| whole && (asked_for(index) || met(index)));
     judged.map(judge).collect()
 }
 
 async fn conclude(
+    question: &Question<'_>,
     swept: Swept,
-    runs: Arc<KnownRuns>,
+    sweep: &Sweep,
     judged: Vec<JudgedRun>,
-    whole_store: bool,
     read_began: u64,
     session: &SessionContext,
 ) -> anyhow::Result<Judgement> {
-    let Swept { files, facts, differences, rows, bytes_scanned, repeated, evidence } = swept;
-    let repeated = still_repeated(&runs, repeated);
-    let sightings = if repeated.is_empty() {
-        Vec::new()
-    } else {
-        sightings(evidence, &runs, &judged, &repeated, session).await?
-    };
+    let Swept { files, bytes_scanned, evidence } = swept;
+    let Sweep { runs, collected, .. } = sweep;
+    let seen = Arc::new(Spool::new(tables::sightings_schema(), question.budget.notes));
+    if runs.runs.iter().any(KnownRun::has_repeated) {
+        sightings(evidence, sweep, &judged, &seen, session).await?;
+    }
     let mut judgement = Judgement {
-        runs,
+        runs: Arc::clone(runs),
         judged,
         files,
-        facts,
-        differences,
-        sightings,
-        rows,
+        collected: Arc::clone(collected),
+        sightings: seen,
+        rows: collected.rows(),
+        depth: question.depth,
+        scope: Arc::clone(&question.scope),
         account: Account::default(),
-        whole_store,
+        whole_store: question.whole_store,
         bytes_scanned,
         read_began,
     };
     let suspects = judgement.suspects();
     for run in &mut judgement.judged {
-        run.paint(&judgement.runs, &suspects);
+        run.paint(&judgement.runs, &suspects, &judgement.scope);
         run.services.iter().for_each(|service| judgement.account += service);
     }
     Ok(judgement)
 }
 
-/// Without the spans whose second copy was a segment that has been flushed meanwhile.
-fn still_repeated(runs: &KnownRuns, repeated: HashSet<(usize, u64)>) -> HashSet<(usize, u64)> {
-    repeated.into_iter().filter(|&(run, slot)| runs.runs[run].tally().get(slot).found() > 1).collect()
-}
-
 /// Where each copy of the repeated spans lies: a second scan, of the two id columns alone.
 async fn sightings(
     files: Vec<FoundFile>,
-    runs: &KnownRuns,
+    sweep: &Sweep,
     judged: &[JudgedRun],
-    repeated: &HashSet<(usize, u64)>,
+    seen: &Spool,
     session: &SessionContext,
-) -> anyhow::Result<Vec<Sighting>> {
+) -> anyhow::Result<()> {
+    let runs = &sweep.runs;
     let rows = session.read_table(scan::stored_spans(files))?;
     let columns = ["tier", "file", "row_number", "trace_id", "span_id"];
     let mut batches = rows.select_columns(&columns)?.execute_stream().await?;
-    let mut found = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = batch?;
         let text = |column: usize| cast(batch.column(column), &DataType::Utf8);
         let (tiers, files, traces, spans) = (text(0)?, text(1)?, text(3)?, text(4)?);
         let [tiers, files, traces, spans] = [&tiers, &files, &traces, &spans].map(AsArray::as_string::<i32>);
         let row_numbers = batch.column(2).as_primitive::<Int64Type>();
+        let mut found = Vec::new();
         for row in 0..batch.num_rows() {
             let Claim::Planned { run, slot, place } = runs.claim(traces.value(row), spans.value(row)) else {
                 continue;
             };
-            if !repeated.contains(&(run, slot)) {
+            let known = &runs.runs[run];
+            if known.tally().get(slot).found() < 2 {
                 continue;
             }
             let tier = if tiers.value(row) == Tier::Wal.name() { Tier::Wal } else { Tier::Cold };
             let row_number = row_numbers.value(row).unsigned_abs();
             found.push(Sighting {
                 address: Address { tier, file: files.value(row).into(), row_number },
-                run: runs.runs[run].plan.outline.run,
-                trace_id: const_hex::encode(ids::trace_id(runs.runs[run].plan.outline.run, place.workflow)),
+                run: known.plan.outline.run,
+                trace_id: const_hex::encode(ids::trace_id(known.plan.outline.run, place.workflow)),
                 span_id: spans.value(row).to_owned(),
                 attempts: attempts(judged, run, &place),
+                alteration: sweep.collected.alteration(files.value(row), row_number),
             });
         }
+        seen.push(tables::sightings(&found)?)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// What the ledger of a known run says of the export that carried a span.

@@ -1,79 +1,100 @@
 //! A judgement as tables: what the checks' SQL reads.
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{ops::Range, sync::Arc, sync::LazyLock};
 
 use datafusion::{
     arrow::{
-        array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
+        array::{ArrayRef, RecordBatch},
+        datatypes::SchemaRef,
         error::ArrowError,
     },
+    catalog::TableProvider,
     datasource::MemTable,
     error::Result,
     prelude::SessionContext,
 };
 
 use super::{
+    columns::{self, Kind, flag, number, text, time},
     compare::DifferenceKind,
     delivery::Delivery,
-    facts::{Address, Attempts, Fact, Sighting, StoredDifference},
+    evidence::{Address, Attempts, Sighting, StoredDifference},
+    fact_table::{FactSource, FactTable, Grain},
     judgement::{FileRecord, Judgement},
+    spool::{Spool, SpoolTable},
 };
-use crate::{ledger::history::Export, span::schema, traffic::plan::Plan};
+use crate::{ledger::history::Export, span::schema, store::layout::Tier, traffic::plan::Plan};
 
-/// Registers `files`, `facts`, `differences`, `sightings`, `exports`, `calls`, `runs` and `delivery`.
+/// Registers every table of a judgement; rows and traces that no plan calls for are there by their facts.
 pub(crate) fn register(
     session: &SessionContext,
     judgement: &Arc<Judgement>,
     settled_before: i64,
-) -> Result<()> {
+) -> Result<Arc<FactSource>> {
+    let source = Arc::new(judgement.fact_source(settled_before)?);
     let tables = [
-        ("files", files(&judgement.files)?),
-        ("facts", facts(&judgement.facts, judgement.read_began.cast_signed(), settled_before)?),
-        ("differences", differences(&judgement.differences)?),
+        ("files", files(&judgement.files, judgement.read_began, settled_before)?),
         ("runs", runs(judgement)?),
         ("exports", exports(judgement)?),
         ("calls", calls(judgement)?),
-        ("sightings", sightings(judgement)?),
+        ("losses", losses(judgement)?),
+        ("resources", resources(judgement, &source)?),
+        ("snapshot_rows", snapshot_rows(judgement)?),
     ];
     for (name, batch) in tables {
         let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
         session.register_table(name, Arc::new(table))?;
     }
+    for (name, spool) in [
+        ("differences", &judgement.collected.differences),
+        ("strays", &judgement.collected.strays),
+        ("sightings", &judgement.sightings),
+    ] {
+        session.register_table(name, spool_table(spool))?;
+    }
     session.register_table("delivery", Arc::new(Delivery::new(Arc::clone(judgement))))?;
+    register_facts(session, &source, source.facts.all())?;
+    Ok(source)
+}
+
+/// Registers `facts` and `trace_facts` anew, with the rows of some buckets.
+pub(crate) fn register_facts(
+    session: &SessionContext,
+    source: &Arc<FactSource>,
+    buckets: Range<usize>,
+) -> Result<()> {
+    for (name, grain) in [("facts", Grain::Row), ("trace_facts", Grain::Trace)] {
+        session.deregister_table(name)?;
+        let table = FactTable::new(Arc::clone(source), buckets.clone(), grain);
+        session.register_table(name, Arc::new(table))?;
+    }
     Ok(())
 }
 
+fn spool_table(spool: &Arc<Spool>) -> Arc<dyn TableProvider> {
+    Arc::new(SpoolTable(Arc::clone(spool)))
+}
+
 type Columns = Vec<(&'static str, ArrayRef)>;
-
-fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
-}
-
-fn number(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<Int64Array>())
-}
-
-fn flag(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(values.map(Some).collect::<BooleanArray>())
-}
-
-fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
-}
 
 fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
 }
 
-fn address<'a>(of: impl Iterator<Item = &'a Address> + Clone) -> Columns {
-    vec![
-        ("tier", text(of.clone().map(|at| Some(at.tier.name())))),
-        ("file", text(of.clone().map(|at| Some(&*at.file)))),
-        ("row_number", number(of.map(|at| Some(at.row_number.cast_signed())))),
+fn address<'a>(of: impl Iterator<Item = &'a Address> + Clone) -> [ArrayRef; 3] {
+    [
+        text(of.clone().map(|at| Some(at.tier.name()))),
+        text(of.clone().map(|at| Some(&*at.file))),
+        number(of.map(|at| Some(at.row_number.cast_signed()))),
     ]
 }
 
-fn files(files: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
+fn files(files: &[FileRecord], read_began: u64, settled_before: i64) -> Result<RecordBatch, ArrowError> {
+    let snapshot = |of: fn(&super::judgement::SnapshotRecord) -> u64| {
+        number(files.iter().map(|file| file.snapshot.as_ref().map(|record| of(record).cast_signed())))
+    };
+    let age = |file: &FileRecord| Some(read_began.cast_signed().saturating_sub(file.modified_at?).max(0) / 1_000_000_000);
+    let is_settled = |file: &FileRecord| Some(file.modified_at? < settled_before);
     table(vec![
         ("tier", text(files.iter().map(|file| Some(file.tier.name())))),
         ("file", text(files.iter().map(|file| Some(&file.file)))),
@@ -83,89 +104,136 @@ fn files(files: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
         ("rows", number(files.iter().map(|file| Some(file.rows.cast_signed())))),
         ("schema_version", number(files.iter().map(|file| file.schema))),
         ("named_at", time(files.iter().map(|file| file.named_at))),
+        ("modified_at", time(files.iter().map(|file| file.modified_at))),
+        ("age_seconds", number(files.iter().map(age))),
+        ("settled", flag(files.iter().map(is_settled))),
+        ("decodes", flag(files.iter().map(|file| Some(file.decodes)))),
+        ("expected_place", text(files.iter().map(|file| file.expected_place.as_ref()))),
+        ("flushed_rows", snapshot(|record| record.flushed_rows)),
+        ("lacking_rows", snapshot(|record| record.lacking_rows)),
     ])
 }
 
-fn facts(facts: &[Fact], read_began: i64, settled_before: i64) -> Result<RecordBatch, ArrowError> {
-    let mut columns = address(facts.iter().map(|fact| &fact.address));
-    let ended_before = |fact: &Fact, moment: i64| fact.end_time.is_some_and(|end| end < moment);
-    let hour_before = read_began.saturating_sub(3_600_000_000_000);
-    let remote = |fact: &Fact| fact.trace_flags.map(|flags| flags & 0x200 != 0);
-    columns.extend([
-        ("trace_id", text(facts.iter().map(|fact| fact.trace_id.as_ref()))),
-        ("span_id", text(facts.iter().map(|fact| fact.span_id.as_ref()))),
-        ("parent_span_id", text(facts.iter().map(|fact| fact.parent_span_id.as_ref()))),
-        ("service_name", text(facts.iter().map(|fact| fact.service_name.as_ref()))),
-        ("name", text(facts.iter().map(|fact| fact.name.as_ref()))),
-        ("end_time", time(facts.iter().map(|fact| fact.end_time))),
-        ("settled", flag(facts.iter().map(|fact| ended_before(fact, settled_before)))),
-        ("an_hour_old", flag(facts.iter().map(|fact| ended_before(fact, hour_before)))),
-        ("parent_is_remote", Arc::new(facts.iter().map(remote).collect::<BooleanArray>())),
-        ("run", text(facts.iter().map(|fact| fact.run.map(|run| run.to_string())))),
-        ("run_known", flag(facts.iter().map(|fact| fact.run_known))),
-        ("tagged_service", text(facts.iter().map(|fact| fact.tagged_service.as_ref()))),
-        ("resource_service", text(facts.iter().map(|fact| fact.resource_service.as_ref()))),
-    ]);
-    table(columns)
+fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
+    let odd = &judgement.collected.odd;
+    let hex = |key: u128, bytes: &[u8]| odd.text(key).map_or_else(|| const_hex::encode(bytes), |text| text.to_string());
+    let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
+    let rows: Vec<_> =
+        snapshots.flat_map(|(file, record)| record.other_rows.iter().map(move |row| (file, row))).collect();
+    table(vec![
+        ("tier", text(rows.iter().map(|_| Some(Tier::Hot.name())))),
+        ("file", text(rows.iter().map(|(file, _)| Some(file)))),
+        ("row_number", number(rows.iter().map(|(_, (row, ..))| Some(row.cast_signed())))),
+        ("trace_id", text(rows.iter().map(|(_, (_, (trace, _), _))| Some(hex(*trace, &trace.to_be_bytes()))))),
+        ("span_id", text(rows.iter().map(|(_, (_, (_, span), _))| Some(hex((*span).into(), &span.to_be_bytes()))))),
+        ("is_changed", flag(rows.iter().map(|(_, (.., changed))| Some(*changed)))),
+    ])
 }
 
-fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowError> {
+fn resources(judgement: &Judgement, source: &FactSource) -> Result<RecordBatch, ArrowError> {
+    let rows = judgement.collected.resources();
+    let tier = |in_wal: bool| if in_wal { Tier::Wal.name() } else { Tier::Cold.name() };
+    table(vec![
+        ("service_name", source.names.take(rows.iter().map(|(key, _)| key.service))),
+        ("resource_service", source.names.take(rows.iter().map(|(key, _)| key.resource_service))),
+        ("instance_id", source.names.take(rows.iter().map(|(key, _)| key.instance))),
+        ("rows", number(rows.iter().map(|(_, seen)| Some(seen.rows.cast_signed())))),
+        ("tier", text(rows.iter().map(|(_, seen)| Some(tier(seen.in_wal))))),
+        ("file", source.names.take(rows.iter().map(|(_, seen)| seen.file))),
+        ("row_number", number(rows.iter().map(|(_, seen)| Some(seen.row_number)))),
+    ])
+}
+
+fn losses(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
+    let losses = judgement.collected.losses();
+    table(vec![
+        ("loss", text(losses.named().map(|(name, _)| Some(name)))),
+        ("spans", number(losses.named().map(|(_, spans)| Some(spans.cast_signed())))),
+    ])
+}
+
+static DIFFERENCES: LazyLock<SchemaRef> = LazyLock::new(|| {
+    columns::schema(&[
+        ("tier", Kind::Text),
+        ("file", Kind::Text),
+        ("row_number", Kind::Number),
+        ("run", Kind::Text),
+        ("sent_by", Kind::Text),
+        ("workflow", Kind::Number),
+        ("span", Kind::Number),
+        ("trace_id", Kind::Text),
+        ("span_id", Kind::Text),
+        ("column_name", Kind::Text),
+        ("key", Kind::Text),
+        ("kind", Kind::Text),
+        ("expected", Kind::Text),
+        ("actual", Kind::Text),
+    ])
+});
+
+pub(super) fn differences_schema() -> SchemaRef {
+    SchemaRef::clone(&DIFFERENCES)
+}
+
+pub(super) fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowError> {
     let kind = |found: &StoredDifference| match found.difference.kind {
         DifferenceKind::Witness => "witness",
         DifferenceKind::Content => "content",
+        DifferenceKind::Declared => "declared",
     };
-    let mut columns = address(differences.iter().map(|found| &found.address));
-    columns.extend([
-        ("run", text(differences.iter().map(|found| Some(found.run.to_string())))),
-        ("sent_by", text(differences.iter().map(|found| Some(&found.service)))),
-        ("workflow", number(differences.iter().map(|found| Some(found.workflow.cast_signed())))),
-        ("span", number(differences.iter().map(|found| Some(found.position.into())))),
-        ("trace_id", text(differences.iter().map(|found| Some(&found.trace_id)))),
-        ("span_id", text(differences.iter().map(|found| Some(&found.span_id)))),
-        (
-            "column_name",
-            text(differences.iter().map(|found| Some(schema::column_name(found.difference.column)))),
-        ),
-        ("key", text(differences.iter().map(|found| found.difference.key.as_ref()))),
-        ("kind", text(differences.iter().map(|found| Some(kind(found))))),
-        ("expected", text(differences.iter().map(|found| found.difference.expected.as_ref()))),
-        ("actual", text(differences.iter().map(|found| found.difference.actual.as_ref()))),
-    ]);
-    table(columns)
+    let [tier, file, row_number] = address(differences.iter().map(|found| &found.address));
+    let columns = vec![
+        tier,
+        file,
+        row_number,
+        text(differences.iter().map(|found| Some(found.run.to_string()))),
+        text(differences.iter().map(|found| Some(&found.service))),
+        number(differences.iter().map(|found| Some(found.workflow.cast_signed()))),
+        number(differences.iter().map(|found| Some(found.position))),
+        text(differences.iter().map(|found| Some(&found.trace_id))),
+        text(differences.iter().map(|found| Some(&found.span_id))),
+        text(differences.iter().map(|found| Some(schema::column_name(found.difference.column)))),
+        text(differences.iter().map(|found| found.difference.key.as_ref())),
+        text(differences.iter().map(|found| Some(kind(found)))),
+        text(differences.iter().map(|found| found.difference.expected.as_ref())),
+        text(differences.iter().map(|found| found.difference.actual.as_ref())),
+    ];
+    RecordBatch::try_new(differences_schema(), columns)
 }
 
-fn sightings(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
-    let seen = &judgement.sightings;
-    let contents = contents(&judgement.differences);
-    let attempts = |of: fn(Attempts) -> u32| {
-        number(seen.iter().map(|sighting| sighting.attempts.map(|attempts| of(attempts).into())))
-    };
-    let mut columns = address(seen.iter().map(|sighting| &sighting.address));
-    columns.extend([
-        ("run", text(seen.iter().map(|sighting| Some(sighting.run.to_string())))),
-        ("trace_id", text(seen.iter().map(|sighting| Some(&sighting.trace_id)))),
-        ("span_id", text(seen.iter().map(|sighting| Some(&sighting.span_id)))),
-        ("attempts", attempts(|attempts| attempts.made)),
-        ("refusals", attempts(|attempts| attempts.refused)),
-        (
-            "differing",
-            text(seen.iter().map(|Sighting { address: at, .. }| contents.get(&(&*at.file, at.row_number)))),
-        ),
-    ]);
-    table(columns)
+static SIGHTINGS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    columns::schema(&[
+        ("tier", Kind::Text),
+        ("file", Kind::Text),
+        ("row_number", Kind::Number),
+        ("run", Kind::Text),
+        ("trace_id", Kind::Text),
+        ("span_id", Kind::Text),
+        ("attempts", Kind::Number),
+        ("refusals", Kind::Number),
+        ("differing", Kind::Text),
+    ])
+});
+
+pub(super) fn sightings_schema() -> SchemaRef {
+    SchemaRef::clone(&SIGHTINGS)
 }
 
-/// What is not as planned in each row that differs, as one text: rows of a span with the same text are equal.
-fn contents(differences: &[StoredDifference]) -> HashMap<(&str, u64), String> {
-    let mut contents: HashMap<_, String> = HashMap::new();
-    for StoredDifference { address, difference, .. } in differences {
-        let content = contents.entry((&*address.file, address.row_number)).or_default();
-        let column = schema::column_name(difference.column);
-        let key = difference.key.as_deref().unwrap_or_default();
-        let separator = if content.is_empty() { "" } else { "; " };
-        write!(content, "{separator}{column} {key}: {:?}", difference.actual).ok();
-    }
-    contents
+pub(super) fn sightings(seen: &[Sighting]) -> Result<RecordBatch, ArrowError> {
+    let attempts = |of: fn(Attempts) -> u32| number(seen.iter().map(|one| one.attempts.map(of)));
+    let [tier, file, row_number] = address(seen.iter().map(|one| &one.address));
+    let columns = vec![
+        tier,
+        file,
+        row_number,
+        text(seen.iter().map(|one| Some(one.run.to_string()))),
+        text(seen.iter().map(|one| Some(&one.trace_id))),
+        text(seen.iter().map(|one| Some(&one.span_id))),
+        attempts(|attempts| attempts.made),
+        attempts(|attempts| attempts.refused),
+        text(seen.iter().map(|one| one.alteration.map(|digest| format!("{digest:016x}")))),
+    ];
+    RecordBatch::try_new(sightings_schema(), columns)
 }
 
 fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
@@ -197,17 +265,17 @@ fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
         ("service_name", text(rows.iter().map(|(plan, export)| service_of(plan, export)))),
         ("first_ordinal", number(rows.iter().map(|(_, export)| Some(export.first.cast_signed())))),
-        ("spans", number(rows.iter().map(|(_, export)| Some(export.count.into())))),
+        ("spans", number(rows.iter().map(|(_, export)| Some(export.count)))),
         ("started_at", time(rows.iter().map(|(_, export)| Some(export.started_at.cast_signed())))),
         ("ended_at", time(rows.iter().map(|(_, export)| export.ended_at.map(u64::cast_signed)))),
         ("outcome", text(rows.iter().map(|(_, export)| Some(export.outcome.name())))),
         ("code", text(rows.iter().map(|(_, export)| export.outcome.code().map(|code| code.to_string())))),
         ("rejected_spans", number(rows.iter().map(|(_, export)| export.outcome.rejected_spans()))),
-        ("attempts", number(rows.iter().map(|(_, export)| Some(export.attempts.into())))),
-        ("refusals", number(rows.iter().map(|(_, export)| Some(export.refusals.into())))),
+        ("attempts", number(rows.iter().map(|(_, export)| Some(export.attempts)))),
+        ("refusals", number(rows.iter().map(|(_, export)| Some(export.refusals)))),
         ("n_found", number(fates.iter().map(|fate| Some(fate.found)))),
-        ("behind_barrier", flag(fates.iter().map(|fate| fate.behind_barrier))),
-        ("maybe_unread", flag(fates.iter().map(|fate| fate.maybe_unread))),
+        ("behind_barrier", flag(fates.iter().map(|fate| Some(fate.behind_barrier)))),
+        ("maybe_unread", flag(fates.iter().map(|fate| Some(fate.maybe_unread)))),
     ])
 }
 
@@ -231,7 +299,7 @@ fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("rpc", text(rows.iter().map(|(_, call)| Some(call.rpc.to_string())))),
         ("began", time(rows.iter().map(|(_, call)| Some(call.began.cast_signed())))),
         ("ended", time(rows.iter().map(|(_, call)| Some(call.ended.cast_signed())))),
-        ("success", flag(rows.iter().map(|(_, call)| call.success))),
+        ("success", flag(rows.iter().map(|(_, call)| Some(call.success)))),
         ("error", text(rows.iter().map(|(_, call)| Some(&call.error)))),
     ])
 }

@@ -25,6 +25,8 @@ pub(crate) enum Standing {
     Indeterminate = 5,
     /// One of an export of which only so many were taken.
     Partial = 6,
+    /// Of another service or another time than the audit is about.
+    OutOfScope = 7,
 }
 
 /// The tiers that count as evidence.
@@ -39,8 +41,8 @@ pub(crate) enum Evidence {
 pub(crate) struct State(pub(crate) u8);
 
 impl State {
-    pub(crate) fn standing(self) -> Option<Standing> {
-        Some(match self.0 & STANDING {
+    pub(crate) fn standing(self) -> Standing {
+        match self.0 & STANDING {
             0 => Standing::NotStarted,
             1 => Standing::Durable,
             2 => Standing::Pending,
@@ -48,8 +50,8 @@ impl State {
             4 => Standing::Rejected,
             5 => Standing::Indeterminate,
             6 => Standing::Partial,
-            _ => return None,
-        })
+            _ => Standing::OutOfScope,
+        }
     }
 
     pub(crate) fn copies(self, tier: Evidence) -> u8 {
@@ -83,13 +85,12 @@ impl Tally {
         State(self.0[slot as usize].load(Ordering::Relaxed))
     }
 
-    /// Counts one stored copy. True when the span had been found before.
-    pub(crate) fn count(&self, slot: u64, tier: Evidence, altered: bool) -> bool {
-        let before = self.change(slot, |byte| {
+    /// Counts one stored copy.
+    pub(crate) fn count(&self, slot: u64, tier: Evidence, altered: bool) {
+        self.change(slot, |byte| {
             let copies = (State(byte).copies(tier) + 1).min(3);
             byte & !(0b11 << shift(tier)) | copies << shift(tier) | if altered { ALTERED } else { 0 }
         });
-        before.found() > 0
     }
 
     /// Takes back one copy in the WAL whose segment has since been flushed.
@@ -104,11 +105,8 @@ impl Tally {
         self.change(slot, |byte| byte & !STANDING | standing as u8);
     }
 
-    /// Returns the state before the change.
-    fn change(&self, slot: u64, change: impl Fn(u8) -> u8) -> State {
-        let byte = &self.0[slot as usize];
-        let before = byte.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |byte| Some(change(byte)));
-        State(before.unwrap_or_else(|unchanged| unchanged))
+    fn change(&self, slot: u64, change: impl Fn(u8) -> u8) {
+        self.0[slot as usize].update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 }
 
@@ -126,12 +124,12 @@ mod tests {
     #[test]
     fn a_byte_keeps_standing_copies_and_alteration_apart() {
         let tally = Tally::new(2);
-        assert!(!tally.count(0, Evidence::Cold, false));
-        assert!(tally.count(0, Evidence::Wal, true));
+        tally.count(0, Evidence::Cold, false);
+        tally.count(0, Evidence::Wal, true);
         tally.paint(0, Standing::Indeterminate);
         tally.paint(0, Standing::Durable);
         let state = tally.get(0);
-        assert_eq!(state.standing(), Some(Standing::Durable));
+        assert_eq!(state.standing(), Standing::Durable);
         assert_eq!(
             (state.copies(Evidence::Cold), state.copies(Evidence::Wal), state.altered()),
             (1, 1, true)

@@ -280,7 +280,7 @@ fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage {
             Health::Temporary => "temporary: the studio ignores it".to_owned(),
             Health::Foreign => "not a file of the studio's".to_owned(),
             Health::Ok | Health::Flushed => return None,
-            Health::Unreadable | Health::Torn => file.problem.clone().unwrap_or_default(),
+            Health::Unreadable | Health::Torn | Health::Empty | Health::NotRead => file.problem.clone().unwrap_or_default(),
         };
         Some(NotRead { file: file.file.clone(), why })
     });
@@ -363,9 +363,7 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         why: why(index),
     });
 
-    let strange = judgement.facts.iter().filter(|fact| !fact.run_known).filter_map(|fact| fact.run);
-    let strange: std::collections::BTreeSet<_> = strange.collect();
-    let strange = strange.into_iter().map(|run| OtherRun {
+    let strange = judgement.collected.strange_runs().into_iter().map(|run| OtherRun {
         run: run.to_string(),
         why: "rows of it are here, its folder is not among the runs".to_owned(),
     });

@@ -89,7 +89,9 @@ pub(crate) mod column {
     pub(crate) const PARENT_SPAN_ID: usize = 2;
     pub(crate) const SERVICE_NAME: usize = 3;
     pub(crate) const NAME: usize = 4;
+    pub(crate) const START_TIME: usize = 6;
     pub(crate) const END_TIME: usize = 7;
+    pub(crate) const DURATION_NS: usize = 8;
     pub(crate) const ATTRIBUTES: usize = 11;
     pub(crate) const EVENTS: usize = 12;
     pub(crate) const LINKS: usize = 13;

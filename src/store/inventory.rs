@@ -8,9 +8,10 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime};
 
 use super::layout::{HOT_SNAPSHOT, Layout, Tier};
 
@@ -25,6 +26,20 @@ pub(crate) struct FoundFile {
     pub(crate) kind: Kind,
     /// When the studio made it, by its name: nanoseconds since the Unix epoch.
     pub(crate) named_at: Option<i64>,
+    /// When it was last written to, in nanoseconds since the Unix epoch; none where the system does not say.
+    pub(crate) modified_at: Option<i64>,
+}
+
+impl FoundFile {
+    /// Where a studio puts a cold file of this name, below the cold folder: the day of its flush. None for a
+    /// name that no studio gives, and for other tiers.
+    pub(crate) fn expected_place(&self) -> Option<String> {
+        if self.tier != Tier::Cold || self.kind != Kind::Parquet {
+            return None;
+        }
+        let day = DateTime::from_timestamp_nanos(self.named_at?).format("year=%Y/month=%m/day=%d");
+        Some(format!("{day}/{}", self.path.file_name()?.to_str()?))
+    }
 }
 
 /// What an entry is to the studio.
@@ -144,6 +159,7 @@ impl Walk<'_> {
             size: metadata.len(),
             kind,
             named_at: path.file_name().and_then(OsStr::to_str).and_then(|name| named_at(self.tier, name)),
+            modified_at: modified_at(metadata),
         });
     }
 
@@ -167,6 +183,11 @@ impl Walk<'_> {
         let shown = shown(&self.layout.spans, path);
         self.found.unlisted.push(Unlisted { tier: self.tier, path: path.to_owned(), shown, source });
     }
+}
+
+fn modified_at(metadata: &fs::Metadata) -> Option<i64> {
+    let since_epoch = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_nanos()).ok()
 }
 
 fn is_absent(path: &Path) -> bool {

@@ -32,6 +32,8 @@ use super::{
 pub(crate) struct LocalFile {
     pub(crate) path: PathBuf,
     pub(crate) shown: String,
+    /// Its footer, where somebody has read it.
+    pub(crate) metadata: Option<Arc<ParquetMetaData>>,
 }
 
 /// A file, or a part of it, that was not handed to the decoder.
@@ -60,7 +62,7 @@ impl ParquetFileReaderFactory for GuardedReaders {
         };
         let opened = File::open(&local.path).map_err(DataFusionError::IoError);
         let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
-        Ok(Box::new(GuardedReader { file, shown: local.shown, metadata: None, bytes_scanned }))
+        Ok(Box::new(GuardedReader { file, shown: local.shown, metadata: local.metadata, bytes_scanned }))
     }
 }
 

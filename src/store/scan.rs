@@ -20,12 +20,14 @@ use datafusion::{
     error::DataFusionError,
     execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
     logical_expr::Expr,
+    parquet::file::metadata::ParquetMetaData,
     physical_plan::{ExecutionPlan, empty::EmptyExec, streaming::StreamingTableExec, union::UnionExec},
 };
 
 use self::segments::Segments;
 use super::{
     columns::{ADDRESS_KEY, address_fields, row_number_field},
+    footer::Footer,
     inventory::{FoundFile, Kind},
     quiet::Guarded,
     reader::{GuardedReaders, LocalFile, Refused},
@@ -65,7 +67,7 @@ impl StoredSpans {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let of_kind = |kind| self.files.iter().filter(move |file| file.kind == kind);
-        let parquet: Vec<_> = of_kind(Kind::Parquet).map(partitioned).collect();
+        let parquet: Vec<_> = of_kind(Kind::Parquet).map(|file| partitioned(file, None)).collect();
         let segments: Vec<_> = of_kind(Kind::Segment).cloned().collect();
 
         let mut tiers: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
@@ -123,16 +125,18 @@ impl FileScan {
     }
 }
 
-/// Scans one Parquet file by a plan of its own, for the named columns of [`schema`] in that order.
+/// Scans one Parquet file, whose footer was read, by a plan of its own, for the named columns of [`schema`] in that order.
 pub(crate) fn scan_parquet(
     file: &FoundFile,
+    footer: &Footer,
     columns: &[&str],
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
     let schema = schema();
     let projection: Vec<usize> =
         columns.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?;
-    let plan = parquet_plan(vec![FileGroup::new(vec![partitioned(file)])], Some(projection), None)?;
+    let known = partitioned(file, Some(footer.metadata.clone()));
+    let plan = parquet_plan(vec![FileGroup::new(vec![known])], Some(projection), None)?;
     let stream = Box::pin(Guarded::new(plan.execute(0, context)?));
     Ok(FileScan { stream, plan })
 }
@@ -173,10 +177,10 @@ fn parquet_plan(
     Ok(DataSourceExec::from_data_source(config))
 }
 
-fn partitioned(file: &FoundFile) -> PartitionedFile {
+fn partitioned(file: &FoundFile, metadata: Option<Arc<ParquetMetaData>>) -> PartitionedFile {
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalFile { path: file.path.clone(), shown: file.shown.clone() })
+        .with_extension(LocalFile { path: file.path.clone(), shown: file.shown.clone(), metadata })
 }
 
 /// The values that `tier` and `file` have in every row of a file.

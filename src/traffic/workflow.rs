@@ -12,7 +12,12 @@ use super::{
     recorded::{Recorded, Scope},
     stored,
 };
-use crate::span::{mapping, row::Row, schema::Schema};
+use crate::span::{
+    loss::Lost,
+    mapping,
+    row::Row,
+    schema::Schema,
+};
 
 /// A workflow with everything that its spans are made of.
 ///
@@ -73,6 +78,27 @@ impl<'a> Workflow<'a> {
             Self::GettingStarted(workflow) => stored::write_row(&workflow.span(position), schema, row),
             Self::Minimal(workflow) => stored::write_row(&workflow.span(position), schema, row),
             Self::Recorded(spans) => mapping::write_span(&spans[position as usize].span, schema, row),
+        }
+    }
+
+    /// What of a span the store cannot hold.
+    pub(crate) fn lost(&self, position: u32, schema: Schema) -> Lost {
+        match (self, schema) {
+            (Self::Recorded(spans), _) => Lost::of(&spans[position as usize].span, schema),
+            (Self::GettingStarted(_) | Self::Minimal(_), Schema::V1) => Lost::SCOPE | Lost::NO_COLUMN,
+            (Self::GettingStarted(_) | Self::Minimal(_), Schema::V2) => Lost::SCOPE,
+        }
+    }
+
+    /// What of one attribute the store cannot hold.
+    pub(crate) fn lost_of(&self, position: u32, key: &str) -> Lost {
+        match self {
+            Self::Recorded(spans) => {
+                let attributes = &spans[position as usize].span.attributes;
+                let named: Vec<_> = attributes.iter().filter(|pair| pair.key == key).cloned().collect();
+                Lost::of_attributes(&named)
+            }
+            Self::GettingStarted(_) | Self::Minimal(_) => Lost::default(),
         }
     }
 }

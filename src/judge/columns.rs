@@ -1,0 +1,48 @@
+//! Arrow columns from iterators, and the fields of tables.
+
+use std::sync::Arc;
+
+use datafusion::arrow::{
+    array::{ArrayRef, BooleanArray, Int64Array, StringViewArray, TimestampNanosecondArray},
+    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+};
+
+/// What a column of a judged table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Flag,
+    /// Nanoseconds, in UTC.
+    Time,
+}
+
+/// A table of nullable columns.
+pub(super) fn schema(columns: &[(&str, Kind)]) -> SchemaRef {
+    let field = |(name, kind): &(&str, Kind)| {
+        let data_type = match kind {
+            Kind::Text => DataType::Utf8View,
+            Kind::Number => DataType::Int64,
+            Kind::Flag => DataType::Boolean,
+            Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        };
+        Field::new(*name, data_type, true)
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+pub(super) fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+    Arc::new(values.collect::<StringViewArray>())
+}
+
+pub(super) fn number<T: Into<i64>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+    Arc::new(values.map(|value| value.map(Into::into)).collect::<Int64Array>())
+}
+
+pub(super) fn flag(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
+    Arc::new(values.collect::<BooleanArray>())
+}
+
+pub(super) fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+}

@@ -1,0 +1,75 @@
+//! Parents that lie in another trace than their children.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
+use super::{
+    fact::{Fact, Id},
+    facts::Facts,
+    family::Kin,
+    names::Name,
+    odd_ids::IdForm,
+};
+
+/// So many absent parents are looked for; a store that lacks more has lost whole files, which shows there.
+const LOOKED_FOR: usize = 1 << 20;
+
+/// The row of a span that another trace names as a parent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) trace: u128,
+    pub(crate) trace_form: IdForm,
+    pub(crate) file: Name,
+    pub(crate) row_number: u32,
+}
+
+/// By the id of a parent that its child's trace lacks: where it lies instead.
+#[derive(Debug, Default)]
+pub(crate) struct Elsewhere(HashMap<u64, Found>);
+
+impl Elsewhere {
+    pub(crate) fn look(facts: &Facts) -> io::Result<Self> {
+        let mut absent = HashSet::new();
+        for bucket in facts.all() {
+            let family = facts.family(bucket)?;
+            let orphans = family.facts.iter().zip(&family.kin).filter(|(fact, kin)| lacks_parent(fact, **kin));
+            absent.extend(orphans.map(|(fact, _)| fact.parent).take(LOOKED_FOR.saturating_sub(absent.len())));
+        }
+        let mut found: HashMap<u64, Found> = HashMap::new();
+        if absent.is_empty() {
+            return Ok(Self::default());
+        }
+        for bucket in facts.all() {
+            let family = facts.family(bucket)?;
+            let known = |fact: &&Fact| {
+                fact.marks.id_form(Id::Span) == IdForm::WellFormed && absent.contains(&fact.span)
+            };
+            for fact in family.facts.iter().filter(known) {
+                let trace_form = fact.marks.id_form(Id::Trace);
+                let here = Found { trace: fact.trace, trace_form, file: fact.file, row_number: fact.row_number };
+                // Of several, always the same, whatever the order of the buckets.
+                let kept = found.entry(fact.span).or_insert(here);
+                if (here.file, here.row_number) < (kept.file, kept.row_number) {
+                    *kept = here;
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Where the parent of a row lies that its own trace lacks.
+    pub(crate) fn parent_of(&self, fact: &Fact, kin: Kin) -> Option<Found> {
+        if self.0.is_empty() || !lacks_parent(fact, kin) {
+            return None;
+        }
+        self.0.get(&fact.parent).copied()
+    }
+}
+
+fn lacks_parent(fact: &Fact, kin: Kin) -> bool {
+    kin.trace != Kin::NONE
+        && kin.parent == Kin::NONE
+        && fact.marks.id_form(Id::Parent) == IdForm::WellFormed
+}

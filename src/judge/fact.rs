@@ -1,0 +1,272 @@
+//! What is noted of a row that no known plan calls for: about a hundred bytes, whatever the row holds.
+
+use super::{
+    compare::StoredCells,
+    content::Digester,
+    json_form::{self, Form},
+    junjo::{self, Execution},
+    names::{Name, Names, Recent},
+    odd_ids::{IdForm, OddIds},
+};
+use crate::{
+    span::{
+        row::Cell,
+        schema::{Schema, column},
+    },
+    traffic::ids::RunId,
+};
+
+/// One stored row in numbers. Times are Unix nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub(crate) trace: u128,
+    pub(crate) span: u64,
+    pub(crate) parent: u64,
+    pub(crate) start_time: i64,
+    pub(crate) end_time: i64,
+    pub(crate) duration: i64,
+    /// Half of the row's digest: copies of a span with the same content have the same.
+    pub(crate) content: u64,
+    pub(crate) execution: Execution,
+    /// The run that the trace id names, in its 48 bits; [`Self::NO_RUN`] where it names none.
+    pub(crate) run: u64,
+    pub(crate) file: Name,
+    /// From 0 within the file.
+    pub(crate) row_number: u32,
+    pub(crate) service: Name,
+    /// The resource's `service.name`, where it is text.
+    pub(crate) resource_service: Name,
+    /// The tag `e2e.service`.
+    pub(crate) tagged_service: Name,
+    /// The resource's `service.instance.id`.
+    pub(crate) instance: Name,
+    pub(crate) marks: Marks,
+}
+
+/// Yes-or-no facts of a row, and the forms of its ids and its JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u32);
+
+/// The ids of a row, in the order of their forms in [`Marks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Id {
+    Trace,
+    Span,
+    Parent,
+}
+
+/// The JSON columns of a row, in the order of their forms in [`Marks`].
+pub(crate) const JSON_COLUMNS: [usize; 4] =
+    [column::ATTRIBUTES, column::EVENTS, column::LINKS, column::RESOURCE_ATTRIBUTES];
+
+impl Marks {
+    pub(crate) const IN_WAL: u32 = 1;
+    /// The span's flags are known.
+    pub(crate) const FLAGGED: u32 = 1 << 1;
+    /// They say that the parent is in another process.
+    pub(crate) const REMOTE_PARENT: u32 = 1 << 2;
+    pub(crate) const EVENT_OUTSIDE: u32 = 1 << 3;
+    /// A start, an end or a duration is null.
+    pub(crate) const UNTIMED: u32 = 1 << 4;
+    const ID_FORMS: u32 = 8;
+    const JSON_FORMS: u32 = 16;
+
+    pub(crate) fn has(self, mark: u32) -> bool {
+        self.0 & mark != 0
+    }
+
+    pub(crate) fn id_form(self, id: Id) -> IdForm {
+        IdForm::from_bits(self.0 >> (Self::ID_FORMS + 2 * id as u32) & 0b11)
+    }
+
+    /// The form of one of [`JSON_COLUMNS`].
+    pub(crate) fn json_form(self, index: usize) -> Form {
+        match self.0 >> (Self::JSON_FORMS + 2 * index as u32) & 0b11 {
+            0 => Form::Canonical,
+            1 => Form::Valid,
+            2 => Form::DoubledKey,
+            _ => Form::Invalid,
+        }
+    }
+
+    fn set(&mut self, mark: u32, whether: bool) {
+        self.0 |= if whether { mark } else { 0 };
+    }
+
+    fn set_id(&mut self, id: Id, form: IdForm) {
+        self.0 |= form.bits() << (Self::ID_FORMS + 2 * id as u32);
+    }
+
+    fn set_json(&mut self, index: usize, form: Form) {
+        self.0 |= (form as u32) << (Self::JSON_FORMS + 2 * index as u32);
+    }
+
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
+impl Fact {
+    /// More than the 48 bits of any run.
+    pub(crate) const NO_RUN: u64 = u64::MAX;
+
+    pub(crate) fn in_wal(&self) -> bool {
+        self.marks.has(Marks::IN_WAL)
+    }
+
+    pub(crate) fn has_parent(&self) -> bool {
+        !matches!(self.marks.id_form(Id::Parent), IdForm::Null | IdForm::Zero)
+    }
+}
+
+/// Where a row lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spot {
+    pub(crate) file: Name,
+    pub(crate) row_number: u32,
+    pub(crate) in_wal: bool,
+}
+
+/// Turns rows of one file into facts.
+#[derive(Debug)]
+pub(crate) struct Observer<'s> {
+    names: &'s Names,
+    odd: &'s OddIds,
+    schema: Schema,
+    digester: Digester,
+    services: [Recent; 3],
+    resource: LastResource,
+}
+
+/// What the last resource said; neighbouring rows mostly share theirs.
+#[derive(Debug)]
+struct LastResource {
+    text: String,
+    form: Form,
+    service: Name,
+    instance: Name,
+}
+
+/// What only the attributes say of a row.
+#[derive(Debug, Default)]
+pub(crate) struct Tags {
+    pub(crate) run: Option<RunId>,
+}
+
+impl<'s> Observer<'s> {
+    pub(crate) fn new(names: &'s Names, odd: &'s OddIds, schema: Schema) -> Self {
+        let resource = LastResource {
+            text: String::new(),
+            form: Form::Invalid,
+            service: Name::NONE,
+            instance: Name::NONE,
+        };
+        let services = std::array::from_fn(|_| Recent::new());
+        Self { names, odd, schema, digester: Digester::default(), services, resource }
+    }
+
+    /// The fact of a row, and what its tags say besides.
+    pub(crate) fn observe(
+        &mut self,
+        spot: Spot,
+        cells: &StoredCells<'_>,
+        run: Option<RunId>,
+    ) -> (Fact, Tags) {
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let mut marks = Marks::default();
+        marks.set(Marks::IN_WAL, spot.in_wal);
+        let (trace, form) = self.odd.trace(text(column::TRACE_ID));
+        marks.set_id(Id::Trace, form);
+        let (span, form) = self.odd.span(text(column::SPAN_ID));
+        marks.set_id(Id::Span, form);
+        let (parent, form) = self.odd.span(text(column::PARENT_SPAN_ID));
+        marks.set_id(Id::Parent, form);
+
+        let time = |column: usize| cells[column].and_then(Cell::number);
+        let times = (time(column::START_TIME), time(column::END_TIME), time(column::DURATION_NS));
+        marks.set(Marks::UNTIMED, times.0.is_none() || times.1.is_none() || times.2.is_none());
+        let (start_time, end_time) = (times.0.unwrap_or_default(), times.1.unwrap_or_default());
+
+        let flags = time(column::TRACE_FLAGS);
+        marks.set(Marks::FLAGGED, flags.is_some());
+        marks.set(Marks::REMOTE_PARENT, flags.is_some_and(|flags| flags & 0x200 != 0));
+
+        let mut attributes = junjo::Attributes::default();
+        let form = self.attributes(cells, &mut attributes);
+        marks.set_json(0, form);
+        let mut outside = false;
+        let form = whole(cells, column::EVENTS, |text| {
+            json_form::events(text, self.schema, |at| outside |= at < start_time || at > end_time)
+        });
+        marks.set_json(1, form);
+        marks.set(Marks::EVENT_OUTSIDE, outside && !marks.has(Marks::UNTIMED));
+        marks.set_json(2, whole(cells, column::LINKS, json_form::links));
+        self.look_at_resource(cells);
+        marks.set_json(3, self.resource.form);
+
+        let fact = Fact {
+            trace,
+            span,
+            parent,
+            start_time,
+            end_time,
+            duration: times.2.unwrap_or_default(),
+            content: self.digester.digest(cells) as u64,
+            execution: attributes.execution(),
+            run: run.map_or(Fact::NO_RUN, RunId::bits),
+            file: spot.file,
+            row_number: spot.row_number,
+            service: self.services[0].name(self.names, text(column::SERVICE_NAME)),
+            resource_service: self.resource.service,
+            tagged_service: self.services[1].name(self.names, attributes.service.as_deref()),
+            instance: self.resource.instance,
+            marks,
+        };
+        (fact, Tags { run: attributes.run.and_then(|run| run.parse().ok()) })
+    }
+
+    fn attributes<'t>(&self, cells: &StoredCells<'t>, found: &mut junjo::Attributes<'t>) -> Form {
+        let Some(text) = cells[column::ATTRIBUTES].and_then(Cell::text) else {
+            return whole(cells, column::ATTRIBUTES, |_| Form::Invalid);
+        };
+        let form = json_form::object(text, |key, value| found.note(key, value));
+        if form != Form::Canonical {
+            *found = junjo::Attributes::of_general(text);
+        }
+        form
+    }
+
+    fn look_at_resource(&mut self, cells: &StoredCells<'_>) {
+        let Some(text) = cells[column::RESOURCE_ATTRIBUTES].and_then(Cell::text) else {
+            self.resource.text.clear();
+            self.resource.form = whole(cells, column::RESOURCE_ATTRIBUTES, |_| Form::Invalid);
+            (self.resource.service, self.resource.instance) = (Name::NONE, Name::NONE);
+            return;
+        };
+        if self.resource.text == text {
+            return;
+        }
+        let mut found = junjo::Attributes::default();
+        self.resource.form = json_form::object(text, |key, value| found.note(key, value));
+        if self.resource.form != Form::Canonical {
+            found = junjo::Attributes::of_general(text);
+        }
+        self.resource.service = self.services[2].name(self.names, found.service_name.as_deref());
+        self.resource.instance =
+            found.instance.as_deref().map_or(Name::NONE, |instance| self.names.name(instance));
+        text.clone_into(&mut self.resource.text);
+    }
+}
+
+/// A column that the file lacks is unknown, which is no fault of its form; a null is no JSON.
+fn whole<'t>(cells: &StoredCells<'t>, column: usize, of: impl FnOnce(&'t str) -> Form) -> Form {
+    match cells[column] {
+        None => Form::Canonical,
+        Some(Cell::Text(text)) => of(text),
+        Some(Cell::Null | Cell::Number(_)) => Form::Invalid,
+    }
+}

@@ -1,0 +1,175 @@
+//! Rows of a table that can outgrow memory: held up to a budget, beyond it in a file of our own.
+
+use std::{
+    fmt, fs::File,
+    io::{BufReader, BufWriter},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use datafusion::{
+    arrow::{
+        array::RecordBatch,
+        datatypes::SchemaRef,
+        ipc::{reader::StreamReader, writer::StreamWriter},
+    },
+    catalog::{Session, TableProvider},
+    common::Result,
+    datasource::TableType,
+    error::DataFusionError,
+    execution::{SendableRecordBatchStream, TaskContext},
+    logical_expr::Expr,
+    physical_plan::{
+        ExecutionPlan,
+        stream::RecordBatchStreamAdapter,
+        streaming::{PartitionStream, StreamingTableExec},
+    },
+};
+use futures::stream;
+use tempfile::NamedTempFile;
+
+/// Batches of one schema, in the order in which they were added.
+pub(crate) struct Spool {
+    schema: SchemaRef,
+    /// Bytes to hold before batches go to disk.
+    budget: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Vec<RecordBatch>,
+    bytes: usize,
+    rows: u64,
+    file: Option<NamedTempFile>,
+    writer: Option<StreamWriter<BufWriter<File>>>,
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spool({} rows)", self.rows())
+    }
+}
+
+impl Spool {
+    pub(crate) fn new(schema: SchemaRef, budget: usize) -> Self {
+        Self { schema, budget, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.state().rows
+    }
+
+    /// Adds rows; fails only where the disk takes no more.
+    pub(crate) fn push(&self, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let mut state = self.state();
+        state.rows += batch.num_rows() as u64;
+        state.bytes += batch.get_array_memory_size();
+        state.held.push(batch);
+        if state.bytes > self.budget { self.spill(&mut state) } else { Ok(()) }
+    }
+
+    fn spill(&self, state: &mut State) -> Result<()> {
+        if state.writer.is_none() {
+            let file = tempfile::Builder::new().prefix("e2e-store-").tempfile()?;
+            let writer = StreamWriter::try_new(BufWriter::new(file.reopen()?), &self.schema)?;
+            (state.file, state.writer) = (Some(file), Some(writer));
+        }
+        if let Some(writer) = &mut state.writer {
+            for batch in std::mem::take(&mut state.held) {
+                writer.write(&batch)?;
+            }
+            writer.flush()?;
+        }
+        state.bytes = 0;
+        Ok(())
+    }
+
+    /// All batches so far: first those on disk.
+    fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+        let state = self.state();
+        let held = state.held.clone().into_iter().map(Ok);
+        let Some(file) = &state.file else { return Ok(Box::new(held)) };
+        let reader = StreamReader::try_new(BufReader::new(file.reopen()?), None)?;
+        let spilled = reader.map(|batch| batch.map_err(DataFusionError::from));
+        Ok(Box::new(spilled.chain(held)))
+    }
+}
+
+/// A spool as a table.
+#[derive(Debug)]
+pub(crate) struct SpoolTable(pub(crate) Arc<Spool>);
+
+#[async_trait::async_trait]
+impl TableProvider for SpoolTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let stream: Arc<dyn PartitionStream> = Arc::new(SpoolStream(Arc::clone(&self.0)));
+        let exec = StreamingTableExec::try_new(self.schema(), vec![stream], projection, [], false, limit)?;
+        Ok(Arc::new(exec))
+    }
+}
+
+#[derive(Debug)]
+struct SpoolStream(Arc<Spool>);
+
+impl PartitionStream for SpoolStream {
+    fn schema(&self) -> &SchemaRef {
+        &self.0.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let batches = self.0.batches().unwrap_or_else(|err| Box::new(std::iter::once(Err(err))));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.0.schema), stream::iter(batches)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::{
+        arrow::array::{AsArray, Int64Array},
+        arrow::datatypes::Int64Type,
+        prelude::SessionContext,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_outgrows_the_budget_is_read_back_in_order() {
+        let batch = |from: i64| {
+            let numbers: Arc<Int64Array> = Arc::new(Int64Array::from_iter_values(from..from + 100));
+            RecordBatch::try_from_iter([("n", numbers as _)]).unwrap()
+        };
+        let spool = Arc::new(Spool::new(batch(0).schema(), 2_000));
+        (0..20).for_each(|chunk| spool.push(batch(chunk * 100)).unwrap());
+        assert!(spool.state().file.is_some() && !spool.state().held.is_empty());
+
+        let session = SessionContext::new();
+        session.register_table("t", Arc::new(SpoolTable(Arc::clone(&spool)))).unwrap();
+        for _ in 0..2 {
+            let found = session.sql("SELECT n FROM t").await.unwrap().collect().await.unwrap();
+            let numbers: Vec<i64> =
+                found.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+            assert_eq!(numbers, (0..2_000).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! One row: whose it claims to be, and what is noted of it.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+
+use super::{
+    Sweep,
+    file::{RowDigest, SweptFile},
+};
+use crate::{
+    judge::{
+        claim::{Claim, KnownRun},
+        compare::{Comparer, Difference, StoredCells},
+        content::Digester,
+        evidence::{Address, StoredDifference},
+        fact::{Observer, Spot},
+        names::Name,
+        rows::Rows,
+        strays::Stray,
+        tally::Evidence,
+    },
+    span::{
+        row::Cell,
+        schema::{Schema, column},
+    },
+    store::{inventory::FoundFile, layout::Tier},
+    traffic::{
+        ids::{self, RunId},
+        plan::SpanPlace,
+    },
+};
+
+/// Judges the rows of one file, batch by batch.
+pub(super) struct RowJudge<'s> {
+    sweep: &'s Sweep,
+    comparer: Comparer<'s>,
+    observer: Observer<'s>,
+    digester: Digester,
+    file: Arc<str>,
+    name: Name,
+    tier: Tier,
+    present: Vec<String>,
+    schema: Schema,
+}
+
+impl<'s> RowJudge<'s> {
+    pub(super) fn new(file: &FoundFile, sweep: &'s Sweep, present: Vec<String>) -> Self {
+        let schema = Schema::of_columns(&present);
+        let collected = &sweep.collected;
+        Self {
+            sweep,
+            comparer: Comparer::new(),
+            observer: Observer::new(&collected.names, &collected.odd, schema),
+            digester: Digester::default(),
+            file: file.shown.as_str().into(),
+            name: collected.names.name(&file.shown),
+            tier: file.tier,
+            present,
+            schema,
+        }
+    }
+
+    pub(super) fn judge(&mut self, batch: &RecordBatch, one: &mut SweptFile) {
+        let rows = Rows::new(batch, &self.present);
+        for row in 0..batch.num_rows() {
+            let cells = rows.cells(row);
+            let row_number = one.record.rows;
+            one.record.rows += 1;
+            if self.tier != Tier::Cold {
+                one.digests.push(self.digest(&cells));
+            }
+            let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
+            match self.sweep.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {
+                Claim::Planned { run, slot, place } => {
+                    self.planned(run, slot, place, &cells, row_number, one);
+                }
+                Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
+            }
+        }
+    }
+
+    fn digest(&mut self, cells: &StoredCells<'_>) -> RowDigest {
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let odd = &self.sweep.collected.odd;
+        let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
+        RowDigest { id, content: self.digester.digest(cells) }
+    }
+
+    fn address(&self, row_number: u64) -> Address {
+        Address { tier: self.tier, file: Arc::clone(&self.file), row_number }
+    }
+
+    fn planned(
+        &mut self,
+        run: usize,
+        slot: u64,
+        place: SpanPlace,
+        cells: &StoredCells<'_>,
+        row_number: u64,
+        one: &mut SweptFile,
+    ) {
+        let known = &self.sweep.runs.runs[run];
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let sent_by = known.plan.outline.services[place.service].as_str();
+        if !self.sweep.scope.has(&[Some(sent_by), text(column::SERVICE_NAME)], start(cells)) {
+            one.notes.rows.out_of_scope += 1;
+            self.count(known, slot, false);
+            return;
+        }
+        let losses = &mut one.notes.losses;
+        let differences = self.comparer.differences(run, known, place, self.schema, cells, losses);
+        self.count(known, slot, !differences.is_empty());
+        if self.tier != Tier::Cold {
+            one.claimed.push((run, slot));
+        }
+        if differences.is_empty() {
+            one.notes.rows.as_planned += 1;
+            return;
+        }
+        one.notes.rows.differing += 1;
+        let address = self.address(row_number);
+        let stored = differences.into_iter().map(|found| stored_difference(known, place, &address, found));
+        one.notes.differences.extend(stored);
+    }
+
+    fn count(&self, known: &KnownRun, slot: u64, altered: bool) {
+        let evidence = match self.tier {
+            Tier::Cold => Evidence::Cold,
+            Tier::Wal => Evidence::Wal,
+            Tier::Hot => return,
+        };
+        known.tally().count(slot, evidence, altered);
+    }
+
+    fn unclaimed(&mut self, run: Option<RunId>, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+        let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
+        let (fact, tags) = self.observer.observe(spot, cells, run);
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let names = &self.sweep.collected.names;
+        let services = [fact.service, fact.resource_service, fact.tagged_service].map(|name| names.text(name));
+        if !self.sweep.scope.has(&services.each_ref().map(Option::as_deref), start(cells)) {
+            one.notes.rows.out_of_scope += 1;
+            return;
+        }
+        let claimed = run.into_iter().chain(tags.run).find(|run| self.sweep.runs.knows(*run));
+        let Some(run) = claimed else {
+            one.notes.rows.by_structure += 1;
+            one.notes.facts.push(fact);
+            return;
+        };
+        one.notes.rows.strays += 1;
+        one.notes.strays.push(Stray {
+            address: self.address(row_number),
+            run: run.to_string(),
+            service_name: text(column::SERVICE_NAME).map(str::to_owned),
+            trace_id: text(column::TRACE_ID).map(str::to_owned),
+            span_id: text(column::SPAN_ID).map(str::to_owned),
+        });
+    }
+}
+
+fn start(cells: &StoredCells<'_>) -> Option<i64> {
+    cells[column::START_TIME].and_then(Cell::number)
+}
+
+fn stored_difference(
+    known: &KnownRun,
+    place: SpanPlace,
+    address: &Address,
+    difference: Difference,
+) -> StoredDifference {
+    let run = known.plan.outline.run;
+    StoredDifference {
+        address: address.clone(),
+        run,
+        service: known.plan.outline.services[place.service].clone(),
+        workflow: place.workflow,
+        position: place.position,
+        trace_id: const_hex::encode(ids::trace_id(run, place.workflow)),
+        span_id: const_hex::encode(ids::span_id(run, place.workflow, place.position)),
+        difference,
+    }
+}

@@ -1,0 +1,87 @@
+//! How an audit shares out the memory that it may use.
+
+use std::{fmt, str::FromStr};
+
+use crate::{judge::collected::Budget, store::session::Limits};
+
+/// Bytes for what grows with a store: facts of rows without a plan, what differs, and the operators of
+/// queries. All three go to disk beyond their share. The program itself, a byte for each planned span, and the
+/// two row groups that are being decoded come on top: about 100 MB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory(u64);
+
+const LEAST: u64 = 16 << 20;
+
+/// Below this, fewer rows are decoded at a time.
+const ROOMY: u64 = 256 << 20;
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(384 << 20)
+    }
+}
+
+impl Memory {
+    /// Half for facts; they are read by every check.
+    pub(crate) fn budget(self) -> Budget {
+        Budget { facts: self.part(2), notes: self.part(16) }
+    }
+
+    /// One partition: see `store::session`.
+    pub(crate) fn session(self) -> Limits {
+        let batch_rows = if self.0 < ROOMY { 1_024 } else { 8_192 };
+        Limits { memory: self.part(4), partitions: 1, batch_rows }
+    }
+
+    fn part(self, share: u64) -> usize {
+        usize::try_from(self.0 / share).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}MB", self.0 >> 20)
+    }
+}
+
+impl FromStr for Memory {
+    type Err = String;
+
+    /// `512MB`, `2GB`, or bytes. Units are powers of two.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match text[digits.len()..].trim().to_ascii_uppercase().as_str() {
+            "" | "B" => 1,
+            "K" | "KB" | "KIB" => 1 << 10,
+            "M" | "MB" | "MIB" => 1 << 20,
+            "G" | "GB" | "GIB" => 1 << 30,
+            other => return Err(format!("`{other}` is none of KB, MB, GB")),
+        };
+        let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write `256MB`"))?;
+        match number.checked_mul(unit) {
+            Some(bytes) if bytes >= LEAST => Ok(Self(bytes)),
+            Some(_) => Err(format!("at least {} are needed", Self(LEAST))),
+            None => Err(format!("`{text}` is more than can be counted")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_and_a_least() {
+        let parse = |text: &str| text.parse::<Memory>();
+        assert_eq!(parse("128MB"), Ok(Memory(128 << 20)));
+        assert_eq!(parse("1GiB").map(|memory| memory.to_string()).as_deref(), Ok("1024MB"));
+        assert_eq!(parse("134217728"), parse("128 mb"));
+        for (text, error) in [
+            ("8MB", "at least 16MB are needed"),
+            ("1TB", "`TB` is none of KB, MB, GB"),
+            ("MB", "`MB` is no size; write `256MB`"),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), error);
+        }
+    }
+}
