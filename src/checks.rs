@@ -4,6 +4,8 @@
 //! gets a verdict like any other, and one that found nothing to look at never passes.
 
 pub(crate) mod catalog;
+mod grammar;
+pub(crate) mod investigations;
 pub(crate) mod runner;
 #[cfg(test)]
 mod tests;

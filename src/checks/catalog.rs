@@ -1,12 +1,12 @@
-//! The checks and the grammar of their files.
+//! The checks: what a check is, which there are, and which of them run.
 //!
-//! The leading `--` lines hold the rule in one sentence, `key: value` lines, and after an empty line
-//! the reason, ending with what is **Not covered**. An unknown key is an error.
+//! The form of their files is `grammar`'s; the users' own take the same road as ours.
 
 use std::str::FromStr;
 
 use include_dir::{Dir, include_dir};
 
+use super::{grammar, investigations::Investigation};
 use crate::problem::Problem;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/checks");
@@ -21,11 +21,29 @@ pub(crate) struct Check {
     pub(crate) rule: String,
     pub(crate) severity: Severity,
     pub(crate) needs: Needs,
+    pub(crate) scope: Scope,
     pub(crate) examines: Examines,
     pub(crate) finding: Finding,
-    /// Why the rule must hold, and what the check does not see.
-    pub(crate) explanation: String,
+    /// The studio's own diagnostic code for the same trouble.
+    pub(crate) code: Option<String>,
+    /// The named investigation of `e2e-store sql` that shows a finding.
+    pub(crate) query: Option<&'static Investigation>,
+    /// Why the rule must hold.
+    pub(crate) why: String,
+    /// What a finding usually means on this studio, and what to do.
+    pub(crate) usually: String,
+    /// What the check does not see.
+    pub(crate) not_covered: String,
     pub(crate) sql: String,
+}
+
+/// How much of the store a check must see at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of it.
+    Store,
+    /// The rows of any one trace: it may run over parts of the store in turn.
+    Trace,
 }
 
 /// What a broken rule means for an audit.
@@ -99,6 +117,61 @@ impl FromStr for Severity {
     }
 }
 
+impl Needs {
+    /// As a check's file says it; none where it needs nothing.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Run => Some("run"),
+            Self::WholeStore => Some("store"),
+        }
+    }
+}
+
+impl FromStr for Needs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "run" => Ok(Self::Run),
+            "store" => Ok(Self::WholeStore),
+            _ => Err(format!("`{text}` is none of `run`, `store`")),
+        }
+    }
+}
+
+impl Scope {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "store" => Ok(Self::Store),
+            "trace" => Ok(Self::Trace),
+            _ => Err(format!("`{text}` is none of `store`, `trace`")),
+        }
+    }
+}
+
+impl FromStr for Finding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "inconclusive" => Ok(Self::Undecided),
+            _ => Err(format!("`{text}` is not `inconclusive`")),
+        }
+    }
+}
+
 impl Examines {
     const ALL: [Self; 10] = [
         Self::AckedSpans,
@@ -151,7 +224,7 @@ pub(crate) fn built_in() -> anyhow::Result<Vec<Check>> {
             let name =
                 |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
             let text = file.contents_utf8().unwrap_or_default();
-            let check = parse(&name(path.file_stem()), &name(family.path().file_name()), text)
+            let check = grammar::parse(&name(path.file_stem()), &name(family.path().file_name()), text)
                 .map_err(|err| anyhow::anyhow!("check `{}`: {err}", path.display()))?;
             checks.push(check);
         }
@@ -171,66 +244,4 @@ pub(crate) fn select(checks: Vec<Check>, only: &[String], skip: &[String]) -> Re
     }
     let selected = |check: &Check| (only.is_empty() || only.contains(&check.id)) && !skip.contains(&check.id);
     Ok(checks.into_iter().filter(selected).collect())
-}
-
-fn parse(id: &str, family: &str, text: &str) -> Result<Check, String> {
-    let is_header = |line: &&str| line.starts_with("--");
-    let header: Vec<&str> = text.lines().take_while(is_header).map(|line| line[2..].trim()).collect();
-    let sql: Vec<&str> = text.lines().skip_while(is_header).collect();
-    let (keys, explanation) =
-        header.split_at(header.iter().position(|line| line.is_empty()).unwrap_or(header.len()));
-    let (rule, keys) = keys.split_first().ok_or("no rule in the first line")?;
-
-    let mut check = Check {
-        id: id.to_owned(),
-        family: family.to_owned(),
-        rule: (*rule).to_owned(),
-        severity: Severity::Error,
-        needs: Needs::Nothing,
-        examines: Examines::StoredRows,
-        finding: Finding::Broken,
-        explanation: explanation.join("\n").trim().to_owned(),
-        sql: sql.join("\n"),
-    };
-    for line in keys {
-        let (key, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is not `key: value`"))?;
-        match (key, value) {
-            ("severity", value) => check.severity = value.parse()?,
-            ("needs", "run") => check.needs = Needs::Run,
-            ("needs", "store") => check.needs = Needs::WholeStore,
-            ("examines", value) => check.examines = value.parse()?,
-            ("finding", "inconclusive") => check.finding = Finding::Undecided,
-            _ => return Err(format!("`{key}: {value}` is not understood")),
-        }
-    }
-    if !check.explanation.contains("Not covered: ") {
-        return Err("does not say what is not covered".to_owned());
-    }
-    Ok(check)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn front_matter_is_checked_to_the_letter() {
-        let parsed = |header: &str| parse("id", "family", &format!("{header}\nSELECT 1\n"));
-        let whole = "-- A rule.\n-- severity: warn\n-- needs: run\n-- examines: files\n--\n-- Why.\n--\n-- Not covered: x.";
-        let check = parsed(whole).unwrap();
-        assert_eq!(
-            (check.severity, check.needs, check.examines),
-            (Severity::Warn, Needs::Run, Examines::Files)
-        );
-        assert_eq!((check.rule.as_str(), check.sql.as_str()), ("A rule.", "SELECT 1"));
-        assert_eq!(check.explanation, "Why.\n\nNot covered: x.");
-
-        let err = |from: &str, to: &str| parsed(&whole.replace(from, to)).unwrap_err();
-        assert_eq!(err("warn", "dire"), "`dire` is none of `error`, `warn`, `info`");
-        assert_eq!(err("needs: run", "needs: luck"), "`needs: luck` is not understood");
-        assert_eq!(err("needs: run", "colour: red"), "`colour: red` is not understood");
-        let examines = err("examines: files", "examines: all");
-        assert!(examines.starts_with("`all` is none of: acked spans, settled spans, "), "{examines}");
-        assert_eq!(err("Not covered", "Covered"), "does not say what is not covered");
-    }
 }

@@ -1,12 +1,19 @@
 -- A span is stored once.
 -- severity: error
 -- examines: stored rows
+-- query: duplicates_by_file
 --
 -- The studio never looks for duplicates when it writes, and removes them when it reads only while
 -- both tiers are registered. The cause tells where they came from: `within_file`, the span was sent
 -- or appended twice; `several_segments`, the same, with a segment written in between; `reflushed`, two
 -- cold files hold it, as after a crash between a flush's rename and its deletes; `overlap`, a cold
 -- file and a segment hold it, and the segment stays; `conflicting`, its copies are not equal.
+--
+-- Usually: the studio was killed between writing a cold file and deleting the segments that went into it
+-- (`overlap`), and the next flush wrote the same segments once more (`reflushed`). `within_file` and
+-- `several_segments` point to the sender: a client or a collector that sends again what was taken. The
+-- studio shows one of the copies while both tiers are registered, and all of them otherwise; a file all of
+-- whose rows lie in another one, too, can be taken away.
 --
 -- Not covered: equal copies of a span whose export was attempted as often without a refusal (see
 -- retry_duplicates), copies in the hot snapshot, which is a copy by design, in files that could not be

@@ -2,11 +2,16 @@
 -- severity: error
 -- needs: store
 -- examines: stored rows
+-- query: broken_parents
 --
 -- A trace with a missing parent cannot be drawn or summed up. For planned spans the plan knows the
 -- parent, and a parent that was acked and is lost is the cause; for other traffic the parent is
 -- looked for in the same trace. A parent is exported after its children, so a trace that has its root
 -- is whole, and one without may still run: it is left alone for an hour.
+--
+-- Usually: where the parent is lost, see lost_spans: the parent ends last, so it is what a restart loses
+-- first. Where no plan calls for the trace, the parent's own service has not exported it (it crashed, or
+-- its exporter's queue was full), or a sampler dropped the parent and kept the child.
 --
 -- Not covered: parents in another process (the flag "remote parent"; where a file of schema 1 lacks
 -- the flag, every span of a trace without a root), parents whose own fate is undecided, and all
