@@ -4,20 +4,23 @@
 //! of its business.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
-    checks::{catalog::Check, runner::run_checks},
+    checks::{baseline::Baseline, catalog::Check, findings::Keeping, runner::run_checks, summary::summarise},
     judge::{
-        reading::{self, Question},
+        reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
         tables,
     },
     problem::Problem,
-    report::audit::{AuditReport, Subject},
+    report::{
+        audit::{AuditReport, FailOn, Subject},
+        format::KEPT,
+    },
     store::{
         layout::{Layout, LayoutError},
         session::{self, Limits},
@@ -35,6 +38,26 @@ pub(crate) struct Manner {
     pub(crate) wait: bool,
     /// Findings to keep of each check.
     pub(crate) samples: usize,
+    pub(crate) fail_on: FailOn,
+    /// Findings that were accepted before, and the file that says so.
+    pub(crate) baseline: Option<(PathBuf, Baseline)>,
+    /// Whether the ids of all findings are kept, for a baseline that is to be written.
+    pub(crate) all_ids: bool,
+}
+
+impl Manner {
+    /// Waits, fails on errors, knows no baseline.
+    pub(crate) fn of(checks: Vec<Check>) -> Self {
+        Self {
+            checks,
+            settle: DEFAULT_SETTLE,
+            wait: true,
+            samples: KEPT,
+            fail_on: FailOn::Error,
+            baseline: None,
+            all_ids: false,
+        }
+    }
 }
 
 const SESSION: Limits = Limits { memory: 512 << 20, partitions: 1, batch_rows: 8_192 };
@@ -87,7 +110,20 @@ pub(crate) async fn examine(
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
     tables::register(&session, &judgement, settled_before.cast_signed())?;
-    let checked = run_checks(&session, &judgement, manner.checks, manner.samples).await;
-    let subject = Subject { layout, runs, took: began.elapsed() };
-    Ok(AuditReport::new(&subject, &judgement, checked))
+    let baseline = manner.baseline.as_ref();
+    let keeping = Keeping {
+        samples: manner.samples,
+        baseline: baseline.map(|(_, baseline)| baseline),
+        all_ids: manner.all_ids,
+    };
+    let checked = run_checks(&session, &judgement, manner.checks, keeping).await;
+    let summary = summarise(&session).await;
+    let subject = Subject {
+        layout,
+        runs,
+        fail_on: manner.fail_on,
+        baseline: baseline.map(|(file, baseline)| (file, baseline)),
+        took: began.elapsed(),
+    };
+    AuditReport::new(&subject, &judgement, checked, summary)
 }

@@ -1,13 +1,11 @@
-//! The checks: what a check is, which there are, and which of them run.
-//!
-//! The form of their files is `grammar`'s; the users' own take the same road as ours.
+//! What a check is, and the built-in ones. The form of their files is `grammar`'s.
 
-use std::str::FromStr;
+use std::{ffi::OsStr, str::FromStr};
 
 use include_dir::{Dir, include_dir};
+use serde::Deserialize;
 
 use super::{grammar, investigations::Investigation};
-use crate::problem::Problem;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/checks");
 
@@ -47,7 +45,8 @@ pub(crate) enum Scope {
 }
 
 /// What a broken rule means for an audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Worth knowing, and nobody's fault.
     Info,
@@ -186,6 +185,11 @@ impl Examines {
         Self::Segments,
     ];
 
+    /// Whether they lie in files that can be counted beside them.
+    pub(crate) fn are_rows(self) -> bool {
+        matches!(self, Self::StoredRows | Self::PlannedRows | Self::RowsWithWitnesses)
+    }
+
     /// What one of them is called, and what several are.
     pub(crate) fn nouns(self) -> (&'static str, &'static str) {
         match self {
@@ -221,27 +225,18 @@ pub(crate) fn built_in() -> anyhow::Result<Vec<Check>> {
     for family in FILES.dirs() {
         for file in family.files() {
             let path = file.path();
-            let name =
-                |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+            let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
             let text = file.contents_utf8().unwrap_or_default();
             let check = grammar::parse(&name(path.file_stem()), &name(family.path().file_name()), text)
                 .map_err(|err| anyhow::anyhow!("check `{}`: {err}", path.display()))?;
             checks.push(check);
         }
     }
-    checks.sort_by(|a, b| (&a.family, &a.id).cmp(&(&b.family, &b.id)));
+    sort(&mut checks);
     Ok(checks)
 }
 
-/// Those of `checks` that are named by `only`, all if it is empty, less those named by `skip`.
-pub(crate) fn select(checks: Vec<Check>, only: &[String], skip: &[String]) -> Result<Vec<Check>, Problem> {
-    if let Some(unknown) = only.iter().chain(skip).find(|id| !checks.iter().any(|check| check.id == **id)) {
-        let nearest = checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Problem::new(
-            format!("there is no check `{unknown}`"),
-            format!("the checks are: {nearest}"),
-        ));
-    }
-    let selected = |check: &Check| (only.is_empty() || only.contains(&check.id)) && !skip.contains(&check.id);
-    Ok(checks.into_iter().filter(selected).collect())
+/// By family and id.
+pub(crate) fn sort(checks: &mut [Check]) {
+    checks.sort_by(|a, b| (&a.family, &a.id).cmp(&(&b.family, &b.id)));
 }

@@ -1,13 +1,22 @@
 //! Runs checks to the end; one that cannot run becomes a verdict, not a return.
 
+use std::sync::Arc;
+
 use datafusion::{
-    arrow::{array::RecordBatch, datatypes::SchemaRef},
     error::DataFusionError,
+    execution::context::SQLOptions,
+    logical_expr::LogicalPlan,
+    physical_plan::{ExecutionPlan, execute_stream},
     prelude::SessionContext,
 };
 use futures::StreamExt;
+use serde::Serialize;
 
-use super::catalog::{Check, Examines, Finding, Needs, Severity};
+use super::{
+    baseline::Baseline,
+    catalog::{Check, Examines, Finding, Needs, Severity},
+    findings::{Collector, Findings, Keeping},
+};
 use crate::{
     judge::{account::Account, judgement::Judgement},
     store::layout::Tier,
@@ -20,6 +29,8 @@ pub(crate) enum Verdict {
     Fail(Findings),
     /// The rule is broken, and its severity, less than an error, lets an audit pass.
     Noted(Severity, Findings),
+    /// All that was found is in the baseline.
+    Accepted(Findings),
     /// It does not apply here.
     Skipped(String),
     /// It applies, but was not settled for these rows.
@@ -28,20 +39,24 @@ pub(crate) enum Verdict {
     Broken(String),
 }
 
-/// All findings counted, the first few kept.
-#[derive(Debug, Clone)]
-pub(crate) struct Findings {
-    pub(crate) total: u64,
-    pub(crate) schema: SchemaRef,
-    pub(crate) samples: Vec<RecordBatch>,
-}
-
 /// A check, how much it looked at, and what it told us.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) check: Check,
     pub(crate) examined: u64,
+    /// Files that the rows which it looked at lie in; none where it did not look at rows.
+    pub(crate) files: Option<u64>,
     pub(crate) verdict: Verdict,
+    /// What it read of the files by itself, beyond the one sweep that all share.
+    pub(crate) own_scan: Option<OwnScan>,
+}
+
+/// What a query that reads stored rows itself cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct OwnScan {
+    pub(crate) rows: u64,
+    /// Of Parquet files; segments are not counted.
+    pub(crate) bytes: u64,
 }
 
 impl Verdict {
@@ -50,6 +65,7 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Fail(_) => "fail",
             Self::Noted(severity, _) => severity.name(),
+            Self::Accepted(_) => "accepted",
             Self::Skipped(_) => "skipped",
             Self::Inconclusive(_) => "inconclusive",
             Self::Broken(_) => "broken",
@@ -58,27 +74,63 @@ impl Verdict {
 
     pub(crate) fn findings(&self) -> Option<&Findings> {
         match self {
-            Self::Fail(findings) | Self::Noted(_, findings) | Self::Inconclusive(findings) => Some(findings),
+            Self::Fail(findings)
+            | Self::Noted(_, findings)
+            | Self::Accepted(findings)
+            | Self::Inconclusive(findings) => Some(findings),
             Self::Pass | Self::Skipped(_) | Self::Broken(_) => None,
+        }
+    }
+
+    fn of(check: &Check, findings: Findings) -> Self {
+        if findings.total == 0 {
+            return Self::Pass;
+        }
+        if findings.fresh() == 0 {
+            return Self::Accepted(findings);
+        }
+        match (check.finding, check.severity) {
+            (Finding::Undecided, _) => Self::Inconclusive(findings),
+            (Finding::Broken, Severity::Error) => Self::Fail(findings),
+            (Finding::Broken, lesser) => Self::Noted(lesser, findings),
         }
     }
 }
 
-/// Runs `checks` over the tables of a judgement, keeping up to `samples` findings of each.
+impl Checked {
+    /// Whether the check went over all that there was.
+    pub(crate) fn looked(&self) -> bool {
+        !matches!(self.verdict, Verdict::Skipped(_) | Verdict::Broken(_))
+    }
+
+    /// What a baseline holds of this check that it did not find again, with what each is about.
+    pub(crate) fn stale(&self, baseline: &Baseline) -> Vec<(String, String)> {
+        let met = self.verdict.findings().map(|findings| &findings.met);
+        let gone = |id: &String| met.is_none_or(|met| !met.contains_key(id));
+        let of_check = baseline.of_check(&self.check.id).filter(|(id, _)| self.looked() && gone(id));
+        of_check.map(|(id, accepted)| (id.clone(), accepted.finding.clone())).collect()
+    }
+}
+
+/// Runs `checks` over the tables of a judgement.
 pub(crate) async fn run_checks(
     session: &SessionContext,
     judgement: &Judgement,
     checks: Vec<Check>,
-    samples: usize,
+    keeping: Keeping<'_>,
 ) -> Vec<Checked> {
     let mut checked = Vec::with_capacity(checks.len());
     for check in checks {
         let examined = examined(check.examines, judgement);
-        let verdict = match reason_to_skip(&check, judgement, examined) {
-            Some(reason) => Verdict::Skipped(reason),
-            None => verdict(session, &check, samples).await,
+        let (verdict, own_scan) = match reason_to_skip(&check, judgement, examined) {
+            Some(reason) => (Verdict::Skipped(reason), None),
+            None => verdict(session, &check, keeping).await,
         };
-        checked.push(Checked { check, examined, verdict });
+        let files = check
+            .examines
+            .are_rows()
+            .then(|| judgement.files_read(Tier::Cold) + judgement.files_read(Tier::Wal));
+        checked.push(Checked { check, examined, files, verdict, own_scan });
     }
     checked
 }
@@ -109,30 +161,47 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
     }
 }
 
-async fn verdict(session: &SessionContext, check: &Check, samples: usize) -> Verdict {
-    match find(session, check, samples).await {
-        Ok(findings) if findings.total == 0 => Verdict::Pass,
-        Ok(findings) => match (check.finding, check.severity) {
-            (Finding::Undecided, _) => Verdict::Inconclusive(findings),
-            (Finding::Broken, Severity::Error) => Verdict::Fail(findings),
-            (Finding::Broken, lesser) => Verdict::Noted(lesser, findings),
-        },
-        Err(err) => Verdict::Broken(err.strip_backtrace().replace('\n', " ")),
+async fn verdict(
+    session: &SessionContext,
+    check: &Check,
+    keeping: Keeping<'_>,
+) -> (Verdict, Option<OwnScan>) {
+    match find(session, check, keeping).await {
+        Ok((findings, own_scan)) => (Verdict::of(check, findings), own_scan),
+        Err(err) => (Verdict::Broken(err.strip_backtrace().replace('\n', " ")), None),
     }
 }
 
-async fn find(session: &SessionContext, check: &Check, samples: usize) -> Result<Findings, DataFusionError> {
-    let mut batches = session.sql(&check.sql).await?.execute_stream().await?;
-    let mut findings = Findings { total: 0, schema: batches.schema(), samples: Vec::new() };
-    let mut kept = 0;
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        findings.total += batch.num_rows() as u64;
-        let keep = batch.num_rows().min(samples - kept);
-        if keep > 0 {
-            findings.samples.push(batch.slice(0, keep));
-            kept += keep;
-        }
+async fn find(
+    session: &SessionContext,
+    check: &Check,
+    keeping: Keeping<'_>,
+) -> Result<(Findings, Option<OwnScan>), DataFusionError> {
+    let only_ask = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = session.sql_with_options(&check.sql, only_ask).await?;
+    if matches!(frame.logical_plan(), LogicalPlan::Limit(_)) {
+        let why =
+            "a check has no LIMIT: all of its findings are counted, and --limit says how many are shown";
+        return Err(DataFusionError::Plan(why.to_owned()));
     }
-    Ok(findings)
+    let context = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await?;
+    let mut batches = execute_stream(Arc::clone(&plan), context)?;
+    let mut collector = Collector::new(&check.id, batches.schema(), keeping);
+    while let Some(batch) = batches.next().await {
+        collector.add(&batch?)?;
+    }
+    Ok((collector.finish(), own_scan(&*plan)))
+}
+
+/// What the leaves of a plan that has run read from files.
+fn own_scan(plan: &dyn ExecutionPlan) -> Option<OwnScan> {
+    let children = plan.children();
+    if !children.is_empty() {
+        let scans = children.into_iter().filter_map(|child| own_scan(&**child));
+        return scans.reduce(|a, b| OwnScan { rows: a.rows + b.rows, bytes: a.bytes + b.bytes });
+    }
+    let metrics = plan.metrics()?;
+    let bytes = metrics.sum_by_name("bytes_scanned")?;
+    Some(OwnScan { rows: metrics.output_rows().unwrap_or_default() as u64, bytes: bytes.as_usize() as u64 })
 }

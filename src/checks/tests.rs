@@ -17,12 +17,12 @@ use tempfile::TempDir;
 use super::catalog::built_in;
 use crate::{
     audit::{Manner, examine, find_store},
-    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
+    judge::runs::choose_runs,
     ledger::{runs, writer::LedgerWriter},
     report::{
         audit::{AuditReport, Overall},
-        audit_text,
-        paint::{Color, Paint},
+        audit_text::{self, Page},
+        paint::Paint,
     },
     span::{row::Row, schema::Schema},
     standin::columns,
@@ -80,7 +80,7 @@ impl Bench {
 }
 
 fn without_waiting() -> Manner {
-    Manner { checks: built_in().unwrap(), settle: DEFAULT_SETTLE, wait: false, samples: 10 }
+    Manner { wait: false, samples: 10, ..Manner::of(built_in().unwrap()) }
 }
 
 /// Every check that did not pass or was not skipped, with the number of its findings.
@@ -555,7 +555,7 @@ async fn a_remark_is_shown_and_lets_an_audit_pass() {
     assert_eq!((&check["samples"][0]["copies"], &check["samples"][0]["attempts"]), (&2.into(), &2.into()));
 
     let mut text = Vec::new();
-    audit_text::print(&mut text, Paint::for_stdout(Color::Never), &report).unwrap();
+    audit_text::print(&mut text, Page { paint: Paint::NONE, width: None }, 10, &report).unwrap();
     let text = String::from_utf8(text).unwrap();
     assert!(text.starts_with("PASS\n"), "{text}");
     for part in [
