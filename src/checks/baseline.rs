@@ -141,7 +141,24 @@ mod tests {
         assert_eq!((baseline.count("b:2"), baseline.count("a:1"), baseline.count("a:2")), (3, 1, 0));
         assert_eq!((baseline.of_check("b").count(), baseline.total()), (1, 4));
         let text = String::from_utf8(baseline.to_json().unwrap()).unwrap();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "version": 1,
+          "findings": [
+            {
+              "id": "a:1",
+              "check": "a",
+              "finding": "what a:1 is"
+            },
+            {
+              "id": "b:2",
+              "check": "b",
+              "finding": "what b:2 is",
+              "count": 3
+            }
+          ]
+        }
+        "#);
         assert_eq!(loaded(&text), Ok(baseline));
     }
 

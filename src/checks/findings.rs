@@ -129,7 +129,7 @@ fn shown(about: &[(String, String)]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::StringArray;
+    use datafusion::arrow::array::{Array, StringArray};
 
     use super::*;
 
