@@ -4,24 +4,27 @@
 //! of its business.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
-    checks::{catalog::Check, runner::run_checks},
+    checks::{baseline::Baseline, catalog::Check, findings::Keeping, runner::run_checks, summary::summarise},
     judge::{
         judgement::Depth,
         progress::Progress,
-        reading::{self, Question},
+        reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
         scope::Scope,
         tables,
     },
     memory::Memory,
     problem::Problem,
-    report::audit::{AuditReport, Subject},
+    report::{
+        audit::{AuditReport, FailOn, Subject},
+        format::KEPT,
+    },
     store::{
         layout::{Layout, LayoutError},
         session,
@@ -43,6 +46,30 @@ pub(crate) struct Manner {
     pub(crate) depth: Depth,
     pub(crate) memory: Memory,
     pub(crate) progress: Progress,
+    pub(crate) fail_on: FailOn,
+    /// Findings that were accepted before, and the file that says so.
+    pub(crate) baseline: Option<(PathBuf, Baseline)>,
+    /// Whether the ids of all findings are kept, for a baseline that is to be written.
+    pub(crate) all_ids: bool,
+}
+
+impl Manner {
+    /// Waits, fails on errors, knows no baseline.
+    pub(crate) fn of(checks: Vec<Check>) -> Self {
+        Self {
+            checks,
+            settle: DEFAULT_SETTLE,
+            wait: true,
+            samples: KEPT,
+            fail_on: FailOn::Error,
+            baseline: None,
+            all_ids: false,
+            scope: Scope::default(),
+            depth: Depth::default(),
+            memory: Memory::default(),
+            progress: Progress::default(),
+        }
+    }
 }
 
 /// The store at a path, or at the default places.
@@ -96,8 +123,22 @@ pub(crate) async fn examine(
     }
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
-    tables::register(&session, &judgement, settled_before.cast_signed())?;
-    let checked = run_checks(&session, &judgement, manner.checks, manner.samples).await;
-    let subject = Subject { layout, runs, took: began.elapsed() };
-    Ok(AuditReport::new(&subject, &judgement, checked))
+    let source = tables::register(&session, &judgement, settled_before.cast_signed())?;
+    let baseline = manner.baseline.as_ref();
+    let keeping = Keeping {
+        samples: manner.samples,
+        baseline: baseline.map(|(_, baseline)| baseline),
+        all_ids: manner.all_ids,
+    };
+    // The checks may end with a part of the facts in view.
+    let summary = summarise(&session).await;
+    let checked = run_checks(&session, &judgement, &source, manner.checks, keeping).await;
+    let subject = Subject {
+        layout,
+        runs,
+        fail_on: manner.fail_on,
+        baseline: baseline.map(|(file, baseline)| (file, baseline)),
+        took: began.elapsed(),
+    };
+    AuditReport::new(&subject, &judgement, checked, summary)
 }

@@ -5,6 +5,7 @@ pub(crate) mod checks;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod profiles;
+mod reporting;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod snapshot;

@@ -4,12 +4,25 @@
 //! are escaped; colour only where the caller allows it. A command prints single lines by itself.
 
 pub(crate) mod audit;
+mod audit_csv;
+mod audit_github;
+mod audit_json;
+mod audit_junit;
+mod audit_markdown;
+mod audit_sarif;
 pub(crate) mod audit_text;
 pub(crate) mod checks;
-pub(crate) mod findings;
+pub(crate) mod coverage;
+pub(crate) mod evidence;
+pub(crate) mod format;
+mod head;
 pub(crate) mod numbers;
 pub(crate) mod paint;
 pub(crate) mod profiles;
+mod prose;
 pub(crate) mod run;
 pub(crate) mod runs;
+mod samples;
+mod services;
+mod sql_line;
 pub(crate) mod table;

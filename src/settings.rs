@@ -16,7 +16,9 @@ use std::{
 use serde::{Deserialize, Deserializer};
 
 use crate::{
+    checks::catalog::Severity,
     problem::Problem,
+    report::audit::FailOn,
     wire::{
         target::Target,
         transport::{ClientIdentity, Compression, Header, Transport},
@@ -138,6 +140,8 @@ struct File {
     exporter: Exporter,
     #[serde(default, deserialize_with = "or_default")]
     app: App,
+    #[serde(default, deserialize_with = "or_default")]
+    audit: AuditSettings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,6 +171,20 @@ struct App {
     _log_level: Option<String>,
 }
 
+/// How an audit judges where no flag says otherwise.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditSettings {
+    /// By check.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) severity: BTreeMap<String, Severity>,
+    pub(crate) fail_on: Option<FailOn>,
+    pub(crate) baseline: Option<PathBuf>,
+    /// Checks, and families of checks.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) skip: Vec<String>,
+}
+
 /// The studio's own file has it in quotes.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -180,6 +198,12 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl AuditSettings {
+    pub(crate) fn load(config: Option<&Path>) -> anyhow::Result<Self> {
+        Ok(File::load(config)?.0.audit)
+    }
 }
 
 impl Settings {
@@ -436,6 +460,24 @@ mod tests {
         let otlp = OtlpArgs::default();
         let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
         assert!(!Settings::resolve(Some(&otlp), &internal).unwrap().endpoint_given);
+    }
+
+    #[test]
+    fn how_an_audit_judges_may_be_written_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        let load = |yaml: &str| {
+            fs::write(&path, yaml).unwrap();
+            AuditSettings::load(Some(&path)).map_err(|err| format!("{err:#}"))
+        };
+        let yaml = "audit:\n  severity: {lost_spans: warn}\n  fail_on: warn\n  baseline: known.json\n  skip: [links]\n";
+        let settings = load(yaml).unwrap();
+        assert_eq!(settings.severity["lost_spans"], Severity::Warn);
+        assert_eq!((settings.fail_on, settings.skip), (Some(FailOn::Warn), vec!["links".to_owned()]));
+        assert_eq!(settings.baseline, Some("known.json".into()));
+        assert!(load("audit:\n  # skip: [links]\n").unwrap().skip.is_empty());
+        assert!(load("audit: {severity: {lost_spans: dire}}").unwrap_err().contains("dire"));
+        assert!(load("audit: {only: [links]}").is_err());
     }
 
     #[test]

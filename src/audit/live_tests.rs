@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{Manner, examine};
 use crate::{
     checks::catalog::built_in,
-    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
+    judge::runs::choose_runs,
     load::{
         plan_of::{Services, Traffic, Wish},
         run::{Order, Pace, Secret, prepare},
@@ -39,7 +39,7 @@ const ROWS: u64 = 1_000;
 async fn audit(folder: &Path, run: &str) -> AuditReport {
     let layout = Layout::find(Some(&folder.join(".dbdata"))).unwrap();
     let runs = choose_runs(&folder.join("runs"), run, &layout).unwrap();
-    let manner = Manner { checks: built_in().unwrap(), settle: DEFAULT_SETTLE, wait: false, samples: 3 };
+    let manner = Manner { wait: false, samples: 3, ..Manner::of(built_in().unwrap()) };
     examine(&layout, &runs, manner, |_| {}).await.unwrap()
 }
 

@@ -1,13 +1,11 @@
-//! The checks and the grammar of their files.
-//!
-//! The leading `--` lines hold the rule in one sentence, `key: value` lines, and after an empty line
-//! the reason, ending with what is **Not covered**. An unknown key is an error.
+//! What a check is, and the built-in ones. The form of their files is `grammar`'s.
 
-use std::str::FromStr;
+use std::{ffi::OsStr, str::FromStr};
 
 use include_dir::{Dir, include_dir};
+use serde::Deserialize;
 
-use crate::problem::Problem;
+use super::{grammar, investigations::Investigation};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/checks");
 
@@ -21,15 +19,34 @@ pub(crate) struct Check {
     pub(crate) rule: String,
     pub(crate) severity: Severity,
     pub(crate) needs: Needs,
+    pub(crate) scope: Scope,
     pub(crate) examines: Examines,
     pub(crate) finding: Finding,
-    /// Why the rule must hold, and what the check does not see.
-    pub(crate) explanation: String,
+    /// The studio's own diagnostic code for the same trouble.
+    pub(crate) code: Option<String>,
+    /// The named investigation of `e2e-store sql` that shows a finding.
+    pub(crate) query: Option<&'static Investigation>,
+    /// Why the rule must hold.
+    pub(crate) why: String,
+    /// What a finding usually means on this studio, and what to do.
+    pub(crate) usually: String,
+    /// What the check does not see.
+    pub(crate) not_covered: String,
     pub(crate) sql: String,
 }
 
+/// How much of the store a check must see at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of it.
+    Store,
+    /// The rows of any one trace: it may run over parts of the store in turn.
+    Trace,
+}
+
 /// What a broken rule means for an audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Worth knowing, and nobody's fault.
     Info,
@@ -64,8 +81,17 @@ pub(crate) enum Examines {
     PlannedRows,
     /// Stored rows with a plan or a tag of ours.
     RowsWithWitnesses,
+    /// Stored rows that no known plan calls for, and their traces and resources.
+    StructuralRows,
+    Traces,
+    Resources,
+    UnansweredSpans,
     Files,
     Segments,
+    FilesAndSegments,
+    Snapshots,
+    /// Everything that lies in the store's folders.
+    Entries,
 }
 
 /// What a returned row means.
@@ -99,8 +125,63 @@ impl FromStr for Severity {
     }
 }
 
+impl Needs {
+    /// As a check's file says it; none where it needs nothing.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Run => Some("run"),
+            Self::WholeStore => Some("store"),
+        }
+    }
+}
+
+impl FromStr for Needs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "run" => Ok(Self::Run),
+            "store" => Ok(Self::WholeStore),
+            _ => Err(format!("`{text}` is none of `run`, `store`")),
+        }
+    }
+}
+
+impl Scope {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "store" => Ok(Self::Store),
+            "trace" => Ok(Self::Trace),
+            _ => Err(format!("`{text}` is none of `store`, `trace`")),
+        }
+    }
+}
+
+impl FromStr for Finding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "inconclusive" => Ok(Self::Undecided),
+            _ => Err(format!("`{text}` is not `inconclusive`")),
+        }
+    }
+}
+
 impl Examines {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 17] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
@@ -109,9 +190,21 @@ impl Examines {
         Self::StoredRows,
         Self::PlannedRows,
         Self::RowsWithWitnesses,
+        Self::StructuralRows,
+        Self::Traces,
+        Self::Resources,
+        Self::UnansweredSpans,
         Self::Files,
         Self::Segments,
+        Self::FilesAndSegments,
+        Self::Snapshots,
+        Self::Entries,
     ];
+
+    /// Whether they lie in files that can be counted beside them.
+    pub(crate) fn are_rows(self) -> bool {
+        matches!(self, Self::StoredRows | Self::PlannedRows | Self::RowsWithWitnesses)
+    }
 
     /// What one of them is called, and what several are.
     pub(crate) fn nouns(self) -> (&'static str, &'static str) {
@@ -124,6 +217,13 @@ impl Examines {
             Self::StoredRows => ("stored row", "stored rows"),
             Self::PlannedRows => ("planned row", "planned rows"),
             Self::RowsWithWitnesses => ("row with witnesses", "rows with witnesses"),
+            Self::StructuralRows => ("row judged by structure", "rows judged by structure"),
+            Self::Traces => ("trace judged by structure", "traces judged by structure"),
+            Self::Resources => ("resource", "resources"),
+            Self::UnansweredSpans => ("unanswered span", "unanswered spans"),
+            Self::FilesAndSegments => ("file or segment", "files and segments"),
+            Self::Snapshots => ("hot snapshot", "hot snapshots"),
+            Self::Entries => ("entry", "entries"),
             Self::Files => ("file", "files"),
             Self::Segments => ("segment", "segments"),
         }
@@ -148,89 +248,18 @@ pub(crate) fn built_in() -> anyhow::Result<Vec<Check>> {
     for family in FILES.dirs() {
         for file in family.files() {
             let path = file.path();
-            let name =
-                |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+            let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
             let text = file.contents_utf8().unwrap_or_default();
-            let check = parse(&name(path.file_stem()), &name(family.path().file_name()), text)
+            let check = grammar::parse(&name(path.file_stem()), &name(family.path().file_name()), text)
                 .map_err(|err| anyhow::anyhow!("check `{}`: {err}", path.display()))?;
             checks.push(check);
         }
     }
-    checks.sort_by(|a, b| (&a.family, &a.id).cmp(&(&b.family, &b.id)));
+    sort(&mut checks);
     Ok(checks)
 }
 
-/// Those of `checks` that are named by `only`, all if it is empty, less those named by `skip`.
-pub(crate) fn select(checks: Vec<Check>, only: &[String], skip: &[String]) -> Result<Vec<Check>, Problem> {
-    if let Some(unknown) = only.iter().chain(skip).find(|id| !checks.iter().any(|check| check.id == **id)) {
-        let nearest = checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Problem::new(
-            format!("there is no check `{unknown}`"),
-            format!("the checks are: {nearest}"),
-        ));
-    }
-    let selected = |check: &Check| (only.is_empty() || only.contains(&check.id)) && !skip.contains(&check.id);
-    Ok(checks.into_iter().filter(selected).collect())
-}
-
-fn parse(id: &str, family: &str, text: &str) -> Result<Check, String> {
-    let is_header = |line: &&str| line.starts_with("--");
-    let header: Vec<&str> = text.lines().take_while(is_header).map(|line| line[2..].trim()).collect();
-    let sql: Vec<&str> = text.lines().skip_while(is_header).collect();
-    let (keys, explanation) =
-        header.split_at(header.iter().position(|line| line.is_empty()).unwrap_or(header.len()));
-    let (rule, keys) = keys.split_first().ok_or("no rule in the first line")?;
-
-    let mut check = Check {
-        id: id.to_owned(),
-        family: family.to_owned(),
-        rule: (*rule).to_owned(),
-        severity: Severity::Error,
-        needs: Needs::Nothing,
-        examines: Examines::StoredRows,
-        finding: Finding::Broken,
-        explanation: explanation.join("\n").trim().to_owned(),
-        sql: sql.join("\n"),
-    };
-    for line in keys {
-        let (key, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is not `key: value`"))?;
-        match (key, value) {
-            ("severity", value) => check.severity = value.parse()?,
-            ("needs", "run") => check.needs = Needs::Run,
-            ("needs", "store") => check.needs = Needs::WholeStore,
-            ("examines", value) => check.examines = value.parse()?,
-            ("finding", "inconclusive") => check.finding = Finding::Undecided,
-            _ => return Err(format!("`{key}: {value}` is not understood")),
-        }
-    }
-    if !check.explanation.contains("Not covered: ") {
-        return Err("does not say what is not covered".to_owned());
-    }
-    Ok(check)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn front_matter_is_checked_to_the_letter() {
-        let parsed = |header: &str| parse("id", "family", &format!("{header}\nSELECT 1\n"));
-        let whole = "-- A rule.\n-- severity: warn\n-- needs: run\n-- examines: files\n--\n-- Why.\n--\n-- Not covered: x.";
-        let check = parsed(whole).unwrap();
-        assert_eq!(
-            (check.severity, check.needs, check.examines),
-            (Severity::Warn, Needs::Run, Examines::Files)
-        );
-        assert_eq!((check.rule.as_str(), check.sql.as_str()), ("A rule.", "SELECT 1"));
-        assert_eq!(check.explanation, "Why.\n\nNot covered: x.");
-
-        let err = |from: &str, to: &str| parsed(&whole.replace(from, to)).unwrap_err();
-        assert_eq!(err("warn", "dire"), "`dire` is none of `error`, `warn`, `info`");
-        assert_eq!(err("needs: run", "needs: luck"), "`needs: luck` is not understood");
-        assert_eq!(err("needs: run", "colour: red"), "`colour: red` is not understood");
-        let examines = err("examines: files", "examines: all");
-        assert!(examines.starts_with("`all` is none of: acked spans, settled spans, "), "{examines}");
-        assert_eq!(err("Not covered", "Covered"), "does not say what is not covered");
-    }
+/// By family and id.
+pub(crate) fn sort(checks: &mut [Check]) {
+    checks.sort_by(|a, b| (&a.family, &a.id).cmp(&(&b.family, &b.id)));
 }

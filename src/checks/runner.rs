@@ -1,15 +1,29 @@
 //! Runs checks to the end; one that cannot run becomes a verdict, not a return.
 
+use std::sync::Arc;
+
 use datafusion::{
-    arrow::{array::RecordBatch, datatypes::SchemaRef},
     error::DataFusionError,
+    execution::context::SQLOptions,
+    logical_expr::LogicalPlan,
+    physical_plan::{ExecutionPlan, execute_stream},
     prelude::SessionContext,
 };
 use futures::StreamExt;
+use serde::Serialize;
 
-use super::catalog::{Check, Examines, Finding, Needs, Severity};
+use super::{
+    baseline::Baseline,
+    catalog::{Check, Examines, Finding, Needs, Scope, Severity},
+    findings::{Collector, Findings, Keeping},
+};
 use crate::{
-    judge::{account::Account, judgement::Judgement},
+    judge::{
+        account::Account,
+        fact_table::FactSource,
+        judgement::{Depth, Judgement},
+        tables,
+    },
     store::layout::Tier,
 };
 
@@ -20,6 +34,8 @@ pub(crate) enum Verdict {
     Fail(Findings),
     /// The rule is broken, and its severity, less than an error, lets an audit pass.
     Noted(Severity, Findings),
+    /// All that was found is in the baseline.
+    Accepted(Findings),
     /// It does not apply here.
     Skipped(String),
     /// It applies, but was not settled for these rows.
@@ -28,20 +44,24 @@ pub(crate) enum Verdict {
     Broken(String),
 }
 
-/// All findings counted, the first few kept.
-#[derive(Debug, Clone)]
-pub(crate) struct Findings {
-    pub(crate) total: u64,
-    pub(crate) schema: SchemaRef,
-    pub(crate) samples: Vec<RecordBatch>,
-}
-
 /// A check, how much it looked at, and what it told us.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) check: Check,
     pub(crate) examined: u64,
+    /// Files that the rows which it looked at lie in; none where it did not look at rows.
+    pub(crate) files: Option<u64>,
     pub(crate) verdict: Verdict,
+    /// What it read of the files by itself, beyond the one sweep that all share.
+    pub(crate) own_scan: Option<OwnScan>,
+}
+
+/// What a query that reads stored rows itself cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct OwnScan {
+    pub(crate) rows: u64,
+    /// Of Parquet files; segments are not counted.
+    pub(crate) bytes: u64,
 }
 
 impl Verdict {
@@ -50,6 +70,7 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Fail(_) => "fail",
             Self::Noted(severity, _) => severity.name(),
+            Self::Accepted(_) => "accepted",
             Self::Skipped(_) => "skipped",
             Self::Inconclusive(_) => "inconclusive",
             Self::Broken(_) => "broken",
@@ -58,33 +79,139 @@ impl Verdict {
 
     pub(crate) fn findings(&self) -> Option<&Findings> {
         match self {
-            Self::Fail(findings) | Self::Noted(_, findings) | Self::Inconclusive(findings) => Some(findings),
+            Self::Fail(findings)
+            | Self::Noted(_, findings)
+            | Self::Accepted(findings)
+            | Self::Inconclusive(findings) => Some(findings),
             Self::Pass | Self::Skipped(_) | Self::Broken(_) => None,
+        }
+    }
+
+    fn of(check: &Check, findings: Findings) -> Self {
+        if findings.total == 0 {
+            return Self::Pass;
+        }
+        if findings.fresh() == 0 {
+            return Self::Accepted(findings);
+        }
+        match (check.finding, check.severity) {
+            (Finding::Undecided, _) => Self::Inconclusive(findings),
+            (Finding::Broken, Severity::Error) => Self::Fail(findings),
+            (Finding::Broken, lesser) => Self::Noted(lesser, findings),
         }
     }
 }
 
-/// Runs `checks` over the tables of a judgement, keeping up to `samples` findings of each.
+impl Checked {
+    /// Whether the check went over all that there was.
+    pub(crate) fn looked(&self) -> bool {
+        !matches!(self.verdict, Verdict::Skipped(_) | Verdict::Broken(_))
+    }
+
+    /// What a baseline holds of this check that it did not find again, with what each is about.
+    pub(crate) fn stale(&self, baseline: &Baseline) -> Vec<(String, String)> {
+        let met = self.verdict.findings().map(|findings| &findings.met);
+        let gone = |id: &String| met.is_none_or(|met| !met.contains_key(id));
+        let of_check = baseline.of_check(&self.check.id).filter(|(id, _)| self.looked() && gone(id));
+        of_check.map(|(id, accepted)| (id.clone(), accepted.finding.clone())).collect()
+    }
+}
+
+/// Runs `checks` over the tables of a judgement.
+///
+/// Facts that do not fit into memory at once come in shards of whole traces: a check whose scope is a trace
+/// runs once for each.
 pub(crate) async fn run_checks(
     session: &SessionContext,
     judgement: &Judgement,
+    source: &Arc<FactSource>,
     checks: Vec<Check>,
-    samples: usize,
+    keeping: Keeping<'_>,
 ) -> Vec<Checked> {
-    let mut checked = Vec::with_capacity(checks.len());
-    for check in checks {
-        let examined = examined(check.examines, judgement);
-        let verdict = match reason_to_skip(&check, judgement, examined) {
-            Some(reason) => Verdict::Skipped(reason),
-            None => verdict(session, &check, samples).await,
-        };
-        checked.push(Checked { check, examined, verdict });
+    let mut running: Vec<Running<'_>> =
+        checks.into_iter().map(|check| Running::start(check, judgement, source, keeping)).collect();
+    let of_scope = |scope: Scope| move |one: &&mut Running<'_>| one.is_open() && one.check.scope == scope;
+    for one in running.iter_mut().filter(of_scope(Scope::Store)) {
+        one.ask(session).await;
     }
-    checked
+    let shards = source.facts.shards();
+    for (number, shard) in shards.iter().enumerate() {
+        let shown = if shards.len() == 1 {
+            Ok(())
+        } else {
+            tables::show_shard(session, source, shard.clone(), number > 0)
+        };
+        for one in running.iter_mut().filter(of_scope(Scope::Trace)) {
+            match &shown {
+                Ok(()) => one.ask(session).await,
+                Err(err) => one.outcome = Outcome::Broken(err.to_string()),
+            }
+        }
+    }
+    running.into_iter().map(|one| one.finish(judgement)).collect()
 }
 
-fn examined(kind: Examines, judgement: &Judgement) -> u64 {
-    let Account { acked, settled, rejected, partial_exports, retried, .. } = judgement.account;
+/// A check on its way to a verdict.
+struct Running<'k> {
+    check: Check,
+    examined: u64,
+    outcome: Outcome<'k>,
+    own_scan: Option<OwnScan>,
+    keeping: Keeping<'k>,
+}
+
+enum Outcome<'k> {
+    Open(Option<Collector<'k>>),
+    Skipped(String),
+    Broken(String),
+}
+
+impl<'k> Running<'k> {
+    fn start(check: Check, judgement: &Judgement, source: &FactSource, keeping: Keeping<'k>) -> Self {
+        let examined = examined(check.examines, judgement, source);
+        let outcome = match reason_to_skip(&check, judgement, examined) {
+            Some(reason) => Outcome::Skipped(reason),
+            None => Outcome::Open(None),
+        };
+        Self { check, examined, outcome, own_scan: None, keeping }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.outcome, Outcome::Open(_))
+    }
+
+    /// Adds what the query finds now to what it has found.
+    async fn ask(&mut self, session: &SessionContext) {
+        let Outcome::Open(collector) = &mut self.outcome else { return };
+        match find(session, &self.check, self.keeping, collector).await {
+            Ok(scan) => {
+                let both =
+                    |a: OwnScan, b: OwnScan| OwnScan { rows: a.rows + b.rows, bytes: a.bytes + b.bytes };
+                self.own_scan = self.own_scan.into_iter().chain(scan).reduce(both);
+            }
+            Err(err) => self.outcome = Outcome::Broken(err.strip_backtrace().replace('\n', " ")),
+        }
+    }
+
+    fn finish(self, judgement: &Judgement) -> Checked {
+        let Self { check, examined, outcome, own_scan, .. } = self;
+        let files = check
+            .examines
+            .are_rows()
+            .then(|| judgement.files_read(Tier::Cold) + judgement.files_read(Tier::Wal));
+        let verdict = match outcome {
+            Outcome::Skipped(reason) => Verdict::Skipped(reason),
+            Outcome::Broken(reason) => Verdict::Broken(reason),
+            Outcome::Open(None) => Verdict::Broken("it was never asked".to_owned()),
+            Outcome::Open(Some(collector)) => Verdict::of(&check, collector.finish()),
+        };
+        Checked { check, examined, files, verdict, own_scan }
+    }
+}
+
+fn examined(kind: Examines, judgement: &Judgement, source: &FactSource) -> u64 {
+    let Account { acked, settled, rejected, partial_exports, retried, indeterminate, .. } = judgement.account;
+    let read = |tier: Tier| judgement.files_read(tier);
     match kind {
         Examines::AckedSpans => acked,
         Examines::SettledSpans => settled,
@@ -94,13 +221,23 @@ fn examined(kind: Examines, judgement: &Judgement) -> u64 {
         Examines::StoredRows => judgement.rows.total(),
         Examines::PlannedRows => judgement.rows.claimed(),
         Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.collected.tagged_facts(),
-        Examines::Files => judgement.files_read(Tier::Cold),
-        Examines::Segments => judgement.files_read(Tier::Wal),
+        Examines::StructuralRows => judgement.rows.by_structure,
+        Examines::Traces => source.traces,
+        Examines::Resources => judgement.collected.resources().len() as u64,
+        Examines::UnansweredSpans => indeterminate,
+        Examines::Files => read(Tier::Cold),
+        Examines::Segments => read(Tier::Wal),
+        Examines::FilesAndSegments => read(Tier::Cold) + read(Tier::Wal),
+        Examines::Snapshots => read(Tier::Hot),
+        Examines::Entries => Tier::ALL.map(|tier| judgement.entries(tier)).iter().sum(),
     }
 }
 
 fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option<String> {
     match check.needs {
+        _ if judgement.depth != Depth::Content && examined == 0 => {
+            Some(format!("not looked at (--depth {})", judgement.depth.name()))
+        }
         Needs::Run if judgement.judged.is_empty() && judgement.rows.claimed() == 0 => {
             Some("no run to hold the store against".to_owned())
         }
@@ -109,30 +246,37 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
     }
 }
 
-async fn verdict(session: &SessionContext, check: &Check, samples: usize) -> Verdict {
-    match find(session, check, samples).await {
-        Ok(findings) if findings.total == 0 => Verdict::Pass,
-        Ok(findings) => match (check.finding, check.severity) {
-            (Finding::Undecided, _) => Verdict::Inconclusive(findings),
-            (Finding::Broken, Severity::Error) => Verdict::Fail(findings),
-            (Finding::Broken, lesser) => Verdict::Noted(lesser, findings),
-        },
-        Err(err) => Verdict::Broken(err.strip_backtrace().replace('\n', " ")),
+async fn find<'k>(
+    session: &SessionContext,
+    check: &Check,
+    keeping: Keeping<'k>,
+    found: &mut Option<Collector<'k>>,
+) -> Result<Option<OwnScan>, DataFusionError> {
+    let only_ask = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = session.sql_with_options(&check.sql, only_ask).await?;
+    if matches!(frame.logical_plan(), LogicalPlan::Limit(_)) {
+        let why =
+            "a check has no LIMIT: all of its findings are counted, and --limit says how many are shown";
+        return Err(DataFusionError::Plan(why.to_owned()));
     }
+    let context = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await?;
+    let mut batches = execute_stream(Arc::clone(&plan), context)?;
+    let collector = found.get_or_insert_with(|| Collector::new(&check.id, batches.schema(), keeping));
+    while let Some(batch) = batches.next().await {
+        collector.add(&batch?)?;
+    }
+    Ok(own_scan(&*plan))
 }
 
-async fn find(session: &SessionContext, check: &Check, samples: usize) -> Result<Findings, DataFusionError> {
-    let mut batches = session.sql(&check.sql).await?.execute_stream().await?;
-    let mut findings = Findings { total: 0, schema: batches.schema(), samples: Vec::new() };
-    let mut kept = 0;
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        findings.total += batch.num_rows() as u64;
-        let keep = batch.num_rows().min(samples - kept);
-        if keep > 0 {
-            findings.samples.push(batch.slice(0, keep));
-            kept += keep;
-        }
+/// What the leaves of a plan that has run read from files.
+fn own_scan(plan: &dyn ExecutionPlan) -> Option<OwnScan> {
+    let children = plan.children();
+    if !children.is_empty() {
+        let scans = children.into_iter().filter_map(|child| own_scan(&**child));
+        return scans.reduce(|a, b| OwnScan { rows: a.rows + b.rows, bytes: a.bytes + b.bytes });
     }
-    Ok(findings)
+    let metrics = plan.metrics()?;
+    let bytes = metrics.sum_by_name("bytes_scanned")?;
+    Some(OwnScan { rows: metrics.output_rows().unwrap_or_default() as u64, bytes: bytes.as_usize() as u64 })
 }

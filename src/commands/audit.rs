@@ -1,20 +1,25 @@
 //! `audit`.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use chrono::{DateTime, NaiveDate, NaiveTime};
+
+use super::reporting::{self, ReportArgs};
 use crate::{
     audit::{Manner, examine, find_store},
-    checks::catalog,
+    checks::{baseline::Baseline, catalog::Severity, selection},
     exit::Exit,
-    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
+    judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
     ledger::runs,
+    memory::Memory,
     problem::Problem,
     progress,
-    report::{
-        audit::{AuditReport, Overall},
-        audit_text,
-        paint::{Color, Paint},
-    },
+    report::audit::{AuditReport, FailOn},
+    settings::AuditSettings,
 };
 
 /// Judge a studio's data directory
@@ -25,21 +30,28 @@ use crate::{
 /// An acked span that is absent is lost only if a flush or a snapshot came after its ack, or more time
 /// than the studio's WAL timer needs; before that, the audit waits.
 ///
-/// Exits with 0 when no check finds anything worse than a warning, 1 when one does, and 2 when the audit
+/// The report is saved with each run that it judges, as `audit.json`; in the store nothing is ever written.
+///
+/// Exits with 0 when no check finds anything that fails the audit, 1 when one does, and 2 when the audit
 /// could not be completed or settled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store audit
   e2e-store audit .dbdata/spans/parquet
-  e2e-store audit /data --run none --format json")]
+  e2e-store audit /data --run none --format json
+  e2e-store audit -o report.md -o junit.xml --fail-on warn
+  e2e-store audit --write-baseline known.json; e2e-store audit --baseline known.json")]
 pub(crate) struct AuditArgs {
     /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) judging: JudgingArgs,
+    judging: JudgingArgs,
+
+    #[command(flatten)]
+    reporting: ReportArgs,
 
     /// Where runs are kept [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
@@ -48,19 +60,39 @@ pub(crate) struct AuditArgs {
     /// The run that must be in the store: an id (its beginning will do), `latest`, `all`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
+
+    /// Settings file [default: e2e-store.yaml, where there is one]
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
+    config: Option<PathBuf>,
 }
 
-/// How to judge and what to print
+/// How to judge
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub(crate) struct JudgingArgs {
-    /// Run only these checks
+    /// Run only these checks, or families of checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Leave these checks out
+    /// Leave these checks out, or families of checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     skip: Vec<String>,
+
+    /// Your own checks, too: a folder of `.sql` files, or of families of them
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_CHECKS")]
+    checks: Option<PathBuf>,
+
+    /// Give a check another severity: error, warn or info; repeatable
+    #[arg(long, value_name = "CHECK=SEVERITY", value_delimiter = ',', value_parser = severity)]
+    severity: Vec<(String, Severity)>,
+
+    /// From which severity on a finding fails the audit [default: error]
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<FailOn>,
+
+    /// Accept the findings in this file, which --write-baseline wrote
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_BASELINE")]
+    baseline: Option<PathBuf>,
 
     /// Seconds after which an acked span must be on disk without a flush
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SETTLE.as_secs())]
@@ -70,19 +102,29 @@ pub(crate) struct JudgingArgs {
     #[arg(long)]
     no_wait: bool,
 
-    /// Findings to show of each check
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    limit: usize,
+    /// How much of each file to look at
+    #[arg(long, value_name = "DEPTH", default_value = "content")]
+    depth: Depth,
 
-    /// Form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: Format,
+    /// Judge only what is of this service: sent by it, or stored under its name; repeatable
+    #[arg(long, value_name = "SERVICE")]
+    service: Vec<String>,
 
-    /// When to colour the report
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: Color,
+    /// Judge only what began at this time or later: `2026-11-25`, `2026-11-25T08:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<i64>,
+
+    /// Judge only what began before this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: Option<i64>,
+
+    /// Memory for facts, findings and queries, which go to disk beyond it. The program and the rows that are
+    /// being read take about 100 MB more
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 }
 
+/// The form of a list
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -90,12 +132,15 @@ pub(crate) enum Format {
 }
 
 pub(crate) async fn run(args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let manner = args.judging.manner()?;
+    let manner = args.judging.manner(&args.reporting, args.config.as_deref())?;
     let layout = find_store(args.path.as_deref())?;
     let runs = choose_runs(&args.runs_folder()?, &args.run, &layout)?;
-    let report = examine(&layout, &runs, manner, progress::waiting).await?;
-    print(&args.judging, &report, out)?;
-    Ok(exit_of(report.overall))
+    let waiting = args.reporting.open()?;
+    let mut report = examine(&layout, &runs, manner, progress::waiting).await?;
+    args.name_the_store(&mut report);
+    reporting::save(&report, &runs)?;
+    args.reporting.deliver(&report, waiting, out)?;
+    Ok(reporting::exit_of(report.overall))
 }
 
 impl AuditArgs {
@@ -104,37 +149,65 @@ impl AuditArgs {
         let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
         runs::folder(self.runs.as_deref(), hint)
     }
+
+    /// Further questions name the store and its runs as this one did.
+    fn name_the_store(&self, report: &mut AuditReport) {
+        if let Some(path) = &self.path {
+            report.ask_at(path);
+        }
+        let runs = self.runs.as_ref().map(|runs| ["--runs".to_owned(), runs.display().to_string()]);
+        let run = (self.run != "latest").then(|| ["--run".to_owned(), self.run.clone()]);
+        report.sql_command.extend(runs.into_iter().chain(run).flatten());
+    }
 }
 
 impl JudgingArgs {
-    pub(crate) fn manner(&self) -> anyhow::Result<Manner> {
+    /// Flags outrank the settings file; what it skips counts where neither --only nor --skip is given.
+    pub(crate) fn manner(&self, reporting: &ReportArgs, config: Option<&Path>) -> anyhow::Result<Manner> {
+        let settings = AuditSettings::load(config)?;
+        let mut checks = selection::with_own(self.checks.as_deref())?;
+        let severities = self.severity.iter().map(|(id, severity)| (id, *severity));
+        let of_file = settings.severity.iter().map(|(id, severity)| (id, *severity));
+        selection::change_severities(&mut checks, of_file.chain(severities))?;
+        let no_flag = self.only.is_empty() && self.skip.is_empty();
+        let skip = if no_flag { &settings.skip } else { &self.skip };
+        let baseline = self.baseline.clone().or(settings.baseline);
+        let load = |file: PathBuf| Baseline::load(&file).map(|baseline| (file, baseline));
         Ok(Manner {
-            checks: catalog::select(catalog::built_in()?, &self.only, &self.skip)?,
             settle: Duration::from_secs(self.settle),
             wait: !self.no_wait,
-            samples: self.limit,
             scope: self.scope()?,
             depth: self.depth,
             memory: self.memory_limit,
-            progress: Progress::default(),
+            samples: reporting.samples(),
+            fail_on: self.fail_on.or(settings.fail_on).unwrap_or_default(),
+            baseline: baseline.map(load).transpose()?,
+            all_ids: reporting.writes_baseline(),
+            ..Manner::of(selection::select(checks, &self.only, skip)?)
         })
     }
 }
 
-pub(crate) fn print(args: &JudgingArgs, report: &AuditReport, out: &mut dyn Write) -> anyhow::Result<()> {
-    match args.format {
-        Format::Table => audit_text::print(out, Paint::for_stdout(args.color), report),
-        Format::Json => {
-            out.write_all(&report.to_json()?)?;
-            Ok(())
+impl JudgingArgs {
+    fn scope(&self) -> Result<Scope, Problem> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err(Problem::new("--from is not before --to", "swap them, or leave one out"));
         }
+        Ok(Scope { services: self.service.clone(), from: self.from, to: self.to })
     }
 }
 
-pub(crate) fn exit_of(overall: Overall) -> Exit {
-    match overall {
-        Overall::Pass => Exit::Clean,
-        Overall::Fail => Exit::Found,
-        Overall::Inconclusive => Exit::Unknown,
-    }
+/// A day or a moment in UTC, in Unix nanoseconds.
+fn moment(text: &str) -> Result<i64, String> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    let moment = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc()));
+    let nanos = moment.ok().and_then(|moment| moment.timestamp_nanos_opt());
+    nanos.ok_or_else(|| "write `2026-11-25` or `2026-11-25T08:00:00Z`".to_owned())
+}
+
+fn severity(text: &str) -> Result<(String, Severity), String> {
+    let (check, severity) = text.split_once('=').ok_or("it is CHECK=SEVERITY, as `lost_spans=warn`")?;
+    Ok((check.to_owned(), severity.parse()?))
 }

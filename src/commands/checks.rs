@@ -1,30 +1,41 @@
 //! `checks`.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
-use crate::{checks::catalog, exit::Exit, report};
+use super::audit::Format;
+use crate::{checks::selection, exit::Exit, report};
 
 /// List the checks, or explain one
 ///
-/// A check is a query for the bad rows. Explained, it tells its rule, why that must hold, what it does not
-/// see, and its SQL.
+/// A check is a query for the bad rows. Explained, it tells its rule, why that must hold, what a finding
+/// usually means, what it does not see, and its SQL.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store checks
-  e2e-store checks lost_spans")]
+  e2e-store checks lost_spans
+  e2e-store checks --checks my-checks --format json")]
 pub(crate) struct ChecksArgs {
     /// The check to explain
     #[arg(value_name = "CHECK")]
     check: Option<String>,
+
+    /// Your own checks, too: a folder of `.sql` files, or of families of them
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_CHECKS")]
+    checks: Option<PathBuf>,
+
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
 }
 
 pub(crate) fn run(args: &ChecksArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let only: Vec<String> = args.check.iter().cloned().collect();
-    let checks = catalog::select(catalog::built_in()?, &only, &[])?;
-    match (&args.check, checks.first()) {
-        (Some(_), Some(check)) => report::checks::explain(check, out)?,
-        _ => report::checks::list(&checks, out)?,
+    let checks = selection::with_own(args.checks.as_deref())?;
+    match (&args.check, args.format) {
+        (None, Format::Table) => report::checks::list(&checks, out)?,
+        (None, Format::Json) => report::checks::json(&checks, out)?,
+        (Some(id), Format::Table) => report::checks::explain(&selection::find(checks, id)?, out)?,
+        (Some(id), Format::Json) => report::checks::json(&[selection::find(checks, id)?], out)?,
     }
     Ok(Exit::Clean)
 }

@@ -8,8 +8,10 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    audit::{self, Format, JudgingArgs},
-    generate, serve,
+    audit::JudgingArgs,
+    generate,
+    reporting::{self, ReportArgs},
+    serve,
     workload::WorkloadArgs,
 };
 use crate::{
@@ -62,6 +64,9 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     judging: JudgingArgs,
 
+    #[command(flatten)]
+    reporting: ReportArgs,
+
     /// How acked spans are brought to disk
     #[arg(long, value_name = "RPC", default_value = "flush")]
     via: Via,
@@ -107,12 +112,12 @@ async fn verify(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let manner = args.judging.manner()?;
+    let manner = args.judging.manner(&args.reporting, args.internal.config.as_deref())?;
+    let waiting = args.reporting.open()?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
     let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
-    // With `--format json` standard output is the report's alone.
     let run_out: &mut dyn Write =
-        if args.judging.format == Format::Json { &mut io::stderr() } else { &mut *out };
+        if args.reporting.is_for_machines() { &mut io::stderr() } else { &mut *out };
     let performed = generate::send(&order, &workload, run_out, interrupts).await?;
     if performed.summary.total().taken() == 0 {
         return Err(nothing_acked(bench).into());
@@ -127,8 +132,11 @@ async fn verify(
     let mut report = examine(&layout, &runs, manner, progress::waiting).await?;
     report.coverage.of = Some(bench.name.clone());
     qualify(&mut report, &performed, &raised);
-    audit::print(&args.judging, &report, out)?;
-    Ok(audit::exit_of(report.overall))
+    report.ask_at(&bench.data_dir);
+    report.sql_command.extend(["--runs".to_owned(), bench.runs.display().to_string()]);
+    reporting::save(&report, &runs)?;
+    args.reporting.deliver(&report, waiting, out)?;
+    Ok(reporting::exit_of(report.overall))
 }
 
 /// What went wrong before the store was read is part of the verdict.

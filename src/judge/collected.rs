@@ -127,7 +127,8 @@ impl Collected {
             let file = self.names.name(&found.address.file);
             let digest = state.altered.entry((file, found.address.row_number as u32)).or_default();
             let mut hasher = DefaultHasher::new();
-            (*digest, found.difference.column, &found.difference.key, &found.difference.actual).hash(&mut hasher);
+            (*digest, found.difference.column, &found.difference.key, &found.difference.actual)
+                .hash(&mut hasher);
             *digest = hasher.finish();
         }
     }
@@ -186,12 +187,8 @@ impl State {
             resource_service: fact.resource_service,
             instance: fact.instance,
         };
-        let here = ResourceRows {
-            rows: 0,
-            file: fact.file,
-            row_number: fact.row_number,
-            in_wal: fact.in_wal(),
-        };
+        let here =
+            ResourceRows { rows: 0, file: fact.file, row_number: fact.row_number, in_wal: fact.in_wal() };
         let known = self.resources.entry(key).or_insert(here);
         known.rows += 1;
         if (here.file, here.row_number) < (known.file, known.row_number) {

@@ -42,7 +42,8 @@ pub(crate) struct Difference {
 impl Difference {
     /// Whether both values are texts of one length, as after damage to the text.
     fn has_same_form(&self) -> bool {
-        let text = |value: &Option<String>| value.as_ref().filter(|text| text.starts_with('"')).map(String::len);
+        let text =
+            |value: &Option<String>| value.as_ref().filter(|text| text.starts_with('"')).map(String::len);
         text(&self.expected).is_some() && text(&self.expected) == text(&self.actual)
     }
 }
@@ -84,7 +85,8 @@ impl<'r> Comparer<'r> {
                 _ => {}
             }
         }
-        for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES) {
+        for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES)
+        {
             let lost = difference.key.as_deref().map(|key| workflow.lost_of(place.position, key));
             if lost.is_some_and(Lost::any) && !difference.has_same_form() {
                 difference.kind = DifferenceKind::Declared;

@@ -53,6 +53,10 @@ impl fmt::Debug for Delivery {
 }
 
 impl Delivery {
+    pub(crate) fn columns() -> SchemaRef {
+        schema()
+    }
+
     pub(crate) fn new(judgement: Arc<Judgement>) -> Self {
         let suspects = Arc::new(judgement.suspects());
         Self { judgement, suspects, schema: schema() }
@@ -161,9 +165,7 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
     };
     match name {
         "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
-        "behind_barrier" => {
-            flags(|state| matches!(state.standing(), Standing::Durable | Standing::Unread))
-        }
+        "behind_barrier" => flags(|state| matches!(state.standing(), Standing::Durable | Standing::Unread)),
         "maybe_unread" => flags(|state| state.standing() == Standing::Unread),
         "n_cold" => numbers(|state| state.copies(Evidence::Cold)),
         "n_wal" => numbers(|state| state.copies(Evidence::Wal)),
@@ -283,9 +285,8 @@ impl PlannedRows {
                 Arc::new(ids.collect::<StringArray>())
             }
             "parent_lost" => {
-                let lost = |slot| {
-                    tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable
-                };
+                let lost =
+                    |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable;
                 Arc::new(parents().map(|parent| parent.map(lost)).collect::<BooleanArray>())
             }
             state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),

@@ -30,16 +30,20 @@ pub(crate) struct Found {
 pub(crate) struct Elsewhere(HashMap<u64, Found>);
 
 impl Elsewhere {
-    pub(crate) fn look(facts: &Facts) -> io::Result<Self> {
+    /// Looks through all traces, and counts them.
+    pub(crate) fn look(facts: &Facts) -> io::Result<(Self, u64)> {
         let mut absent = HashSet::new();
+        let mut traces = 0;
         for bucket in facts.all() {
             let family = facts.family(bucket)?;
-            let orphans = family.facts.iter().zip(&family.kin).filter(|(fact, kin)| lacks_parent(fact, **kin));
+            traces += family.traces.len() as u64;
+            let orphans =
+                family.facts.iter().zip(&family.kin).filter(|(fact, kin)| lacks_parent(fact, **kin));
             absent.extend(orphans.map(|(fact, _)| fact.parent).take(LOOKED_FOR.saturating_sub(absent.len())));
         }
         let mut found: HashMap<u64, Found> = HashMap::new();
         if absent.is_empty() {
-            return Ok(Self::default());
+            return Ok((Self::default(), traces));
         }
         for bucket in facts.all() {
             let family = facts.family(bucket)?;
@@ -48,7 +52,8 @@ impl Elsewhere {
             };
             for fact in family.facts.iter().filter(known) {
                 let trace_form = fact.marks.id_form(Id::Trace);
-                let here = Found { trace: fact.trace, trace_form, file: fact.file, row_number: fact.row_number };
+                let here =
+                    Found { trace: fact.trace, trace_form, file: fact.file, row_number: fact.row_number };
                 // Of several, always the same, whatever the order of the buckets.
                 let kept = found.entry(fact.span).or_insert(here);
                 if (here.file, here.row_number) < (kept.file, kept.row_number) {
@@ -56,7 +61,7 @@ impl Elsewhere {
                 }
             }
         }
-        Ok(Self(found))
+        Ok((Self(found), traces))
     }
 
     /// Where the parent of a row lies that its own trace lacks.
@@ -69,7 +74,5 @@ impl Elsewhere {
 }
 
 fn lacks_parent(fact: &Fact, kin: Kin) -> bool {
-    kin.trace != Kin::NONE
-        && kin.parent == Kin::NONE
-        && fact.marks.id_form(Id::Parent) == IdForm::WellFormed
+    kin.trace != Kin::NONE && kin.parent == Kin::NONE && fact.marks.id_form(Id::Parent) == IdForm::WellFormed
 }

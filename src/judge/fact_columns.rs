@@ -19,7 +19,7 @@ use crate::{
     traffic::ids::RunId,
 };
 
-const COLUMNS: [(&str, Kind); 45] = [
+const COLUMNS: [(&str, Kind); 48] = [
     ("tier", Kind::Text),
     ("file", Kind::Text),
     ("row_number", Kind::Number),
@@ -34,6 +34,9 @@ const COLUMNS: [(&str, Kind); 45] = [
     ("start_time", Kind::Time),
     ("end_time", Kind::Time),
     ("duration_ns", Kind::Number),
+    // What the duration should be.
+    ("interval_ns", Kind::Number),
+    ("in_future", Kind::Flag),
     ("settled", Kind::Flag),
     ("event_outside", Kind::Flag),
     ("parent_is_remote", Kind::Flag),
@@ -57,6 +60,7 @@ const COLUMNS: [(&str, Kind); 45] = [
     ("parent_file", Kind::Text),
     ("parent_row_number", Kind::Number),
     ("parent_service", Kind::Text),
+    ("parent_resource_service", Kind::Text),
     ("parent_start_time", Kind::Time),
     ("parent_end_time", Kind::Time),
     ("within_parent_execution", Kind::Flag),
@@ -102,15 +106,25 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "resource_service" => names(&mut facts().map(|fact| fact.resource_service)),
         "tagged_service" => names(&mut facts().map(|fact| fact.tagged_service)),
         "instance_id" => names(&mut facts().map(|fact| fact.instance)),
-        "run" => text(facts().map(|fact| (fact.run != Fact::NO_RUN).then(|| RunId::from_bits(fact.run).to_string()))),
+        "run" => text(
+            facts().map(|fact| (fact.run != Fact::NO_RUN).then(|| RunId::from_bits(fact.run).to_string())),
+        ),
         "start_time" => time(facts().map(|fact| timed(fact, fact.start_time))),
         "end_time" => time(facts().map(|fact| timed(fact, fact.end_time))),
         "duration_ns" => number(facts().map(|fact| timed(fact, fact.duration))),
-        "settled" => flag(facts().map(|fact| Some(timed(fact, fact.end_time).is_some_and(|end| end < source.settled_before)))),
-        "event_outside" => mark(Marks::EVENT_OUTSIDE),
-        "parent_is_remote" => flag(facts().map(|fact| {
-            fact.marks.has(Marks::FLAGGED).then(|| fact.marks.has(Marks::REMOTE_PARENT))
+        "interval_ns" => number(facts().map(|fact| timed(fact, fact.end_time.wrapping_sub(fact.start_time)))),
+        "in_future" => flag(facts().map(|fact| {
+            let ahead = |at: i64| at > source.day_ahead;
+            Some(ahead(fact.start_time) || ahead(fact.end_time))
         })),
+        "settled" => flag(
+            facts()
+                .map(|fact| Some(timed(fact, fact.end_time).is_some_and(|end| end < source.settled_before))),
+        ),
+        "event_outside" => mark(Marks::EVENT_OUTSIDE),
+        "parent_is_remote" => flag(
+            facts().map(|fact| fact.marks.has(Marks::FLAGGED).then(|| fact.marks.has(Marks::REMOTE_PARENT))),
+        ),
         "malformed_ids" => text(facts().map(malformed)),
         "invalid_json" => text(facts().map(|fact| of_form(fact, Form::Invalid))),
         "doubled_keys" => text(facts().map(|fact| of_form(fact, Form::DoubledKey))),
@@ -137,18 +151,33 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
             Some(parent) => Some(parent.row_number),
             None => source.elsewhere.parent_of(fact, kin).map(|found| found.row_number),
         })),
-        "parent_service" => names(&mut parents().map(|parent| parent.map_or(Name::NONE, |parent| parent.service))),
-        "parent_start_time" => time(parents().map(|parent| parent.and_then(|parent| timed(parent, parent.start_time)))),
-        "parent_end_time" => time(parents().map(|parent| parent.and_then(|parent| timed(parent, parent.end_time)))),
-        "within_parent_execution" => flag(facts().zip(parents()).map(|(fact, parent)| {
-            parent.map(|parent| fact.execution.is_within(parent.execution))
-        })),
+        "parent_service" => {
+            names(&mut parents().map(|parent| parent.map_or(Name::NONE, |parent| parent.service)))
+        }
+        "parent_resource_service" => {
+            names(&mut parents().map(|parent| parent.map_or(Name::NONE, |parent| parent.resource_service)))
+        }
+        "parent_start_time" => {
+            time(parents().map(|parent| parent.and_then(|parent| timed(parent, parent.start_time))))
+        }
+        "parent_end_time" => {
+            time(parents().map(|parent| parent.and_then(|parent| timed(parent, parent.end_time))))
+        }
+        "within_parent_execution" => flag(
+            facts()
+                .zip(parents())
+                .map(|(fact, parent)| parent.map(|parent| fact.execution.is_within(parent.execution))),
+        ),
         "in_cycle" => flag(kins().map(|kin| Some(kin.in_cycle))),
         "trace_spans" => number(traces().map(|trace| trace.map(|trace| trace.spans))),
         "trace_roots" => number(traces().map(|trace| trace.map(|trace| trace.roots))),
         "trace_services" => number(traces().map(|trace| trace.map(|trace| trace.services))),
-        "trace_settled" => flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.settled_before))),
-        "trace_an_hour_old" => flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.hour_before))),
+        "trace_settled" => {
+            flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.settled_before)))
+        }
+        "trace_an_hour_old" => {
+            flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.hour_before)))
+        }
         _ => flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_local > 0))),
     }
 }
@@ -184,13 +213,18 @@ fn malformed(fact: &Fact) -> Option<String> {
         };
         bad.then(|| column_name(*column))
     };
-    let ids = [(Id::Trace, column::TRACE_ID), (Id::Span, column::SPAN_ID), (Id::Parent, column::PARENT_SPAN_ID)];
+    let ids =
+        [(Id::Trace, column::TRACE_ID), (Id::Span, column::SPAN_ID), (Id::Parent, column::PARENT_SPAN_ID)];
     joined(ids.iter().filter_map(bad))
 }
 
 fn of_form(fact: &Fact, form: Form) -> Option<String> {
     let columns = JSON_COLUMNS.iter().enumerate();
-    joined(columns.filter(|(index, _)| fact.marks.json_form(*index) == form).map(|(_, column)| column_name(*column)))
+    joined(
+        columns
+            .filter(|(index, _)| fact.marks.json_form(*index) == form)
+            .map(|(_, column)| column_name(*column)),
+    )
 }
 
 fn joined<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {

@@ -25,16 +25,12 @@ use datafusion::{
 use futures::stream;
 
 use super::{
-    elsewhere::Elsewhere,
-    fact_columns, facts::Facts,
-    family::Family,
-    name_column::NameColumn,
-    names::Names,
-    odd_ids::OddIds,
-    trace_columns,
+    elsewhere::Elsewhere, fact_columns, facts::Facts, family::Family, name_column::NameColumn, names::Names,
+    odd_ids::OddIds, trace_columns,
 };
 
 const CHUNK: usize = 8_192;
+const HOUR: i64 = 3_600_000_000_000;
 
 /// What columns are made from.
 #[derive(Debug)]
@@ -47,6 +43,10 @@ pub(crate) struct FactSource {
     pub(crate) settled_before: i64,
     /// An hour before the store was read.
     pub(crate) hour_before: i64,
+    /// A day after the store was read.
+    pub(crate) day_ahead: i64,
+    /// How many traces there are.
+    pub(crate) traces: u64,
 }
 
 impl FactSource {
@@ -57,9 +57,17 @@ impl FactSource {
         read_began: i64,
         settled_before: i64,
     ) -> io::Result<Self> {
-        let elsewhere = Elsewhere::look(&facts)?;
-        let hour_before = read_began.saturating_sub(3_600_000_000_000);
-        Ok(Self { facts, names: NameColumn::of(names), odd, elsewhere, settled_before, hour_before })
+        let (elsewhere, traces) = Elsewhere::look(&facts)?;
+        Ok(Self {
+            facts,
+            names: NameColumn::of(names),
+            odd,
+            elsewhere,
+            settled_before,
+            hour_before: read_began.saturating_sub(HOUR),
+            day_ahead: read_began.saturating_add(24 * HOUR),
+            traces,
+        })
     }
 }
 

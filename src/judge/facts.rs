@@ -5,6 +5,7 @@
 //! asked for.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
@@ -28,7 +29,8 @@ const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
 pub(crate) struct Facts {
     buckets: Vec<Mutex<Bucket>>,
     families: Vec<OnceLock<Arc<Family>>>,
-    rows: AtomicUsize,
+    /// The families of the shard that is being asked about.
+    shard: Mutex<BTreeMap<usize, Arc<Family>>>,
     held: AtomicUsize,
     /// Bytes to hold before facts go to disk.
     budget: usize,
@@ -47,15 +49,11 @@ impl Facts {
         Self {
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
             families: (0..BUCKETS).map(|_| OnceLock::new()).collect(),
-            rows: AtomicUsize::new(0),
+            shard: Mutex::default(),
             held: AtomicUsize::new(0),
             budget,
             folder: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.rows.load(Ordering::Relaxed)
     }
 
     /// Adds rows; fails only where the disk takes no more.
@@ -65,8 +63,8 @@ impl Facts {
             sorted[bucket_of(fact.trace)].push(fact);
         }
         for (index, facts) in sorted.into_iter().enumerate().filter(|(_, facts)| !facts.is_empty()) {
-            self.rows.fetch_add(facts.len(), Ordering::Relaxed);
-            let held = self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed) + facts.len() * ROW_BYTES;
+            let held =
+                self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed) + facts.len() * ROW_BYTES;
             let mut bucket = self.bucket(index);
             bucket.rows += facts.len();
             bucket.held.extend(facts);
@@ -125,14 +123,26 @@ impl Facts {
         0..BUCKETS
     }
 
+    /// Keeps the families of one shard at hand, in place of those of the last.
+    pub(crate) fn hold(&self, buckets: Range<usize>) -> io::Result<()> {
+        self.shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let families = buckets.map(|index| Ok((index, self.family(index)?))).collect::<io::Result<_>>()?;
+        *self.shard.lock().unwrap_or_else(PoisonError::into_inner) = families;
+        Ok(())
+    }
+
     /// A bucket's rows with their relations; kept where all of it is in memory anyway.
     pub(crate) fn family(&self, index: usize) -> io::Result<Arc<Family>> {
         if let Some(family) = self.families[index].get() {
             return Ok(Arc::clone(family));
         }
+        if let Some(family) = self.shard.lock().unwrap_or_else(PoisonError::into_inner).get(&index) {
+            return Ok(Arc::clone(family));
+        }
         let mut bucket = self.bucket(index);
         if bucket.spilled.is_none() {
-            let family = self.families[index].get_or_init(|| Arc::new(Family::of(std::mem::take(&mut bucket.held))));
+            let family =
+                self.families[index].get_or_init(|| Arc::new(Family::of(std::mem::take(&mut bucket.held))));
             return Ok(Arc::clone(family));
         }
         let mut facts = Vec::with_capacity(bucket.rows);
@@ -206,7 +216,8 @@ mod tests {
 
     #[test]
     fn what_goes_to_disk_comes_back_and_traces_stay_whole() {
-        let rows: Vec<Fact> = (0..4_000).map(|row| fact(u128::from(row / 7) + 1, u64::from(row) + 1, 0, row)).collect();
+        let rows: Vec<Fact> =
+            (0..4_000).map(|row| fact(u128::from(row / 7) + 1, u64::from(row) + 1, 0, row)).collect();
         let (roomy, tight) = (Facts::new(1 << 30), Facts::new(1 << 16));
         for chunk in rows.chunks(100) {
             roomy.extend(chunk.iter().copied()).unwrap();
@@ -216,7 +227,8 @@ mod tests {
         assert_eq!((roomy.shards().len(), tight.shards().len() > 4), (1, true));
         assert_eq!(all(&tight), rows);
         assert_eq!(all(&roomy), rows);
-        let traces = |facts: &Facts| facts.all().map(|index| facts.family(index).unwrap().traces.len()).sum::<usize>();
+        let traces =
+            |facts: &Facts| facts.all().map(|index| facts.family(index).unwrap().traces.len()).sum::<usize>();
         assert_eq!((traces(&tight), traces(&roomy)), (572, 572));
     }
 

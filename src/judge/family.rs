@@ -68,7 +68,8 @@ impl Family {
             let in_wal = fact.marks.has(Marks::IN_WAL);
             (trace, trace_form.bits(), span, span_form.bits(), in_wal, fact.file, fact.row_number)
         });
-        let mut family = Self { kin: facts.iter().map(|_| Kin::alone()).collect(), facts, traces: Vec::new() };
+        let mut family =
+            Self { kin: facts.iter().map(|_| Kin::alone()).collect(), facts, traces: Vec::new() };
         let mut start = 0;
         while start < family.facts.len() {
             let trace = trace_key(&family.facts[start]);
@@ -182,7 +183,8 @@ impl Family {
             end_time: rows.iter().map(|row| row.end_time).max().unwrap_or_default(),
             has_cycle,
         };
-        for (place, row) in (start..).zip(rows).filter(|(place, _)| self.kin[*place].first_copy as usize == *place)
+        for (place, row) in
+            (start..).zip(rows).filter(|(place, _)| self.kin[*place].first_copy as usize == *place)
         {
             trace.spans += 1;
             if !row.has_parent() {

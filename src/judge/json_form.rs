@@ -4,8 +4,10 @@
 //! section 3). The scanner accepts just that, at the speed of a byte loop; whatever else a text is, valid
 //! in another form, with a key there twice, or no JSON at all, `serde_json` says.
 
+use serde_json::Value;
+
 use super::strict_json::StrictValue;
-use crate::span::schema::Schema;
+use crate::span::{json, schema::Schema};
 
 /// What a text is as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +29,7 @@ const MAX_DEPTH: usize = 120;
 pub(crate) fn object<'t>(text: &'t str, mut entry: impl FnMut(&'t str, &'t str)) -> Form {
     let mut scan = Scan::new(text);
     let whole = scan.members(0, &mut |key, value| entry(&text[key.0..key.1], &text[value.0..value.1]));
-    if whole.is_some() && scan.ended() { Form::Canonical } else { general(text, serde_json::Value::is_object) }
+    if whole.is_some() && scan.ended() { Form::Canonical } else { general(text, Value::is_object) }
 }
 
 /// The form of stored events; `time` gets each event's time as the studio's columns would hold it.
@@ -35,10 +37,9 @@ pub(crate) fn events(text: &str, schema: Schema, mut time: impl FnMut(i64)) -> F
     let mut scan = Scan::new(text);
     let one = |scan: &mut Scan<'_>| scan.event(schema, &mut time);
     if scan.array(one).is_some() && scan.ended() {
-        Form::Canonical
-    } else {
-        general(text, serde_json::Value::is_array)
+        return Form::Canonical;
     }
+    general(text, |value| has_items(value, |item| is_event(item, schema)))
 }
 
 /// The form of stored links.
@@ -47,19 +48,74 @@ pub(crate) fn links(text: &str) -> Form {
     if scan.array(Scan::link).is_some() && scan.ended() {
         Form::Canonical
     } else {
-        general(text, serde_json::Value::is_array)
+        general(text, |value| has_items(value, is_link))
     }
 }
 
-fn general(text: &str, fits: fn(&serde_json::Value) -> bool) -> Form {
+/// The form of a text that the scanner did not take: with an escaped key it may be canonical all the same.
+fn general(text: &str, fits: impl Fn(&Value) -> bool) -> Form {
     match serde_json::from_str::<StrictValue>(text) {
-        Ok(value) if fits(&value.0) => Form::Valid,
+        Ok(StrictValue(value)) if fits(&value) && canonical(&value) == text => Form::Canonical,
+        Ok(StrictValue(Value::Object(_) | Value::Array(_))) => Form::Valid,
         Ok(_) => Form::Invalid,
-        Err(_) => match serde_json::from_str::<serde_json::Value>(text) {
+        Err(_) => match serde_json::from_str::<Value>(text) {
             Ok(_) => Form::DoubledKey,
             Err(_) => Form::Invalid,
         },
     }
+}
+
+fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write(&mut text, value);
+    text
+}
+
+fn write(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::String(text) => json::write_str(out, text),
+        Value::Array(items) => json::write_array(out, items, write),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(int), ..) => json::write_i64(out, int),
+            (_, Some(int), _) => json::write_u64(out, int),
+            (.., float) => json::write_f64(out, float.unwrap_or(f64::NAN)),
+        },
+        Value::Object(members) => {
+            out.push('{');
+            for (index, (key, value)) in members.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                json::write_str(out, key);
+                out.push(':');
+                write(out, value);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn has_items(value: &Value, fits: impl Fn(&Value) -> bool) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(fits))
+}
+
+fn is_event(item: &Value, schema: Schema) -> bool {
+    let (time, members) = match schema {
+        Schema::V1 => (item["timeUnixNano"].is_u64(), 3),
+        Schema::V2 => (item["timeUnixNano"].is_string() && item["droppedAttributesCount"].is_u64(), 4),
+    };
+    time && item["attributes"].is_object()
+        && item["name"].is_string()
+        && item.as_object().is_some_and(|item| item.len() == members)
+}
+
+fn is_link(item: &Value) -> bool {
+    item["attributes"].is_object()
+        && ["droppedAttributesCount", "flags"].iter().all(|key| item[key].is_u64())
+        && ["spanId", "traceId", "traceState"].iter().all(|key| item[key].is_string())
+        && item.as_object().is_some_and(|item| item.len() == 6)
 }
 
 /// Where something lies in the text.
@@ -269,10 +325,8 @@ impl<'t> Scan<'t> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn form(text: &str) -> Form {
         object(text, |_, _| ())
@@ -292,13 +346,15 @@ mod tests {
         for (text, expected) in [
             (r#"{"a": 1}"#, Form::Valid),
             (r#"{"b":1,"a":2}"#, Form::Valid),
+            (r#"{"a\"":1,"b":{"\\":2.5}}"#, Form::Canonical),
             (r#"{"a":1,"a":1}"#, Form::DoubledKey),
             (r#"{"a":{"c":1,"c":1}}"#, Form::DoubledKey),
             (r#"{"\u0061":1,"a":1}"#, Form::DoubledKey),
             (r#"{"a":"\ud800"}"#, Form::Invalid),
             (r#"{"a":01}"#, Form::Invalid),
             (r#"{"a":"#, Form::Invalid),
-            ("[]", Form::Invalid),
+            ("[]", Form::Valid),
+            ("7", Form::Invalid),
             ("", Form::Invalid),
         ] {
             assert_eq!(form(text), expected, "{text}");
@@ -315,8 +371,9 @@ mod tests {
         assert_eq!(form(v1, Schema::V1), Form::Canonical);
         assert_eq!(form(v1, Schema::V2), Form::Valid);
         assert_eq!(form("[]", Schema::V2), Form::Canonical);
-        assert_eq!(form("{}", Schema::V2), Form::Invalid);
-        assert_eq!(times, [7, 7]);
+        assert_eq!(form("{}", Schema::V2), Form::Valid);
+        assert_eq!(form(&v2.replace("{}", r#"{"a\n":1}"#), Schema::V2), Form::Canonical);
+        assert_eq!(times, [7, 7, 7, 7]);
     }
 
     #[test]

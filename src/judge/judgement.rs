@@ -139,6 +139,16 @@ pub(crate) enum Depth {
     Content,
 }
 
+impl Depth {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Structure => "structure",
+            Self::Content => "content",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Health {
     Ok,

@@ -80,7 +80,9 @@ impl<'t> Attributes<'t> {
 
     pub(crate) fn execution(&self) -> Execution {
         let number = |text: &Option<Cow<'t, str>>| {
-            text.as_ref().filter(|text| !text.is_empty()).map_or(0, |text| XxHash3_128::oneshot(text.as_bytes()) as u64)
+            text.as_ref()
+                .filter(|text| !text.is_empty())
+                .map_or(0, |text| XxHash3_128::oneshot(text.as_bytes()) as u64)
         };
         // An operation of an agent is no executable: it belongs to the agent's run.
         let parent = if self.executes.is_none() { &self.agent } else { &self.executed_by };
@@ -103,7 +105,8 @@ mod tests {
     fn nodes_operations_and_what_a_tool_starts_belong_to_their_owner() {
         let agent = execution(r#"{"junjo.agent.runtime_id":"a","junjo.executable_runtime_id":"a"}"#);
         let operation = execution(r#"{"junjo.agent.runtime_id":"a"}"#);
-        let nested = execution(r#"{"junjo.executable_runtime_id":"w","junjo.parent_executable_runtime_id":"a"}"#);
+        let nested =
+            execution(r#"{"junjo.executable_runtime_id":"w","junjo.parent_executable_runtime_id":"a"}"#);
         let other = execution(r#"{"junjo.executable_runtime_id":"x"}"#);
         assert!(operation.is_within(agent));
         assert!(nested.is_within(operation) && nested.is_within(agent));

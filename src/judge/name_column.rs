@@ -22,6 +22,8 @@ impl NameColumn {
     pub(crate) fn take(&self, names: impl Iterator<Item = Name>) -> ArrayRef {
         let known = |name: Name| (name != Name::NONE).then_some(name.0);
         let index: UInt32Array = names.map(known).collect();
-        take(&self.0, &index, None).unwrap_or_else(|_| Arc::new(StringViewArray::new_null(datafusion::arrow::array::Array::len(&index))))
+        take(&self.0, &index, None).unwrap_or_else(|_| {
+            Arc::new(StringViewArray::new_null(datafusion::arrow::array::Array::len(&index)))
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! Rows of a table that can outgrow memory: held up to a budget, beyond it in a file of our own.
 
 use std::{
-    fmt, fs::File,
+    fmt,
+    fs::File,
     io::{BufReader, BufWriter},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -167,8 +168,10 @@ mod tests {
         session.register_table("t", Arc::new(SpoolTable(Arc::clone(&spool)))).unwrap();
         for _ in 0..2 {
             let found = session.sql("SELECT n FROM t").await.unwrap().collect().await.unwrap();
-            let numbers: Vec<i64> =
-                found.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+            let numbers: Vec<i64> = found
+                .iter()
+                .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+                .collect();
             assert_eq!(numbers, (0..2_000).collect::<Vec<_>>());
         }
     }

@@ -20,7 +20,7 @@ use super::{
     delivery::Delivery,
     evidence::{Address, Attempts, Sighting, StoredDifference},
     fact_table::{FactSource, FactTable, Grain},
-    judgement::{FileRecord, Judgement},
+    judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
     spool::{Spool, SpoolTable},
 };
 use crate::{ledger::history::Export, span::schema, store::layout::Tier, traffic::plan::Plan};
@@ -33,7 +33,7 @@ pub(crate) fn register(
 ) -> Result<Arc<FactSource>> {
     let source = Arc::new(judgement.fact_source(settled_before)?);
     let tables = [
-        ("files", files(&judgement.files, judgement.read_began, settled_before)?),
+        ("files", files(judgement, settled_before)?),
         ("runs", runs(judgement)?),
         ("exports", exports(judgement)?),
         ("calls", calls(judgement)?),
@@ -71,6 +71,31 @@ pub(crate) fn register_facts(
     Ok(())
 }
 
+/// Shows one shard of the facts. Rows of known runs are shown beside the first only, so that asking shard by
+/// shard meets each row once.
+pub(crate) fn show_shard(
+    session: &SessionContext,
+    source: &Arc<FactSource>,
+    buckets: Range<usize>,
+    without_planned: bool,
+) -> Result<()> {
+    source.facts.hold(buckets.clone())?;
+    register_facts(session, source, buckets)?;
+    if without_planned {
+        let delivery = Delivery::columns();
+        for (name, schema) in [
+            ("differences", differences_schema()),
+            ("strays", super::strays::schema()),
+            ("sightings", sightings_schema()),
+            ("delivery", delivery),
+        ] {
+            session.deregister_table(name)?;
+            session.register_table(name, Arc::new(MemTable::try_new(schema, vec![vec![]])?))?;
+        }
+    }
+    Ok(())
+}
+
 fn spool_table(spool: &Arc<Spool>) -> Arc<dyn TableProvider> {
     Arc::new(SpoolTable(Arc::clone(spool)))
 }
@@ -89,11 +114,15 @@ fn address<'a>(of: impl Iterator<Item = &'a Address> + Clone) -> [ArrayRef; 3] {
     ]
 }
 
-fn files(files: &[FileRecord], read_began: u64, settled_before: i64) -> Result<RecordBatch, ArrowError> {
-    let snapshot = |of: fn(&super::judgement::SnapshotRecord) -> u64| {
+fn files(judgement: &Judgement, settled_before: i64) -> Result<RecordBatch, ArrowError> {
+    let Judgement { files, read_began, depth, .. } = judgement;
+    let counted = *depth > Depth::Files;
+    let snapshot = |of: fn(&SnapshotRecord) -> u64| {
         number(files.iter().map(|file| file.snapshot.as_ref().map(|record| of(record).cast_signed())))
     };
-    let age = |file: &FileRecord| Some(read_began.cast_signed().saturating_sub(file.modified_at?).max(0) / 1_000_000_000);
+    let age = |file: &FileRecord| {
+        Some(read_began.cast_signed().saturating_sub(file.modified_at?).max(0) / 1_000_000_000)
+    };
     let is_settled = |file: &FileRecord| Some(file.modified_at? < settled_before);
     table(vec![
         ("tier", text(files.iter().map(|file| Some(file.tier.name())))),
@@ -101,7 +130,7 @@ fn files(files: &[FileRecord], read_began: u64, settled_before: i64) -> Result<R
         ("size", number(files.iter().map(|file| Some(file.size.cast_signed())))),
         ("health", text(files.iter().map(|file| Some(file.health.name())))),
         ("problem", text(files.iter().map(|file| file.problem.as_ref()))),
-        ("rows", number(files.iter().map(|file| Some(file.rows.cast_signed())))),
+        ("rows", number(files.iter().map(|file| counted.then(|| file.rows.cast_signed())))),
         ("schema_version", number(files.iter().map(|file| file.schema))),
         ("named_at", time(files.iter().map(|file| file.named_at))),
         ("modified_at", time(files.iter().map(|file| file.modified_at))),
@@ -116,7 +145,9 @@ fn files(files: &[FileRecord], read_began: u64, settled_before: i64) -> Result<R
 
 fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     let odd = &judgement.collected.odd;
-    let hex = |key: u128, bytes: &[u8]| odd.text(key).map_or_else(|| const_hex::encode(bytes), |text| text.to_string());
+    let hex = |key: u128, bytes: &[u8]| {
+        odd.text(key).map_or_else(|| const_hex::encode(bytes), |text| text.to_string())
+    };
     let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
     let rows: Vec<_> =
         snapshots.flat_map(|(file, record)| record.other_rows.iter().map(move |row| (file, row))).collect();
@@ -124,8 +155,14 @@ fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("tier", text(rows.iter().map(|_| Some(Tier::Hot.name())))),
         ("file", text(rows.iter().map(|(file, _)| Some(file)))),
         ("row_number", number(rows.iter().map(|(_, (row, ..))| Some(row.cast_signed())))),
-        ("trace_id", text(rows.iter().map(|(_, (_, (trace, _), _))| Some(hex(*trace, &trace.to_be_bytes()))))),
-        ("span_id", text(rows.iter().map(|(_, (_, (_, span), _))| Some(hex((*span).into(), &span.to_be_bytes()))))),
+        (
+            "trace_id",
+            text(rows.iter().map(|(_, (_, (trace, _), _))| Some(hex(*trace, &trace.to_be_bytes())))),
+        ),
+        (
+            "span_id",
+            text(rows.iter().map(|(_, (_, (_, span), _))| Some(hex((*span).into(), &span.to_be_bytes())))),
+        ),
         ("is_changed", flag(rows.iter().map(|(_, (.., changed))| Some(*changed)))),
     ])
 }

@@ -47,7 +47,9 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "tier" => text(firsts().map(|first| Some(tier(first)))),
         "file" => source.names.take(firsts().map(|first| first.file)),
         "row_number" => number(firsts().map(|first| Some(first.row_number))),
-        "trace_id" => text(firsts().map(|first| trace_text(source, first.trace, first.marks.id_form(Id::Trace)))),
+        "trace_id" => {
+            text(firsts().map(|first| trace_text(source, first.trace, first.marks.id_form(Id::Trace))))
+        }
         "service_name" => source.names.take(firsts().map(|first| first.service)),
         "rows" => count(|trace| trace.rows),
         "spans" => count(|trace| trace.spans),
@@ -67,6 +69,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
 /// How many rows of a trace have their parent in another trace.
 fn elsewhere(source: &FactSource, family: &Family, trace: &Trace) -> u32 {
     let places = trace.first_row as usize..(trace.first_row + trace.rows) as usize;
-    let apart = |place: &usize| source.elsewhere.parent_of(&family.facts[*place], family.kin[*place]).is_some();
+    let apart =
+        |place: &usize| source.elsewhere.parent_of(&family.facts[*place], family.kin[*place]).is_some();
     places.filter(apart).count() as u32
 }

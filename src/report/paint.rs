@@ -21,6 +21,9 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
+    /// For what is no terminal.
+    pub(crate) const NONE: Self = Self { enabled: false };
+
     /// For text that goes to standard output.
     pub(crate) fn for_stdout(color: Color) -> Self {
         let wanted =

@@ -14,12 +14,32 @@ const GAP: usize = 2;
 /// A terminal that claims to be narrower is none that anybody reads: some report a width of 0.
 const LEAST_WIDTH: usize = 40;
 
+/// The terminal's width, where there is one.
+pub(crate) fn terminal_width() -> Option<usize> {
+    Table::new().width().map(usize::from).filter(|width| *width >= LEAST_WIDTH)
+}
+
 /// Lays out rows under a header, within the terminal's width where there is one.
 pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    render_in(header, rows, terminal_width())
+}
+
+/// As [`render`], within a width where there is a bound.
+pub(crate) fn render_in(
+    header: &[(&str, Align)],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    width: Option<usize>,
+) -> String {
     let mut table = Table::new();
-    let narrow = table.width().is_some_and(|width| usize::from(width) < LEAST_WIDTH);
-    let arrangement = if narrow { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
-    table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
+    table.load_style(presets::NOTHING);
+    match width {
+        Some(width) => {
+            table.set_width(width as u16).set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
     table.set_header(header.iter().map(|(name, _)| *name));
     table.add_rows(rows);
     for (column, (_, align)) in table.column_iter_mut().zip(header) {
@@ -40,15 +60,16 @@ pub(crate) fn render(header: &[(&str, Align)], rows: impl IntoIterator<Item = Ve
 /// As [`render`], but where the terminal is too narrow for whole values, each row becomes a paragraph of
 /// `name value` pairs: an id that is broken into pieces can be neither read nor copied.
 pub(crate) fn render_whole(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
-    match Table::new().width().map(usize::from) {
-        Some(width) if width >= LEAST_WIDTH && natural_width(header, rows) > width => {
+    match terminal_width() {
+        Some(width) if natural_width(header, rows) > width => {
             rows.iter().map(|row| paragraph(header, row, width)).collect()
         }
         _ => render(header, rows.iter().cloned()),
     }
 }
 
-fn natural_width(header: &[(&str, Align)], rows: &[Vec<String>]) -> usize {
+/// How wide a table has to be for its values to stay whole.
+pub(crate) fn natural_width(header: &[(&str, Align)], rows: &[Vec<String>]) -> usize {
     let widest = |(column, (name, _)): (usize, &(&str, Align))| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default().max(name.len()) + GAP
     };

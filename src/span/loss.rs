@@ -54,7 +54,9 @@ impl Lost {
         match schema {
             Schema::V1 if linked || span.flags != 0 || counters != [0; 3] => lost | Self::NO_COLUMN,
             Schema::V1 => lost,
-            Schema::V2 => span.links.iter().fold(lost, |lost, link| lost | Self::of_attributes(&link.attributes)),
+            Schema::V2 => {
+                span.links.iter().fold(lost, |lost, link| lost | Self::of_attributes(&link.attributes))
+            }
         }
     }
 
@@ -116,19 +118,27 @@ mod tests {
     use super::*;
 
     fn pair(key: &str, value: Option<Value>) -> KeyValue {
-        KeyValue { key: key.to_owned(), value: value.map(|value| AnyValue { value: Some(value) }), ..KeyValue::default() }
+        KeyValue {
+            key: key.to_owned(),
+            value: value.map(|value| AnyValue { value: Some(value) }),
+            ..KeyValue::default()
+        }
     }
 
     #[test]
     fn each_loss_is_seen_wherever_it_is() {
-        let plain = Span { attributes: vec![pair("a", Some(Value::IntValue(1)))], flags: 256, ..Span::default() };
+        let plain =
+            Span { attributes: vec![pair("a", Some(Value::IntValue(1)))], flags: 256, ..Span::default() };
         assert_eq!(Lost::of(&plain, Schema::V2), Lost::SCOPE);
         assert_eq!(Lost::of(&plain, Schema::V1), Lost::SCOPE | Lost::NO_COLUMN);
         for (attributes, loss) in [
             (vec![pair("a", Some(Value::BytesValue(vec![1])))], Lost::BYTES),
             (vec![pair("a", Some(Value::DoubleValue(f64::NAN)))], Lost::NON_FINITE),
             (vec![pair("a", None)], Lost::VALUELESS),
-            (vec![pair("a", Some(Value::IntValue(1))), pair("a", Some(Value::IntValue(2)))], Lost::REPEATED_KEY),
+            (
+                vec![pair("a", Some(Value::IntValue(1))), pair("a", Some(Value::IntValue(2)))],
+                Lost::REPEATED_KEY,
+            ),
         ] {
             assert_eq!(Lost::of_attributes(&attributes), loss);
         }

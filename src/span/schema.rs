@@ -88,7 +88,6 @@ pub(crate) mod column {
     pub(crate) const TRACE_ID: usize = 1;
     pub(crate) const PARENT_SPAN_ID: usize = 2;
     pub(crate) const SERVICE_NAME: usize = 3;
-    pub(crate) const NAME: usize = 4;
     pub(crate) const START_TIME: usize = 6;
     pub(crate) const END_TIME: usize = 7;
     pub(crate) const DURATION_NS: usize = 8;
@@ -130,7 +129,6 @@ mod tests {
             (column::TRACE_ID, "trace_id"),
             (column::PARENT_SPAN_ID, "parent_span_id"),
             (column::SERVICE_NAME, "service_name"),
-            (column::NAME, "name"),
             (column::END_TIME, "end_time"),
             (column::ATTRIBUTES, "attributes"),
             (column::EVENTS, "events"),

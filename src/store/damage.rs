@@ -118,7 +118,11 @@ async fn endure(
 async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<String>) {
     let schema = schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let mut scan = scan_parquet(file, &columns, context).unwrap();
+    let footer = match footer(&file.path) {
+        Ok(footer) => footer,
+        Err(err) => return (0, Some(err.to_string())),
+    };
+    let mut scan = scan_parquet(file, &footer, &columns, context).unwrap();
     let mut rows = 0;
     while let Some(batch) = scan.stream.next().await {
         match batch {

@@ -2,9 +2,14 @@
 -- severity: error
 -- needs: run
 -- examines: partial successes
+-- query: missing_spans
 --
 -- OTLP says how many spans of an export were rejected, never which. Exactly the rest must be stored:
 -- more contradicts the answer at once, fewer once a barrier lies behind it.
+--
+-- Usually: no released studio answers with a partial success, so something between the client and the
+-- studio did: a collector or a proxy that drops spans of its own accord. Look at its limits, and hold its
+-- count of drops against the export.
 --
 -- Not covered: which of the spans are stored, exports with too few spans while a file that could not be
 -- read may hold them, and exports of which an attempt before had no answer.

@@ -3,9 +3,14 @@
 -- needs: run
 -- examines: acked spans
 -- finding: inconclusive
+-- query: finding
 --
 -- A damaged file hides its rows. Spans that were sent before it was named, and were found nowhere
 -- else, may be among them; whether they are lost depends on what can be rescued from that file.
+--
+-- Usually: a crash or a full disk left one file damaged, and these spans were sent shortly before it was
+-- written. Restore the file from a backup, or accept what it held as gone: see what unreadable_files and
+-- torn_segments say of it.
 --
 -- Not covered: which of several damaged files it is; the one named soonest after the export is shown.
 SELECT unread_file, service_name, workflow, span, trace_id, span_id, acked_at

@@ -2,10 +2,14 @@
 -- severity: info
 -- needs: run
 -- examines: retried spans
+-- query: duplicates_by_file
 --
 -- An attempt without an answer may have been stored, and the studio never looks for duplicates: a
 -- retry then stores its spans once more. That is what a client risks that would rather not lose
 -- anything; the studio shows such spans once or twice, depending on the tier.
+--
+-- Usually: a client gave up on an answer that took too long, and sent its export again. Give exports more
+-- time, or send fewer at once; the copies do no more harm than to be counted twice.
 --
 -- Not covered: whether a copy came from a retry or, among as many copies as attempts, from a flush that
 -- was cut short. A refused attempt explains no copy (see duplicate_spans).

@@ -2,15 +2,25 @@
 -- severity: error
 -- examines: segments
 --
--- Studio 0.82 cannot write segments of the older schema: one that was left in the WAL by an upgrade
--- makes every flush and snapshot fail, so nothing reaches a cold file any more and the WAL grows. That
--- a newer studio is at work shows in any file of the newer schema that was named later.
+-- A flush and a snapshot read all segments, oldest first, and give up at the first that does not decode: nothing
+-- reaches a cold file any more and the WAL grows. Studio 0.82 cannot write segments of the older schema, either;
+-- that a newer studio is at work shows in any file of the newer schema that was named later.
 --
--- Not covered: an upgrade after which nothing was written yet, and segments that are torn or empty,
--- which wedge the WAL, too (see torn_segments).
-SELECT segment.file, segment.size, segment.rows, segment.named_at,
-       (SELECT count(*) FROM files WHERE tier = 'wal' AND health <> 'flushed') AS segments_blocked
+-- Usually: The process was killed or the disk was full while it wrote a segment (`torn`), the machine lost power
+-- (`empty`), or the studio was upgraded before its WAL was flushed (`older schema`). Stop the studio, move the
+-- segment out of the WAL folder, start it again; what still reads of the segment can be sent again.
+--
+-- Not covered: an upgrade after which nothing was written yet, and segments that lack their end marker only,
+-- which the studio takes for whole (see torn_segments).
+SELECT segment.tier, segment.file, segment.size, segment.rows, segment.named_at,
+       CASE WHEN segment.health = 'empty' THEN 'empty'
+            WHEN NOT segment.decodes THEN 'torn'
+            ELSE 'older schema' END AS cause,
+       segment.problem,
+       (SELECT count(*) FROM files WHERE tier = 'wal' AND health IN ('ok', 'torn', 'empty', 'unreadable')) AS segments_blocked
 FROM files segment
-WHERE segment.tier = 'wal' AND segment.health = 'ok' AND segment.schema_version = 1
-  AND segment.named_at < (SELECT max(named_at) FROM files WHERE schema_version = 2)
+WHERE segment.tier = 'wal' AND segment.health IN ('ok', 'torn', 'empty', 'unreadable')
+  AND (NOT segment.decodes
+       OR (segment.schema_version = 1
+           AND segment.named_at < (SELECT max(named_at) FROM files WHERE schema_version = 2)))
 ORDER BY segment.file

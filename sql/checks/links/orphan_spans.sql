@@ -1,37 +1,33 @@
 -- A span's parent is stored, too.
 -- severity: error
 -- needs: store
+-- scope: trace
 -- examines: stored rows
+-- code: unknown_parent_span
+-- query: orphan_families
 --
--- A trace with a missing parent cannot be drawn or summed up. For planned spans the plan knows the
--- parent, and a parent that was acked and is lost is the cause; for other traffic the parent is
--- looked for in the same trace. A parent is exported after its children, so a trace that has its root
--- is whole, and one without may still run: it is left alone for an hour.
+-- A trace with a missing parent cannot be drawn or summed up. For planned spans the plan knows the parent: it was
+-- acked and is lost (`parent lost`), or the row names another (`parent id changed`). For other traffic the parent is
+-- looked for in the same trace (`parent unresolved`): a parent is exported after its children, so a trace that has
+-- its root is whole.
 --
--- Not covered: parents in another process (the flag "remote parent"; where a file of schema 1 lacks
--- the flag, every span of a trace without a root), parents whose own fate is undecided, and all
--- traffic that no plan calls for while a file could not be read to its end.
-WITH roots AS (
-    SELECT DISTINCT trace_id FROM facts WHERE coalesce(parent_span_id, '0000000000000000') = '0000000000000000'
-), latest AS (
-    SELECT trace_id, bool_and(settled) AS settled, bool_and(an_hour_old) AS an_hour_old
-    FROM facts GROUP BY trace_id
-)
+-- Usually: The export that carried the parent is lost or was refused; see lost_spans, or the client's own log.
+--
+-- Not covered: parents in another process (the flag "remote parent", see remote_parents), traces without a root (see
+-- rootless_traces), parents that lie in another trace (see parent_in_other_trace), planned parents whose own fate is
+-- undecided, and all traffic that no plan calls for while a file could not be read to its end.
 SELECT NULL AS tier, NULL AS file, NULL AS row_number, service_name, trace_id, span_id, parent_span_id,
        'parent lost' AS cause
 FROM delivery
 WHERE n_found > 0 AND parent_lost
 UNION ALL
-SELECT child.tier, child.file, child.row_number, child.service_name, child.trace_id, child.span_id,
-       child.parent_span_id, 'parent absent'
-FROM facts child
-JOIN latest ON latest.trace_id = child.trace_id
-LEFT JOIN roots ON roots.trace_id = child.trace_id
-WHERE NOT child.run_known AND child.parent_span_id <> '0000000000000000' -- a parent of zeros is none
-  AND CASE WHEN roots.trace_id IS NOT NULL THEN latest.settled AND child.parent_is_remote IS NOT TRUE
-           ELSE latest.an_hour_old AND child.parent_is_remote IS FALSE END
-  AND NOT EXISTS (
-      SELECT 1 FROM facts parent
-      WHERE parent.trace_id = child.trace_id AND parent.span_id = child.parent_span_id)
-  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn') AND tier <> 'hot') = 0
+SELECT tier, file, row_number, sent_by, trace_id, span_id, actual, 'parent id changed'
+FROM differences
+WHERE column_name = 'parent_span_id'
+UNION ALL
+SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id, 'parent unresolved'
+FROM facts
+WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND parent_is_remote IS NOT TRUE
+  AND trace_roots > 0 AND trace_settled
+  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0
 ORDER BY file, row_number, trace_id, span_id

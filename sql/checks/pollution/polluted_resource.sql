@@ -1,12 +1,18 @@
 -- A span is stored with the resource of the service that sent it.
 -- severity: error
+-- scope: trace
 -- examines: rows with witnesses
+-- query: around_row
 --
 -- A resource that names another service, instance or run was mixed up between exports, even where
 -- the column `service_name` is right.
 --
 -- Of a name that was sent twice the column keeps the first and the resource the last: where the run's
 -- folder is not here, only a name that another row has as its service counts as another service.
+--
+-- Usually: a batch with the spans of several services was stored with the resource of one of them: look at
+-- what joins batches in front of the studio (a collector, a fan-in), and whether one process with two
+-- services shares one provider between both.
 --
 -- Not covered: changes of a resource's other attributes (see altered_spans), and rows that carry no
 -- tag of ours.
@@ -18,6 +24,7 @@ UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service AS sent_by, 'service.name' AS key,
        tagged_service AS expected, resource_service AS actual
 FROM facts
-WHERE NOT run_known AND tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
-  AND (resource_service IS NULL OR resource_service IN (SELECT service_name FROM facts))
+LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = resource_service
+WHERE tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
+  AND (resource_service IS NULL OR known.name IS NOT NULL)
 ORDER BY file, row_number, key

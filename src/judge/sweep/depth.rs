@@ -12,7 +12,8 @@ use crate::{
         edges,
         footer::{self, Unreadable},
         inventory::{FoundFile, Kind},
-        pages, segment::read_segment,
+        pages,
+        segment::read_segment,
     },
 };
 

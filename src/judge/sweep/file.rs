@@ -78,7 +78,8 @@ pub(super) fn sweep_segment(file: &FoundFile, sweep: &Sweep) -> Option<SweptFile
                 (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
             if file.size == 0 {
                 one.record.fail("the file is empty");
-            } else if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut).or(columns_wrong) {
+            } else if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut).or(columns_wrong)
+            {
                 one.record.health = Health::Torn;
                 one.record.problem = Some(problem);
             }

@@ -133,12 +133,19 @@ impl<'s> RowJudge<'s> {
         known.tally().count(slot, evidence, altered);
     }
 
-    fn unclaimed(&mut self, run: Option<RunId>, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+    fn unclaimed(
+        &mut self,
+        run: Option<RunId>,
+        cells: &StoredCells<'_>,
+        row_number: u64,
+        one: &mut SweptFile,
+    ) {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
         let (fact, tags) = self.observer.observe(spot, cells, run);
         let text = |column: usize| cells[column].and_then(Cell::text);
         let names = &self.sweep.collected.names;
-        let services = [fact.service, fact.resource_service, fact.tagged_service].map(|name| names.text(name));
+        let services =
+            [fact.service, fact.resource_service, fact.tagged_service].map(|name| names.text(name));
         if !self.sweep.scope.has(&services.each_ref().map(Option::as_deref), start(cells)) {
             one.notes.rows.out_of_scope += 1;
             return;

@@ -76,9 +76,10 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
 
 /// The snapshot's rows that lie in a cold file.
 fn flushed(swept: &SweptFile, sweep: &Sweep) -> HashSet<(u128, u64)> {
-    let planned = swept.claimed.iter().filter(|&&(run, slot)| {
-        sweep.runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0
-    });
+    let planned = swept
+        .claimed
+        .iter()
+        .filter(|&&(run, slot)| sweep.runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0);
     let planned = planned.map(|&(run, slot)| sweep.runs.runs[run].ids_of(slot));
     let facts = swept.notes.facts.iter().map(|fact| (fact.trace, fact.span));
     planned.chain(facts.filter(|id| sweep.collected.is_in_both(*id))).collect()
@@ -89,5 +90,7 @@ fn has_moved(file: &FoundFile, segments: &[(FoundFile, SweptFile)], layout: &Lay
     let is_known = |found: &FoundFile| segments.iter().any(|(segment, _)| segment.path == found.path);
     let hot = inventory::list(layout, Tier::Hot);
     let wal = inventory::list(layout, Tier::Wal);
-    !hot.data().any(|found| found == file) || wal.data().count() != segments.len() || !wal.data().all(is_known)
+    !hot.data().any(|found| found == file)
+        || wal.data().count() != segments.len()
+        || !wal.data().all(is_known)
 }

@@ -27,6 +27,7 @@ use super::*;
 use crate::{
     span::schema::Schema,
     store::{
+        footer::footer,
         inventory::list,
         layout::{Layout, Tier},
         session::{Limits, session},
@@ -186,8 +187,10 @@ async fn one_file_is_scanned_in_order_and_only_the_columns_asked_for() {
     let dir = mixed_store();
     let context = context(1);
     for file in files(dir.path()).into_iter().filter(|file| file.kind == Kind::Parquet) {
-        let scan =
-            |columns: &'static [&'static str]| scan_parquet(&file, columns, context.task_ctx()).unwrap();
+        let footer = footer(&file.path).unwrap();
+        let scan = |columns: &'static [&'static str]| {
+            scan_parquet(&file, &footer, columns, context.task_ctx()).unwrap()
+        };
         let mut narrow = scan(&["row_number", "duration_ns", "file"]);
         let batches: Vec<RecordBatch> = (&mut narrow.stream).try_collect().await.unwrap();
         let numbers = |batch: &RecordBatch, column: usize| {

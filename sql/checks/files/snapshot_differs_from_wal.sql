@@ -1,0 +1,17 @@
+-- Every row of the hot snapshot is a copy of a row of the WAL.
+-- severity: error
+-- needs: store
+-- examines: hot snapshots
+-- query: around_row
+--
+-- The studio shows the snapshot in place of the WAL. A row that lies in no segment with the same content, and in no
+-- cold file that a flush has made since, was changed on the way, or made up.
+--
+-- Usually: A segment was damaged, changed or removed after the snapshot was made, or the snapshot was. What was sent
+-- tells which: audit with the run.
+--
+-- Not covered: rows that a flush has moved to a cold file since (see stale_hot_snapshot), and which of the two is right.
+SELECT tier, file, row_number, trace_id, span_id,
+       CASE WHEN is_changed THEN 'the WAL has it with another content' ELSE 'it is in no other tier' END AS cause
+FROM snapshot_rows
+ORDER BY file, row_number

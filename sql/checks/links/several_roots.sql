@@ -1,0 +1,15 @@
+-- A trace has one root.
+-- severity: info
+-- scope: trace
+-- examines: traces judged by structure
+-- query: orphan_families
+--
+-- Nothing forbids a trace with several roots, but Junjo's own apps make none.
+--
+-- Usually: A client starts spans with a given trace id, or a parent id was dropped on the way.
+--
+-- Not covered: rows of known runs, whose parents are compared with their plan.
+SELECT tier, file, row_number, trace_id, service_name, roots, spans, start_time
+FROM trace_facts
+WHERE roots > 1
+ORDER BY file, row_number

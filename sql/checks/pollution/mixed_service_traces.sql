@@ -1,0 +1,17 @@
+-- A trace is of one service.
+-- severity: info
+-- scope: trace
+-- examines: traces judged by structure
+-- query: shared_traces
+--
+-- A trace that several services take part in is what distributed tracing is for. Where services never call each
+-- other, it is the first sign of pollution.
+--
+-- Usually: One service calls another. If yours do not, look at the trace, and at service_mismatch and
+-- child_of_other_service.
+--
+-- Not covered: traces of known runs, whose services are compared with their plan.
+SELECT tier, file, row_number, trace_id, service_name, services, spans, start_time
+FROM trace_facts
+WHERE services > 1
+ORDER BY file, row_number

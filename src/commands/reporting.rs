@@ -1,0 +1,244 @@
+//! How an audit's report leaves: to the screen, into files, to the folder of its run.
+//!
+//! Every file that was asked for is opened before the audit begins, so that nothing is read for a report that then has
+//! nowhere to go, and takes its place whole when the audit is done.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use clap::ValueEnum as _;
+use tempfile::NamedTempFile;
+
+use crate::{
+    exit::Exit,
+    judge::runs::Runs,
+    problem::Problem,
+    progress,
+    report::{
+        audit::{AuditReport, Overall},
+        audit_text::Page,
+        format::{self, KEPT, ReportFormat},
+        numbers::counted,
+        paint::{Color, Paint},
+    },
+};
+
+/// What an audit leaves in the folder of each run that it judged.
+const SAVED: &str = "audit.json";
+
+/// Where the report goes, and in which form
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ReportArgs {
+    /// Form of the report on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: ReportFormat,
+
+    /// Write the report into a file, too; its ending tells the form: .txt, .json, .ndjson, .csv, .md, .xml (JUnit),
+    /// .sarif, or FORMAT:FILE; repeatable
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<OutputFile>,
+
+    /// Findings to show of each check [default: 10 in table, markdown and junit, else 1000]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+
+    /// Write all findings into a file that --baseline accepts
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+
+    /// When to colour the report
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+/// A file, and what goes into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct OutputFile {
+    format: ReportFormat,
+    path: PathBuf,
+}
+
+impl FromStr for OutputFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((name, path)) = text.split_once(':')
+            && let Ok(format) = ReportFormat::from_str(name, false)
+        {
+            return match path {
+                "" => Err(format!("no file is named behind `{name}:`")),
+                path => Ok(Self { format, path: path.into() }),
+            };
+        }
+        let path = PathBuf::from(text);
+        match ReportFormat::of_file(&path) {
+            Some(format) => Ok(Self { format, path }),
+            None => Err("its ending tells no form; write FORMAT:FILE, as in `markdown:report`".to_owned()),
+        }
+    }
+}
+
+/// The files that wait for a report.
+pub(crate) struct Waiting {
+    outputs: Vec<(ReportFormat, Slot)>,
+    baseline: Option<Slot>,
+}
+
+/// A file that is written to beside its place, or straight into what is no file, as a pipe.
+struct Slot {
+    path: PathBuf,
+    temporary: Option<NamedTempFile>,
+}
+
+impl ReportArgs {
+    /// Whether standard output is the report's alone.
+    pub(crate) fn is_for_machines(&self) -> bool {
+        self.format != ReportFormat::Table
+    }
+
+    /// Whether the ids of all findings are asked for.
+    pub(crate) fn writes_baseline(&self) -> bool {
+        self.write_baseline.is_some()
+    }
+
+    /// As many findings as the reader who wants most of them gets.
+    pub(crate) fn samples(&self) -> usize {
+        self.limit.unwrap_or_default().max(KEPT)
+    }
+
+    pub(crate) fn open(&self) -> anyhow::Result<Waiting> {
+        let mut outputs = Vec::new();
+        for OutputFile { format, path } in &self.output {
+            outputs.push((*format, Slot::open(path)?));
+        }
+        Ok(Waiting { outputs, baseline: self.write_baseline.as_deref().map(Slot::open).transpose()? })
+    }
+
+    /// Prints the report, and puts it wherever else it is waited for.
+    pub(crate) fn deliver(
+        &self,
+        report: &AuditReport,
+        waiting: Waiting,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        for (format, slot) in waiting.outputs {
+            slot.fill(&format::render(format, report, self.limit, None)?)?;
+        }
+        if let Some(slot) = waiting.baseline {
+            let all = report.all_findings();
+            let path = slot.path.display().to_string();
+            slot.fill(&all.to_json()?)?;
+            let total = counted(all.total(), "finding");
+            progress::note(&format!("baseline `{path}`: {total}; `--baseline {path}` accepts them"));
+        }
+        let page = Page::terminal(Paint::for_stdout(self.color));
+        out.write_all(&format::render(self.format, report, self.limit, Some(page))?)?;
+        Ok(())
+    }
+}
+
+/// Leaves the report in the folder of each run that was judged. Where that is not ours to write, it says so.
+pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
+    let text = format::render(ReportFormat::Json, report, None, None)?;
+    let judged = |id: &str| report.coverage.runs.iter().any(|run| run.run == id);
+    let folders = runs.known.iter().filter(|run| judged(&run.plan.outline.run.to_string()));
+    for folder in folders.flat_map(|run| &run.parts).map(|part| &part.folder) {
+        let path = folder.join(SAVED);
+        let saved = beside(&path).and_then(|file| replace(file, &text, &path));
+        if let Err(err) = saved {
+            progress::note(&format!("the audit is not saved with its run: `{}`: {err}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn exit_of(overall: Overall) -> Exit {
+    match overall {
+        Overall::Pass => Exit::Clean,
+        Overall::Fail => Exit::Found,
+        Overall::Inconclusive => Exit::Unknown,
+    }
+}
+
+impl Slot {
+    fn open(path: &Path) -> Result<Self, Problem> {
+        let cannot = |err: io::Error| {
+            let what = format!("cannot write `{}`", path.display());
+            Problem::new(what, "name a file in a folder that is there and that this user may write to")
+                .caused_by(err)
+        };
+        let temporary = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Err(cannot(io::ErrorKind::IsADirectory.into())),
+            Ok(metadata) if !metadata.is_file() => {
+                fs::OpenOptions::new().write(true).open(path).map_err(cannot)?;
+                None
+            }
+            _ => Some(beside(path).map_err(cannot)?),
+        };
+        Ok(Self { path: path.to_owned(), temporary })
+    }
+
+    fn fill(self, text: &[u8]) -> anyhow::Result<()> {
+        let written = match self.temporary {
+            Some(file) => replace(file, text, &self.path),
+            None => fs::write(&self.path, text),
+        };
+        written.map_err(|err| {
+            let what = format!("cannot write `{}`", self.path.display());
+            Problem::new(what, "make room, or name another file").caused_by(err).into()
+        })
+    }
+}
+
+/// A file in the same folder, with the rights that a new file has here.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".e2e-store-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+fn replace(mut file: NamedTempFile, text: &[u8], path: &Path) -> io::Result<()> {
+    file.write_all(text)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<(ReportFormat, String), String> {
+        let OutputFile { format, path } = text.parse()?;
+        Ok((format, path.display().to_string()))
+    }
+
+    #[test]
+    fn the_ending_or_a_word_before_tells_the_form() {
+        for (text, format, path) in [
+            ("a.txt", ReportFormat::Table, "a.txt"),
+            ("dir/a.json", ReportFormat::Json, "dir/a.json"),
+            ("a.ndjson", ReportFormat::Ndjson, "a.ndjson"),
+            ("a.jsonl", ReportFormat::Ndjson, "a.jsonl"),
+            ("a.b.csv", ReportFormat::Csv, "a.b.csv"),
+            ("a.md", ReportFormat::Markdown, "a.md"),
+            ("a.xml", ReportFormat::Junit, "a.xml"),
+            ("a.sarif", ReportFormat::Sarif, "a.sarif"),
+            ("github:a", ReportFormat::Github, "a"),
+            ("markdown:a.txt", ReportFormat::Markdown, "a.txt"),
+            ("b:a.md", ReportFormat::Markdown, "b:a.md"),
+        ] {
+            assert_eq!(parsed(text), Ok((format, path.to_owned())), "{text}");
+        }
+        assert!(parsed("report").unwrap_err().starts_with("its ending tells no form"));
+        assert!(parsed("a.toml").unwrap_err().starts_with("its ending tells no form"));
+        assert_eq!(parsed("json:").unwrap_err(), "no file is named behind `json:`");
+    }
+}

@@ -1,0 +1,101 @@
+//! An audit as JUnit XML: a suite for each family, a case for each check, and one for the audit as a whole.
+//!
+//! JUnit has three words besides success. What failed is a failure; what is not known, open or broken, is an error;
+//! what did not apply is skipped. A warning or a remark succeeds and says itself in its output.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
+
+use super::{
+    audit::{AuditReport, FailOn, Overall},
+    audit_json::samples,
+    audit_text::note,
+    evidence::Evidence,
+    samples as blocks,
+    sql_line::sql_line,
+};
+use crate::checks::{
+    catalog::Severity,
+    runner::{Checked, Verdict},
+};
+
+pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u8>> {
+    let mut junit = Report::new("e2e-store audit");
+    junit.set_time(report.coverage.took);
+    let mut whole = TestSuite::new("audit");
+    whole.add_test_case(verdict_case(report));
+    junit.add_test_suite(whole);
+    for family in report.checked.chunk_by(|a, b| a.check.family == b.check.family) {
+        let name = family.first().map_or("", |one| &one.check.family);
+        let mut suite = TestSuite::new(name);
+        suite.add_test_cases(family.iter().map(|one| case(report, one, limit)));
+        junit.add_test_suite(suite);
+    }
+    let mut text = junit.to_string()?.into_bytes();
+    if text.last() != Some(&b'\n') {
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+/// What no single check says: a report in which nothing failed may still not be a pass.
+fn verdict_case(report: &AuditReport) -> TestCase {
+    let because = report.because.join("\n");
+    let status = match report.overall {
+        Overall::Pass => TestCaseStatus::success(),
+        Overall::Fail => said(NonSuccessKind::Failure, "fail", &because),
+        Overall::Inconclusive => said(NonSuccessKind::Error, "inconclusive", &because),
+    };
+    let mut case = TestCase::new("verdict", status);
+    case.set_classname("audit");
+    case
+}
+
+fn case(report: &AuditReport, one: &Checked, limit: usize) -> TestCase {
+    let name = one.verdict.name();
+    let note = note(one);
+    let fails = report.fail_on == FailOn::Warn;
+    let (status, output) = match &one.verdict {
+        Verdict::Pass => (TestCaseStatus::success(), None),
+        Verdict::Skipped(reason) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(clean(reason));
+            (status, None)
+        }
+        Verdict::Broken(reason) => (said(NonSuccessKind::Error, name, reason), None),
+        Verdict::Inconclusive(_) => (said(NonSuccessKind::Error, name, &note), None),
+        Verdict::Fail(_) => (said(NonSuccessKind::Failure, name, &note), None),
+        Verdict::Noted(Severity::Warn, _) if fails => (said(NonSuccessKind::Failure, name, &note), None),
+        Verdict::Noted(..) | Verdict::Accepted(_) => {
+            (TestCaseStatus::success(), Some(format!("{name}: {note}\n")))
+        }
+    };
+    let mut case = TestCase::new(clean(&one.check.id), status);
+    case.set_classname(clean(&one.check.family));
+    let evidence = report.evidence.get(&one.check.id).filter(|_| !samples(report, one, limit).is_empty());
+    let details = evidence.map(|evidence| details(report, one, evidence, limit));
+    if output.is_some() || details.is_some() {
+        case.set_system_out(clean(&(output.unwrap_or_default() + &details.unwrap_or_default())));
+    }
+    case
+}
+
+fn said(kind: NonSuccessKind, of: &str, message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(of);
+    if !message.is_empty() {
+        status.set_message(clean(message));
+    }
+    status
+}
+
+fn details(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> String {
+    let line = sql_line(&report.sql_command, &one.check, evidence).unwrap_or_default();
+    let findings = blocks::render(evidence, limit, None);
+    format!("{}\n{findings}to see: {line}\nusually: {}\n", one.check.rule, one.check.usually)
+}
+
+/// XML has no way to write most control characters.
+fn clean(text: &str) -> XmlString {
+    let lines: Vec<String> = text.split('\n').map(super::numbers::plain).collect();
+    XmlString::new(lines.join("\n"))
+}

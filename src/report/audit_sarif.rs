@@ -1,0 +1,160 @@
+//! An audit as SARIF 2.1.0: a rule for each check, a result for each kept finding.
+//!
+//! What is undecided is a result of kind `open`, and a check that broke, or another reason why the verdict is not
+//! known, a notification: a viewer that shows no result must not be taken for a pass.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{
+    audit::{AuditReport, Overall},
+    audit_json::samples,
+    audit_text::note,
+    evidence::Sample,
+    numbers::plain,
+    sql_line::sql_line,
+};
+use crate::checks::{
+    catalog::Severity,
+    runner::{Checked, Verdict},
+};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+const STORE: &str = "STORE";
+
+pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u8>> {
+    let results: Vec<Value> = report
+        .checked
+        .iter()
+        .enumerate()
+        .flat_map(|(rule, one)| {
+            samples(report, one, limit).iter().map(move |sample| result(rule, one, sample))
+        })
+        .collect();
+    let base = uri(&std::path::absolute(&report.coverage.store)?);
+    let sarif = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "e2e-store",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": report.checked.iter().map(|one| rule(report, one)).collect::<Vec<_>>(),
+            }},
+            "originalUriBaseIds": {STORE: {"uri": format!("file://{base}/")}},
+            "invocations": [{
+                "executionSuccessful": report.overall != Overall::Inconclusive,
+                "toolExecutionNotifications": notifications(report),
+            }],
+            "results": results,
+            "properties": {
+                "verdict": report.overall,
+                "findings": report.checked.iter().map(|one| {
+                    (one.check.id.clone(), one.verdict.findings().map_or(0, |found| found.total).into())
+                }).collect::<serde_json::Map<String, Value>>(),
+            },
+        }],
+    });
+    let mut text = serde_json::to_vec_pretty(&sarif)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn rule(report: &AuditReport, one: &Checked) -> Value {
+    let check = &one.check;
+    let line = report
+        .evidence
+        .get(&check.id)
+        .and_then(|evidence| sql_line(&report.sql_command, check, evidence))
+        .map(|line| format!("\n\n{line}"))
+        .unwrap_or_default();
+    json!({
+        "id": check.id,
+        "shortDescription": {"text": check.rule},
+        "fullDescription": {"text": check.why},
+        "help": {"text": format!("Usually: {}{line}", check.usually)},
+        "defaultConfiguration": {"level": level(check.severity)},
+        "properties": {"tags": [check.family], "verdict": one.verdict.name(), "examined": one.examined},
+    })
+}
+
+fn result(rule: usize, one: &Checked, sample: &Sample) -> Value {
+    let (kind, level) = match one.verdict {
+        Verdict::Inconclusive(_) => ("open", "none"),
+        _ => ("fail", level(one.check.severity)),
+    };
+    let about: Vec<String> = sample
+        .values
+        .keys()
+        .filter_map(|name| Some(format!("{name}: {}", plain(&sample.text(name)?))))
+        .collect();
+    let mut result = json!({
+        "ruleId": one.check.id,
+        "ruleIndex": rule,
+        "kind": kind,
+        "level": level,
+        "message": {"text": format!("{} {}", one.check.rule, about.join(", "))},
+        "partialFingerprints": {"e2eStoreFinding/v1": sample.id},
+        "properties": sample.values,
+    });
+    if let Some(file) = sample.text("file") {
+        let mut location = json!({"physicalLocation": {"artifactLocation": {
+            "uri": uri(Path::new(&file)), "uriBaseId": STORE,
+        }}});
+        if let Some(row) = sample.text("row_number") {
+            location["logicalLocations"] = json!([{"name": format!("row {row}"), "kind": "row"}]);
+        }
+        result["locations"] = json!([location]);
+    }
+    result
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warn => "warning",
+        Severity::Info => "note",
+    }
+}
+
+fn notifications(report: &AuditReport) -> Vec<Value> {
+    let because = report.because.iter().chain(&report.summary.problems).cloned();
+    let said = because.map(|text| json!({"level": "error", "message": {"text": text}}));
+    let broken = report.checked.iter().filter(|one| matches!(one.verdict, Verdict::Broken(_)));
+    let broken = broken.map(|one| {
+        json!({
+            "level": "error",
+            "message": {"text": format!("{} broke: {}", one.check.id, note(one))},
+            "associatedRule": {"id": one.check.id},
+        })
+    });
+    said.chain(broken).collect()
+}
+
+/// A path as the path of a URI.
+fn uri(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'=' => {
+                text.push(char::from(*byte));
+            }
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_becomes_the_path_of_a_uri() {
+        assert_eq!(
+            uri(Path::new("parquet/year=2026/a b%ü.parquet")),
+            "parquet/year=2026/a%20b%25%C3%BC.parquet"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The head of a report: the verdict, why, and what was read and judged.
+
+use std::fmt::Write as _;
+
+use super::{
+    audit::{AuditReport, BaselineUse},
+    audit_text::{Page, verdict_word},
+    coverage::{Coverage, RunCoverage},
+    numbers::{bytes, counted, duration, grouped, plain},
+};
+
+const NOT_READ_SHOWN: usize = 10;
+const RUNS_SHOWN: usize = 10;
+const STALE_SHOWN: usize = 10;
+
+pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std::fmt::Result {
+    let Coverage { store, of, tiers, rows, runs, other_runs, not_read, took, bytes_scanned } =
+        &report.coverage;
+    let of = of.as_ref().map(|of| format!("   {of}")).unwrap_or_default();
+    writeln!(text, "{}{of}", verdict_word(page.paint, report.overall))?;
+    for because in report.because.iter().chain(&report.summary.problems) {
+        writeln!(text, "{}", plain(because))?;
+    }
+    writeln!(text)?;
+    writeln!(text, "store    {}", plain(&store.display().to_string()))?;
+    for tier in tiers {
+        let (noun, note) = match tier.tier {
+            "cold" => ("cold file", ""),
+            "wal" => ("WAL segment", ""),
+            _ => ("hot snapshot", "; a copy, not evidence"),
+        };
+        if tier.files > 0 || tier.evidence {
+            let (files, rows, size) =
+                (counted(tier.files, noun), counted(tier.rows, "row"), bytes(tier.bytes));
+            writeln!(text, "         {files}: {rows}, {size}{note}")?;
+        }
+    }
+    for run in runs.iter().take(RUNS_SHOWN) {
+        run_lines(text, run)?;
+    }
+    and_more(text, runs.len(), RUNS_SHOWN)?;
+    if runs.is_empty() {
+        writeln!(text, "run      none is judged")?;
+    }
+    for other in other_runs.iter().take(RUNS_SHOWN) {
+        writeln!(text, "also     run {}: {}", plain(&other.run), plain(&other.why))?;
+    }
+    and_more(text, other_runs.len(), RUNS_SHOWN)?;
+    let total = rows.as_planned + rows.differing + rows.by_structure;
+    writeln!(
+        text,
+        "judged   {}: {} as planned, {} differing, {} by structure",
+        counted(total, "row"),
+        grouped(rows.as_planned),
+        grouped(rows.differing),
+        grouped(rows.by_structure)
+    )?;
+    writeln!(text, "         {} read, all in {}", bytes(*bytes_scanned), duration(*took))?;
+    for (line, file) in not_read.iter().take(NOT_READ_SHOWN).enumerate() {
+        let label = if line == 0 { "not read" } else { "" };
+        writeln!(text, "{label:<8} {}: {}", plain(&file.file), plain(&file.why))?;
+    }
+    and_more(text, not_read.len(), NOT_READ_SHOWN)?;
+    report.baseline.iter().try_for_each(|used| baseline(text, used))
+}
+
+fn baseline(text: &mut String, used: &BaselineUse) -> std::fmt::Result {
+    let BaselineUse { file, accepted, stale, not_looked_for } = used;
+    let file = plain(&file.display().to_string());
+    write!(text, "baseline {file}: {} accepted", counted(*accepted, "finding"))?;
+    if *not_looked_for > 0 {
+        write!(text, ", {} not looked for", grouped(*not_looked_for))?;
+    }
+    if stale.is_empty() {
+        return writeln!(text);
+    }
+    writeln!(text, ", {} stale: it is found no more", grouped(stale.len() as u64))?;
+    for one in stale.iter().take(STALE_SHOWN) {
+        writeln!(text, "         {}  {}", plain(&one.id), plain(&one.finding))?;
+    }
+    and_more(text, stale.len(), STALE_SHOWN)
+}
+
+fn and_more(text: &mut String, all: usize, shown: usize) -> std::fmt::Result {
+    match all.checked_sub(shown) {
+        None | Some(0) => Ok(()),
+        Some(hidden) => {
+            writeln!(text, "         and {} more (--format json lists all)", grouped(hidden as u64))
+        }
+    }
+}
+
+fn run_lines(text: &mut String, run: &RunCoverage) -> std::fmt::Result {
+    let mut account = format!("{} planned: {} acked", counted(run.planned, "span"), grouped(run.acked));
+    for (count, name) in
+        [(run.rejected, "rejected"), (run.indeterminate, "indeterminate"), (run.not_started, "not started")]
+    {
+        if count > 0 {
+            write!(account, ", {} {name}", grouped(count))?;
+        }
+    }
+    let unfinished = if run.unfinished { "; no end of it is recorded" } else { "" };
+    writeln!(text, "run      {}   {account}{unfinished}", run.run)?;
+    writeln!(text, "barrier  {}", run.barrier.text)?;
+    if run.acked > 0 && run.found == 0 {
+        writeln!(text, "         not one span of it is here: is this the store that it was sent to?")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! The command that shows a finding: `e2e-store sql PATH --query NAME --param KEY=VALUE`, ready to paste.
+
+use std::borrow::Cow;
+
+use super::{
+    evidence::{Evidence, Sample},
+    numbers::is_invisible,
+};
+use crate::checks::{
+    catalog::Check,
+    investigations::{self, Investigation},
+};
+
+/// For the first finding that was kept; `command` is `e2e-store sql PATH` in words. The check's own
+/// investigation where the finding has its parameters, else what lies around its row, else the finding itself.
+pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -> Option<String> {
+    let sample = evidence.samples.first()?;
+    let fallback = ["around_row", "finding"].map(investigations::named);
+    let candidates = check.query.into_iter().chain(fallback.into_iter().flatten());
+    let (investigation, values) =
+        candidates.into_iter().find_map(|query| Some((query, parameters(query, sample)?)))?;
+    let mut words = command.to_vec();
+    words.extend(["--query".to_owned(), investigation.name.to_owned()]);
+    for (parameter, value) in investigation.parameters.iter().zip(values) {
+        words.extend(["--param".to_owned(), format!("{parameter}={value}")]);
+    }
+    Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+}
+
+fn parameters(query: &Investigation, sample: &Sample) -> Option<Vec<String>> {
+    let value = |parameter: &&str| match *parameter {
+        "id" => Some(sample.id.clone()),
+        "row" => sample.text("row_number"),
+        "trace" => sample.text("trace_id"),
+        "service" => sample.text("service_name").or_else(|| sample.text("sent_by")),
+        other => sample.text(other),
+    };
+    query.parameters.iter().map(value).collect()
+}
+
+/// As a shell reads it back. Characters that a terminal would obey are written as `$'…'` has them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "_./:=@%+,-".contains(char);
+    let hidden = |char: char| char.is_control() || is_invisible(char);
+    if word.chars().any(hidden) {
+        let mut text = String::from("$'");
+        for char in word.chars() {
+            match char {
+                '\'' | '\\' => text.extend(['\\', char]),
+                char if hidden(char) => text.push_str(&format!("\\U{:08x}", u32::from(char))),
+                char => text.push(char),
+            }
+        }
+        Cow::Owned(text + "'")
+    } else if !word.is_empty() && word.chars().all(plain) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::{checks::selection, report::evidence::PointsTo};
+
+    fn line(check: &str, values: Value) -> String {
+        let check = selection::find(crate::checks::catalog::built_in().unwrap(), check).unwrap();
+        let values: Map<String, Value> = serde_json::from_value(values).unwrap();
+        let samples = vec![Sample { id: format!("{}:0123456789ab", check.id), values }];
+        let evidence = Evidence { columns: Vec::new(), samples, points_to: PointsTo::default() };
+        let command = ["e2e-store", "sql", "my data"].map(str::to_owned);
+        sql_line(&command, &check, &evidence).unwrap()
+    }
+
+    #[test]
+    fn a_checks_investigation_gets_its_parameters_from_the_finding() {
+        assert_eq!(
+            line("altered_spans", json!({"file": "wal/a b.ipc", "row_number": 7, "trace_id": "0a"})),
+            "e2e-store sql 'my data' --query around_row --param 'file=wal/a b.ipc' --param row=7"
+        );
+        assert_eq!(line("lost_spans", json!({})), "e2e-store sql 'my data' --query missing_spans");
+    }
+
+    #[test]
+    fn a_finding_without_the_parameters_is_shown_by_its_row_or_its_id() {
+        assert_eq!(
+            line("torn_segments", json!({"tier": "wal"})),
+            "e2e-store sql 'my data' --query finding --param id=torn_segments:0123456789ab"
+        );
+    }
+
+    #[test]
+    fn a_word_comes_out_of_a_shell_as_it_went_in() {
+        for word in ["a/b.c", "", "a b", "it's", "a\nb\u{1b}'\\", "\u{202e}x", "größe", "$HOME `x`", "-x"] {
+            let script = format!("printf %s {}", quoted(word));
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), word, "{script}");
+            assert!(!quoted(word).chars().any(|char| char.is_control() || is_invisible(char)));
+        }
+    }
+}
