@@ -49,7 +49,7 @@ pub(crate) fn render(evidence: &Evidence, limit: usize, width: Option<usize>) ->
 pub(crate) fn compared(expected: &str, actual: &str, most: usize) -> [String; 2] {
     let [expected, actual] = [expected, actual].map(plain);
     let common = expected.chars().zip(actual.chars()).take_while(|(a, b)| a == b).count();
-    let skip = if common > 3 * COMMON_SHOWN { common - COMMON_SHOWN } else { 0 };
+    let skip = if common > 3 * COMMON_SHOWN && expected != actual { common - COMMON_SHOWN } else { 0 };
     [expected, actual].map(|value| {
         let rest: String = value.chars().skip(skip).collect();
         format!("{}{}", if skip > 0 { "…" } else { "" }, short(&rest, most))
@@ -110,7 +110,9 @@ fn block(names: &[&str], row: &[String], width: Option<usize>) -> String {
 /// `cold parquet/….parquet row 7`, where there is a file.
 fn address<'v>(value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
     let file = value("file")?;
-    let tier = value("tier").map(|tier| format!("{tier} ")).unwrap_or_default();
+    // Segments lie in a folder that is called as their tier.
+    let tier = value("tier").filter(|tier| !file.starts_with(*tier)).map(|tier| format!("{tier} "));
+    let tier = tier.unwrap_or_default();
     let row = value("row_number").map(|row| format!(" row {row}")).unwrap_or_default();
     Some(format!("{tier}{file}{row}"))
 }
@@ -201,5 +203,6 @@ mod tests {
         assert_eq!(compared(&a, &b, 30), ["…same same same same left", "…same same same same right"]);
         assert_eq!(compared("abc", "abd", 2), ["ab…", "ab…"]);
         assert_eq!(compared("", "abd", 9), ["", "abd"]);
+        assert_eq!(compared(&a, &a, 9), ["same same…", "same same…"], "both were cut before they differed");
     }
 }
