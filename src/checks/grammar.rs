@@ -75,7 +75,7 @@ fn read_key(check: &mut Check, key: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Paragraphs, joined by empty lines where there are several of a kind.
+/// Paragraphs, each in one line, joined by empty lines where there are several of a kind.
 #[derive(Default)]
 struct Prose {
     why: String,
@@ -86,7 +86,7 @@ struct Prose {
 fn prose_of(lines: &[&str]) -> Result<Prose, String> {
     let mut prose = Prose::default();
     for paragraph in lines.split(|line| line.is_empty()).filter(|paragraph| !paragraph.is_empty()) {
-        let paragraph = paragraph.join("\n");
+        let paragraph = paragraph.join(" ");
         let (of, text) = if let Some(text) = paragraph.strip_prefix("Usually: ") {
             (&mut prose.usually, text)
         } else if let Some(text) = paragraph.strip_prefix("Not covered: ") {
@@ -151,7 +151,7 @@ SELECT 1
         assert_eq!(check.query.map(|query| query.name), Some("around_row"));
         assert_eq!(
             (check.why.as_str(), check.usually.as_str()),
-            ("Why,\nin two lines.", "a crash. Restart it.")
+            ("Why, in two lines.", "a crash. Restart it.")
         );
         assert_eq!((check.not_covered.as_str(), check.sql.as_str()), ("x.", "SELECT 1"));
     }

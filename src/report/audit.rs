@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+use super::audit_json;
 use super::{
     coverage::{self, Completeness, Coverage},
     evidence::{self, Evidence},
@@ -198,8 +200,8 @@ impl AuditReport {
         self.sql_command = ["e2e-store".to_owned(), "sql".to_owned(), path.display().to_string()].into();
     }
 
-    #[cfg(test)]
     /// The form of `--format json`, with every sample that was kept.
+    #[cfg(test)]
     pub(crate) fn to_json(&self) -> anyhow::Result<Vec<u8>> {
         super::audit_json::render(self, usize::MAX)
     }

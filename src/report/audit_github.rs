@@ -58,7 +58,7 @@ fn message(report: &AuditReport, one: &Checked) -> String {
     if let Some(line) = sql_line(&report.sql_command, &one.check, evidence) {
         write!(text, "\nto see: {line}").ok();
     }
-    write!(text, "\nusually: {}", one.check.usually.replace('\n', " ")).ok();
+    write!(text, "\nusually: {}", one.check.usually).ok();
     text
 }
 

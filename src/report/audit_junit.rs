@@ -73,8 +73,15 @@ fn case(report: &AuditReport, one: &Checked, limit: usize) -> TestCase {
     case.set_classname(clean(&one.check.family));
     let evidence = report.evidence.get(&one.check.id).filter(|_| !samples(report, one, limit).is_empty());
     let details = evidence.map(|evidence| details(report, one, evidence, limit));
-    if output.is_some() || details.is_some() {
-        case.set_system_out(clean(&(output.unwrap_or_default() + &details.unwrap_or_default())));
+    match (output, details) {
+        // Most readers show what is inside of a failure, and not what was printed beside it.
+        (None, Some(details)) => {
+            case.status.set_description(clean(&details));
+        }
+        (Some(output), details) => {
+            case.set_system_out(clean(&(output + &details.unwrap_or_default())));
+        }
+        (None, None) => {}
     }
     case
 }

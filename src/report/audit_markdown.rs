@@ -11,7 +11,10 @@ use super::{
     numbers::{bytes, counted, grouped, plain, service, short},
     sql_line::sql_line,
 };
-use crate::checks::{runner::Checked, summary::PollutionCell};
+use crate::checks::{
+    runner::Checked,
+    summary::{AlteredColumn, PollutionCell},
+};
 
 const VALUE_CHARS: usize = 200;
 const SERVICES_SHOWN: usize = 20;
@@ -33,6 +36,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
     )?;
     completeness(&mut text, &report.completeness)?;
     pollution(&mut text, &report.summary.pollution)?;
+    fidelity(&mut text, &report.summary.fidelity)?;
     for one in &report.checked {
         findings(&mut text, report, one, limit)?;
     }
@@ -134,6 +138,18 @@ fn pollution(text: &mut String, cells: &[PollutionCell]) -> std::fmt::Result {
         0 => Ok(()),
         hidden => writeln!(text, "\nand {hidden} more"),
     }
+}
+
+fn fidelity(text: &mut String, columns: &[AlteredColumn]) -> std::fmt::Result {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let row = |column: &AlteredColumn| {
+        let file = column.file.as_deref().map(code).unwrap_or_default();
+        let row = column.row_number.map(|row| row.to_string()).unwrap_or_default();
+        vec![code(&column.column_name), grouped(column.differing), file, row]
+    };
+    table(text, &["column", "not as sent", "first in", "row"], columns.iter().map(row))
 }
 
 fn findings(text: &mut String, report: &AuditReport, one: &Checked, limit: usize) -> std::fmt::Result {

@@ -18,7 +18,7 @@ use crate::checks::{
 };
 
 /// Longer lines of running text are hard to read.
-const PROSE_WIDTH: usize = 100;
+pub(crate) const PROSE_WIDTH: usize = 100;
 const LABEL: usize = 10;
 
 /// What a report is printed on.

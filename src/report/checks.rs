@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, io::Write};
 
 use serde::Serialize;
 
-use super::table::{self, Align};
+use super::{
+    audit_text::PROSE_WIDTH,
+    prose,
+    table::{self, Align},
+};
 use crate::checks::catalog::{Check, Finding, Needs, Scope};
 
 /// The form of `checks --format json`.
@@ -85,9 +89,21 @@ pub(crate) fn explain(check: &Check, out: &mut dyn Write) -> anyhow::Result<()> 
         writeln!(out, "query     {}, which shows a finding", query.name)?;
     }
     writeln!(out, "a finding says that {finding}\n")?;
-    writeln!(out, "{}\n", check.why)?;
-    writeln!(out, "Usually: {}\n", check.usually)?;
-    writeln!(out, "Not covered: {}\n\n{}", check.not_covered, check.sql)?;
+    for (of, text) in [("", &check.why), ("Usually: ", &check.usually), ("Not covered: ", &check.not_covered)]
+    {
+        paragraphs(out, &format!("{of}{text}"))?;
+    }
+    writeln!(out, "{}", check.sql)?;
+    Ok(())
+}
+
+fn paragraphs(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    for paragraph in text.split("\n\n") {
+        for line in prose::wrap(paragraph, table::terminal_width().unwrap_or(PROSE_WIDTH).min(PROSE_WIDTH)) {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
+    }
     Ok(())
 }
 

@@ -74,7 +74,7 @@ fn baseline(text: &mut String, used: &BaselineUse) -> std::fmt::Result {
     if stale.is_empty() {
         return writeln!(text);
     }
-    writeln!(text, ", {} stale: it is found no more", grouped(stale.len() as u64))?;
+    writeln!(text, ", {} stale: found no more", grouped(stale.len() as u64))?;
     for one in stale.iter().take(STALE_SHOWN) {
         writeln!(text, "         {}  {}", plain(&one.id), plain(&one.finding))?;
     }

@@ -6,6 +6,7 @@ use super::{
     audit_text::Page,
     coverage::Completeness,
     numbers::{self, counted, grouped, plain, short},
+    samples::compared,
     table::{self, Align},
 };
 use crate::checks::summary::{AlteredColumn, PollutionCell};
@@ -115,34 +116,26 @@ pub(crate) fn fidelity(text: &mut String, page: Page, columns: &[AlteredColumn])
         return Ok(());
     }
     let differing: u64 = columns.iter().map(|column| column.differing).sum();
-    let names = columns.iter().map(|column| column.column_name.len()).max().unwrap_or_default();
     writeln!(
         text,
-        "\n{} not as sent, in {}:\n",
+        "\n{} not as sent, in {}; of each the first:",
         counted(differing, "value"),
         counted(columns.len() as u64, "column")
     )?;
     for column in columns {
-        let key = column.key.as_ref().map(|key| format!("{}: ", short(key, VALUE_CHARS))).unwrap_or_default();
-        let (expected, actual) = (value(&column.expected), value(&column.actual));
-        writeln!(
-            text,
-            "{:names$}  {}, first at {} row {}",
-            column.column_name,
-            grouped(column.differing),
-            plain(column.file.as_deref().unwrap_or_default()),
-            column.row_number.map(grouped).unwrap_or_default()
-        )?;
-        let one_line = format!("{key}{expected} → {actual}");
-        if one_line.chars().count() + 2 <= page.width.unwrap_or(usize::MAX) {
-            writeln!(text, "  {one_line}")?;
+        let (file, row) = (column.file.as_deref().unwrap_or_default(), column.row_number);
+        let row = row.map(|row| format!(" row {row}")).unwrap_or_default();
+        let key = column.key.as_ref().map(|key| format!(", key {}", short(key, VALUE_CHARS)));
+        let null = |value: &Option<String>| value.clone().unwrap_or("(null)".to_owned());
+        let [expected, actual] = compared(&null(&column.expected), &null(&column.actual), VALUE_CHARS);
+        writeln!(text, "\n{}: {}", column.column_name, grouped(column.differing))?;
+        writeln!(text, "  {}{row}{}", plain(file), key.unwrap_or_default())?;
+        let one_line = format!("  {expected} → {actual}");
+        if one_line.chars().count() <= page.width.unwrap_or(usize::MAX) {
+            writeln!(text, "{one_line}")?;
         } else {
-            writeln!(text, "  {key}{expected}\n  → {actual}")?;
+            writeln!(text, "  {expected}\n  → {actual}")?;
         }
     }
     Ok(())
-}
-
-fn value(value: &Option<String>) -> String {
-    value.as_ref().map_or("(null)".to_owned(), |value| short(value, VALUE_CHARS))
 }

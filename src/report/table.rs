@@ -34,7 +34,8 @@ pub(crate) fn render_in(
     table.load_style(presets::NOTHING);
     match width {
         Some(width) => {
-            table.set_width(width as u16).set_content_arrangement(ContentArrangement::Dynamic);
+            // The gap behind the last column is not printed.
+            table.set_width((width + GAP) as u16).set_content_arrangement(ContentArrangement::Dynamic);
         }
         None => {
             table.set_content_arrangement(ContentArrangement::Disabled);
@@ -73,7 +74,7 @@ pub(crate) fn natural_width(header: &[(&str, Align)], rows: &[Vec<String>]) -> u
     let widest = |(column, (name, _)): (usize, &(&str, Align))| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default().max(name.len()) + GAP
     };
-    header.iter().enumerate().map(widest).sum()
+    header.iter().enumerate().map(widest).sum::<usize>().saturating_sub(GAP)
 }
 
 fn paragraph(header: &[(&str, Align)], row: &[String], width: usize) -> String {

@@ -1,0 +1,746 @@
+use std::{fs, path::Path};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cli::{command, e2e_store, exit_status, folder, lines};
+
+const FIXTURE: &str = "fixtures/getting-started/studio-0.82.1";
+/// The run in the segment.
+const RUN: &str = "be48";
+const SEGMENT: &str = ".dbdata/spans/wal/batch_1795466683733889754_0002.ipc";
+
+/// A store that the real service wrote, with the runs that it was sent.
+fn clean() -> TempDir {
+    let folder = folder();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(FIXTURE);
+    copy_tree(&fixture.join("spans"), &folder.path().join(".dbdata/spans"));
+    copy_tree(&fixture.join("runs"), &folder.path().join("runs"));
+    folder
+}
+
+/// The same with a name, an attribute and a service's name in its segment changed by a byte each.
+fn damaged() -> TempDir {
+    let folder = clean();
+    let path = folder.path().join(SEGMENT);
+    let mut bytes = fs::read(&path).unwrap();
+    for (value, occurrence) in
+        [("CountItemsNode", 0), ("CountItemsNode", 4), ("brazenly-engrossing-turkey", 1)]
+    {
+        let value = value.as_bytes();
+        let found = bytes.windows(value.len()).enumerate().filter(|(_, window)| *window == value);
+        let start = found.map(|(at, _)| at).nth(occurrence).unwrap();
+        bytes[start + value.len() - 1] = b'X';
+    }
+    fs::write(path, bytes).unwrap();
+    folder
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+        let copy = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &copy);
+        } else {
+            fs::copy(entry.path(), copy).unwrap();
+        }
+    }
+}
+
+/// Audits the run in the segment, and renders what came of it without what differs each time.
+fn audit(folder: &Path, args: &[&str]) -> String {
+    let output = command(folder).args(["audit", "--run", RUN]).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*folder.to_string_lossy(), "FOLDER");
+    let errors = text(&output.stderr);
+    let errors = if errors.is_empty() { errors } else { format!("------- stderr -------\n{errors}") };
+    steady(&format!("{}{errors}[exit status: {}]", text(&output.stdout), output.status.code().unwrap()))
+}
+
+/// Times of this audit are cut off.
+fn steady(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let cut = ["all in ", "the last ack, but ", "time=\"", "\"took\": "];
+        let cut = cut.iter().find_map(|before| line.find(before).map(|at| at + before.len()));
+        lines.push(cut.map_or(line.to_owned(), |end| format!("{}…", &line[..end])));
+    }
+    lines.join("\n")
+}
+
+fn json(folder: &Path, args: &[&str]) -> Value {
+    let output =
+        command(folder).args(["audit", "--run", RUN, "--format", "json"]).args(args).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|err| {
+        panic!("{err}: {}", String::from_utf8_lossy(&output.stderr));
+    })
+}
+
+fn check<'j>(report: &'j Value, id: &str) -> &'j Value {
+    report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap()
+}
+
+#[test]
+fn a_clean_store_passes() {
+    let folder = clean();
+    assert_snapshot!(audit(folder.path(), &["--only", "fidelity,lost_spans,retry_duplicates"]), @"
+    PASS
+
+    store    .dbdata/spans
+             1 cold file: 20 rows, 12.8 kB
+             1 WAL segment: 20 rows, 41.5 kB
+             1 hot snapshot: 20 rows, 12.9 kB; a copy, not evidence
+    run      be4853f43680   20 spans planned: 20 acked
+    barrier  no flush after the last ack, but …
+    also     run 75ab2a233443: rows of it are here and were compared; another run is judged
+    judged   40 rows: 40 as planned, 0 differing, 0 by structure
+             48.3 kB read, all in …
+
+    pass  lost_spans        20 settled spans
+    skip  retry_duplicates  no retried spans here
+    pass  altered_spans     40 planned rows in 2 files
+
+    service                          workflows  found  spans  acked  found  missing
+    brazenly-engrossing-turkey               2      2     10     10     10        0
+    admittedly-effectual-kookaburra          2      2     10     10     10        0
+    all 2 services                           4      4     20     20     20        0
+
+    1 skipped, 2 passed
+    [exit status: 0]
+    ");
+}
+
+#[test]
+fn a_damaged_store_is_told_from_top_to_bottom() {
+    let folder = damaged();
+    assert_snapshot!(audit(folder.path(), &["--only", "fidelity,pollution"]), @r"
+    FAIL
+
+    store    .dbdata/spans
+             1 cold file: 20 rows, 12.8 kB
+             1 WAL segment: 20 rows, 41.5 kB
+             1 hot snapshot: 20 rows, 12.9 kB; a copy, not evidence
+    run      be4853f43680   20 spans planned: 20 acked
+    barrier  no flush after the last ack, but …
+    also     run 75ab2a233443: rows of it are here and were compared; another run is judged
+    judged   40 rows: 38 as planned, 2 differing, 0 by structure
+             48.3 kB read, all in …
+
+    FAIL  altered_spans          2 findings in 40 planned rows in 2 files
+    pass  polluted_attributes    40 rows with witnesses in 2 files
+    pass  polluted_resource      40 rows with witnesses in 2 files
+    FAIL  polluted_service_name  1 finding in 40 rows with witnesses in 2 files
+
+    service                          workflows  found  spans  acked  found  missing
+    brazenly-engrossing-turkey               2      2     10     10     10        0
+    admittedly-effectual-kookaburra          2      2     10     10     10        0
+    all 2 services                           4      4     20     20     20        0
+
+    1 row stored under another service than sent them:
+
+    sent by \ stored as         brazenly-engrossing-turkeX  brazenly-engrossing-turkey
+    brazenly-engrossing-turkey                           1                           9
+
+    2 values not as sent, in 2 columns; of each the first:
+
+    attributes: 1
+      wal/batch_1795466683733889754_0002.ipc row 4, key junjo.workflow.execution_graph_snapshot
+      …b692c2a352a07db2261… → …b692c2a352a07db2261…
+
+    name: 1
+      wal/batch_1795466683733889754_0002.ipc row 1
+      CountItemsNode → CountItemsNodX
+
+    altered_spans: A stored span has the values that it was sent with.
+    - altered_spans:d0d2efa4cc52
+      wal wal/batch_1795466683733889754_0002.ipc row 1
+      trace_id 63062f503aa1b5530448974fbb19d347  span_id e659d5b0f4d43483
+      sent_by brazenly-engrossing-turkey  column_name name
+      expected CountItemsNode
+      actual   CountItemsNodX
+    - altered_spans:4f1da55b650e
+      wal wal/batch_1795466683733889754_0002.ipc row 4
+      trace_id 63062f503aa1b5530448974fbb19d347  span_id e93c6b4b785e0fb4
+      sent_by brazenly-engrossing-turkey  column_name attributes
+      key junjo.workflow.execution_graph_snapshot
+      expected …b692c2a352a07db2261…
+      actual   …b692c2a352a07db2261…
+    points to the export of brazenly-engrossing-turkey with its spans 0 to 4 (run be4853f43680, acked),
+              sent at 2026-11-23T20:44:43.723Z
+    to see    e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
+    usually   one altered value in a row is a flipped bit of the disk or of memory: compare the file
+              with its backup. The same column in every row is a mapping that changed with a version of
+              the studio, or a collector in between that edits spans (a processor that redacts, cuts or
+              adds attributes).
+
+    polluted_service_name: A span is stored under the service that sent it.
+    finding                             tier  file                                    row_number  trace_id                          span_id           sent_by                     stored_as
+    polluted_service_name:87577dc1cec1  wal   wal/batch_1795466683733889754_0002.ipc           1  63062f503aa1b5530448974fbb19d347  e659d5b0f4d43483  brazenly-engrossing-turkey  brazenly-engrossing-turkeX
+    points to the export of brazenly-engrossing-turkey with its spans 0 to 4 (run be4853f43680, acked),
+              sent at 2026-11-23T20:44:43.723Z
+    to see    e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
+    usually   a batch with the spans of several services was stored under the name of one of them, or
+              two processes took each other's name from one environment. The matrix tells which
+              service's spans went where: one cell is one mix-up, a whole row one service that lost its
+              name.
+
+    2 failed, 2 passed
+    [exit status: 1]
+    ");
+}
+
+#[test]
+fn markdown_is_for_a_summary() {
+    let folder = damaged();
+    assert_snapshot!(
+        audit(folder.path(), &["--only", "altered_spans,lost_spans", "--limit", "1", "--format", "markdown"]),
+        @r"
+        ## e2e-store: FAIL
+
+        - `.dbdata/spans`: 40 rows, 38 as planned, 2 differing, 0 by structure; 48.3 kB read
+        - run `be4853f43680`: 20 spans planned, 20 acked, 20 found; barrier: no flush after the last ack, but …
+
+        | verdict | check | severity | what |
+        | --- | --- | --- | --- |
+        | pass | `lost_spans` | error | 20 settled spans |
+        | **fail** | `altered_spans` | error | 2 findings in 40 planned rows in 2 files |
+
+        | service | workflows | found | spans | acked | found | missing |
+        | --- | --- | --- | --- | --- | --- | --- |
+        | brazenly-engrossing-turkey | 2 | 2 | 10 | 10 | 10 | 0 |
+        | admittedly-effectual-kookaburra | 2 | 2 | 10 | 10 | 10 | 0 |
+        | all 2 services | 4 | 4 | 20 | 20 | 20 | 0 |
+
+        | sent by | stored as | rows |
+        | --- | --- | --- |
+        | brazenly-engrossing-turkey | brazenly-engrossing-turkeX | 1 |
+
+        | column | not as sent | first in | row |
+        | --- | --- | --- | --- |
+        | `attributes` | 1 | `wal/batch_1795466683733889754_0002.ipc` | 4 |
+        | `name` | 1 | `wal/batch_1795466683733889754_0002.ipc` | 1 |
+
+        ### `altered_spans`
+
+        A stored span has the values that it was sent with.
+
+        | finding | tier | file | row\_number | trace\_id | span\_id | sent\_by | column\_name | expected | actual |
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+        | `altered_spans:d0d2efa4cc52` | `wal` | `wal/batch_1795466683733889754_0002.ipc` | `1` | `63062f503aa1b5530448974fbb19d347` | `e659d5b0f4d43483` | `brazenly-engrossing-turkey` | `name` | `CountItemsNode` | `CountItemsNodX` |
+
+        and 1 more
+
+        Points to the export of brazenly-engrossing-turkey with its spans 0 to 4 (run be4853f43680, acked), sent at 2026-11-23T20:44:43.723Z.
+
+        ```sh
+        e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
+        ```
+
+        Usually: one altered value in a row is a flipped bit of the disk or of memory: compare the file with its backup. The same column in every row is a mapping that changed with a version of the studio, or a collector in between that edits spans (a processor that redacts, cuts or adds attributes).
+        [exit status: 1]
+        "
+    );
+}
+
+#[test]
+fn junit_has_a_case_for_each_check_and_one_for_the_audit() {
+    let folder = damaged();
+    let args = ["--only", "polluted_service_name,lost_spans,retry_duplicates", "--format", "junit"];
+    assert_snapshot!(audit(folder.path(), &args), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="e2e-store audit" tests="4" skipped="1" failures="2" errors="0" time="…
+        <testsuite name="audit" tests="1" skipped="0" errors="0" failures="1">
+            <testcase name="verdict" classname="audit">
+                <failure type="fail"/>
+            </testcase>
+        </testsuite>
+        <testsuite name="delivery" tests="1" skipped="0" errors="0" failures="0">
+            <testcase name="lost_spans" classname="delivery"/>
+        </testsuite>
+        <testsuite name="duplicates" tests="1" skipped="1" errors="0" failures="0">
+            <testcase name="retry_duplicates" classname="duplicates">
+                <skipped message="no retried spans here"/>
+            </testcase>
+        </testsuite>
+        <testsuite name="pollution" tests="1" skipped="0" errors="0" failures="1">
+            <testcase name="polluted_service_name" classname="pollution">
+                <failure message="1 finding in 40 rows with witnesses in 2 files" type="fail">A span is stored under the service that sent it.
+    finding                             tier  file                                    row_number  trace_id                          span_id           sent_by                     stored_as
+    polluted_service_name:87577dc1cec1  wal   wal/batch_1795466683733889754_0002.ipc           1  63062f503aa1b5530448974fbb19d347  e659d5b0f4d43483  brazenly-engrossing-turkey  brazenly-engrossing-turkeX
+    to see: e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
+    usually: a batch with the spans of several services was stored under the name of one of them, or two processes took each other&apos;s name from one environment. The matrix tells which service&apos;s spans went where: one cell is one mix-up, a whole row one service that lost its name.
+    </failure>
+            </testcase>
+        </testsuite>
+    </testsuites>
+    [exit status: 1]
+    "#);
+}
+
+#[test]
+fn csv_has_a_line_for_each_finding_and_each_check_without() {
+    let folder = damaged();
+    let args = ["--only", "polluted_service_name,altered_spans,lost_spans", "--format", "csv"];
+    assert_snapshot!(audit(folder.path(), &args), @r#"
+    audit,check,family,severity,verdict,examined,findings,accepted,id,tier,file,row_number,service_name,sent_by,trace_id,span_id,column_name,key,expected,actual,other
+    fail,lost_spans,delivery,error,pass,20,0,0,,,,,,,,,,,,,
+    fail,altered_spans,fidelity,error,fail,40,2,0,altered_spans:d0d2efa4cc52,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,name,,CountItemsNode,CountItemsNodX,
+    fail,altered_spans,fidelity,error,fail,40,2,0,altered_spans:4f1da55b650e,wal,wal/batch_1795466683733889754_0002.ipc,4,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e93c6b4b785e0fb4,attributes,junjo.workflow.execution_graph_snapshot,"""{\""edges\"":[{\""edgeConditionLabel\"":null,\""edgeScope\"":\""explicit\"",\""edgeStructuralId\"":\""edge_95bb23e4d3168ef3d53d449e51ec9cda\"",\""headNodeRuntimeId\"":\""FIkZZvrhQcGPOMAXQQzeN\"",\""headNodeStructuralId\"":\""node_af1d8d230b692c2a352a07db2261…","""{\""edges\"":[{\""edgeConditionLabel\"":null,\""edgeScope\"":\""explicit\"",\""edgeStructuralId\"":\""edge_95bb23e4d3168ef3d53d449e51ec9cda\"",\""headNodeRuntimeId\"":\""FIkZZvrhQcGPOMAXQQzeN\"",\""headNodeStructuralId\"":\""node_af1d8d230b692c2a352a07db2261…",
+    fail,polluted_service_name,pollution,error,fail,40,1,0,polluted_service_name:87577dc1cec1,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,,,,,"{""stored_as"":""brazenly-engrossing-turkeX""}"
+    [exit status: 1]
+    "#);
+}
+
+#[test]
+fn github_gets_an_annotation_for_each_check_that_found_something() {
+    let folder = damaged();
+    let args = ["--only", "polluted_service_name,lost_spans", "--format", "github"];
+    assert_snapshot!(audit(folder.path(), &args), @"
+    ::error title=e2e-store%3A fail::38 rows as planned, 2 differing, 0 by structure
+    ::error title=fail%3A polluted_service_name::A span is stored under the service that sent it.%0A1 finding in 40 rows with witnesses in 2 files%0Afirst: polluted_service_name:87577dc1cec1, tier wal, file wal/batch_1795466683733889754_0002.ipc, row_number 1, trace_id 63062f503aa1b5530448974fbb19d347, span_id e659d5b0f4d43483, sent_by brazenly-engrossing-turkey, stored_as brazenly-engrossing-turkeX%0Ato see: e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1%0Ausually: a batch with the spans of several services was stored under the name of one of them, or two processes took each other's name from one environment. The matrix tells which service's spans went where: one cell is one mix-up, a whole row one service that lost its name.
+    [exit status: 1]
+    ");
+}
+
+#[test]
+fn ndjson_has_an_object_a_line() {
+    let folder = damaged();
+    let args = ["audit", "--run", RUN, "--only", "polluted_service_name,lost_spans", "--format", "ndjson"];
+    let output = command(folder.path()).args(args).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let about = |object: &Value| format!("{} {} {}", object["type"], object["id"], object["verdict"]);
+    assert_snapshot!(objects.iter().map(about).collect::<Vec<_>>().join("\n"), @"");
+    assert_eq!(objects[0]["version"], 1);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn sarif_has_a_rule_for_each_check_and_a_result_for_each_finding() {
+    let folder = damaged();
+    let output = audit(folder.path(), &["--only", "polluted_service_name,lost_spans", "--format", "sarif"]);
+    let sarif: Value = serde_json::from_str(output.rsplit_once('\n').unwrap().0).unwrap();
+    let run = &sarif["runs"][0];
+    assert_eq!((&sarif["version"], &run["properties"]["verdict"]), (&"2.1.0".into(), &"fail".into()));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    assert_eq!(
+        rules.iter().map(|rule| &rule["id"]).collect::<Vec<_>>(),
+        ["lost_spans", "polluted_service_name"]
+    );
+    let [result] = &run["results"].as_array().unwrap()[..] else { panic!("one result: {run}") };
+    assert_eq!((&result["ruleId"], &result["ruleIndex"]), (&"polluted_service_name".into(), &1.into()));
+    assert_eq!((&result["kind"], &result["level"]), (&"fail".into(), &"error".into()));
+    let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(place["uri"], "wal/batch_1795466683733889754_0002.ipc");
+    let base = run["originalUriBaseIds"][place["uriBaseId"].as_str().unwrap()]["uri"].as_str().unwrap();
+    assert!(base.starts_with("file://") && base.ends_with("/.dbdata/spans/"), "{base}");
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true);
+}
+
+#[test]
+fn what_is_open_is_no_pass_for_any_machine() {
+    let folder = clean();
+    fs::write(folder.path().join(SEGMENT), "").unwrap();
+    let only = ["--only", "unproven_spans"];
+    let of = |format: &str| audit(folder.path(), &[&only[..], &["--format", format]].concat());
+    let table = of("table");
+    assert_eq!(
+        lines(&table, &["INCONCLUSIVE", "OPEN", "[exit"]),
+        ["INCONCLUSIVE", "OPEN unproven_spans 20 undecided of 20 acked spans", "[exit status: 2]"]
+    );
+    let junit = of("junit");
+    assert!(junit.contains("tests=\"2\" skipped=\"0\" failures=\"0\" errors=\"2\""), "{junit}");
+    assert!(junit.contains("type=\"inconclusive\""), "{junit}");
+    let sarif: Value = serde_json::from_str(of("sarif").rsplit_once('\n').unwrap().0).unwrap();
+    let run = &sarif["runs"][0];
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    assert_eq!((&run["results"][0]["kind"], &run["results"][0]["level"]), (&"open".into(), &"none".into()));
+    assert!(of("github").contains("::error title=inconclusive%3A unproven_spans::"));
+    assert!(of("markdown").starts_with("## e2e-store: INCONCLUSIVE\n"));
+    assert!(
+        of("csv")
+            .contains("\ninconclusive,unproven_spans,delivery,error,inconclusive,20,20,0,unproven_spans:")
+    );
+}
+
+#[test]
+fn json_has_the_form_that_its_schema_says() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.schema.json");
+    let schema: Value = serde_json::from_slice(&fs::read(schema).unwrap()).unwrap();
+    let folder = damaged();
+    let baseline = folder.path().join("known.json");
+    fs::write(
+        &baseline,
+        r#"{"version":1,"findings":[{"id":"lost_spans:0","check":"lost_spans","finding":"x"}]}"#,
+    )
+    .unwrap();
+    fs::create_dir(folder.path().join("checks")).unwrap();
+    fs::write(folder.path().join("checks/mine.sql"), own_check("info", "SELECT 1 FROM nowhere")).unwrap();
+    fs::write(folder.path().join(".dbdata/spans/wal/notes.txt"), "").unwrap();
+    let args = ["--baseline", "known.json", "--checks", "checks"];
+    let report = json(folder.path(), &args);
+    let mut met = std::collections::BTreeSet::new();
+    conforms(&schema, &report, "", &mut met);
+    for key in [
+        "/baseline/stale/id",
+        "/checks/points_to/export/run",
+        "/checks/reason",
+        "/checks/sql",
+        "/fidelity/key",
+    ] {
+        assert!(met.contains(key), "{key} is not in this report, so its form was not looked at: {met:#?}");
+    }
+}
+
+/// Holds a value against the part of JSON Schema that our schema uses, and notes the keys that it met.
+fn conforms(schema: &Value, value: &Value, at: &str, met: &mut std::collections::BTreeSet<String>) {
+    met.insert(at.to_owned());
+    if let Some(of) = schema.get("type") {
+        let name = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let allows = |of: &Value| of == name || of == "number" && name == "integer";
+        let allowed = of.as_array().map_or_else(|| allows(of), |several| several.iter().any(allows));
+        assert!(allowed, "{at} is {name}, and should be {of}");
+    }
+    if let Some(value_of) = schema.get("const") {
+        assert_eq!(value, value_of, "{at}");
+    }
+    if let Some(Value::Array(values)) = schema.get("enum") {
+        assert!(values.contains(value), "{at} is {value}, and should be one of {values:?}");
+    }
+    for item in value.as_array().into_iter().flatten() {
+        conforms(&schema["items"], item, at, met);
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        match schema["properties"].get(key) {
+            Some(schema) => conforms(schema, inner, &format!("{at}/{key}"), met),
+            None => assert_eq!(schema["additionalProperties"], true, "{at} has an unknown key `{key}`"),
+        }
+    }
+    for key in schema["required"].as_array().into_iter().flatten() {
+        assert!(value.get(key.as_str().unwrap()).is_some(), "{at} lacks {key}");
+    }
+}
+
+#[test]
+fn a_report_goes_to_several_files_at_once() {
+    let folder = damaged();
+    let names = ["a.txt", "a.json", "a.ndjson", "a.csv", "a.md", "a.xml", "a.sarif", "github:a.gh"];
+    let mut args = vec!["--only", "fidelity,pollution"];
+    names.iter().for_each(|name| args.extend(["-o", name]));
+    let printed = audit(folder.path(), &args);
+    for (format, file) in [
+        ("table", "a.txt"),
+        ("ndjson", "a.ndjson"),
+        ("csv", "a.csv"),
+        ("markdown", "a.md"),
+        ("junit", "a.xml"),
+        ("sarif", "a.sarif"),
+        ("github", "a.gh"),
+    ] {
+        let written = fs::read_to_string(folder.path().join(file)).unwrap();
+        let written = written.replace(&*folder.path().to_string_lossy(), "FOLDER");
+        let alone = audit(folder.path(), &["--only", "fidelity,pollution", "--format", format]);
+        let (alone, _) = alone.rsplit_once('\n').unwrap();
+        let untimed = |text: &str| text.split("\"took\":").next().unwrap().to_owned();
+        assert_eq!(untimed(&steady(&written)), untimed(alone), "{file}");
+        if format == "table" {
+            assert_eq!(printed.rsplit_once('\n').unwrap().0, alone);
+        }
+    }
+    let left: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(".e2e"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new(), "nothing is left beside the files");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_ends_it_before_it_begins() {
+    let folder = damaged();
+    fs::create_dir(folder.path().join("report.md")).unwrap();
+    assert_snapshot!(audit(folder.path(), &["-o", "nowhere/report.json"]), @r#"
+    ------- stderr -------
+    error: cannot write `nowhere/report.json`
+      caused by: No such file or directory (os error 2) at path "FOLDER/nowhere/.e2e-store-E25cRp"
+    hint: name a file in a folder that is there and that this user may write to
+    [exit status: 2]
+    "#);
+    assert_snapshot!(audit(folder.path(), &["-o", "report.md"]), @"
+    ------- stderr -------
+    error: cannot write `report.md`
+      caused by: is a directory
+    hint: name a file in a folder that is there and that this user may write to
+    [exit status: 2]
+    ");
+    assert_snapshot!(audit(folder.path(), &["-o", "report"]), @"
+    ------- stderr -------
+    error: invalid value 'report' for '--output <FILE>': its ending tells no form; write FORMAT:FILE, as in `markdown:report`
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
+    assert!(!folder.path().join("runs/be4853f43680/audit.json").exists());
+}
+
+#[test]
+fn an_audit_is_saved_with_its_run() {
+    let folder = damaged();
+    let saved = folder.path().join("runs/be4853f43680/audit.json");
+    fs::create_dir(&saved).unwrap();
+    let output = audit(folder.path(), &["--only", "lost_spans"]);
+    assert!(
+        output.contains("the audit is not saved with its run: `runs/be4853f43680/audit.json`: "),
+        "{output}"
+    );
+    assert_eq!(exit_status(&output), "[exit status: 0]");
+    fs::remove_dir(&saved).unwrap();
+
+    audit(folder.path(), &["--limit", "1"]);
+    let report: Value = serde_json::from_slice(&fs::read(&saved).unwrap()).unwrap();
+    assert_eq!(report["verdict"], "fail");
+    assert_eq!(
+        check(&report, "altered_spans")["samples"].as_array().unwrap().len(),
+        2,
+        "--limit is the table's"
+    );
+    assert!(!folder.path().join("runs/75ab2a233443/audit.json").exists(), "only a judged run has one");
+
+    let verified = e2e_store(folder.path(), ["verify", "--data-dir", "stand-in", "--runs", "mine"]);
+    assert_eq!(exit_status(&verified), "[exit status: 0]", "{verified}");
+    let run = fs::read_dir(folder.path().join("mine")).unwrap().next().unwrap().unwrap().path();
+    let report: Value = serde_json::from_slice(&fs::read(run.join("audit.json")).unwrap()).unwrap();
+    assert_eq!((&report["verdict"], &report["coverage"]["of"]), (&"pass".into(), &"stand-in".into()));
+}
+
+#[test]
+fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
+    let folder = damaged();
+    let whole = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(FIXTURE).join(&SEGMENT[8..])).unwrap();
+    let only = ["--only", "fidelity,pollution"];
+    let of = |args: &[&str]| audit(folder.path(), &[&only[..], args].concat());
+    let written = of(&["--write-baseline", "known.json"]);
+    assert!(
+        written.contains("baseline `known.json`: 3 findings; `--baseline known.json` accepts them"),
+        "{written}"
+    );
+    assert_eq!(exit_status(&written), "[exit status: 1]", "writing accepts nothing yet");
+    assert_snapshot!(fs::read_to_string(folder.path().join("known.json")).unwrap(), @r#"
+    {
+      "version": 1,
+      "findings": [
+        {
+          "id": "altered_spans:4f1da55b650e",
+          "check": "altered_spans",
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot"
+        },
+        {
+          "id": "altered_spans:d0d2efa4cc52",
+          "check": "altered_spans",
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name"
+        },
+        {
+          "id": "polluted_service_name:87577dc1cec1",
+          "check": "polluted_service_name",
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483"
+        }
+      ]
+    }
+    "#);
+
+    let accepted = of(&["--baseline", "known.json"]);
+    assert_snapshot!(lines(&accepted, &["PASS", "baseline", "accepted", "[exit"]).join("
+"), @"");
+
+    let segment = folder.path().join(SEGMENT);
+    let mut bytes = fs::read(&segment).unwrap();
+    let other = bytes.windows(12).position(|window| window == b"OddItemsNode").unwrap();
+    bytes[other] = b'X';
+    fs::write(&segment, bytes).unwrap();
+    let with_new = of(&["--baseline", "known.json"]);
+    assert_snapshot!(lines(&with_new, &["FAIL", "baseline", "accepted", "- altered", "altered_spans:", "[exit"]).join("
+"), @"");
+
+    fs::write(&segment, whole).unwrap();
+    let repaired = of(&["--baseline", "known.json"]);
+    assert_snapshot!(lines(&repaired, &["PASS", "baseline", "altered_spans:", "polluted_", "[exit"]).join("
+"), @"");
+
+    let elsewhere = audit(folder.path(), &["--only", "lost_spans", "--baseline", "known.json"]);
+    assert_eq!(
+        lines(&elsewhere, &["baseline"]),
+        ["baseline known.json: 0 findings accepted, 3 not looked for"]
+    );
+    assert_snapshot!(of(&["--baseline", "nowhere.json"]), @"");
+}
+
+#[test]
+fn severities_and_fail_on_decide_what_fails() {
+    let folder = damaged();
+    let of = |args: &[&str]| {
+        let output = audit(folder.path(), &[&["--only", "altered_spans"][..], args].concat());
+        lines(&output, &["PASS", "FAIL", "INCONCLUSIVE", "warn", "info", "[exit"])
+    };
+    assert_eq!(of(&[])[0], "FAIL");
+    assert_eq!(
+        of(&["--severity", "altered_spans=warn"]),
+        ["PASS", "warn altered_spans 2 findings in 40 planned rows in 2 files", "[exit status: 0]"]
+    );
+    assert_eq!(
+        of(&["--severity", "altered_spans=warn", "--fail-on", "warn"]),
+        [
+            "FAIL",
+            "warnings fail this audit (--fail-on warn)",
+            "warn altered_spans 2 findings in 40 planned rows in 2 files",
+            "[exit status: 1]"
+        ]
+    );
+    assert_eq!(
+        of(&["--severity", "altered_spans=info", "--fail-on", "warn"]),
+        ["PASS", "info altered_spans 2 findings in 40 planned rows in 2 files", "[exit status: 0]"]
+    );
+
+    fs::write(
+        folder.path().join("e2e-store.yaml"),
+        "audit:\n  severity: {altered_spans: warn}\n  fail_on: warn\n  skip: [pollution]\n",
+    )
+    .unwrap();
+    assert_eq!(of(&[])[0], "FAIL");
+    assert_eq!(of(&["--fail-on", "error"])[0], "PASS", "a flag outranks the file");
+    let all = audit(folder.path(), &["--fail-on", "error"]);
+    assert!(!all.contains("polluted_service_name"), "{all}");
+    assert_eq!(exit_status(&audit(folder.path(), &["--skip", "fidelity"])), "[exit status: 1]");
+    assert_snapshot!(audit(folder.path(), &["--severity", "altered_spans=dire"]), @"
+    ------- stderr -------
+    error: invalid value 'altered_spans=dire' for '--severity <CHECK=SEVERITY>': `dire` is none of `error`, `warn`, `info`
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
+    fs::write(folder.path().join("e2e-store.yaml"), "audit: {severity: {luck: warn}}\n").unwrap();
+    assert!(audit(folder.path(), &[]).contains("error: there is no check `luck`\nhint: the checks are: "));
+}
+
+fn own_check(severity: &str, sql: &str) -> String {
+    format!(
+        "-- No segment is left.\n-- severity: {severity}\n-- examines: segments\n--\n-- Ours are flushed at night.\n--\n\
+         -- Usually: the night's job did not run. Call FlushWAL.\n--\n-- Not covered: cold files.\n{sql}\n"
+    )
+}
+
+#[test]
+fn the_users_own_checks_run_beside_ours() {
+    let folder = clean();
+    fs::create_dir_all(folder.path().join("checks/house")).unwrap();
+    let write = |path: &str, text: &str| fs::write(folder.path().join("checks").join(path), text).unwrap();
+    write(
+        "house/left_segments.sql",
+        &own_check("warn", "SELECT tier, file, rows FROM files WHERE tier = 'wal'"),
+    );
+    let args = ["--checks", "checks", "--only", "house"];
+    assert_snapshot!(audit(folder.path(), &args), @"
+    PASS
+
+    store    .dbdata/spans
+             1 cold file: 20 rows, 12.8 kB
+             1 WAL segment: 20 rows, 41.5 kB
+             1 hot snapshot: 20 rows, 12.9 kB; a copy, not evidence
+    run      be4853f43680   20 spans planned: 20 acked
+    barrier  no flush after the last ack, but …
+    also     run 75ab2a233443: rows of it are here and were compared; another run is judged
+    judged   40 rows: 40 as planned, 0 differing, 0 by structure
+             48.3 kB read, all in …
+
+    warn  left_segments  1 finding in 1 segment
+
+    service                          workflows  found  spans  acked  found  missing
+    brazenly-engrossing-turkey               2      2     10     10     10        0
+    admittedly-effectual-kookaburra          2      2     10     10     10        0
+    all 2 services                           4      4     20     20     20        0
+
+    left_segments: No segment is left.
+    finding                     tier  file                                    rows
+    left_segments:a35af73a48b3  wal   wal/batch_1795466683733889754_0002.ipc    20
+    points to 2026-11-23T20:44Z, the first minute
+    to see    e2e-store sql .dbdata/spans --run be48 --query finding --param id=left_segments:a35af73a48b3
+    usually   the night's job did not run. Call FlushWAL.
+
+    1 with warnings
+    [exit status: 0]
+    ");
+    let listed = e2e_store(folder.path(), ["checks", "--checks", "checks"]);
+    assert!(
+        lines(&listed, &["house", "left_segments"]) == ["house", "left_segments warn No segment is left."],
+        "{listed}"
+    );
+    let explained = e2e_store(folder.path(), ["checks", "left_segments", "--checks", "checks"]);
+    assert!(explained.contains("\nUsually: the night's job did not run. Call FlushWAL.\n"), "{explained}");
+
+    for (name, sql) in [
+        ("no_table", "SELECT * FROM nowhere"),
+        ("no_sense", "SELEC"),
+        ("no_limit", "SELECT file FROM files LIMIT 1"),
+        ("no_writing", "COPY (SELECT file FROM files) TO 'stolen.csv'"),
+        ("no_luck", "SELECT 1 / (size - size) FROM files"),
+    ] {
+        write(&format!("{name}.sql"), &own_check("warn", sql));
+    }
+    let broken = audit(folder.path(), &["--checks", "checks", "--only", "user"]);
+    assert_snapshot!(lines(&broken, &["INCONCLUSIVE", "BROKEN", "[exit"]).join("\n"), @r#"
+    INCONCLUSIVE
+    BROKEN no_limit Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says how many are shown
+    BROKEN no_luck Arrow error: Divide by zero error
+    BROKEN no_sense SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
+    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found
+    BROKEN no_writing Error during planning: DML not supported: COPY
+    [exit status: 2]
+    "#);
+    assert!(!folder.path().join("stolen.csv").exists());
+
+    write("lost_spans.sql", &own_check("warn", "SELECT 1"));
+    assert_snapshot!(audit(folder.path(), &["--checks", "checks"]), @"
+    ------- stderr -------
+    error: check `checks/lost_spans.sql` has the id of a built-in check
+    hint: give its file another name
+    [exit status: 2]
+    ");
+    write("lost_spans.sql", "SELECT 1");
+    assert_snapshot!(audit(folder.path(), &["--checks", "checks"]), @"
+    ------- stderr -------
+    error: check `checks/lost_spans.sql`: does not begin with `-- ` and its rule
+    hint: `e2e-store checks lost_spans` shows a whole one; the README has the grammar
+    [exit status: 2]
+    ");
+}
+
+#[test]
+fn checks_are_listed_and_explained_for_machines_too() {
+    let folder = folder();
+    let run = |args: &[&str]| -> Value {
+        let output = command(folder.path()).args(args).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let all = run(&["checks", "--format", "json"]);
+    assert_eq!(all["version"], 1);
+    let all = all["checks"].as_array().unwrap();
+    let one = run(&["checks", "orphan_spans", "--format", "json"]);
+    assert!(all.contains(&one["checks"][0]));
+    for check in all {
+        for key in ["rule", "why", "usually", "not_covered", "sql"] {
+            assert!(!check[key].as_str().unwrap().trim().is_empty(), "{key}: {check}");
+        }
+    }
+    assert_eq!(
+        (&one["checks"][0]["needs"], &one["checks"][0]["query"]),
+        (&"store".into(), &"broken_parents".into())
+    );
+}
