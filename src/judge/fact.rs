@@ -233,8 +233,8 @@ impl<'s> Observer<'s> {
         let Some(text) = cells[column::ATTRIBUTES].and_then(Cell::text) else {
             return whole(cells, column::ATTRIBUTES, |_| Form::Invalid);
         };
-        let form = json_form::object(text, |key, value| found.note(key, value));
-        if form != Form::Canonical {
+        let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
+        if !all_given {
             *found = junjo::Attributes::of_general(text);
         }
         form
@@ -251,8 +251,9 @@ impl<'s> Observer<'s> {
             return;
         }
         let mut found = junjo::Attributes::default();
-        self.resource.form = json_form::object(text, |key, value| found.note(key, value));
-        if self.resource.form != Form::Canonical {
+        let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
+        self.resource.form = form;
+        if !all_given {
             found = junjo::Attributes::of_general(text);
         }
         self.resource.service = self.services[2].name(self.names, found.service_name.as_deref());

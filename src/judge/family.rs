@@ -49,6 +49,7 @@ pub(crate) struct Trace {
     pub(crate) rows: u32,
     pub(crate) spans: u32,
     pub(crate) roots: u32,
+    /// Of the rows whose resource names the same.
     pub(crate) services: u32,
     /// Spans whose parent is not in the trace, by what their flags say of it.
     pub(crate) absent_local: u32,
@@ -169,7 +170,9 @@ impl Family {
 
     fn sum_up(&self, start: usize, length: usize, has_cycle: bool) -> Trace {
         let rows = &self.facts[start..start + length];
-        let services: BTreeSet<Name> = rows.iter().map(|row| row.service).collect();
+        // A row whose column and resource differ was mixed up, and tells nothing of its trace.
+        let agrees = |row: &&Fact| row.resource_service == Name::NONE || row.resource_service == row.service;
+        let services: BTreeSet<Name> = rows.iter().filter(agrees).map(|row| row.service).collect();
         let mut trace = Trace {
             first_row: start as u32,
             rows: length as u32,

@@ -24,22 +24,34 @@ pub(crate) enum Form {
 /// Deeper texts than any OTLP message can carry are left to `serde_json`, which refuses them.
 const MAX_DEPTH: usize = 120;
 
-/// An object's form; `entry` gets each member, its value as JSON text. Members of a text that is not
-/// canonical may have been given before that showed.
-pub(crate) fn object<'t>(text: &'t str, mut entry: impl FnMut(&'t str, &'t str)) -> Form {
+/// An object's form, and whether `entry` got every member, with its value as JSON text: of a text that the
+/// scanner does not take it may have got some.
+pub(crate) fn object<'t>(text: &'t str, mut entry: impl FnMut(&'t str, &'t str)) -> (Form, bool) {
     let mut scan = Scan::new(text);
     let whole = scan.members(0, &mut |key, value| entry(&text[key.0..key.1], &text[value.0..value.1]));
-    if whole.is_some() && scan.ended() { Form::Canonical } else { general(text, Value::is_object) }
+    if whole.is_some() && scan.ended() {
+        (Form::Canonical, true)
+    } else {
+        (general(text, Value::is_object).0, false)
+    }
 }
 
-/// The form of stored events; `time` gets each event's time as the studio's columns would hold it.
+/// The form of stored events; `time` gets each event's time as the studio's columns would hold it, some of them
+/// twice where the text is not canonical.
 pub(crate) fn events(text: &str, schema: Schema, mut time: impl FnMut(i64)) -> Form {
     let mut scan = Scan::new(text);
     let one = |scan: &mut Scan<'_>| scan.event(schema, &mut time);
     if scan.array(one).is_some() && scan.ended() {
         return Form::Canonical;
     }
-    general(text, |value| has_items(value, |item| is_event(item, schema)))
+    let (form, value) = general(text, |value| has_items(value, |item| is_event(item, schema)));
+    for item in value.as_array().into_iter().flatten() {
+        let written = &item["timeUnixNano"];
+        if let Some(at) = written.as_u64().or_else(|| written.as_str()?.parse().ok()) {
+            time(at.cast_signed());
+        }
+    }
+    form
 }
 
 /// The form of stored links.
@@ -48,19 +60,25 @@ pub(crate) fn links(text: &str) -> Form {
     if scan.array(Scan::link).is_some() && scan.ended() {
         Form::Canonical
     } else {
-        general(text, |value| has_items(value, is_link))
+        general(text, |value| has_items(value, is_link)).0
     }
 }
 
-/// The form of a text that the scanner did not take: with an escaped key it may be canonical all the same.
-fn general(text: &str, fits: impl Fn(&Value) -> bool) -> Form {
+/// The form and the value of a text that the scanner did not take: with an escaped key it may be canonical all the
+/// same.
+fn general(text: &str, fits: impl Fn(&Value) -> bool) -> (Form, Value) {
     match serde_json::from_str::<StrictValue>(text) {
-        Ok(StrictValue(value)) if fits(&value) && canonical(&value) == text => Form::Canonical,
-        Ok(StrictValue(Value::Object(_) | Value::Array(_))) => Form::Valid,
-        Ok(_) => Form::Invalid,
+        Ok(StrictValue(value)) => {
+            let form = match value {
+                _ if fits(&value) && canonical(&value) == text => Form::Canonical,
+                Value::Object(_) | Value::Array(_) => Form::Valid,
+                _ => Form::Invalid,
+            };
+            (form, value)
+        }
         Err(_) => match serde_json::from_str::<Value>(text) {
-            Ok(_) => Form::DoubledKey,
-            Err(_) => Form::Invalid,
+            Ok(value) => (Form::DoubledKey, value),
+            Err(_) => (Form::Invalid, Value::Null),
         },
     }
 }
@@ -329,14 +347,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn form(text: &str) -> Form {
-        object(text, |_, _| ())
+        object(text, |_, _| ()).0
     }
 
     #[test]
     fn the_studio_s_own_text_is_canonical_and_its_members_are_given() {
         let text = r#"{"":null,"Zed":[1,-2.5e-7,{}],"a":"x\"\\\n\u001f","é":{"b":true}}"#;
         let mut members = Vec::new();
-        assert_eq!(object(text, |key, value| members.push((key, value))), Form::Canonical);
+        assert_eq!(object(text, |key, value| members.push((key, value))), (Form::Canonical, true));
         assert_eq!(members[1], ("Zed", "[1,-2.5e-7,{}]"));
         assert_eq!(members.len(), 4);
     }

@@ -34,7 +34,7 @@ impl Lost {
         (Self::SCOPE, "instrumentation scope and schema URLs are not stored"),
         (Self::BYTES, "bytes become hex text"),
         (Self::NON_FINITE, "NaN and infinities become null"),
-        (Self::VALUELESS, "attributes without a value are dropped"),
+        (Self::VALUELESS, "what has no value becomes null, or is dropped"),
         (Self::REPEATED_KEY, "of a repeated key the last value stays"),
         (Self::NO_COLUMN, "links, flags, trace state and loss counters have no column in schema 1"),
     ];
@@ -79,7 +79,8 @@ impl Lost {
                 array.values.iter().fold(Self::default(), |lost, item| lost | Self::of_value(item))
             }
             Some(Value::KvlistValue(list)) => Self::of_attributes(&list.values),
-            _ => Self::default(),
+            Some(Value::StringValueStrindex(_)) | None => Self::VALUELESS,
+            Some(_) => Self::default(),
         }
     }
 }

@@ -190,12 +190,17 @@ pub(super) const CASES: &[Case] = &[
         "copy_cold_file",
         "latest",
         |bench| {
-            let copy = bench.cold().with_file_name("20261124_000000_00000001.parquet");
+            let copy = bench.cold().with_file_name("20261123_235959_00000001.parquet");
             fs::copy(bench.cold(), copy).unwrap();
         },
         "duplicate_spans: 20",
     ),
-    ("upgrade_with_segments_left", "latest", mix_eras, "mixed_schemas: info, 2; wedged_wal: 1"),
+    (
+        "upgrade_with_segments_left",
+        "latest",
+        mix_eras,
+        "mixed_schemas: info, 2; stale_hot_snapshot: info, 1; wedged_wal: 1",
+    ),
     ("flush_without_deleting", "latest", flush_without_deleting, "overlapping_spans: warn, 20"),
     (
         "refuse_what_is_stored",
@@ -243,7 +248,7 @@ pub(super) const CASES: &[Case] = &[
         |bench| {
             retry_exports(bench, &["indeterminate"]);
             let first = parquet_rows(&bench.cold(), bench.schema)[..5].to_vec();
-            let copy = bench.cold().with_file_name("20261124_000000_00000001.parquet");
+            let copy = bench.cold().with_file_name("20261123_235959_00000001.parquet");
             write_parquet(&copy, &first, bench.schema);
         },
         "retry_duplicates: info, 5",
@@ -404,7 +409,7 @@ pub(super) fn mix_eras(bench: &Bench) {
 
 pub(super) fn flush_without_deleting(bench: &Bench) {
     let rows = segment_rows(&bench.segment(), bench.schema);
-    write_parquet(&bench.cold().with_file_name("20261124_000000_00000001.parquet"), &rows, bench.schema);
+    write_parquet(&bench.cold().with_file_name("20261123_235959_00000001.parquet"), &rows, bench.schema);
 }
 
 fn flush(bench: &Bench) {
