@@ -169,8 +169,7 @@ impl Slot {
     fn open(path: &Path) -> Result<Self, Problem> {
         let cannot = |err: io::Error| {
             // Of a temporary file the error names a path that nobody asked for.
-            let err =
-                err.get_ref().and_then(|inner| inner.source()).map_or(err.to_string(), ToString::to_string);
+            let err = io::Error::from(err.kind());
             let what = format!("cannot write `{}`", path.display());
             Problem::new(what, "name a file in a folder that is there and that this user may write to")
                 .caused_by(err)

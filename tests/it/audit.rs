@@ -114,7 +114,7 @@ fn a_clean_store_passes() {
 #[test]
 fn a_damaged_store_is_told_from_top_to_bottom() {
     let folder = damaged();
-    assert_snapshot!(audit(folder.path(), &["--only", "fidelity,pollution"]), @r"
+    assert_snapshot!(audit(folder.path(), &["--only", "fidelity,pollution"]), @r#"
     FAIL
 
     store    .dbdata/spans
@@ -146,7 +146,7 @@ fn a_damaged_store_is_told_from_top_to_bottom() {
 
     attributes: 1
       wal/batch_1795466683733889754_0002.ipc row 4, key junjo.workflow.execution_graph_snapshot
-      …b692c2a352a07db2261… → …b692c2a352a07db2261…
+      "{\"edges\":[{\"edgeConditionLabel\":null,\"edgeScope\":\"ex… → "{\"edges\":[{\"edgeConditionLabel\":null,\"edgeScope\":\"ex…
 
     name: 1
       wal/batch_1795466683733889754_0002.ipc row 1
@@ -154,18 +154,18 @@ fn a_damaged_store_is_told_from_top_to_bottom() {
 
     altered_spans: A stored span has the values that it was sent with.
     - altered_spans:d0d2efa4cc52
-      wal wal/batch_1795466683733889754_0002.ipc row 1
+      wal/batch_1795466683733889754_0002.ipc row 1
       trace_id 63062f503aa1b5530448974fbb19d347  span_id e659d5b0f4d43483
       sent_by brazenly-engrossing-turkey  column_name name
       expected CountItemsNode
       actual   CountItemsNodX
     - altered_spans:4f1da55b650e
-      wal wal/batch_1795466683733889754_0002.ipc row 4
+      wal/batch_1795466683733889754_0002.ipc row 4
       trace_id 63062f503aa1b5530448974fbb19d347  span_id e93c6b4b785e0fb4
       sent_by brazenly-engrossing-turkey  column_name attributes
       key junjo.workflow.execution_graph_snapshot
-      expected …b692c2a352a07db2261…
-      actual   …b692c2a352a07db2261…
+      expected "{\"edges\":[{\"edgeConditionLabel\":null,\"edgeScope\":\"explicit\",\"edgeStructuralId\":\"edge_95bb23e4d3168ef3d53d449e51ec9cda\",\"headNodeRuntimeId\":\"FIkZZvrhQcGPOMAXQQzeN\",\"headNodeStructuralId\":\"node_af1d8d230b692c2a352a07db2261…
+      actual   "{\"edges\":[{\"edgeConditionLabel\":null,\"edgeScope\":\"explicit\",\"edgeStructuralId\":\"edge_95bb23e4d3168ef3d53d449e51ec9cda\",\"headNodeRuntimeId\":\"FIkZZvrhQcGPOMAXQQzeN\",\"headNodeStructuralId\":\"node_af1d8d230b692c2a352a07db2261…
     points to the export of brazenly-engrossing-turkey with its spans 0 to 4 (run be4853f43680, acked),
               sent at 2026-11-23T20:44:43.723Z
     to see    e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
@@ -187,7 +187,7 @@ fn a_damaged_store_is_told_from_top_to_bottom() {
 
     2 failed, 2 passed
     [exit status: 1]
-    ");
+    "#);
 }
 
 #[test]
@@ -311,7 +311,12 @@ fn ndjson_has_an_object_a_line() {
     let lines = String::from_utf8(output.stdout).unwrap();
     let objects: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let about = |object: &Value| format!("{} {} {}", object["type"], object["id"], object["verdict"]);
-    assert_snapshot!(objects.iter().map(about).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(objects.iter().map(about).collect::<Vec<_>>().join("\n"), @r#"
+    "audit" null "fail"
+    "check" "lost_spans" "pass"
+    "check" "polluted_service_name" "fail"
+    "finding" "polluted_service_name:87577dc1cec1" "fail"
+    "#);
     assert_eq!(objects[0]["version"], 1);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -471,7 +476,7 @@ fn a_file_that_cannot_be_written_ends_it_before_it_begins() {
     assert_snapshot!(audit(folder.path(), &["-o", "nowhere/report.json"]), @r#"
     ------- stderr -------
     error: cannot write `nowhere/report.json`
-      caused by: No such file or directory (os error 2) at path "FOLDER/nowhere/.e2e-store-E25cRp"
+      caused by: entity not found
     hint: name a file in a folder that is there and that this user may write to
     [exit status: 2]
     "#);
@@ -558,8 +563,13 @@ fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
     "#);
 
     let accepted = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&accepted, &["PASS", "baseline", "accepted", "[exit"]).join("
-"), @"");
+    assert_snapshot!(lines(&accepted, &["PASS", "baseline", "accepted", "[exit"]).join("\n"), @"
+PASS
+baseline known.json: 3 findings accepted
+accepted altered_spans 2 findings in 40 planned rows in 2 files
+accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
+[exit status: 0]
+");
 
     let segment = folder.path().join(SEGMENT);
     let mut bytes = fs::read(&segment).unwrap();
@@ -567,20 +577,39 @@ fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
     bytes[other] = b'X';
     fs::write(&segment, bytes).unwrap();
     let with_new = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&with_new, &["FAIL", "baseline", "accepted", "- altered", "altered_spans:", "[exit"]).join("
-"), @"");
+    assert_snapshot!(lines(&with_new, &["FAIL", "baseline", "accepted", "- altered", "altered_spans:", "[exit"]).join("\n"), @"
+FAIL
+baseline known.json: 3 findings accepted
+FAIL altered_spans 1 finding in 40 planned rows in 2 files; 2 more accepted
+accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
+altered_spans: A stored span has the values that it was sent with.
+- altered_spans:ed895649eb5a
+[exit status: 1]
+");
 
     fs::write(&segment, whole).unwrap();
     let repaired = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&repaired, &["PASS", "baseline", "altered_spans:", "polluted_", "[exit"]).join("
-"), @"");
+    assert_snapshot!(lines(&repaired, &["PASS", "baseline", "altered_spans:", "polluted_", "[exit"]).join("\n"), @"
+PASS
+baseline known.json: 0 findings accepted, 3 stale: found no more
+altered_spans:4f1da55b650e trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot
+altered_spans:d0d2efa4cc52 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name
+polluted_service_name:87577dc1cec1 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483
+[exit status: 0]
+");
 
     let elsewhere = audit(folder.path(), &["--only", "lost_spans", "--baseline", "known.json"]);
     assert_eq!(
         lines(&elsewhere, &["baseline"]),
         ["baseline known.json: 0 findings accepted, 3 not looked for"]
     );
-    assert_snapshot!(of(&["--baseline", "nowhere.json"]), @"");
+    assert_snapshot!(of(&["--baseline", "nowhere.json"]), @"
+    ------- stderr -------
+    error: cannot read baseline `nowhere.json`
+      caused by: No such file or directory (os error 2)
+    hint: `e2e-store audit --write-baseline FILE` writes one
+    [exit status: 2]
+    ");
 }
 
 #[test]
