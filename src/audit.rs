@@ -33,6 +33,8 @@ use crate::{
 
 #[cfg(test)]
 mod live_tests;
+#[cfg(test)]
+pub(crate) mod random_tests;
 
 /// How to judge.
 #[derive(Debug)]

@@ -73,9 +73,8 @@ pub(crate) fn run() -> ExitCode {
 async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
-        Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
-        Command::Audit(_)
-        | Command::Checks(_)
+        Command::Audit(_) | Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
+        Command::Checks(_)
         | Command::Flush(_)
         | Command::Profiles(_)
         | Command::Runs(_)
@@ -98,7 +97,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Runs(args) => runs::run(&args, out),
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
-        Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
+        Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,

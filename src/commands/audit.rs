@@ -13,11 +13,12 @@ use crate::{
     audit::{Manner, examine, find_store},
     checks::{baseline::Baseline, catalog::Severity, selection},
     exit::Exit,
+    interrupt::Interrupts,
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
     ledger::runs,
     memory::Memory,
     problem::Problem,
-    progress,
+    progress::{self, Audience},
     report::audit::{AuditReport, FailOn},
     settings::AuditSettings,
 };
@@ -118,6 +119,10 @@ pub(crate) struct JudgingArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
 
+    /// Whom to tell how far the audit is, on standard error
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: Audience,
+
     /// Memory for facts, findings and queries, which go to disk beyond it. The program and the rows that are
     /// being read take about 100 MB more
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
@@ -131,12 +136,24 @@ pub(crate) enum Format {
     Json,
 }
 
-pub(crate) async fn run(args: &AuditArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    args: &AuditArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
     let manner = args.judging.manner(&args.reporting, args.config.as_deref())?;
+    let progress = manner.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let runs = choose_runs(&args.runs_folder()?, &args.run, &layout)?;
     let waiting = args.reporting.open()?;
-    let mut report = examine(&layout, &runs, manner, progress::waiting).await?;
+    let mut report = tokio::select! {
+        report = examine(&layout, &runs, manner, progress::waiting) => report?,
+        never = progress::sweep(&progress, args.judging.progress) => match never {},
+        () = interrupts.pressed(1) => {
+            progress::note(&progress::covered(progress.position()));
+            return Ok(Exit::Unknown);
+        }
+    };
     args.name_the_store(&mut report);
     reporting::save(&report, &runs)?;
     args.reporting.deliver(&report, waiting, out)?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::bench::Bench;
 use crate::{
     span::{row::Row, schema::Schema},
-    testing::{parquet_rows, segment_rows, write_parquet},
+    testing::{segment_rows, write_parquet},
 };
 
 /// A name, what is done to a store of three services with four workflows of seven spans each, and all that fires
@@ -286,25 +286,4 @@ fn move_an_event(rows: &mut Vec<Row>) {
 /// A root that is gone from a file that does not say whether a parent is remote.
 pub(super) fn drop_a_root_of_schema_1(bench: &Bench) {
     bench.change_cold(|rows| drop(rows.remove(root(rows))));
-}
-
-/// A value that the store cannot hold, in a form that is not the declared one.
-pub(super) fn gain(bench: &Bench) {
-    for file in crate::testing::files(&bench.folder.path().join("spans/parquet"), ".parquet") {
-        let mut rows = parquet_rows(&file, bench.schema);
-        let null = |row: &Row| {
-            let attributes: serde_json::Map<String, Value> = serde_json::from_str(&row.attributes).unwrap();
-            let key = attributes.iter().find(|(_, value)| value.is_null())?.0.clone();
-            Some((attributes, key))
-        };
-        let Some((row, (mut attributes, key))) =
-            rows.iter_mut().find_map(|row| null(row).map(|found| (row, found)))
-        else {
-            continue;
-        };
-        attributes.insert(key, "NaN".into());
-        row.attributes = Value::Object(attributes).to_string();
-        write_parquet(&file, &rows, bench.schema);
-        return;
-    }
 }

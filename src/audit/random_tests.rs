@@ -1,0 +1,283 @@
+//! Stores of random plans, written from the plan itself: clean ones are silent, changed ones never are.
+//!
+//! A few dozen seeds run with the suite; `E2E_STORE_RANDOM_STORES=1000` is the whole experiment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Manner, examine, find_store};
+use crate::{
+    checks::catalog::built_in,
+    judge::runs::choose_runs,
+    ledger::{entry::Entry, manifest::Manifest, runs},
+    report::audit::{AuditReport, Overall},
+    span::{mapping::ResourceFacts, row::Row, schema::Schema},
+    standin::columns,
+    testing::{files, write_parquet},
+    traffic::{
+        ids::RunId,
+        mix::Mix,
+        plan::{Outline, Plan},
+        profile::{Profile, Telemetry},
+    },
+    wire::outcome::Outcome,
+};
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("E2E_STORE_RANDOM_STORES").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default)
+}
+
+/// A store and its run, with what each file holds.
+struct Written {
+    folder: TempDir,
+    schema: Schema,
+    cold: Vec<(PathBuf, Vec<Row>)>,
+}
+
+fn random_plan(random: &mut StdRng) -> Plan {
+    let profiles = Profile::value_variants();
+    let mix: Vec<String> = (0..random.random_range(1..4))
+        .map(|_| {
+            format!(
+                "{}={}",
+                profiles[random.random_range(0..profiles.len())].name(),
+                random.random_range(1..4)
+            )
+        })
+        .collect();
+    // A profile that was drawn twice is no mix.
+    let mix: Mix = mix.join(",").parse().unwrap_or_else(|_| Mix::only(Profile::GettingStarted));
+    let services = random.random_range(1..5);
+    let collectors = random.random_bool(0.3).then(|| random.random_range(1..=services));
+    let outline = Outline {
+        run: RunId::from_bits(random.random()),
+        seed: random.random(),
+        services: (0..services).map(|service| format!("service-{service}")).collect(),
+        workflows_per_service: random.random_range(1..6),
+        base_time: 1_795_346_058_000_000_000 + random.random_range(0..1_000_000_000),
+        mix,
+        telemetry: Telemetry::Current,
+        collectors,
+    };
+    Plan::new(outline).unwrap()
+}
+
+/// All rows of a plan, in the order of its slots.
+fn rows(plan: &Plan, schema: Schema) -> Vec<Row> {
+    let resources: Vec<_> = (0..plan.outline.services.len())
+        .map(|service| ResourceFacts::of(Some(&plan.resource(service).message)))
+        .collect();
+    let row = |slot| {
+        let place = plan.place(slot);
+        let mut row = Row::default();
+        resources[place.service].write(schema, &mut row);
+        plan.workflow(place.workflow).write_row(place.position, schema, &mut row);
+        row
+    };
+    (0..plan.spans()).map(row).collect()
+}
+
+fn write_segment(file: &Path, rows: &[Row], schema: Schema) {
+    let batch = columns::batch(rows, schema).unwrap();
+    let mut writer = StreamWriter::try_new(fs::File::create(file).unwrap(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+}
+
+fn write(random: &mut StdRng) -> Written {
+    let plan = random_plan(random);
+    let schema = if random.random_bool(0.5) { Schema::V1 } else { Schema::V2 };
+    write_plan(&plan, schema, random)
+}
+
+/// A store that holds all of a plan, in files and segments of random sizes, and a ledger that says so.
+fn write_plan(plan: &Plan, schema: Schema, random: &mut StdRng) -> Written {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = Manifest::new(plan, "localhost:1".to_owned(), None, 1_795_346_000_000_000_000);
+    let (_, ledger) = runs::create(&folder.path().join("runs"), &manifest).unwrap();
+    let mut export = 0;
+    for stream in 0..plan.streams() {
+        let mut first = 0;
+        while first < plan.spans_of_stream(stream) {
+            let count = random.random_range(1..60).min(plan.spans_of_stream(stream) - first) as u32;
+            let at = 1_795_346_100_000_000_000;
+            ledger.append(&Entry::ExportStarted { export, stream: stream as u32, first, count, at }).unwrap();
+            ledger.append(&Entry::ExportEnded { export, at, outcome: Outcome::Acked }).unwrap();
+            (first, export) = (first + u64::from(count), export + 1);
+        }
+    }
+    let mut rows = rows(plan, schema);
+    rows.shuffle(random);
+    let (day, wal) =
+        (folder.path().join("spans/parquet/year=2026/month=11/day=22"), folder.path().join("spans/wal"));
+    fs::create_dir_all(&day).unwrap();
+    fs::create_dir_all(&wal).unwrap();
+    let mut cold = Vec::new();
+    for (number, part) in rows.chunks(random.random_range(1..120)).enumerate() {
+        if random.random_bool(0.3) {
+            write_segment(&wal.join(format!("batch_179534620000000000{number}_0001.ipc")), part, schema);
+        } else {
+            let file = day.join(format!("20261122_120000_{number:08x}.parquet"));
+            write_parquet(&file, part, schema);
+            cold.push((file, part.to_vec()));
+        }
+    }
+    Written { folder, schema, cold }
+}
+
+impl Written {
+    async fn audit(&self, run: &str) -> AuditReport {
+        let layout = find_store(Some(self.folder.path())).unwrap();
+        let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
+        let manner = Manner { wait: false, samples: 1_000, ..Manner::of(built_in().unwrap()) };
+        examine(&layout, &runs, manner, |_| {}).await.unwrap()
+    }
+}
+
+/// An audit of a store in which NaN, or another value that is stored as null, is there as text.
+pub(crate) async fn audit_of_a_gain() -> AuditReport {
+    let plan = crate::testing::plan("adversarial", None, 2, 40);
+    let mut written = write_plan(&plan, Schema::V2, &mut StdRng::seed_from_u64(7));
+    let null = |row: &Row| {
+        let attributes: serde_json::Map<String, Value> = serde_json::from_str(&row.attributes).unwrap();
+        let key = attributes.iter().find(|(_, value)| value.is_null())?.0.clone();
+        Some((attributes, key))
+    };
+    let changed = written.cold.iter_mut().find_map(|(file, rows)| {
+        let (row, (mut attributes, key)) =
+            rows.iter_mut().find_map(|row| null(row).map(|found| (row, found)))?;
+        attributes.insert(key, "NaN".into());
+        row.attributes = Value::Object(attributes).to_string();
+        Some((file.clone(), rows.clone()))
+    });
+    let (file, rows) = changed.expect("a null among so many odd values");
+    write_parquet(&file, &rows, written.schema);
+    written.audit("latest").await
+}
+
+fn findings(report: &AuditReport) -> Vec<String> {
+    let loud = report.checked.iter().filter(|one| !matches!(one.verdict.name(), "pass" | "skipped" | "info"));
+    loud.map(|one| format!("{}: {}", one.check.id, one.verdict.name())).collect()
+}
+
+#[tokio::test]
+async fn clean_stores_of_random_plans_have_no_finding() {
+    for seed in 0..seeds(24) {
+        let written = write(&mut StdRng::seed_from_u64(seed));
+        let report = written.audit("latest").await;
+        assert_eq!((findings(&report), report.overall), (Vec::new(), Overall::Pass), "seed {seed}");
+    }
+}
+
+/// Where the checks say that copies of a span lie, by its id.
+fn doubled(report: &AuditReport) -> BTreeSet<String> {
+    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let checks = json["checks"].as_array().unwrap();
+    let of_family = checks.iter().filter(|check| check["family"] == "duplicates");
+    let samples = of_family.flat_map(|check| check["samples"].as_array().unwrap());
+    samples.map(|sample| sample["span_id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn lost(report: &AuditReport) -> BTreeSet<String> {
+    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let check =
+        json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lost_spans").unwrap().clone();
+    check["samples"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sample| sample["span_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The same questions asked of the rows themselves, with nothing of the judge's.
+#[tokio::test]
+async fn lost_and_doubled_spans_are_those_that_a_count_finds() {
+    for seed in 0..25 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut written = write(&mut random);
+        let mut gone = BTreeSet::new();
+        let mut again: BTreeMap<String, u32> = BTreeMap::new();
+        for (file, rows) in &mut written.cold {
+            if random.random_bool(0.5) {
+                gone.insert(rows.remove(random.random_range(0..rows.len())).span_id);
+            }
+            if !rows.is_empty() && random.random_bool(0.5) {
+                let copy = rows[random.random_range(0..rows.len())].clone();
+                *again.entry(copy.span_id.clone()).or_default() += 1;
+                rows.push(copy);
+            }
+            write_parquet(file, rows, written.schema);
+        }
+        let again: BTreeSet<String> = again.into_keys().collect();
+        let claimed = written.audit("latest").await;
+        assert_eq!((lost(&claimed), doubled(&claimed)), (gone, again.clone()), "seed {seed}");
+        assert_eq!(doubled(&written.audit("none").await), again, "seed {seed}, by structure");
+    }
+}
+
+/// With a plan at hand no damage passes: a changed byte is found, or changed nothing that is stored.
+#[tokio::test]
+async fn damaged_bytes_never_pass_in_silence() {
+    for seed in 0..seeds(60) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let written = write(&mut random);
+        let spans = written.folder.path().join("spans");
+        let mut all = files(&spans, ".parquet");
+        all.extend(files(&spans, ".ipc"));
+        let file = &all[random.random_range(0..all.len())];
+        let before = fs::read(file).unwrap();
+        let mut bytes = before.clone();
+        match random.random_range(0..3) {
+            0 => bytes.truncate(random.random_range(0..bytes.len())),
+            1 => {
+                let at = random.random_range(0..bytes.len());
+                bytes[at] ^= 1 << random.random_range(0..8);
+            }
+            _ => {
+                let at = random.random_range(0..bytes.len());
+                let until = (at + random.random_range(1..64)).min(bytes.len());
+                random.fill(&mut bytes[at..until]);
+            }
+        }
+        fs::write(file, &bytes).unwrap();
+        let report = written.audit("latest").await;
+        let same = || decoded(file) == decoded_bytes(file, &before);
+        assert!(
+            report.overall != Overall::Pass || same(),
+            "seed {seed}: damage to `{}` passed",
+            file.display()
+        );
+    }
+}
+
+fn decoded_bytes(file: &Path, bytes: &[u8]) -> Vec<String> {
+    let copy = file.with_file_name("before").with_extension(file.extension().unwrap());
+    fs::write(&copy, bytes).unwrap();
+    let rows = decoded(&copy);
+    fs::remove_file(copy).unwrap();
+    rows
+}
+
+/// Every row of a file that reads, as text.
+fn decoded(file: &Path) -> Vec<String> {
+    let batches: Vec<_> = if file.extension().is_some_and(|extension| extension == "ipc") {
+        crate::store::segment::read_segment(file).unwrap().batches
+    } else {
+        let opened = fs::File::open(file).unwrap();
+        let reader =
+            datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(opened, 1_024)
+                .unwrap();
+        reader.map(Result::unwrap).collect()
+    };
+    batches.iter().map(|batch| format!("{:?}", batch.columns())).collect()
+}
