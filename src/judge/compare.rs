@@ -56,6 +56,8 @@ pub(crate) struct Comparer<'r> {
 
 const KEPT_WORKFLOWS: usize = 64;
 const SHOWN_CHARS: usize = 240;
+/// So many of the characters that two long values have in common are shown before they differ.
+const SHOWN_BEFORE: usize = 40;
 
 impl<'r> Comparer<'r> {
     pub(crate) fn new() -> Self {
@@ -146,12 +148,10 @@ fn compare_json(
             } else {
                 DifferenceKind::Content
             };
-            out.extend(keys.into_iter().map(|key| Difference {
-                column,
-                key: Some(key.to_owned()),
-                kind,
-                expected: expected.get(key).map(|value| shorten(&value.to_string())),
-                actual: actual.get(key).map(|value| shorten(&value.to_string())),
+            out.extend(keys.into_iter().map(|key| {
+                let text = |of: &Map<String, Value>| of.get(key).map(ToString::to_string);
+                let (expected, actual) = shorten(text(&expected), text(&actual));
+                Difference { column, key: Some(key.to_owned()), kind, expected, actual }
             }));
         }
         _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
@@ -165,16 +165,62 @@ fn differing_keys<'a>(expected: &'a Map<String, Value>, actual: &'a Map<String, 
 
 fn whole(column: usize, kind: DifferenceKind, expected: Cell<'_>, actual: Cell<'_>) -> Difference {
     let show = |cell: Cell<'_>| match cell {
-        Cell::Text(text) => Some(shorten(text)),
+        Cell::Text(text) => Some(text.to_owned()),
         Cell::Number(number) => Some(number.to_string()),
         Cell::Null => None,
     };
-    Difference { column, key: None, kind, expected: show(expected), actual: show(actual) }
+    let (expected, actual) = shorten(show(expected), show(actual));
+    Difference { column, key: None, kind, expected, actual }
 }
 
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS) {
-        None => text.to_owned(),
-        Some((cut, _)) => format!("{}…", &text[..cut]),
+/// Cuts both values after so many characters. Where they begin alike for longer than is good to read, that is left out
+/// behind their first character, which tells what kind of JSON value it is: two values that differ must look different.
+fn shorten(expected: Option<String>, actual: Option<String>) -> (Option<String>, Option<String>) {
+    let common = match (&expected, &actual) {
+        (Some(expected), Some(actual)) => {
+            expected.chars().zip(actual.chars()).take_while(|(one, other)| one == other).count()
+        }
+        _ => 0,
+    };
+    let skip = if common > SHOWN_CHARS / 2 { common - SHOWN_BEFORE } else { 0 };
+    let cut = |text: String| cut(&text, skip);
+    (expected.map(cut), actual.map(cut))
+}
+
+/// A text from so many characters on, as long as is shown.
+fn cut(text: &str, skip: usize) -> String {
+    let from = if skip == 0 { Some(0) } else { text.char_indices().nth(skip).map(|(at, _)| at) };
+    let rest = from.map_or("", |from| &text[from..]);
+    let shown = match rest.char_indices().nth(SHOWN_CHARS) {
+        None => rest.to_owned(),
+        Some((end, _)) => format!("{}…", &rest[..end]),
+    };
+    match text.chars().next() {
+        Some(first) if skip > 0 => format!("{first}…{shown}"),
+        _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_differ_look_different() {
+        let shortened = |expected: &str, actual: &str| {
+            let (expected, actual) = shorten(Some(expected.to_owned()), Some(actual.to_owned()));
+            (expected.unwrap_or_default(), actual.unwrap_or_default())
+        };
+        let long = |end: &str| format!("\"{}{end}\"", "ä".repeat(400));
+        let (expected, actual) = shortened(&long("left"), &long("right"));
+        let before = "ä".repeat(SHOWN_BEFORE);
+        assert_eq!((expected, actual), (format!("\"…{before}left\""), format!("\"…{before}right\"")));
+
+        let (expected, actual) = shortened(&format!("x{}", long("")), &long(""));
+        assert_eq!([&expected, &actual].map(|text| text.chars().count()), [SHOWN_CHARS + 1; 2]);
+        assert_ne!(expected, actual);
+        assert_eq!(shortened("abc", "abd"), ("abc".to_owned(), "abd".to_owned()));
+        let (_, shorter) = shortened(&"y".repeat(200), &"y".repeat(150));
+        assert_eq!(shorter, format!("y…{}", "y".repeat(SHOWN_BEFORE)));
     }
 }

@@ -8,8 +8,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-use super::audit_json;
 use super::{
     coverage::{self, Completeness, Coverage},
     evidence::{self, Evidence},
