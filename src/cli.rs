@@ -31,6 +31,7 @@ Exit codes:
   2  the job could not be done, or the answer is not known";
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made, once")]
 enum Command {
     Verify(verify::VerifyArgs),
     Generate(generate::GenerateArgs),

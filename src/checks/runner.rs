@@ -161,7 +161,7 @@ struct Running<'k> {
 }
 
 enum Outcome<'k> {
-    Open(Option<Collector<'k>>),
+    Open(Option<Box<Collector<'k>>>),
     Skipped(String),
     Broken(String),
 }
@@ -250,7 +250,7 @@ async fn find<'k>(
     session: &SessionContext,
     check: &Check,
     keeping: Keeping<'k>,
-    found: &mut Option<Collector<'k>>,
+    found: &mut Option<Box<Collector<'k>>>,
 ) -> Result<Option<OwnScan>, DataFusionError> {
     let only_ask = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let frame = session.sql_with_options(&check.sql, only_ask).await?;
@@ -262,7 +262,8 @@ async fn find<'k>(
     let context = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
     let mut batches = execute_stream(Arc::clone(&plan), context)?;
-    let collector = found.get_or_insert_with(|| Collector::new(&check.id, batches.schema(), keeping));
+    let collector =
+        found.get_or_insert_with(|| Box::new(Collector::new(&check.id, batches.schema(), keeping)));
     while let Some(batch) = batches.next().await {
         collector.add(&batch?)?;
     }

@@ -91,13 +91,11 @@ impl Account {
         let found = state.found() > 0;
         self.found += u64::from(found);
         match state.standing() {
-            // Looked past before it is asked for.
-            Standing::OutOfScope => {}
             Standing::NotStarted => self.not_started += 1,
             Standing::Rejected => self.rejected += 1,
             Standing::Indeterminate => self.indeterminate += 1,
-            // Only the export knows how many of it were taken.
-            Standing::Partial => {}
+            // Only the export knows how many of it were taken; what is out of scope is nobody's.
+            Standing::Partial | Standing::OutOfScope => {}
             acked @ (Standing::Durable | Standing::Pending | Standing::Unread) => {
                 self.acked += 1;
                 self.missing += u64::from(!found);

@@ -34,7 +34,7 @@ impl Elsewhere {
     pub(crate) fn look(facts: &Facts) -> io::Result<(Self, u64)> {
         let mut absent = HashSet::new();
         let mut traces = 0;
-        for bucket in facts.all() {
+        for bucket in Facts::ALL {
             let family = facts.family(bucket)?;
             traces += family.traces.len() as u64;
             let orphans =
@@ -45,7 +45,7 @@ impl Elsewhere {
         if absent.is_empty() {
             return Ok((Self::default(), traces));
         }
-        for bucket in facts.all() {
+        for bucket in Facts::ALL {
             let family = facts.family(bucket)?;
             let known = |fact: &&Fact| {
                 fact.marks.id_form(Id::Span) == IdForm::WellFormed && absent.contains(&fact.span)

@@ -196,7 +196,7 @@ impl<'s> Observer<'s> {
         marks.set(Marks::REMOTE_PARENT, flags.is_some_and(|flags| flags & 0x200 != 0));
 
         let mut attributes = junjo::Attributes::default();
-        let form = self.attributes(cells, &mut attributes);
+        let form = look_at_attributes(cells, &mut attributes);
         marks.set_json(0, form);
         let mut outside = false;
         let form = whole(cells, column::EVENTS, |text| {
@@ -229,17 +229,6 @@ impl<'s> Observer<'s> {
         (fact, Tags { run: attributes.run.and_then(|run| run.parse().ok()) })
     }
 
-    fn attributes<'t>(&self, cells: &StoredCells<'t>, found: &mut junjo::Attributes<'t>) -> Form {
-        let Some(text) = cells[column::ATTRIBUTES].and_then(Cell::text) else {
-            return whole(cells, column::ATTRIBUTES, |_| Form::Invalid);
-        };
-        let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
-        if !all_given {
-            *found = junjo::Attributes::of_general(text);
-        }
-        form
-    }
-
     fn look_at_resource(&mut self, cells: &StoredCells<'_>) {
         let Some(text) = cells[column::RESOURCE_ATTRIBUTES].and_then(Cell::text) else {
             self.resource.text.clear();
@@ -261,6 +250,17 @@ impl<'s> Observer<'s> {
             found.instance.as_deref().map_or(Name::NONE, |instance| self.names.name(instance));
         text.clone_into(&mut self.resource.text);
     }
+}
+
+fn look_at_attributes<'t>(cells: &StoredCells<'t>, found: &mut junjo::Attributes<'t>) -> Form {
+    let Some(text) = cells[column::ATTRIBUTES].and_then(Cell::text) else {
+        return whole(cells, column::ATTRIBUTES, |_| Form::Invalid);
+    };
+    let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
+    if !all_given {
+        *found = junjo::Attributes::of_general(text);
+    }
+    form
 }
 
 /// A column that the file lacks is unknown, which is no fault of its form; a null is no JSON.

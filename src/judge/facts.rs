@@ -83,12 +83,11 @@ impl Facts {
     }
 
     fn spill(&self, bucket: &mut Bucket) -> io::Result<()> {
-        let folder = match self.folder.get() {
-            Some(folder) => folder,
-            None => {
-                let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
-                self.folder.get_or_init(|| made)
-            }
+        let folder = if let Some(folder) = self.folder.get() {
+            folder
+        } else {
+            let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
+            self.folder.get_or_init(|| made)
         };
         let file = match &mut bucket.spilled {
             Some(file) => file,
@@ -119,9 +118,7 @@ impl Facts {
     }
 
     /// All buckets.
-    pub(crate) fn all(&self) -> Range<usize> {
-        0..BUCKETS
-    }
+    pub(crate) const ALL: Range<usize> = 0..BUCKETS;
 
     /// Keeps the families of one shard at hand, in place of those of the last.
     pub(crate) fn hold(&self, buckets: Range<usize>) -> io::Result<()> {
@@ -209,7 +206,7 @@ mod tests {
 
     fn all(facts: &Facts) -> Vec<Fact> {
         let mut all: Vec<Fact> =
-            facts.all().flat_map(|index| facts.family(index).unwrap().facts.clone()).collect();
+            Facts::ALL.flat_map(|index| facts.family(index).unwrap().facts.clone()).collect();
         all.sort_by_key(|fact| fact.row_number);
         all
     }
@@ -228,7 +225,7 @@ mod tests {
         assert_eq!(all(&tight), rows);
         assert_eq!(all(&roomy), rows);
         let traces =
-            |facts: &Facts| facts.all().map(|index| facts.family(index).unwrap().traces.len()).sum::<usize>();
+            |facts: &Facts| Facts::ALL.map(|index| facts.family(index).unwrap().traces.len()).sum::<usize>();
         assert_eq!((traces(&tight), traces(&roomy)), (572, 572));
     }
 

@@ -119,11 +119,11 @@ pub(crate) struct FileRecord {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SnapshotRecord {
     /// Rows that a flush has moved to a cold file since.
-    pub(crate) flushed_rows: u64,
+    pub(crate) flushed: u64,
     /// Rows of the WAL that came after it.
-    pub(crate) lacking_rows: u64,
+    pub(crate) lacking: u64,
     /// Rows that lie in no other tier, by number and ids, and whether the WAL has that span with another content.
-    pub(crate) other_rows: Vec<(u64, (u128, u64), bool)>,
+    pub(crate) others: Vec<(u64, (u128, u64), bool)>,
 }
 
 /// How much of each file is looked at.

@@ -66,7 +66,9 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
     let wal = inventory::list(&sweep.layout, Tier::Wal);
     swept.note_others(&wal);
     let mut segments = sweep_files(wal.data().cloned().collect(), sweep).await?;
-    segments.iter().for_each(|(_, one)| sweep.collected.watch(&one.notes.facts));
+    for (_, one) in &segments {
+        sweep.collected.watch(&one.notes.facts);
+    }
     let hot = inventory::list(&sweep.layout, Tier::Hot);
     swept.note_others(&hot);
     let mut snapshots = Vec::new();

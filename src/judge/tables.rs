@@ -20,6 +20,7 @@ use super::{
     delivery::Delivery,
     evidence::{Address, Attempts, Sighting, StoredDifference},
     fact_table::{FactSource, FactTable, Grain},
+    facts::Facts,
     judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
     spool::{Spool, SpoolTable},
 };
@@ -53,7 +54,7 @@ pub(crate) fn register(
         session.register_table(name, spool_table(spool))?;
     }
     session.register_table("delivery", Arc::new(Delivery::new(Arc::clone(judgement))))?;
-    register_facts(session, &source, source.facts.all())?;
+    register_facts(session, &source, Facts::ALL)?;
     Ok(source)
 }
 
@@ -138,8 +139,8 @@ fn files(judgement: &Judgement, settled_before: i64) -> Result<RecordBatch, Arro
         ("settled", flag(files.iter().map(is_settled))),
         ("decodes", flag(files.iter().map(|file| Some(file.decodes)))),
         ("expected_place", text(files.iter().map(|file| file.expected_place.as_ref()))),
-        ("flushed_rows", snapshot(|record| record.flushed_rows)),
-        ("lacking_rows", snapshot(|record| record.lacking_rows)),
+        ("flushed_rows", snapshot(|record| record.flushed)),
+        ("lacking_rows", snapshot(|record| record.lacking)),
     ])
 }
 
@@ -150,7 +151,7 @@ fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     };
     let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
     let rows: Vec<_> =
-        snapshots.flat_map(|(file, record)| record.other_rows.iter().map(move |row| (file, row))).collect();
+        snapshots.flat_map(|(file, record)| record.others.iter().map(move |row| (file, row))).collect();
     table(vec![
         ("tier", text(rows.iter().map(|_| Some(Tier::Hot.name())))),
         ("file", text(rows.iter().map(|(file, _)| Some(file)))),

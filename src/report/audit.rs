@@ -201,7 +201,7 @@ impl AuditReport {
     /// The form of `--format json`, with every sample that was kept.
     #[cfg(test)]
     pub(crate) fn to_json(&self) -> anyhow::Result<Vec<u8>> {
-        audit_json::render(self, usize::MAX)
+        super::audit_json::render(self, usize::MAX)
     }
 
     /// What a baseline of this audit holds, where the ids of all findings were kept.

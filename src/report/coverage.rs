@@ -14,6 +14,7 @@ use crate::{
         barrier::{Proof, last_ack},
         judgement::{Health, JudgedRun, Judgement},
         runs,
+        scope::Scope,
     },
     store::layout::Tier,
 };
@@ -27,6 +28,11 @@ pub(crate) struct Coverage {
     pub(crate) of: Option<String>,
     pub(crate) tiers: Vec<TierCoverage>,
     pub(crate) rows: RowCoverage,
+    /// How much of each file was looked at.
+    pub(crate) depth: &'static str,
+    /// Absent where it was all of the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<ScopeCoverage>,
     pub(crate) bytes_scanned: u64,
     pub(crate) runs: Vec<RunCoverage>,
     /// Runs that were not judged, and why not.
@@ -52,6 +58,18 @@ pub(crate) struct RowCoverage {
     pub(crate) as_planned: u64,
     pub(crate) differing: u64,
     pub(crate) by_structure: u64,
+    /// Of a known run, without a place in its plan.
+    pub(crate) unexpected: u64,
+    /// Passed over: of another service or another time than the audit is about.
+    pub(crate) out_of_scope: u64,
+}
+
+/// The part of the store that was asked about. Times are RFC 3339, in UTC.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ScopeCoverage {
+    pub(crate) services: Vec<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 /// A judged run and its account.
@@ -153,13 +171,22 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
             as_planned: judgement.rows.as_planned,
             differing: judgement.rows.differing,
             by_structure: judgement.rows.by_structure,
+            unexpected: judgement.rows.strays,
+            out_of_scope: judgement.rows.out_of_scope,
         },
+        depth: judgement.depth.name(),
+        scope: (!judgement.scope.is_all()).then(|| scope(&judgement.scope)),
         bytes_scanned: judgement.bytes_scanned,
         runs: judgement.judged.iter().map(|run| run_coverage(subject, judgement, run)).collect(),
         other_runs: other_runs(subject, judgement),
         not_read: not_read.collect(),
         took: subject.took,
     }
+}
+
+fn scope(scope: &Scope) -> ScopeCoverage {
+    let time = |at: Option<i64>| at.map(|at| moment(at.unsigned_abs()));
+    ScopeCoverage { services: scope.services.clone(), from: time(scope.from), to: time(scope.to) }
 }
 
 fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun) -> RunCoverage {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     audit::{AuditReport, BaselineUse},
     audit_text::{Page, verdict_word},
-    coverage::{Coverage, RunCoverage},
+    coverage::{Coverage, RowCoverage, RunCoverage, ScopeCoverage},
     numbers::{bytes, counted, duration, grouped, plain},
 };
 
@@ -14,7 +14,7 @@ const RUNS_SHOWN: usize = 10;
 const STALE_SHOWN: usize = 10;
 
 pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std::fmt::Result {
-    let Coverage { store, of, tiers, rows, runs, other_runs, not_read, took, bytes_scanned } =
+    let Coverage { store, of, tiers, rows, scope, runs, other_runs, not_read, took, bytes_scanned, .. } =
         &report.coverage;
     let of = of.as_ref().map(|of| format!("   {of}")).unwrap_or_default();
     writeln!(text, "{}{of}", verdict_word(page.paint, report.overall))?;
@@ -46,15 +46,10 @@ pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std:
         writeln!(text, "also     run {}: {}", plain(&other.run), plain(&other.why))?;
     }
     and_more(text, other_runs.len(), RUNS_SHOWN)?;
-    let total = rows.as_planned + rows.differing + rows.by_structure;
-    writeln!(
-        text,
-        "judged   {}: {} as planned, {} differing, {} by structure",
-        counted(total, "row"),
-        grouped(rows.as_planned),
-        grouped(rows.differing),
-        grouped(rows.by_structure)
-    )?;
+    if let Some(scope) = scope {
+        scope_line(text, scope)?;
+    }
+    judged_line(text, rows)?;
     writeln!(text, "         {} read, all in {}", bytes(*bytes_scanned), duration(*took))?;
     for (line, file) in not_read.iter().take(NOT_READ_SHOWN).enumerate() {
         let label = if line == 0 { "not read" } else { "" };
@@ -62,6 +57,31 @@ pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std:
     }
     and_more(text, not_read.len(), NOT_READ_SHOWN)?;
     report.baseline.iter().try_for_each(|used| baseline(text, used))
+}
+
+fn scope_line(text: &mut String, scope: &ScopeCoverage) -> std::fmt::Result {
+    let services = scope.services.iter().map(|service| format!("service {}", plain(service)));
+    let from = scope.from.iter().map(|from| format!("from {from}"));
+    let to = scope.to.iter().map(|to| format!("before {to}"));
+    writeln!(text, "scope    {}", services.chain(from).chain(to).collect::<Vec<_>>().join(", "))
+}
+
+fn judged_line(text: &mut String, rows: &RowCoverage) -> std::fmt::Result {
+    let RowCoverage { as_planned, differing, by_structure, unexpected, out_of_scope } = *rows;
+    write!(
+        text,
+        "judged   {}: {} as planned, {} differing, {} by structure",
+        counted(as_planned + differing + by_structure + unexpected, "row"),
+        grouped(as_planned),
+        grouped(differing),
+        grouped(by_structure)
+    )?;
+    for (count, what) in [(unexpected, "unexpected"), (out_of_scope, "passed over")] {
+        if count > 0 {
+            write!(text, ", {} {what}", grouped(count))?;
+        }
+    }
+    writeln!(text)
 }
 
 fn baseline(text: &mut String, used: &BaselineUse) -> std::fmt::Result {

@@ -2,6 +2,8 @@
 
 use std::{fs::File, io};
 
+use datafusion::parquet::file::metadata::RowGroupMetaData;
+
 use super::{
     file::SweptFile,
     record::{self, column_problem, schema_version},
@@ -21,7 +23,7 @@ use crate::{
 pub(super) fn look(file: &FoundFile, depth: Depth) -> Option<SweptFile> {
     let mut one = SweptFile::new(record::of(file, Health::Ok, None));
     let looked = match (depth, file.kind) {
-        (Depth::Files, _) => edges::check(file).map_err(Unreadable::from),
+        (Depth::Files, _) => edges::check(file),
         (_, Kind::Segment) => segment(file, &mut one),
         _ => parquet(file, &mut one),
     };
@@ -47,7 +49,7 @@ fn parquet(file: &FoundFile, one: &mut SweptFile) -> Result<(), Unreadable> {
     one.record.rows = footer.rows;
     one.record.schema = schema_version(&footer.columns);
     let opened = File::open(&file.path)?;
-    for column in footer.metadata.row_groups().iter().flat_map(|group| group.columns()) {
+    for column in footer.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
         let (start, length) = column.byte_range();
         let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
         footer::read_at(&opened, start, &mut bytes)?;

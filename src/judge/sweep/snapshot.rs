@@ -60,14 +60,14 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
     for (row_number, row) in (0..).zip(&swept.digests) {
         match in_wal.get(&row.id) {
             Some(contents) if contents.contains(&row.content) => matched += 1,
-            _ if flushed.contains(&row.id) => facts.flushed_rows += 1,
-            found => facts.other_rows.push((row_number, row.id, found.is_some())),
+            _ if flushed.contains(&row.id) => facts.flushed += 1,
+            found => facts.others.push((row_number, row.id, found.is_some())),
         }
     }
-    facts.lacking_rows = u64::saturating_sub(rows_in_wal, matched);
+    facts.lacking = u64::saturating_sub(rows_in_wal, matched);
     // A snapshot that was made after we had read the WAL, and segments that came since, explain themselves.
-    if !facts.other_rows.is_empty() && has_moved(&file, segments, &sweep.layout) {
-        facts.other_rows.clear();
+    if !facts.others.is_empty() && has_moved(&file, segments, &sweep.layout) {
+        facts.others.clear();
         record.problem = Some("it was made anew, or its WAL moved, while the store was read".to_owned());
     }
     record.snapshot = Some(facts);
