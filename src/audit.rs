@@ -139,7 +139,7 @@ pub(crate) async fn examine(
         layout,
         runs,
         fail_on: manner.fail_on,
-        baseline: baseline.map(|(file, baseline)| (file, baseline)),
+        baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };
     AuditReport::new(&subject, &judgement, checked, summary)

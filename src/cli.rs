@@ -33,7 +33,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "one is made, once")]
 enum Command {
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
     Generate(generate::GenerateArgs),
     Runs(runs::RunsArgs),
     Flush(flush::FlushArgs),

@@ -86,7 +86,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) runs: &'a Runs,
     pub(crate) fail_on: FailOn,
-    pub(crate) baseline: Option<(&'a PathBuf, &'a Baseline)>,
+    pub(crate) baseline: Option<(&'a Path, &'a Baseline)>,
     pub(crate) took: Duration,
 }
 
@@ -214,13 +214,13 @@ impl AuditReport {
     }
 }
 
-fn baseline_use(file: &PathBuf, baseline: &Baseline, checked: &[Checked]) -> BaselineUse {
+fn baseline_use(file: &Path, baseline: &Baseline, checked: &[Checked]) -> BaselineUse {
     let stale = checked.iter().flat_map(|one| one.stale(baseline));
     let accepted = checked.iter().filter_map(|one| one.verdict.findings()).map(|found| found.accepted);
     let of_check = |one: &Checked| baseline.of_check(&one.check.id).count() as u64;
     let looked_for: u64 = checked.iter().filter(|one| one.looked()).map(of_check).sum();
     BaselineUse {
-        file: file.clone(),
+        file: file.to_owned(),
         accepted: accepted.sum(),
         stale: stale.map(|(id, finding)| StaleFinding { id, finding }).collect(),
         not_looked_for: baseline.len() - looked_for,
