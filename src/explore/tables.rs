@@ -1,0 +1,316 @@
+//! The names that a question may use, resolved when a statement is planned.
+//!
+//! Within one statement every table is made from one listing, and the next statement lists anew.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use datafusion::{
+    arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError},
+    catalog::{SchemaProvider, TableProvider},
+    datasource::{MemTable, TableType, ViewTable},
+    error::{DataFusionError, Result},
+    prelude::SessionContext,
+};
+
+use super::{
+    docs::{self, TABLES},
+    expected, files, findings,
+    judged::{Fingerprint, Judged},
+    listing::{Lister, Listing, Looked, Stamp},
+    merged::{self, Hidden},
+    runs,
+};
+use crate::{
+    judge::runs::{Runs, choose_runs},
+    report::numbers,
+    store::{
+        layout::{Layout, Tier},
+        scan,
+        session::{self, Limits},
+    },
+};
+
+const TRACES: &str = include_str!("../../sql/views/traces.sql");
+const SERVICES: &str = include_str!("../../sql/views/services.sql");
+
+/// Damaged files that are named in a note; all are in the table `files`.
+const NAMED: usize = 3;
+
+/// Where runs are looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct RunChoice {
+    pub(crate) folder: PathBuf,
+    /// As `audit` takes it.
+    pub(crate) run: String,
+}
+
+/// All tables of one store.
+pub(crate) struct Tables {
+    lister: Lister,
+    choice: RunChoice,
+    limits: Limits,
+    reader: SessionContext,
+    statement: Mutex<OneStatement>,
+    /// Whether only the shapes of tables are asked for.
+    describing: AtomicBool,
+    judged: tokio::sync::Mutex<Option<Arc<Judged>>>,
+    hidden: tokio::sync::Mutex<Option<(Vec<Stamp>, Arc<Hidden>)>>,
+}
+
+/// What holds until the next statement.
+#[derive(Default)]
+struct OneStatement {
+    listing: Option<Arc<Listing>>,
+    runs: Option<Arc<Runs>>,
+    notes: BTreeSet<String>,
+    reads_segments: bool,
+    trouble: Option<anyhow::Error>,
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tables")
+    }
+}
+
+impl Tables {
+    pub(crate) fn new(
+        layout: Layout,
+        without: Vec<String>,
+        choice: RunChoice,
+        limits: Limits,
+    ) -> Result<Self> {
+        Ok(Self {
+            lister: Lister::new(layout, without),
+            choice,
+            limits,
+            reader: session::session(limits)?,
+            statement: Mutex::default(),
+            describing: AtomicBool::new(false),
+            judged: tokio::sync::Mutex::default(),
+            hidden: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// The same tables over nothing.
+    fn nowhere(limits: Limits) -> Result<Self> {
+        let layout =
+            Layout { spans: PathBuf::new(), cold: None, wal: None, hot_snapshot: None, single_file: true };
+        let choice = RunChoice { folder: PathBuf::new(), run: "none".to_owned() };
+        Self::new(layout, Vec::new(), choice, limits)
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        self.lister.layout()
+    }
+
+    /// Forgets what the last statement saw. `describing` is for those that only ask what tables look like.
+    pub(super) fn begin_statement(&self, describing: bool) {
+        *self.statement() = OneStatement::default();
+        self.describing.store(describing, Ordering::Relaxed);
+    }
+
+    /// Why a table could not be made, if that is why the statement failed.
+    pub(super) fn take_trouble(&self) -> Option<anyhow::Error> {
+        self.statement().trouble.take()
+    }
+
+    /// What the reader of an answer must know, and was not told yet.
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.statement().notes).into_iter().collect()
+    }
+
+    /// Notes segments that a flush has taken since the statement was planned.
+    pub(super) fn look_back(&self) {
+        let mut statement = self.statement();
+        let flushed = statement.listing.as_ref().map_or(0, |listing| listing.flushed());
+        if statement.reads_segments && flushed > 0 {
+            statement.notes.insert(format!(
+                "{} went into a cold file meanwhile, and their rows may not be in the answer: ask again",
+                numbers::counted(flushed as u64, "segment")
+            ));
+        }
+    }
+
+    /// The columns of a table, without looking at the store.
+    pub(crate) async fn shape(&self, name: &str) -> Result<Option<SchemaRef>> {
+        let table = Self::nowhere(self.limits)?.make(name).await?;
+        Ok(table.map(|table| table.schema()))
+    }
+
+    fn statement(&self) -> MutexGuard<'_, OneStatement> {
+        self.statement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, note: String) {
+        self.statement().notes.insert(note);
+    }
+
+    fn listing(&self) -> Arc<Listing> {
+        let mut statement = self.statement();
+        Arc::clone(statement.listing.get_or_insert_with(|| self.lister.list()))
+    }
+
+    fn runs(&self) -> anyhow::Result<Arc<Runs>> {
+        if let Some(runs) = &self.statement().runs {
+            return Ok(Arc::clone(runs));
+        }
+        let runs = Arc::new(choose_runs(&self.choice.folder, &self.choice.run, self.layout())?);
+        for unreadable in &runs.unreadable {
+            self.note(format!("run `{}` is left out: {:#}", unreadable.name, unreadable.error));
+        }
+        if runs.wanted.is_empty() && self.choice.run != "none" {
+            self.note(format!("no run of this store in `{}`", self.choice.folder.display()));
+        }
+        self.statement().runs = Some(Arc::clone(&runs));
+        Ok(runs)
+    }
+
+    async fn make(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let made = match name {
+            "spans" => self.spans().await?,
+            "stored_spans" => self.stored_spans(),
+            "traces" => self.view(TRACES).await?,
+            "services" => self.view(SERVICES).await?,
+            "files" => in_memory(files::files(&self.listing()))?,
+            "row_groups" => in_memory(files::row_groups(&self.listing()))?,
+            "segments" => in_memory(files::segments(&self.listing()))?,
+            "runs" => in_memory(runs::runs(&*self.known(self.runs())?))?,
+            "expected_spans" => self.known(expected::expected_spans(&*self.known(self.runs())?))?,
+            "findings" => self.findings()?,
+            judged if docs::table(judged).is_some() => {
+                return self.judged().await?.table(judged).await;
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(made))
+    }
+
+    /// Keeps an error of ours whole, with its hint, while DataFusion carries a word for it.
+    fn known<T>(&self, result: anyhow::Result<T>) -> Result<T> {
+        result.map_err(|err| {
+            let text = err.to_string();
+            self.statement().trouble = Some(err);
+            DataFusionError::Execution(text)
+        })
+    }
+
+    fn stored_spans(&self) -> Arc<dyn TableProvider> {
+        scan::stored_spans(self.readable(&Tier::ALL).1)
+    }
+
+    async fn spans(&self) -> Result<Arc<dyn TableProvider>> {
+        // Who names the snapshot alone wants to see it; beside the WAL it is a copy of that.
+        let only_hot = self.layout().single_file && self.layout().hot_snapshot.is_some();
+        let tiers: &[Tier] = if only_hot { &[Tier::Hot] } else { &[Tier::Cold, Tier::Wal] };
+        let (listing, files) = self.readable(tiers);
+        let mut known = self.hidden.lock().await;
+        let stamps = listing.stamps();
+        let hidden = match known.as_ref() {
+            Some((of, hidden)) if *of == stamps => Arc::clone(hidden),
+            _ => {
+                let hidden = Arc::new(merged::hidden(&self.reader, &files).await?);
+                *known = Some((stamps, Arc::clone(&hidden)));
+                hidden
+            }
+        };
+        merged::view(files, &hidden)
+    }
+
+    /// The files of some tiers that can be read, after a note about those that cannot.
+    fn readable(&self, tiers: &[Tier]) -> (Arc<Listing>, Vec<crate::store::inventory::FoundFile>) {
+        let listing = self.listing();
+        let damaged: Vec<&Looked> = listing.damaged(tiers).collect();
+        if !damaged.is_empty() {
+            let mut named: Vec<String> = damaged.iter().take(NAMED).map(|one| said_of(one)).collect();
+            if damaged.len() > NAMED {
+                named.push(format!("{} more", damaged.len() - NAMED));
+            }
+            self.note(format!(
+                "not in the answer: {} (see SELECT * FROM files WHERE health <> 'ok')",
+                named.join("; ")
+            ));
+        }
+        self.statement().reads_segments |= tiers.contains(&Tier::Wal);
+        let files = listing.readable(tiers);
+        (listing, files)
+    }
+
+    async fn view(&self, sql: &str) -> Result<Arc<dyn TableProvider>> {
+        let session = session::session(self.limits)?;
+        session.register_table("spans", self.spans().await?)?;
+        let plan = session.sql(sql).await?.into_unoptimized_plan();
+        Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
+    }
+
+    fn findings(&self) -> Result<Arc<dyn TableProvider>> {
+        let found = self.known(findings::findings(&*self.known(self.runs())?))?;
+        found.notes.into_iter().for_each(|note| self.note(note));
+        in_memory(Ok(found.rows))
+    }
+
+    async fn judged(&self) -> Result<Arc<Judged>> {
+        let runs = self.known(self.runs())?;
+        let now = Fingerprint::new(self.listing().stamps(), &runs);
+        let mut known = self.judged.lock().await;
+        if let Some(judged) = known.as_ref()
+            && judged.holds_for(&now)
+        {
+            return Ok(Arc::clone(judged));
+        }
+        let judged = if self.layout().spans.as_os_str().is_empty() {
+            Judged::shapes(self.limits).await
+        } else {
+            Judged::sweep(self.layout(), &runs, self.limits, now).await
+        };
+        let judged = Arc::new(self.known(judged)?);
+        self.note(judged.note());
+        *known = Some(Arc::clone(&judged));
+        Ok(judged)
+    }
+
+    #[cfg(test)]
+    pub(super) async fn judged_names(&self) -> Vec<String> {
+        self.judged().await.unwrap().names()
+    }
+}
+
+fn said_of(one: &Looked) -> String {
+    let problem = one.problem.as_deref().unwrap_or_else(|| one.health.name());
+    format!("`{}`: {problem}", numbers::plain(&one.file.shown))
+}
+
+fn in_memory(batch: Result<RecordBatch, ArrowError>) -> Result<Arc<dyn TableProvider>> {
+    let batch = batch?;
+    Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
+}
+
+#[async_trait::async_trait]
+impl SchemaProvider for Tables {
+    fn table_names(&self) -> Vec<String> {
+        TABLES.iter().map(|table| table.name.to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if self.describing.load(Ordering::Relaxed) {
+            return Self::nowhere(self.limits)?.make(name).await;
+        }
+        self.make(name).await
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(docs::table(name).map(|_| TableType::View))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        docs::table(name).is_some()
+    }
+}
