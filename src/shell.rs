@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 use self::target::Target;
 use crate::{
     explore::{
-        complaint::{self, Source},
+        complaint::Source,
         engine::{Engine, Params},
         investigations::Investigation,
         script::{Piece, Sql, pieces},
@@ -42,8 +42,10 @@ pub(crate) struct Shell {
     limit: Option<u64>,
     output: Option<Target>,
     once: Option<Target>,
-    /// Says how many rows there were, and how wide a terminal is.
+    /// Says how many rows there were.
     interactive: bool,
+    /// What is to be said below the answer.
+    remarks: Vec<String>,
 }
 
 /// Whether to go on.
@@ -64,13 +66,16 @@ impl Shell {
             output: None,
             once: None,
             interactive: false,
+            remarks: Vec::new(),
         }
     }
 
     /// Carries out a whole script, or as much of it as goes well.
     pub(crate) async fn script(&mut self, source: Source<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         for piece in pieces(source.text) {
-            if self.perform(&piece, source, out).await? == Flow::Quit {
+            let flow = self.perform(&piece, source, out).await?;
+            self.say_remarks();
+            if flow == Flow::Quit {
                 break;
             }
         }
@@ -91,6 +96,9 @@ impl Shell {
             if let Piece::Statement(sql) = piece {
                 self.answer(&sql, source, &params, out).await?;
             }
+        }
+        if !self.interactive {
+            self.say_remarks();
         }
         Ok(())
     }
@@ -149,7 +157,10 @@ impl Shell {
         let mut more = false;
         while let Some(batch) = answer.next().await {
             let begins = Location { line: sql.line, column: sql.column };
-            let batch = batch.map_err(|err| complaint::of_error(&err, source, begins))?;
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(err) => return Err(self.engine.complaint(&err, source, begins).await),
+            };
             more = batch.num_rows() as u64 > left;
             let shown = (batch.num_rows() as u64).min(left);
             writer.write(&batch.slice(0, shown as usize), out)?;
@@ -163,23 +174,30 @@ impl Shell {
             once.keep()?;
         }
         self.engine.look_back();
-        self.say_notes();
+        self.remarks.extend(self.engine.take_notes().into_iter().map(|note| format!("note: {note}")));
         if more {
             let shown = numbers::counted(written.rows, "row");
-            progress::note(&format!("only the first {shown} are shown: .limit off shows all"));
+            self.remarks.push(format!("only the first {shown} are shown: .limit off shows all"));
         }
         if written.cut {
-            progress::note("cells that end in … are cut: .mode vertical shows them whole");
+            self.remarks.push("cells that end in … are cut: .mode vertical shows them whole".to_owned());
         }
         if self.interactive || self.timer {
-            let took =
-                if self.timer { format!(" in {}", numbers::duration(began.elapsed())) } else { String::new() };
-            progress::note(&format!("{}{took}", numbers::counted(written.rows, "row")));
+            let took = if self.timer {
+                format!(" in {}", numbers::duration(began.elapsed()))
+            } else {
+                String::new()
+            };
+            self.remarks.push(format!("{}{took}", numbers::counted(written.rows, "row")));
         }
         Ok(())
     }
 
     fn say_notes(&self) {
         self.engine.take_notes().iter().for_each(|note| progress::note(&format!("note: {note}")));
+    }
+
+    fn say_remarks(&mut self) {
+        self.remarks.drain(..).for_each(|remark| progress::note(&remark));
     }
 }

@@ -6,8 +6,8 @@ WITH stored AS (
     SELECT trace_id, span_id FROM spans
 )
 SELECT child.trace_id, child.parent_span_id AS missing_parent, count(*) AS children,
-       string_agg(DISTINCT child.name, ', ' ORDER BY child.name) AS names,
-       string_agg(DISTINCT child.service_name, ', ' ORDER BY child.service_name) AS services,
+       array_to_string(array_sort(array_agg(DISTINCT child.name)), ', ') AS names,
+       array_to_string(array_sort(array_agg(DISTINCT child.service_name)), ', ') AS services,
        count(DISTINCT child.file) AS files, min(child.start_time) AS first_start
 FROM spans child
 LEFT JOIN stored parent ON parent.trace_id = child.trace_id AND parent.span_id = child.parent_span_id

@@ -85,7 +85,11 @@ pub(crate) struct SqlArgs {
     memory_limit: usize,
 }
 
-pub(crate) async fn run(args: &SqlArgs, out: &mut dyn Write, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    args: &SqlArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
@@ -126,7 +130,8 @@ async fn answer(args: &SqlArgs, shell: &mut Shell, out: &mut dyn Write) -> anyho
     }
     let (name, text) = match &args.file {
         Some(file) => {
-            let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+            let text =
+                fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
             (format!("`{}`", file.display()), text)
         }
         None => {
@@ -151,7 +156,8 @@ async fn standard_input() -> io::Result<String> {
 
 fn param(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| format!("`{text}` is not NAME=VALUE"))
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))
 }
 
 /// `512M`, `2G`: powers of 1024, as memory has them.

@@ -1,14 +1,12 @@
 //! What went wrong with a statement, with the place in its text.
 
-use std::{error::Error, iter};
-
 use datafusion::{
     common::{DataFusionError, Diagnostic, SchemaError},
     sql::sqlparser::tokenizer::Location,
 };
 
 use super::{docs::TABLES, statement::Refusal};
-use crate::{problem::Problem, report::numbers, store::reader::Refused};
+use crate::{problem::Problem, report::numbers};
 
 /// Text that statements were taken from.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +32,6 @@ pub(crate) fn of_refusal(refusal: Refusal, source: Source<'_>, begins: Location)
 
 /// Turns an error into words. Where it knows no place, the statement's beginning stands for it.
 pub(crate) fn of_error(err: &DataFusionError, source: Source<'_>, begins: Location) -> Problem {
-    if let Some(refused) = causes(err).find_map(|cause| cause.downcast_ref::<Refused>()) {
-        let hint = format!("leave it out with --without {}", refused.file);
-        return Problem::new(refused.to_string(), hint);
-    }
     let diagnostic = diagnostic(err);
     let message = diagnostic.map_or_else(|| message(err), |diagnostic| diagnostic.message.clone());
     let (message, parsed_at) = without_place(&message);
@@ -48,9 +42,22 @@ pub(crate) fn of_error(err: &DataFusionError, source: Source<'_>, begins: Locati
     Problem::new(format!("{message}{place}"), hint(err, diagnostic))
 }
 
-fn causes(err: &DataFusionError) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let outermost: &(dyn Error + 'static) = err;
-    iter::successors(Some(outermost), |&err| err.source())
+/// Whether damaged bytes may be what it is about.
+pub(super) fn blames_a_file(err: &DataFusionError) -> bool {
+    let text = err.to_string();
+    ["Parquet", "gave up", "Join Error", "cannot read"].iter().any(|sign| text.contains(sign))
+}
+
+/// What is wrong with files that were found to be damaged.
+pub(super) fn of_files(damaged: &[(String, String)]) -> Option<Problem> {
+    let (file, reason) = damaged.first()?;
+    let others = match damaged.len() {
+        1 => String::new(),
+        more => format!(", nor {} more", more - 1),
+    };
+    let leave_out: Vec<_> = damaged.iter().map(|(file, _)| format!("--without {file}")).collect();
+    let hint = format!("leave out what cannot be read: {}", leave_out.join(" "));
+    Some(Problem::new(format!("cannot read `{file}`: {reason}{others}"), hint))
 }
 
 fn diagnostic(err: &DataFusionError) -> Option<&Diagnostic> {
@@ -81,7 +88,8 @@ fn message(err: &DataFusionError) -> String {
         Some(inner) => inner.to_owned(),
         None => text,
     });
-    text.trim_end_matches('.').to_owned()
+    // What follows are lists of candidates, over many lines.
+    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 /// A parser's ` at Line: 1, Column: 8`, cut off and read.
@@ -93,9 +101,9 @@ fn without_place(message: &str) -> (String, Option<Location>) {
         let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
         text[..end].parse().ok()
     };
-    let at = place.split_once("Column: ").and_then(|(line, column)| {
-        Some(Location { line: digits(line)?, column: digits(column)? })
-    });
+    let at = place
+        .split_once("Column: ")
+        .and_then(|(line, column)| Some(Location { line: digits(line)?, column: digits(column)? }));
     (before.to_owned(), at)
 }
 
@@ -122,6 +130,9 @@ fn hint(err: &DataFusionError, diagnostic: Option<&Diagnostic>) -> String {
         return "allow more with --memory-limit, or ask for fewer columns and rows".to_owned();
     }
     let said = message(err);
+    if let Some((_, name)) = said.split_once("placeholder with name $") {
+        return format!("give it a value: --param {name}=VALUE");
+    }
     if said.contains("table '") && said.contains("not found") {
         let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
         return format!("the tables are: {}", names.join(", "));

@@ -65,7 +65,10 @@ const SPAN: &[ColumnDoc] = &[
     ("status_code", "0 unset, 1 ok, 2 error"),
     ("status_message", "null where it was empty"),
     ("attributes", "JSON object; attributes ->> 'key' or attr(attributes, 'key') reads one"),
-    ("events", "JSON array of {name, timeUnixNano, attributes}; unnest(json_get_array(events)) gives a row each"),
+    (
+        "events",
+        "JSON array of {name, timeUnixNano, attributes}; unnest(json_get_array(events)) gives a row each",
+    ),
     ("links", "JSON array; null where the file is of schema 1, which lacks it"),
     ("trace_flags", "OTLP flags: 256 says that bit 512, remote parent, is known; null in schema 1"),
     ("trace_state", "W3C trace state; null where it was empty, and in schema 1"),

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
     common::{DataFusionError, ParamValues, ScalarValue, metadata::ScalarAndMetadata},
-    execution::context::SQLOptions,
+    execution::{RecordBatchStream, context::SQLOptions},
     prelude::{DataFrame, SessionContext},
     sql::sqlparser::tokenizer::Location,
 };
@@ -24,7 +24,10 @@ use super::{
     statement::{self, Statement},
     tables::Tables,
 };
-use crate::store::session::{self, Limits, Spilling};
+use crate::store::{
+    quiet::Guarded,
+    session::{self, Limits, Spilling},
+};
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8_192;
@@ -86,24 +89,34 @@ impl Engine {
     }
 
     /// Parses, plans and begins to answer one statement of a text.
-    pub(crate) async fn ask(
-        &self,
-        sql: &Sql,
-        source: Source<'_>,
-        params: &Params,
-    ) -> anyhow::Result<Answer> {
+    pub(crate) async fn ask(&self, sql: &Sql, source: Source<'_>, params: &Params) -> anyhow::Result<Answer> {
         let begins = Location { line: sql.line, column: sql.column };
-        let statement = statement::parse(sql)
-            .map_err(|refusal| complaint::of_refusal(refusal, source, begins))?;
+        let statement =
+            statement::parse(sql).map_err(|refusal| complaint::of_refusal(refusal, source, begins))?;
         self.tables.begin_statement(statement.describes);
         let answer = match answer(&self.parallel, &statement, params).await {
             Err(DataFusionError::ResourcesExhausted(_)) => answer(&self.careful, &statement, params).await,
             answer => answer,
         };
-        answer.map_err(|err| match self.tables.take_trouble() {
-            Some(trouble) => trouble,
-            None => complaint::of_error(&err, source, begins).into(),
-        })
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(err) => Err(self.tables.take_trouble().unwrap_or(self.complaint(&err, source, begins).await)),
+        }
+    }
+
+    /// Says what went wrong. Where a file may be at fault, all that cannot be read to their end are named.
+    pub(crate) async fn complaint(
+        &self,
+        err: &DataFusionError,
+        source: Source<'_>,
+        begins: Location,
+    ) -> anyhow::Error {
+        let damaged =
+            if complaint::blames_a_file(err) { self.tables.damaged_inside().await } else { Vec::new() };
+        match complaint::of_files(&damaged) {
+            Some(problem) => problem.into(),
+            None => complaint::of_error(err, source, begins).into(),
+        }
     }
 }
 
@@ -113,10 +126,7 @@ impl Answer {
     }
 }
 
-fn with_tables(
-    mut session: SessionContext,
-    tables: &Arc<Tables>,
-) -> Result<SessionContext, DataFusionError> {
+fn with_tables(mut session: SessionContext, tables: &Arc<Tables>) -> Result<SessionContext, DataFusionError> {
     functions::register(&mut session)?;
     let options = session.copied_config().options().catalog.clone();
     let catalog = session.catalog(&options.default_catalog);
@@ -138,7 +148,8 @@ async fn answer(
     let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads.verify_plan(&plan)?;
     let plan = plan.with_param_values(values(params))?;
-    let mut stream = DataFrame::new(state, plan).execute_stream().await?;
+    // Damaged bytes make decoders panic in places.
+    let mut stream = Guarded::new(DataFrame::new(state, plan).execute_stream().await?);
     let schema = stream.schema();
     let first = match stream.next().await {
         Some(Err(err)) => return Err(root(err)),

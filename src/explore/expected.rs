@@ -144,11 +144,8 @@ impl PartitionStream for PlannedRows {
 fn batch(of: &PlannedRun, slots: std::ops::Range<u64>, schema: &SchemaRef) -> Result<RecordBatch> {
     let rows = (slots.end - slots.start) as usize;
     let stored = readable();
-    let mut columns: Vec<Column> = schema
-        .fields()
-        .iter()
-        .map(|field| Column::new(field, stored.index_of(field.name()).ok()))
-        .collect();
+    let mut columns: Vec<Column> =
+        schema.fields().iter().map(|field| Column::new(field, stored.index_of(field.name()).ok())).collect();
     let needs_row = columns.iter().any(|column| matches!(column.of, Of::Stored(_)));
     let mut row = Row::default();
     let mut workflow: Option<(u64, Workflow<'_>)> = None;
@@ -211,9 +208,7 @@ impl Column {
             DataType::Int8 => Values::Int8(Int8Builder::new()),
             DataType::Int64 => Values::Int64(Int64Builder::new()),
             DataType::UInt32 => Values::UInt32(UInt32Builder::new()),
-            DataType::Timestamp(..) => {
-                Values::Time(TimestampNanosecondBuilder::new().with_timezone("UTC"))
-            }
+            DataType::Timestamp(..) => Values::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
             _ => Values::Text(StringViewBuilder::new()),
         };
         Self { of, values }

@@ -104,7 +104,8 @@ fn parse(name: &str, text: &str) -> Result<Investigation, String> {
 /// `param: name: text` or `param: name (default value): text`.
 fn param(line: &str) -> Result<Param, String> {
     let wrong = || format!("`{line}` is not `param: name (default value): text`");
-    let (head, about) = line.strip_prefix("param: ").and_then(|rest| rest.split_once(": ")).ok_or_else(wrong)?;
+    let (head, about) =
+        line.strip_prefix("param: ").and_then(|rest| rest.split_once(": ")).ok_or_else(wrong)?;
     let (name, default) = match head.split_once(" (default ") {
         Some((name, default)) => (name, Some(default.strip_suffix(')').ok_or_else(wrong)?.to_owned())),
         None => (head, None),

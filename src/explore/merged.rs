@@ -159,8 +159,7 @@ impl ScalarUDFImpl for IsHidden {
             let rows = rows_of[usize::try_from(key?).ok()?];
             Some(rows.is_some_and(|rows| row.is_some_and(|row| rows.contains(&row))))
         };
-        let flags: BooleanArray =
-            files.keys().iter().zip(row_numbers.iter()).map(is_hidden).collect();
+        let flags: BooleanArray = files.keys().iter().zip(row_numbers.iter()).map(is_hidden).collect();
         Ok(ColumnarValue::Array(Arc::new(flags)))
     }
 }

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn statements_are_cut_where_they_end() {
-        let script = "-- a; comment\nselect 1; select\n ';' as \"a;b\"\n;\n.mode json\n\n  /* ; */ select 'ü', 2";
+        let script =
+            "-- a; comment\nselect 1; select\n ';' as \"a;b\"\n;\n.mode json\n\n  /* ; */ select 'ü', 2";
         let expected = [
             (2, 1, "select 1"),
             (2, 11, "select\n ';' as \"a;b\""),

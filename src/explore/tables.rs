@@ -19,6 +19,7 @@ use datafusion::{
     error::{DataFusionError, Result},
     prelude::SessionContext,
 };
+use futures::StreamExt;
 
 use super::{
     docs::{self, TABLES},
@@ -32,6 +33,7 @@ use crate::{
     judge::runs::{Runs, choose_runs},
     report::numbers,
     store::{
+        inventory::FoundFile,
         layout::{Layout, Tier},
         scan,
         session::{self, Limits},
@@ -226,7 +228,7 @@ impl Tables {
     }
 
     /// The files of some tiers that can be read, after a note about those that cannot.
-    fn readable(&self, tiers: &[Tier]) -> (Arc<Listing>, Vec<crate::store::inventory::FoundFile>) {
+    fn readable(&self, tiers: &[Tier]) -> (Arc<Listing>, Vec<FoundFile>) {
         let listing = self.listing();
         let damaged: Vec<&Looked> = listing.damaged(tiers).collect();
         if !damaged.is_empty() {
@@ -242,6 +244,28 @@ impl Tables {
         self.statement().reads_segments |= tiers.contains(&Tier::Wal);
         let files = listing.readable(tiers);
         (listing, files)
+    }
+
+    /// The cold files and snapshots that a footer calls healthy and whose pages do not decode, and why.
+    pub(super) async fn damaged_inside(&self) -> Vec<(String, String)> {
+        let mut damaged = Vec::new();
+        for file in self.listing().readable(&[Tier::Cold, Tier::Hot]) {
+            let shown = file.shown.clone();
+            if let Err(err) = self.read_to_its_end(&file).await {
+                damaged.push((shown, scan::reason(&err)));
+            }
+        }
+        damaged
+    }
+
+    async fn read_to_its_end(&self, file: &FoundFile) -> Result<()> {
+        let schema = scan::schema();
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let mut scan = scan::scan_parquet(file, &columns, self.reader.task_ctx())?;
+        while let Some(batch) = scan.stream.next().await {
+            batch?;
+        }
+        Ok(())
     }
 
     async fn view(&self, sql: &str) -> Result<Arc<dyn TableProvider>> {

@@ -261,7 +261,8 @@ fn in_csv(text: &str) -> String {
 
 fn write_markdown_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| in_markdown(field.name())).collect();
-    let rule = schema.fields().iter().map(|field| if field.data_type().is_numeric() { "---:" } else { "---" });
+    let rule =
+        schema.fields().iter().map(|field| if field.data_type().is_numeric() { "---:" } else { "---" });
     writeln!(out, "| {} |\n| {} |", names.join(" | "), rule.collect::<Vec<_>>().join(" | "))
 }
 

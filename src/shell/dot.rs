@@ -100,9 +100,10 @@ pub(super) async fn perform(shell: &mut Shell, text: &str, out: &mut dyn Write) 
 
 fn misused(command: &str) -> Problem {
     match COMMANDS.iter().find(|(name, ..)| *name == command) {
-        Some((name, arguments, _)) => {
-            Problem::new(format!("`.{name}` was given something else than it takes"), format!(".{name} {arguments}"))
-        }
+        Some((name, arguments, _)) => Problem::new(
+            format!("`.{name}` was given something else than it takes"),
+            format!(".{name} {arguments}"),
+        ),
         None => Problem::new(format!("there is no command `.{command}`"), "`.help` lists the commands"),
     }
 }
@@ -110,8 +111,8 @@ fn misused(command: &str) -> Problem {
 /// `NAME=VALUE`.
 pub(crate) fn parse_param(text: &str) -> Result<(String, String), Problem> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    let (name, value) =
-        pair.ok_or_else(|| Problem::new(format!("`{text}` is not NAME=VALUE"), "write for example trace=4bf9"))?;
+    let (name, value) = pair
+        .ok_or_else(|| Problem::new(format!("`{text}` is not NAME=VALUE"), "write for example trace=4bf9"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -195,7 +196,8 @@ fn functions() -> String {
 }
 
 fn help() -> String {
-    let rows =
-        COMMANDS.iter().map(|(name, arguments, about)| vec![format!(".{name} {arguments}"), (*about).to_owned()]);
+    let rows = COMMANDS
+        .iter()
+        .map(|(name, arguments, about)| vec![format!(".{name} {arguments}"), (*about).to_owned()]);
     table::render(&[("command", Align::Left), ("does", Align::Left)], rows)
 }

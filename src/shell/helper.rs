@@ -46,15 +46,15 @@ impl SqlHelper {
     /// What may follow up to the cursor, and from which byte on it replaces what is there.
     fn candidates(&self, line: &str, cursor: usize) -> (usize, Vec<String>) {
         let before = &line[..cursor];
-        let start = before.rfind(|char: char| !char.is_alphanumeric() && char != '_').map_or(0, |at| {
-            at + before[at..].chars().next().map_or(0, char::len_utf8)
-        });
+        let start = before
+            .rfind(|char: char| !char.is_alphanumeric() && char != '_')
+            .map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8));
         let word = &before[start..];
-        let beginning = |names: &[String]| names.iter().filter(|name| name.starts_with(word)).cloned().collect();
+        let beginning =
+            |names: &[String]| names.iter().filter(|name| name.starts_with(word)).cloned().collect();
         let dot = before.trim_start().strip_prefix('.');
         let found = match dot.map(|dot| (dot.split_whitespace().next().unwrap_or_default(), dot)) {
-            Some((command, dot)) if !dot.contains(char::is_whitespace) => {
-                let _ = command;
+            Some((_, dot)) if !dot.contains(char::is_whitespace) => {
                 let commands: Vec<String> = COMMANDS.iter().map(|(name, ..)| (*name).to_owned()).collect();
                 beginning(&commands)
             }
@@ -148,7 +148,11 @@ mod tests {
     fn words_are_completed_where_they_may_stand() {
         let helper = helper(Color::Never);
         let check = |line: &str, start: usize, expected: &[&str]| {
-            assert_eq!(helper.candidates(line, line.len()), (start, expected.iter().map(|&s| s.into()).collect()), "{line}");
+            assert_eq!(
+                helper.candidates(line, line.len()),
+                (start, expected.iter().map(|&s| s.into()).collect()),
+                "{line}"
+            );
         };
         check("select * from stored_s", 14, &["stored_spans"]);
         check("sele", 0, &["SELECT"]);

@@ -2,11 +2,7 @@
 
 use std::io::{self, Write};
 
-use rustyline::{
-    CompletionType, Config, Editor,
-    error::ReadlineError,
-    history::FileHistory,
-};
+use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::FileHistory};
 use tokio::task::block_in_place;
 
 use super::{Flow, Shell, helper::SqlHelper, history, pager::Paged};
@@ -48,7 +44,9 @@ pub(crate) async fn converse(shell: &mut Shell, interrupts: &Interrupts) -> anyh
         editor.load_history(file).ok();
     }
     let store = shell.engine.tables().layout().spans.display();
-    progress::note(&format!("{store}: .tables lists what can be asked, .queries what was asked before, .help the rest"));
+    progress::note(&format!(
+        "{store}: .tables lists what can be asked, .queries what was asked before, .help the rest"
+    ));
     loop {
         let input = match block_in_place(|| editor.readline(PROMPT)) {
             Ok(input) => input,
@@ -91,6 +89,7 @@ async fn reply(shell: &mut Shell, editor: &mut SqlEditor, input: &str, interrupt
             }
         };
         let shown = block_in_place(|| paged.finish());
+        shell.say_remarks();
         match done.and_then(|flow| Ok(shown.map(|()| flow)?)) {
             Ok(Flow::On) => {}
             Ok(Flow::Quit) => return Flow::Quit,
@@ -108,4 +107,3 @@ fn left_the_pager(err: &anyhow::Error) -> bool {
     let kinds = err.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
-

@@ -66,7 +66,8 @@ fn each_mode_has_its_form() {
 #[test]
 fn no_rows_are_still_an_answer() {
     let shown = Mode::ALL.map(|mode| written(mode, &[], None));
-    let expected = ["at  text  n\n", "[]\n", "", "at,text,n\n", "| at | text | n |\n| --- | --- | ---: |\n", ""];
+    let expected =
+        ["at  text  n\n", "[]\n", "", "at,text,n\n", "| at | text | n |\n| --- | --- | ---: |\n", ""];
     assert_eq!(shown, expected);
 }
 
