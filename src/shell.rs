@@ -3,7 +3,7 @@
 //! Results go where the caller or `.output` says, all else to standard error. A script stops at its
 //! first failure, a terminal goes on.
 
-use std::{io::Write, time::Instant};
+use std::{collections::BTreeSet, io::Write, time::Instant};
 
 use anyhow::Context;
 use datafusion::sql::sqlparser::tokenizer::Location;
@@ -46,6 +46,8 @@ pub(crate) struct Shell {
     interactive: bool,
     /// What is to be said below the answer.
     remarks: Vec<String>,
+    /// Notes that were given with this script, and are not repeated for each of its statements.
+    said: BTreeSet<String>,
 }
 
 /// Whether to go on.
@@ -67,6 +69,7 @@ impl Shell {
             once: None,
             interactive: false,
             remarks: Vec::new(),
+            said: BTreeSet::new(),
         }
     }
 
@@ -152,7 +155,11 @@ impl Shell {
             Some(target) => target,
             None => out,
         };
-        let mut writer = RowWriter::new(mode.unwrap_or(Mode::Table), answer.schema.clone(), width);
+        let mode = match mode.unwrap_or(Mode::Table) {
+            Mode::Table if answer.explains => Mode::Vertical,
+            mode => mode,
+        };
+        let mut writer = RowWriter::new(mode, answer.schema.clone(), width);
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut more = false;
         while let Some(batch) = answer.next().await {
@@ -174,7 +181,8 @@ impl Shell {
             once.keep()?;
         }
         self.engine.look_back();
-        self.remarks.extend(self.engine.take_notes().into_iter().map(|note| format!("note: {note}")));
+        let notes = self.new_notes();
+        self.remarks.extend(notes);
         if more {
             let shown = numbers::counted(written.rows, "row");
             self.remarks.push(format!("only the first {shown} are shown: .limit off shows all"));
@@ -193,8 +201,13 @@ impl Shell {
         Ok(())
     }
 
-    fn say_notes(&self) {
-        self.engine.take_notes().iter().for_each(|note| progress::note(&format!("note: {note}")));
+    fn say_notes(&mut self) {
+        self.new_notes().iter().for_each(|note| progress::note(note));
+    }
+
+    fn new_notes(&mut self) -> Vec<String> {
+        let notes = self.engine.take_notes().into_iter();
+        notes.filter(|note| self.said.insert(note.clone())).map(|note| format!("note: {note}")).collect()
     }
 
     fn say_remarks(&mut self) {

@@ -46,6 +46,8 @@ pub(crate) struct Engine {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) schema: SchemaRef,
+    /// A plan, whose values are texts of many lines.
+    pub(crate) explains: bool,
     batches: mpsc::Receiver<Result<RecordBatch, DataFusionError>>,
     /// Ends the work when the answer is dropped.
     _work: JoinSet<()>,
@@ -166,7 +168,7 @@ async fn answer(
             next = stream.next().await;
         }
     });
-    Ok(Answer { schema, batches, _work: work })
+    Ok(Answer { schema, explains: statement.explains(), batches, _work: work })
 }
 
 /// An exhausted pool is told by its own name, whatever it came wrapped in.

@@ -21,6 +21,17 @@ pub(crate) struct Statement {
     pub(super) describes: bool,
 }
 
+impl Statement {
+    /// Whether the answer is a plan.
+    pub(super) fn explains(&self) -> bool {
+        match &self.parsed {
+            Parsed::Explain(_) => true,
+            Parsed::Statement(statement) => matches!(statement.as_ref(), Ast::Explain { .. }),
+            Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) | Parsed::Reset(_) => false,
+        }
+    }
+}
+
 /// Why a text is no statement that is answered here.
 #[derive(Debug)]
 pub(crate) enum Refusal {

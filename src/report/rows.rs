@@ -205,7 +205,9 @@ fn write_vertical(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| plain(field.name())).collect();
-    let rows = texts(batch, |text| plain(&text))?;
+    // Lines stay lines; everything else that a terminal would obey is escaped.
+    let lines = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+    let rows = texts(batch, lines)?;
     Ok(write_paragraphs(&names, &rows, before, out)?)
 }
 
@@ -223,7 +225,12 @@ fn write_paragraphs(
         }
         for (column, (name, value)) in names.iter().zip(row).enumerate() {
             let mark = if column == 0 { '-' } else { ' ' };
-            writeln!(out, "{}", format!("{mark} {name:widest$}  {value}").trim_end())?;
+            let mut lines = value.split('\n');
+            let first = lines.next().unwrap_or_default();
+            writeln!(out, "{}", format!("{mark} {name:widest$}  {first}").trim_end())?;
+            for line in lines {
+                writeln!(out, "{}", format!("  {:widest$}  {line}", "").trim_end())?;
+            }
         }
     }
     Ok(())

@@ -78,6 +78,7 @@ fn remember(editor: &mut SqlEditor, input: &str, file: Option<&std::path::Path>)
 /// Answers all of an input; a failure or Ctrl-C ends it, not the shell.
 async fn reply(shell: &mut Shell, editor: &mut SqlEditor, input: &str, interrupts: &Interrupts) -> Flow {
     let source = Source { name: "your input", text: input };
+    shell.said.clear();
     for piece in pieces(input) {
         let height = editor.dimensions().map_or(usize::MAX, |(_, rows)| usize::from(rows));
         let mut paged = Paged::new(height);

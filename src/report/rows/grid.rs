@@ -9,8 +9,11 @@ const GAP: usize = 2;
 /// Columns are laid out by as many rows; what comes later may stick out.
 const LAID_OUT_BY: usize = 10_000;
 
-/// An id of a trace has so many digits: a column is never cut below that.
-const LEAST_CUT: usize = 32;
+/// An id of a trace has so many digits: a column of them is never cut.
+const NEVER_CUT: usize = 32;
+
+/// As much of a longer value is shown at least.
+const LEAST_SHOWN: usize = 28;
 
 /// A terminal that claims to be narrower is none that anybody reads.
 const LEAST_WIDTH: usize = 40;
@@ -91,9 +94,10 @@ impl Grid {
         if widths.iter().sum::<usize>() <= room {
             return Layout::Columns(widths);
         }
-        let fits = |cap: &usize| widths.iter().map(|width| width.min(cap)).sum::<usize>() <= room;
-        match (LEAST_CUT..=room).rev().find(fits) {
-            Some(cap) => Layout::Columns(widths.into_iter().map(|width| width.min(cap)).collect()),
+        let cut = |width: usize, cap: usize| if width <= NEVER_CUT { width } else { width.min(cap) };
+        let fits = |cap: &usize| widths.iter().map(|width| cut(*width, *cap)).sum::<usize>() <= room;
+        match (LEAST_SHOWN..=room).rev().find(fits) {
+            Some(cap) => Layout::Columns(widths.into_iter().map(|width| cut(width, cap)).collect()),
             None => Layout::Paragraphs(0),
         }
     }

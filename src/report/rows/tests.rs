@@ -36,7 +36,8 @@ fn each_mode_has_its_form() {
     "#);
     assert_snapshot!(shown(Mode::Vertical), @r#"
     - at    2026-11-22T11:14:18.602000000Z
-      text  a|"b",\n\u{1b}[31m
+      text  a|"b",
+            \u{1b}[31m
       n     7
 
     - at    NULL
