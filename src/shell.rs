@@ -146,8 +146,9 @@ impl Shell {
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut once = self.once.take();
-        let mut answer = self.engine.ask(sql, source, params).await?;
+        let asked = self.engine.ask(sql, source, params).await;
         self.say_notes();
+        let mut answer = asked?;
         let target = once.as_mut().or(self.output.as_mut());
         let mode = self.mode.or_else(|| target.as_ref().and_then(|target| target.mode()));
         let width = if target.is_some() { None } else { table::terminal_width() };

@@ -95,15 +95,57 @@ impl Engine {
         let begins = Location { line: sql.line, column: sql.column };
         let statement =
             statement::parse(sql).map_err(|refusal| complaint::of_refusal(refusal, source, begins))?;
-        self.tables.begin_statement(statement.describes);
-        let answer = match answer(&self.parallel, &statement, params).await {
-            Err(DataFusionError::ResourcesExhausted(_)) => answer(&self.careful, &statement, params).await,
+        self.tables.begin_statement();
+        let answer = match self.answer(&self.parallel, &statement, params).await {
+            Err(DataFusionError::ResourcesExhausted(_)) => {
+                self.answer(&self.careful, &statement, params).await
+            }
             answer => answer,
         };
         match answer {
             Ok(answer) => Ok(answer),
-            Err(err) => Err(self.tables.take_trouble().unwrap_or(self.complaint(&err, source, begins).await)),
+            Err(err) => Err(match self.tables.take_trouble() {
+                Some(trouble) => trouble,
+                None => self.complaint(&err, source, begins).await,
+            }),
         }
+    }
+
+    /// The first rows are waited for, so that an answer that does not fit into memory is not begun.
+    async fn answer(
+        &self,
+        session: &SessionContext,
+        statement: &Statement,
+        params: &Params,
+    ) -> Result<Answer, DataFusionError> {
+        let state = session.state();
+        self.tables.describe(statement.describes);
+        let plan = state.statement_to_plan(statement.parsed.clone()).await?;
+        // The tables of the statement are made; those that information_schema meets are only described.
+        self.tables.describe(true);
+        let reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        reads.verify_plan(&plan)?;
+        let plan = plan.with_param_values(values(params))?;
+        // Damaged bytes make decoders panic in places.
+        let mut stream = Guarded::new(DataFrame::new(state, plan).execute_stream().await?);
+        let schema = stream.schema();
+        let first = match stream.next().await {
+            Some(Err(err)) => return Err(root(err)),
+            first => first,
+        };
+        let (send, batches) = mpsc::channel(2);
+        let mut work = JoinSet::new();
+        work.spawn(async move {
+            let mut next = first;
+            while let Some(batch) = next {
+                if send.send(batch.map_err(root)).await.is_err() {
+                    return;
+                }
+                next = stream.next().await;
+            }
+        });
+        Ok(Answer { schema, explains: statement.explains(), batches, _work: work })
     }
 
     /// Says what went wrong. Where a file may be at fault, all that cannot be read to their end are named.
@@ -137,38 +179,6 @@ fn with_tables(mut session: SessionContext, tables: &Arc<Tables>) -> Result<Sess
     };
     catalog.register_schema(&options.default_schema, Arc::clone(tables) as _)?;
     Ok(session)
-}
-
-/// The first rows are waited for, so that an answer that does not fit into memory is not begun.
-async fn answer(
-    session: &SessionContext,
-    statement: &Statement,
-    params: &Params,
-) -> Result<Answer, DataFusionError> {
-    let state = session.state();
-    let plan = state.statement_to_plan(statement.parsed.clone()).await?;
-    let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    reads.verify_plan(&plan)?;
-    let plan = plan.with_param_values(values(params))?;
-    // Damaged bytes make decoders panic in places.
-    let mut stream = Guarded::new(DataFrame::new(state, plan).execute_stream().await?);
-    let schema = stream.schema();
-    let first = match stream.next().await {
-        Some(Err(err)) => return Err(root(err)),
-        first => first,
-    };
-    let (send, batches) = mpsc::channel(2);
-    let mut work = JoinSet::new();
-    work.spawn(async move {
-        let mut next = first;
-        while let Some(batch) = next {
-            if send.send(batch.map_err(root)).await.is_err() {
-                return;
-            }
-            next = stream.next().await;
-        }
-    });
-    Ok(Answer { schema, explains: statement.explains(), batches, _work: work })
 }
 
 /// An exhausted pool is told by its own name, whatever it came wrapped in.

@@ -114,9 +114,13 @@ impl Tables {
         self.lister.layout()
     }
 
-    /// Forgets what the last statement saw. `describing` is for those that only ask what tables look like.
-    pub(super) fn begin_statement(&self, describing: bool) {
+    /// Forgets what the last statement saw.
+    pub(super) fn begin_statement(&self) {
         *self.statement() = OneStatement::default();
+    }
+
+    /// Whether tables, from now on, only tell what they look like.
+    pub(super) fn describe(&self, describing: bool) {
         self.describing.store(describing, Ordering::Relaxed);
     }
 

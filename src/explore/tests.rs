@@ -169,6 +169,19 @@ async fn every_investigation_plans_and_binds_its_parameters_as_values() {
 }
 
 #[tokio::test]
+async fn to_be_described_is_not_to_be_emptied() {
+    let bench = Bench::of(GETTING_STARTED);
+    let columns =
+        bench.ask("SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'facts'").await;
+    let shape = bench.engine().tables().shape("facts").await.unwrap().unwrap();
+    assert_eq!(columns, format!("n\n{}\n", shape.fields().len()));
+    let beside = "SELECT count(*) AS n FROM spans WHERE name <> 'information_schema.columns' \
+        AND EXISTS (SELECT 1 FROM information_schema.tables)";
+    assert_eq!(bench.ask(beside).await, "n\n40\n");
+    assert!(bench.ask("DESCRIBE delivery").await.contains("behind_barrier"));
+}
+
+#[tokio::test]
 async fn new_files_are_seen_by_the_next_statement() {
     let bench = Bench::of(GETTING_STARTED);
     let engine = bench.engine();
