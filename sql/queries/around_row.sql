@@ -9,6 +9,6 @@ SELECT CASE WHEN row_number = CAST($row AS BIGINT) THEN '>' ELSE '' END AS here,
        tier, file, row_number, service_name, attributes ->> 'e2e.service' AS tagged_as, name,
        trace_id, span_id, start_time
 FROM stored_spans
-WHERE file LIKE concat('%', $file)
+WHERE ends_with(file, $file)
   AND row_number BETWEEN CAST($row AS BIGINT) - CAST($rows AS BIGINT) AND CAST($row AS BIGINT) + CAST($rows AS BIGINT)
 ORDER BY file, row_number

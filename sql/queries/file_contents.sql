@@ -4,6 +4,6 @@ SELECT tier, file, service_name, name, count(*) AS "rows", count(DISTINCT trace_
        min(row_number) AS first_row, max(row_number) AS last_row,
        min(start_time) AS first_start, max(start_time) AS last_start
 FROM stored_spans
-WHERE file LIKE concat('%', $file)
+WHERE ends_with(file, $file)
 GROUP BY tier, file, service_name, name
 ORDER BY file, min(row_number)

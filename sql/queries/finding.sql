@@ -5,7 +5,7 @@
 -- Each statement answers one part; parts that do not apply are empty.
 SELECT finding, check_name, severity, tier, file, row_number, service_name, trace_id, span_id, expected, actual, details
 FROM findings
-WHERE finding LIKE concat($id, '%');
+WHERE starts_with(finding, $id);
 
 -- the row and its neighbours
 SELECT CASE WHEN stored.row_number = found.row_number THEN '>' ELSE '' END AS here,
@@ -13,7 +13,7 @@ SELECT CASE WHEN stored.row_number = found.row_number THEN '>' ELSE '' END AS he
        stored.span_id, stored.start_time
 FROM findings found
 JOIN stored_spans stored ON stored.file = found.file
-WHERE found.finding LIKE concat($id, '%')
+WHERE starts_with(found.finding, $id)
   AND stored.row_number BETWEEN found.row_number - CAST($rows AS BIGINT) AND found.row_number + CAST($rows AS BIGINT)
 ORDER BY stored.file, stored.row_number;
 
@@ -22,7 +22,7 @@ SELECT delivery.run, delivery.service_name, delivery.workflow, delivery.span, de
        delivery.behind_barrier, delivery.n_cold, delivery.n_wal, delivery.altered, delivery.unread_file
 FROM findings found
 JOIN delivery ON delivery.span_id = found.span_id
-WHERE found.finding LIKE concat($id, '%');
+WHERE starts_with(found.finding, $id);
 
 -- the export that carried it
 SELECT exports.run, exports.service_name, exports.first_ordinal, exports.spans, exports.started_at, exports.ended_at,
@@ -30,12 +30,12 @@ SELECT exports.run, exports.service_name, exports.first_ordinal, exports.spans, 
 FROM findings found
 JOIN delivery ON delivery.span_id = found.span_id
 JOIN exports ON exports.run = delivery.run AND exports.ended_at = delivery.acked_at
-WHERE found.finding LIKE concat($id, '%')
+WHERE starts_with(found.finding, $id)
 ORDER BY exports.started_at;
 
 -- flushes and snapshots of the run
 SELECT calls.run, calls.rpc, calls.began, calls.ended, calls.success, calls.error
 FROM findings found
 JOIN calls ON calls.run = found.run
-WHERE found.finding LIKE concat($id, '%')
+WHERE starts_with(found.finding, $id)
 ORDER BY calls.began

@@ -6,7 +6,7 @@
 WITH events AS (
     SELECT trace_id, span_id, name AS span, unnest(json_get_array(events)) AS event
     FROM spans
-    WHERE trace_id LIKE concat($trace, '%')
+    WHERE starts_with(trace_id, $trace)
 ), writes AS (
     SELECT trace_id, span_id, span, json_get_json(event, 'attributes') AS written,
            CAST(json_as_text(event, 'timeUnixNano') AS BIGINT) AS at

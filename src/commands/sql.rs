@@ -13,12 +13,13 @@ use crate::{
     exit::Exit,
     explore::{
         complaint::Source,
-        engine::{self, Engine, Params},
+        engine::{Engine, Params},
         investigations,
         tables::{RunChoice, Tables},
     },
     interrupt::Interrupts,
     ledger::runs,
+    memory::Memory,
     progress,
     report::rows::Mode,
     shell::{Shell, interactive},
@@ -81,8 +82,8 @@ pub(crate) struct SqlArgs {
     without: Vec<String>,
 
     /// Memory that a question may use before it spills to disk
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
-    memory_limit: usize,
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value = "1GB")]
+    memory_limit: Memory,
 }
 
 pub(crate) async fn run(
@@ -93,10 +94,9 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
-    let limits = engine::limits(args.memory_limit);
-    let tables = Tables::new(layout, args.without.clone(), choice, limits)?;
+    let tables = Tables::new(layout, args.without.clone(), choice, args.memory_limit)?;
     let params: Params = args.param.iter().cloned().collect();
-    let mut shell = Shell::new(Engine::new(tables, limits)?, args.format, params);
+    let mut shell = Shell::new(Engine::new(tables, args.memory_limit)?, args.format, params);
     if let Some(file) = &args.output {
         shell.write_to(file)?;
     }
@@ -158,31 +158,4 @@ fn param(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))
-}
-
-/// `512M`, `2G`: powers of 1024, as memory has them.
-fn size(text: &str) -> Result<usize, String> {
-    let wrong = || format!("`{text}` is no size: write for example 512M or 2G");
-    let (number, unit) = text.split_at(text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len()));
-    let shift = match unit.trim_end_matches(['B', 'b', 'i']).to_ascii_uppercase().as_str() {
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        _ => return Err(wrong()),
-    };
-    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(1 << shift));
-    bytes.filter(|bytes| *bytes >= 1 << 20).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(["1M", "512MB", "2GiB"].map(|text| size(text).unwrap()), [1 << 20, 512 << 20, 2 << 30]);
-        for text in ["", "512", "1.5G", "M", "1K", "99999999999G"] {
-            assert_eq!(size(text), Err(format!("`{text}` is no size: write for example 512M or 2G")));
-        }
-    }
 }

@@ -24,9 +24,12 @@ use super::{
     statement::{self, Statement},
     tables::Tables,
 };
-use crate::store::{
-    quiet::Guarded,
-    session::{self, Limits, Spilling},
+use crate::{
+    memory::Memory,
+    store::{
+        quiet::Guarded,
+        session::{self, Limits, Spilling},
+    },
 };
 
 /// Rows per batch.
@@ -54,12 +57,13 @@ pub(crate) struct Answer {
 }
 
 /// What an engine may use.
-pub(crate) fn limits(memory: usize) -> Limits {
-    Limits { memory, partitions: 2, batch_rows: BATCH_ROWS }
+pub(crate) fn limits(memory: Memory) -> Limits {
+    Limits { memory: memory.whole(), partitions: 2, batch_rows: BATCH_ROWS }
 }
 
 impl Engine {
-    pub(crate) fn new(tables: Tables, limits: Limits) -> Result<Self, DataFusionError> {
+    pub(crate) fn new(tables: Tables, memory: Memory) -> Result<Self, DataFusionError> {
+        let limits = limits(memory);
         let tables = Arc::new(tables);
         let parallel = with_tables(session::asking(limits, Spilling::Never)?, &tables)?;
         let one = Limits { partitions: 1, ..limits };

@@ -49,7 +49,7 @@ pub(super) fn files(listing: &Listing) -> Result<RecordBatch, ArrowError> {
         ("rows", number(all().map(|one| one.rows().map(u64::cast_signed)))),
         ("schema_version", number(all().map(Looked::schema_version))),
         ("named_at", time(all().map(|one| one.file.named_at))),
-        ("modified_at", time(all().map(|one| one.modified))),
+        ("modified_at", time(all().map(|one| one.file.modified_at))),
         ("row_groups", number(all().map(groups))),
         ("first_start", time(all().map(|one| Some(one.times()?.0)))),
         ("last_start", time(all().map(|one| Some(one.times()?.1)))),

@@ -1,6 +1,10 @@
 //! The table `findings`: what the last audit of a run found, as it was saved with the run.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use datafusion::arrow::{array::RecordBatch, error::ArrowError};
@@ -50,13 +54,17 @@ pub(super) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
     let wanted = runs.known.iter().filter(|run| runs.wanted.contains(&run.plan.outline.run));
     let mut all = Vec::new();
     let mut notes = Vec::new();
+    let mut seen = HashSet::new();
     for run in wanted {
         let id = run.plan.outline.run.to_string();
-        let reports = run.parts.iter().map(|part| read(&part.folder.join(FILE)));
-        let reports: Vec<_> = reports.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
-        if reports.is_empty() {
+        let texts = run.parts.iter().map(|part| read(&part.folder.join(FILE)));
+        let texts: Vec<_> = texts.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
+        if texts.is_empty() {
             notes.push(format!("run {id} has no saved audit: `e2e-store audit --run {id}` writes one"));
         }
+        // An audit is saved with each run that it judged, and with each shard of one.
+        let new: Vec<_> = texts.into_iter().filter(|(_, text)| seen.insert(text.clone())).collect();
+        let reports = new.iter().map(|(path, text)| parse(path, text)).collect::<anyhow::Result<Vec<_>>>()?;
         for checked in reports.into_iter().flat_map(|report| report.checks) {
             let left = checked.findings.saturating_sub(checked.samples.len() as u64);
             if left > 0 {
@@ -77,17 +85,19 @@ pub(super) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
     Ok(Findings { rows: rows(&all)?, notes })
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Report>> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(err) => return Err(err).with_context(|| format!("cannot read `{}`", path.display())),
-    };
-    let report = serde_json::from_slice(&text).map_err(|err| {
-        Problem::new(format!("`{}` is not the report of an audit", path.display()), "audit the run again")
-            .caused_by(err)
-    })?;
-    Ok(Some(report))
+fn read(path: &Path) -> anyhow::Result<Option<(PathBuf, Vec<u8>)>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some((path.to_owned(), text))),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(err) => Err(err).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}
+
+fn parse(path: &Path, text: &[u8]) -> anyhow::Result<Report> {
+    Ok(serde_json::from_slice(text).map_err(|err| {
+        let what = format!("`{}` is not the report of an audit", path.display());
+        Problem::new(what, "audit the run again").caused_by(err)
+    })?)
 }
 
 fn rows(findings: &[Finding]) -> Result<RecordBatch, ArrowError> {

@@ -15,15 +15,15 @@ use datafusion::{
 use super::listing::Stamp;
 use crate::{
     judge::{
+        judgement::Depth,
+        progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
         tables,
     },
+    memory::Memory,
     report::numbers,
-    store::{
-        layout::Layout,
-        session::{self, Limits},
-    },
+    store::{layout::Layout, session},
 };
 
 /// A sweep and the tables that came of it.
@@ -52,11 +52,11 @@ impl Judged {
     pub(super) async fn sweep(
         layout: &Layout,
         runs: &Runs,
-        limits: Limits,
+        memory: Memory,
         of: Fingerprint,
     ) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let session = session::session(Limits { partitions: 1, ..limits })?;
+        let session = session::session(memory.session())?;
         let question = Question {
             layout,
             known: &runs.known,
@@ -65,6 +65,10 @@ impl Judged {
             whole_store: !layout.single_file,
             settle: DEFAULT_SETTLE,
             wait: false,
+            scope: Arc::default(),
+            depth: Depth::Content,
+            budget: memory.budget(),
+            progress: Progress::default(),
         };
         let judgement = Arc::new(reading::read(&question, &session, |_| {}).await?);
         let settle = i64::try_from(DEFAULT_SETTLE.as_nanos()).unwrap_or(i64::MAX);
@@ -73,12 +77,12 @@ impl Judged {
     }
 
     /// The same tables without a row, to tell what their columns are.
-    pub(super) async fn shapes(limits: Limits) -> anyhow::Result<Self> {
+    pub(super) async fn shapes(memory: Memory) -> anyhow::Result<Self> {
         let nowhere =
             Layout { spans: PathBuf::new(), cold: None, wal: None, hot_snapshot: None, single_file: true };
         let runs = Runs::default();
         let of = Fingerprint::new(Vec::new(), &runs);
-        Self::sweep(&nowhere, &runs, limits, of).await
+        Self::sweep(&nowhere, &runs, memory, of).await
     }
 
     pub(super) fn holds_for(&self, now: &Fingerprint) -> bool {

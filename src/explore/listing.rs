@@ -5,10 +5,8 @@
 
 use std::{
     collections::HashMap,
-    fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::UNIX_EPOCH,
 };
 
 use datafusion::{
@@ -38,8 +36,6 @@ pub(crate) struct Listing {
 #[derive(Debug, Clone)]
 pub(crate) struct Looked {
     pub(crate) file: FoundFile,
-    /// Unix nanoseconds.
-    pub(crate) modified: Option<i64>,
     pub(crate) health: Health,
     pub(crate) problem: Option<String>,
     pub(crate) contents: Contents,
@@ -74,7 +70,7 @@ pub(crate) struct Stamp {
 
 impl Looked {
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { path: self.file.path.clone(), size: self.file.size, modified: self.modified }
+        Stamp { path: self.file.path.clone(), size: self.file.size, modified: self.file.modified_at }
     }
 
     /// Whether its rows can be read, as far as it says.
@@ -165,8 +161,8 @@ impl Lister {
                     size: 0,
                     kind: Kind::Foreign,
                     named_at: None,
+                    modified_at: None,
                 },
-                modified: None,
                 health: Health::Unreadable,
                 problem: Some(format!("cannot be looked into: {}", place.source)),
                 contents: Contents::None,
@@ -180,11 +176,7 @@ impl Lister {
 
     /// Nothing for a file that a flush took away meanwhile.
     fn look(&self, file: FoundFile) -> Option<Looked> {
-        let modified = fs::metadata(&file.path).ok().and_then(|metadata| {
-            let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-            i64::try_from(since.as_nanos()).ok()
-        });
-        let stamp = Stamp { path: file.path.clone(), size: file.size, modified };
+        let stamp = Stamp { path: file.path.clone(), size: file.size, modified: file.modified_at };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
         if known.is_some() {
             return known;
@@ -194,7 +186,8 @@ impl Lister {
         } else {
             read(&file)?
         };
-        Some(Looked { file, modified, health, problem, contents })
+        let health = if file.kind.is_data() && file.size == 0 { Health::Empty } else { health };
+        Some(Looked { file, health, problem, contents })
     }
 
     fn is_left_out(&self, file: &FoundFile) -> bool {

@@ -23,20 +23,21 @@ use futures::StreamExt;
 
 use super::{
     docs::{self, TABLES},
-    expected, files, findings,
+    engine, expected, files, findings,
     judged::{Fingerprint, Judged},
-    listing::{Lister, Listing, Looked, Stamp},
+    listing::{Contents, Lister, Listing, Looked, Stamp},
     merged::{self, Hidden},
     runs,
 };
 use crate::{
     judge::runs::{Runs, choose_runs},
+    memory::Memory,
     report::numbers,
     store::{
+        footer::Footer,
         inventory::FoundFile,
         layout::{Layout, Tier},
-        scan,
-        session::{self, Limits},
+        scan, session,
     },
 };
 
@@ -58,7 +59,7 @@ pub(crate) struct RunChoice {
 pub(crate) struct Tables {
     lister: Lister,
     choice: RunChoice,
-    limits: Limits,
+    memory: Memory,
     reader: SessionContext,
     statement: Mutex<OneStatement>,
     /// Whether only the shapes of tables are asked for.
@@ -88,13 +89,13 @@ impl Tables {
         layout: Layout,
         without: Vec<String>,
         choice: RunChoice,
-        limits: Limits,
+        memory: Memory,
     ) -> Result<Self> {
         Ok(Self {
             lister: Lister::new(layout, without),
             choice,
-            limits,
-            reader: session::session(limits)?,
+            memory,
+            reader: session::session(engine::limits(memory))?,
             statement: Mutex::default(),
             describing: AtomicBool::new(false),
             judged: tokio::sync::Mutex::default(),
@@ -103,11 +104,11 @@ impl Tables {
     }
 
     /// The same tables over nothing.
-    fn nowhere(limits: Limits) -> Result<Self> {
+    fn nowhere(memory: Memory) -> Result<Self> {
         let layout =
             Layout { spans: PathBuf::new(), cold: None, wal: None, hot_snapshot: None, single_file: true };
         let choice = RunChoice { folder: PathBuf::new(), run: "none".to_owned() };
-        Self::new(layout, Vec::new(), choice, limits)
+        Self::new(layout, Vec::new(), choice, memory)
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -148,7 +149,7 @@ impl Tables {
 
     /// The columns of a table, without looking at the store.
     pub(crate) async fn shape(&self, name: &str) -> Result<Option<SchemaRef>> {
-        let table = Self::nowhere(self.limits)?.make(name).await?;
+        let table = Self::nowhere(self.memory)?.make(name).await?;
         Ok(table.map(|table| table.schema()))
     }
 
@@ -253,19 +254,20 @@ impl Tables {
     /// The cold files and snapshots that a footer calls healthy and whose pages do not decode, and why.
     pub(super) async fn damaged_inside(&self) -> Vec<(String, String)> {
         let mut damaged = Vec::new();
-        for file in self.listing().readable(&[Tier::Cold, Tier::Hot]) {
-            let shown = file.shown.clone();
-            if let Err(err) = self.read_to_its_end(&file).await {
-                damaged.push((shown, scan::reason(&err)));
+        for one in &self.listing().files {
+            if let Contents::Parquet(footer) = &one.contents
+                && let Err(err) = self.read_to_its_end(&one.file, footer).await
+            {
+                damaged.push((one.file.shown.clone(), scan::reason(&err)));
             }
         }
         damaged
     }
 
-    async fn read_to_its_end(&self, file: &FoundFile) -> Result<()> {
+    async fn read_to_its_end(&self, file: &FoundFile, footer: &Footer) -> Result<()> {
         let schema = scan::schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut scan = scan::scan_parquet(file, &columns, self.reader.task_ctx())?;
+        let mut scan = scan::scan_parquet(file, footer, &columns, self.reader.task_ctx())?;
         while let Some(batch) = scan.stream.next().await {
             batch?;
         }
@@ -273,7 +275,7 @@ impl Tables {
     }
 
     async fn view(&self, sql: &str) -> Result<Arc<dyn TableProvider>> {
-        let session = session::session(self.limits)?;
+        let session = session::session(engine::limits(self.memory))?;
         session.register_table("spans", self.spans().await?)?;
         let plan = session.sql(sql).await?.into_unoptimized_plan();
         Ok(Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))
@@ -295,9 +297,9 @@ impl Tables {
             return Ok(Arc::clone(judged));
         }
         let judged = if self.layout().spans.as_os_str().is_empty() {
-            Judged::shapes(self.limits).await
+            Judged::shapes(self.memory).await
         } else {
-            Judged::sweep(self.layout(), &runs, self.limits, now).await
+            Judged::sweep(self.layout(), &runs, self.memory, now).await
         };
         let judged = Arc::new(self.known(judged)?);
         self.note(judged.note());
@@ -329,7 +331,7 @@ impl SchemaProvider for Tables {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if self.describing.load(Ordering::Relaxed) {
-            return Self::nowhere(self.limits)?.make(name).await;
+            return Self::nowhere(self.memory)?.make(name).await;
         }
         self.make(name).await
     }

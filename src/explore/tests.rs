@@ -13,13 +13,14 @@ use tempfile::TempDir;
 use super::{
     complaint::Source,
     docs::{TABLES, table},
-    engine::{Engine, Params, limits},
+    engine::{Engine, Params},
     investigations::{self, Investigation},
     script::{Piece, pieces},
     tables::{RunChoice, Tables},
 };
 use crate::{
     audit::find_store,
+    memory::Memory,
     report::rows::{Mode, RowWriter},
     span::{row::Row, schema::Schema},
     store::layout::Layout,
@@ -75,8 +76,8 @@ impl Bench {
 
     fn engine(&self) -> Engine {
         let choice = RunChoice { folder: self.folder.path().join("runs"), run: self.run.clone() };
-        let limits = limits(256 << 20);
-        Engine::new(Tables::new(self.layout(), Vec::new(), choice, limits).unwrap(), limits).unwrap()
+        let memory = Memory::default();
+        Engine::new(Tables::new(self.layout(), Vec::new(), choice, memory).unwrap(), memory).unwrap()
     }
 
     async fn ask(&self, sql: &str) -> String {
@@ -155,6 +156,10 @@ async fn tables_have_the_same_columns_whether_described_or_read() {
 async fn every_investigation_plans_and_binds_its_parameters_as_values() {
     let bench = Bench::of(GETTING_STARTED);
     for one in investigations::all().unwrap() {
+        let pointed_to = crate::checks::investigations::named(&one.name).unwrap();
+        let needed = one.params.iter().filter(|param| param.default.is_none());
+        let needed: Vec<&str> = needed.map(|param| param.name.as_str()).collect();
+        assert_eq!(needed, pointed_to.parameters, "what a report gives to {}", one.name);
         for param in &one.params {
             assert!(one.text.contains(&format!("${}", param.name)), "{}: {}", one.name, param.name);
         }
@@ -190,7 +195,7 @@ async fn new_files_are_seen_by_the_next_statement() {
         let answer = answers(&engine, &sql, &Params::new()).await;
         answer.lines().nth(1).unwrap().to_owned()
     };
-    let tables = ["stored_spans", "spans", "files", "facts WHERE run_known IS NOT NULL", "swept_files"];
+    let tables = ["stored_spans", "spans", "files", "strays", "swept_files"];
     let mut before = Vec::new();
     for table in tables {
         before.push(count(table).await);
@@ -233,9 +238,8 @@ async fn a_snapshot_that_is_named_alone_is_shown() {
     let bench = Bench::of(GETTING_STARTED);
     let layout = find_store(Some(&bench.folder.path().join("spans/hot_snapshot.parquet"))).unwrap();
     let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
-    let engine =
-        Engine::new(Tables::new(layout, Vec::new(), choice, limits(64 << 20)).unwrap(), limits(64 << 20))
-            .unwrap();
+    let memory = Memory::default();
+    let engine = Engine::new(Tables::new(layout, Vec::new(), choice, memory).unwrap(), memory).unwrap();
     let count = answers(&engine, "SELECT tier, count(*) AS n FROM spans GROUP BY tier", &Params::new()).await;
     assert_eq!(count, "tier,n\nhot,20\n");
 }
@@ -341,10 +345,10 @@ async fn errors_point_at_the_place() {
 async fn a_question_that_does_not_fit_is_answered_in_one_partition() {
     let bench = Bench::of(GETTING_STARTED);
     let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
-    let small = limits(2 << 20);
+    let small: Memory = "16MB".parse().unwrap();
     let engine = Engine::new(Tables::new(bench.layout(), Vec::new(), choice, small).unwrap(), small).unwrap();
-    let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 200000))";
-    assert_eq!(answers(&engine, sql, &Params::new()).await, "n\n200000\n");
+    let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 1000000))";
+    assert_eq!(answers(&engine, sql, &Params::new()).await, "n\n1000000\n");
 }
 
 #[tokio::test]

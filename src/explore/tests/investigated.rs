@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     audit::{Manner, examine},
     checks::catalog::built_in,
-    judge::{reading::DEFAULT_SETTLE, runs::choose_runs},
+    judge::runs::choose_runs,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -284,7 +284,7 @@ async fn an_investigation_says_what_it_needs() {
 async fn found(bench: &Bench) -> BTreeMap<String, u64> {
     let layout = bench.layout();
     let runs = choose_runs(&bench.folder.path().join("runs"), &bench.run, &layout).unwrap();
-    let manner = Manner { checks: built_in().unwrap(), settle: DEFAULT_SETTLE, wait: false, samples: 10 };
+    let manner = Manner { wait: false, ..Manner::of(built_in().unwrap()) };
     let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
     let findings =
         report.checked.iter().filter_map(|one| Some((one.check.id.clone(), one.verdict.findings()?.total)));
