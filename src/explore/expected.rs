@@ -3,14 +3,15 @@
 //! Nothing of it is kept. Only the columns that a question names are made, and the row that a studio
 //! should have stored only where one of its columns is among them.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{
-            ArrayRef, Int8Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
+            ArrayRef, AsArray, Int8Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
             TimestampNanosecondBuilder, UInt32Builder,
         },
+        compute::cast,
         datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit},
     },
     catalog::{Session, TableProvider},
@@ -23,8 +24,9 @@ use datafusion::{
         stream::RecordBatchStreamAdapter,
         streaming::{PartitionStream, StreamingTableExec},
     },
+    prelude::SessionContext,
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 
 use crate::{
     judge::{claim::KnownRun, judgement::ExportIndex, runs::Runs},
@@ -33,7 +35,12 @@ use crate::{
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, readable},
     },
-    traffic::{plan::SpanPlace, workflow::Workflow},
+    store::{inventory::FoundFile, scan},
+    traffic::{
+        ids::{self, RunId, TraceId},
+        plan::SpanPlace,
+        workflow::Workflow,
+    },
     wire::outcome::Outcome,
 };
 
@@ -46,16 +53,43 @@ struct PlannedRun {
     index: ExportIndex,
 }
 
-/// The planned spans of the runs that were asked for.
+/// The planned spans of some runs.
 struct ExpectedSpans {
     runs: Arc<Vec<PlannedRun>>,
     schema: SchemaRef,
 }
 
-pub(super) fn expected_spans(runs: &Runs) -> anyhow::Result<Arc<dyn TableProvider>> {
-    let wanted = runs.known.iter().filter(|run| runs.wanted.contains(&run.plan.outline.run));
-    let planned = wanted.map(planned).collect::<anyhow::Result<_>>()?;
+/// Of the runs that were asked for, and of those that were met.
+pub(super) fn expected_spans(runs: &Runs, met: &BTreeSet<RunId>) -> anyhow::Result<Arc<dyn TableProvider>> {
+    let expected = |run: &&Run| {
+        let id = &run.plan.outline.run;
+        runs.wanted.contains(id) || (met.contains(id) && !runs.only_wanted)
+    };
+    let planned = runs.known.iter().filter(expected).map(planned).collect::<anyhow::Result<_>>()?;
     Ok(Arc::new(ExpectedSpans { runs: Arc::new(planned), schema: schema() }))
+}
+
+/// The runs that trace ids of these files name.
+pub(super) async fn met(session: &SessionContext, files: Vec<FoundFile>) -> Result<BTreeSet<RunId>> {
+    let rows = session.read_table(scan::stored_spans(files))?.select_columns(&["trace_id"])?;
+    let mut batches = rows.execute_stream().await?;
+    let mut met = BTreeSet::new();
+    while let Some(batch) = batches.next().await {
+        let traces = cast(batch?.column(0), &DataType::Utf8View)?;
+        let mut last = None;
+        for trace in traces.as_string_view().iter().flatten() {
+            // Spans of one trace come together.
+            if last == Some(trace) {
+                continue;
+            }
+            last = Some(trace);
+            let mut id = TraceId::default();
+            if const_hex::decode_to_slice(trace, &mut id).is_ok() {
+                met.extend(ids::claimed_trace(id).map(|claim| claim.run));
+            }
+        }
+    }
+    Ok(met)
 }
 
 fn planned(run: &Run) -> anyhow::Result<PlannedRun> {

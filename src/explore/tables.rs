@@ -191,7 +191,7 @@ impl Tables {
             "row_groups" => in_memory(files::row_groups(&self.listing()))?,
             "segments" => in_memory(files::segments(&self.listing()))?,
             "runs" => in_memory(runs::runs(&*self.known(self.runs())?))?,
-            "expected_spans" => self.known(expected::expected_spans(&*self.known(self.runs())?))?,
+            "expected_spans" => self.expected_spans().await?,
             "findings" => self.findings()?,
             judged if docs::table(judged).is_some() => {
                 return self.judged().await?.table(judged).await;
@@ -212,6 +212,21 @@ impl Tables {
 
     fn stored_spans(&self) -> Arc<dyn TableProvider> {
         scan::stored_spans(self.readable(&Tier::ALL).1)
+    }
+
+    /// Of the runs that an audit would judge.
+    async fn expected_spans(&self) -> Result<Arc<dyn TableProvider>> {
+        let runs = self.known(self.runs())?;
+        let met = if runs.only_wanted || runs.known.is_empty() {
+            BTreeSet::new()
+        } else {
+            let (_, files) = self.readable(&[Tier::Cold, Tier::Wal]);
+            expected::met(&self.reader, files).await?
+        };
+        if self.layout().single_file && !runs.known.is_empty() {
+            self.note("one file was named: what is not in it may be in another".to_owned());
+        }
+        self.known(expected::expected_spans(&runs, &met))
     }
 
     async fn spans(&self) -> Result<Arc<dyn TableProvider>> {

@@ -1,6 +1,6 @@
 //! The shell at a terminal.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::FileHistory};
 use tokio::task::block_in_place;
@@ -80,7 +80,8 @@ async fn reply(shell: &mut Shell, editor: &mut SqlEditor, input: &str, interrupt
     let source = Source { name: "your input", text: input };
     shell.said.clear();
     for piece in pieces(input) {
-        let height = editor.dimensions().map_or(usize::MAX, |(_, rows)| usize::from(rows));
+        let screen = editor.dimensions().filter(|_| io::stdout().is_terminal());
+        let height = screen.map_or(usize::MAX, |(_, rows)| usize::from(rows));
         let mut paged = Paged::new(height);
         let done = tokio::select! {
             done = shell.perform(&piece, source, &mut paged) => done,
