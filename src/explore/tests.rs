@@ -300,9 +300,14 @@ async fn what_cannot_be_read_is_named() {
     inside[300..340].fill(0);
     fs::write(bench.cold(), inside).unwrap();
     let answer = bench.ask("SELECT * FROM stored_spans").await;
-    assert!(answer.starts_with("error: cannot read `20261123_204443_2326d5ab.parquet`: "), "{answer}");
     assert!(
-        answer.contains("hint: leave out what cannot be read: --without 20261123_204443_2326d5ab.parquet"),
+        answer.starts_with(
+            "error: cannot read `parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet`: "
+        ),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("hint: leave out what cannot be read: --without parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet"),
         "{answer}"
     );
 }

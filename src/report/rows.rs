@@ -244,9 +244,11 @@ fn write_csv_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {
 /// Null is nothing between two commas, empty text a pair of quotes.
 fn write_csv(batch: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()> {
     let formatters = formatters(batch, "")?;
+    // The nulls of a column without a type, and of a dictionary's values, count, too.
+    let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
     for row in 0..batch.num_rows() {
         let cell = |(column, formatter): (usize, &ArrayFormatter<'_>)| {
-            if batch.column(column).is_null(row) {
+            if nulls[column].as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 String::new()
             } else {
                 in_csv(&formatter.value(row).to_string())

@@ -30,9 +30,9 @@ fn written(mode: Mode, batches: &[RecordBatch], width: Option<usize>) -> String 
 fn each_mode_has_its_form() {
     let shown = |mode| written(mode, &[batch()], None);
     assert_snapshot!(shown(Mode::Table), @r#"
-    at                              text                  n
-    2026-11-22T11:14:18.602000000Z  a|"b",\n\u{1b}[31m    7
-    NULL                                               NULL
+    at                              text                   n
+    2026-11-22T11:14:18.602000000Z  a|"b",\n\u{1b}[31m     7
+    NULL                                                NULL
     "#);
     assert_snapshot!(shown(Mode::Vertical), @r#"
     - at    2026-11-22T11:14:18.602000000Z
