@@ -1,7 +1,6 @@
 //! The command line: parse, run, and turn an error into text and a code.
 
 use std::{
-    fmt::Write as _,
     io::{self, Write},
     process::ExitCode,
 };
@@ -9,11 +8,10 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, sql, verify},
     exit::Exit,
     interrupt::Interrupts,
-    problem::Problem,
-    progress,
+    problem, progress,
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
@@ -39,6 +37,7 @@ enum Command {
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
+    Sql(sql::SqlArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
@@ -64,7 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Exit::Found) => ExitCode::from(1),
         Ok(Exit::Unknown) => ExitCode::from(2),
         Err(err) => {
-            io::stderr().write_all(explain(&err).as_bytes()).ok();
+            io::stderr().write_all(problem::explain(&err).as_bytes()).ok();
             ExitCode::from(2)
         }
     }
@@ -80,6 +79,8 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         | Command::Profiles(_)
         | Command::Runs(_)
         | Command::Snapshot(_) => 1,
+        // A shell outlives the questions that are cut short in it.
+        Command::Sql(_) => u32::MAX,
     };
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
@@ -99,6 +100,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
+        Command::Sql(args) => Box::pin(sql::run(&args, out, interrupts)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
@@ -136,23 +138,4 @@ impl Write for Stdout {
     fn flush(&mut self) -> io::Result<()> {
         self.unless_closed((), || io::stdout().flush())
     }
-}
-
-/// `error:`, its causes, and a hint where there is one.
-fn explain(err: &anyhow::Error) -> String {
-    let mut text = format!("error: {err}\n");
-    let mut last = err.to_string();
-    for cause in err.chain().skip(1) {
-        let cause = cause.to_string();
-        // Several libraries repeat their cause in their own words.
-        if !last.contains(&cause) {
-            writeln!(text, "  caused by: {}", cause.replace('\n', "\n    ")).ok();
-            last = cause;
-        }
-    }
-    let hint = err.chain().find_map(|cause| cause.downcast_ref::<Problem>()).map(Problem::hint);
-    if let Some(hint) = hint {
-        writeln!(text, "hint: {hint}").ok();
-    }
-    text
 }

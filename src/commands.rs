@@ -9,5 +9,6 @@ mod reporting;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
+pub(crate) mod sql;
 pub(crate) mod verify;
 pub(crate) mod workload;

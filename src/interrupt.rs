@@ -30,6 +30,12 @@ impl Interrupts {
         }
     }
 
+    /// Returns when Ctrl-C is pressed from now on.
+    pub(crate) async fn again(&self) {
+        let before = *self.0.borrow();
+        self.pressed(before.saturating_add(1)).await;
+    }
+
     /// Turns true at the first Ctrl-C, which is answered above the bar.
     pub(crate) fn stop_with(&self, bar: ProgressBar) -> watch::Receiver<bool> {
         let (stop, stopped) = watch::channel(false);

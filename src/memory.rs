@@ -22,6 +22,11 @@ impl Default for Memory {
 }
 
 impl Memory {
+    /// All of it, where nothing but queries needs any.
+    pub(crate) fn whole(self) -> usize {
+        self.part(1)
+    }
+
     /// Half for facts; they are read by every check.
     pub(crate) fn budget(self) -> Budget {
         Budget { facts: self.part(2), notes: self.part(16) }

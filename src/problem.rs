@@ -1,6 +1,6 @@
 //! An error that the user can act upon: what failed, where, and what to type next.
 
-use std::error::Error;
+use std::{error::Error, fmt::Write as _};
 
 /// A failure with a hint. Causes hang below it as its source.
 #[derive(Debug, thiserror::Error)]
@@ -25,4 +25,23 @@ impl Problem {
     pub(crate) fn hint(&self) -> &str {
         &self.hint
     }
+}
+
+/// `error:`, its causes, and a hint where there is one.
+pub(crate) fn explain(err: &anyhow::Error) -> String {
+    let mut text = format!("error: {err}\n");
+    let mut last = err.to_string();
+    for cause in err.chain().skip(1) {
+        let cause = cause.to_string();
+        // Several libraries repeat their cause in their own words.
+        if !last.contains(&cause) {
+            writeln!(text, "  caused by: {}", cause.replace('\n', "\n    ")).ok();
+            last = cause;
+        }
+    }
+    let hint = err.chain().find_map(|cause| cause.downcast_ref::<Problem>()).map(Problem::hint);
+    if let Some(hint) = hint {
+        writeln!(text, "hint: {hint}").ok();
+    }
+    text
 }

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use datafusion::{
     common::config::Dialect,
     error::DataFusionError,
-    execution::{memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder},
+    execution::{
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        memory_pool::{FairSpillPool, GreedyMemoryPool},
+        runtime_env::RuntimeEnvBuilder,
+    },
     prelude::{SessionConfig, SessionContext},
 };
 
@@ -27,6 +31,29 @@ pub(crate) fn session(limits: Limits) -> Result<SessionContext, DataFusionError>
     let runtime =
         RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory))).build_arc()?;
     Ok(SessionContext::new_with_config_rt(config(limits), runtime))
+}
+
+/// What operators do when their memory is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spilling {
+    /// They fail, so that the question can be asked again with less at once.
+    Never,
+    ToDisk,
+}
+
+/// A session for questions from outside: errors know their place in the text.
+pub(crate) fn asking(limits: Limits, spilling: Spilling) -> Result<SessionContext, DataFusionError> {
+    let runtime = match spilling {
+        Spilling::Never => RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled)),
+        Spilling::ToDisk => {
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory)))
+        }
+    };
+    let mut config = config(limits);
+    config.options_mut().sql_parser.collect_spans = true;
+    Ok(SessionContext::new_with_config_rt(config, runtime.build_arc()?))
 }
 
 fn config(limits: Limits) -> SessionConfig {

@@ -1,0 +1,283 @@
+//! Rows of any query, as people or programs read them.
+//!
+//! Nanoseconds are printed in full, nulls are told apart from empty text, and nothing is cut but
+//! cells of a table that would not fit the terminal, which the writer then says.
+
+use std::io::{self, Write};
+
+use datafusion::arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, SchemaRef},
+    error::ArrowError,
+    json::writer::{LineDelimited, Writer as JsonWriter, WriterBuilder},
+    util::display::{ArrayFormatter, FormatOptions},
+};
+
+use self::grid::Grid;
+use super::numbers::plain;
+
+mod grid;
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// Aligned columns; rows too wide for the terminal become one line per value
+    Table,
+    /// One array of objects
+    Json,
+    /// One object per line
+    Ndjson,
+    /// Comma-separated values with a header, quoted as RFC 4180 has it
+    Csv,
+    /// A table for Markdown
+    Markdown,
+    /// One line per value
+    Vertical,
+}
+
+impl Mode {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Table, Self::Json, Self::Ndjson, Self::Csv, Self::Markdown, Self::Vertical];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Markdown => "markdown",
+            Self::Vertical => "vertical",
+        }
+    }
+
+    /// The form that the ending of a file's name asks for.
+    pub(crate) fn of_ending(ending: &str) -> Option<Self> {
+        Some(match ending {
+            "json" => Self::Json,
+            "ndjson" | "jsonl" => Self::Ndjson,
+            "csv" => Self::Csv,
+            "md" => Self::Markdown,
+            "txt" => Self::Table,
+            _ => return None,
+        })
+    }
+}
+
+/// Writes one answer, batch by batch.
+pub(crate) struct RowWriter {
+    schema: SchemaRef,
+    form: Form,
+    rows: u64,
+}
+
+enum Form {
+    Grid(Grid),
+    Vertical,
+    Json,
+    Ndjson,
+    Csv,
+    Markdown,
+}
+
+/// What came of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) rows: u64,
+    /// Whether cells were cut to fit the terminal.
+    pub(crate) cut: bool,
+}
+
+const NULL: &str = "NULL";
+
+impl RowWriter {
+    /// `width` is the terminal's, where there is one to fit.
+    pub(crate) fn new(mode: Mode, schema: SchemaRef, width: Option<usize>) -> Self {
+        let form = match mode {
+            Mode::Table => {
+                let columns = schema.fields().iter();
+                Form::Grid(Grid::new(
+                    columns.map(|field| (plain(field.name()), field.data_type().is_numeric())).collect(),
+                    width,
+                ))
+            }
+            Mode::Vertical => Form::Vertical,
+            Mode::Json => Form::Json,
+            Mode::Ndjson => Form::Ndjson,
+            Mode::Csv => Form::Csv,
+            Mode::Markdown => Form::Markdown,
+        };
+        Self { schema, form, rows: 0 }
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        match &mut self.form {
+            Form::Grid(grid) => grid.add(texts(batch, |text| plain(&text))?, out)?,
+            Form::Vertical => write_vertical(&self.schema, batch, self.rows, out)?,
+            Form::Json => {
+                for line in json_lines(batch)?.lines() {
+                    out.write_all(if self.rows == 0 { b"[" } else { b",\n" })?;
+                    out.write_all(line.as_bytes())?;
+                    self.rows += 1;
+                }
+                return Ok(());
+            }
+            Form::Ndjson => out.write_all(json_lines(batch)?.as_bytes())?,
+            Form::Csv => {
+                if self.rows == 0 {
+                    write_csv_header(&self.schema, out)?;
+                }
+                write_csv(batch, out)?;
+            }
+            Form::Markdown => {
+                if self.rows == 0 {
+                    write_markdown_header(&self.schema, out)?;
+                }
+                for row in texts(batch, |text| in_markdown(&text))? {
+                    writeln!(out, "| {} |", row.join(" | "))?;
+                }
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, out: &mut dyn Write) -> io::Result<Written> {
+        let mut cut = false;
+        match self.form {
+            Form::Grid(grid) => cut = grid.finish(out)?,
+            Form::Json if self.rows == 0 => out.write_all(b"[]\n")?,
+            Form::Json => out.write_all(b"]\n")?,
+            Form::Csv if self.rows == 0 => write_csv_header(&self.schema, out)?,
+            Form::Markdown if self.rows == 0 => write_markdown_header(&self.schema, out)?,
+            Form::Csv | Form::Markdown | Form::Vertical | Form::Ndjson => {}
+        }
+        Ok(Written { rows: self.rows, cut })
+    }
+}
+
+/// Row by row, what each value says.
+fn texts(batch: &RecordBatch, show: impl Fn(String) -> String) -> Result<Vec<Vec<String>>, ArrowError> {
+    let formatters = formatters(batch, NULL)?;
+    let row = |row| formatters.iter().map(|column| show(column.value(row).to_string())).collect();
+    Ok((0..batch.num_rows()).map(row).collect())
+}
+
+fn formatters<'a>(batch: &'a RecordBatch, null: &'a str) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
+    let options = |kind: &DataType| {
+        let options = FormatOptions::new()
+            .with_null(null)
+            .with_timestamp_format(Some(LOCAL))
+            .with_timestamp_tz_format(Some(if is_elsewhere(kind) { ZONED } else { UTC }));
+        options
+    };
+    let columns = batch.columns().iter();
+    columns.map(|column| ArrayFormatter::try_new(column, &options(column.data_type()))).collect()
+}
+
+const UTC: &str = "%Y-%m-%dT%H:%M:%S%.9fZ";
+const ZONED: &str = "%Y-%m-%dT%H:%M:%S%.9f%:z";
+const LOCAL: &str = "%Y-%m-%dT%H:%M:%S%.9f";
+
+/// Whether times of this type are another zone's than UTC.
+fn is_elsewhere(kind: &DataType) -> bool {
+    matches!(kind, DataType::Timestamp(_, Some(zone)) if !matches!(&**zone, "UTC" | "+00:00" | "Z"))
+}
+
+fn json_lines(batch: &RecordBatch) -> anyhow::Result<String> {
+    let elsewhere = batch.columns().iter().any(|column| is_elsewhere(column.data_type()));
+    let builder = WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .with_timestamp_format(LOCAL.to_owned())
+        .with_timestamp_tz_format(if elsewhere { ZONED } else { UTC }.to_owned());
+    let mut writer: JsonWriter<_, LineDelimited> = builder.build(Vec::new());
+    writer.write(batch)?;
+    writer.finish()?;
+    Ok(String::from_utf8(writer.into_inner())?)
+}
+
+fn write_vertical(
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+    before: u64,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| plain(field.name())).collect();
+    // Lines stay lines; everything else that a terminal would obey is escaped.
+    let lines = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+    let rows = texts(batch, lines)?;
+    Ok(write_paragraphs(&names, &rows, before, out)?)
+}
+
+/// One paragraph per row, one line per value.
+fn write_paragraphs(
+    names: &[String],
+    rows: &[Vec<String>],
+    before: u64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    for (number, row) in (before..).zip(rows) {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        for (column, (name, value)) in names.iter().zip(row).enumerate() {
+            let mark = if column == 0 { '-' } else { ' ' };
+            let mut lines = value.split('\n');
+            let first = lines.next().unwrap_or_default();
+            writeln!(out, "{}", format!("{mark} {name:widest$}  {first}").trim_end())?;
+            for line in lines {
+                writeln!(out, "{}", format!("  {:widest$}  {line}", "").trim_end())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_csv_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| in_csv(field.name())).collect();
+    writeln!(out, "{}", names.join(","))
+}
+
+/// Null is nothing between two commas, empty text a pair of quotes.
+fn write_csv(batch: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()> {
+    let formatters = formatters(batch, "")?;
+    // The nulls of a column without a type, and of a dictionary's values, count, too.
+    let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
+    for row in 0..batch.num_rows() {
+        let cell = |(column, formatter): (usize, &ArrayFormatter<'_>)| {
+            if nulls[column].as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                String::new()
+            } else {
+                in_csv(&formatter.value(row).to_string())
+            }
+        };
+        let cells: Vec<String> = formatters.iter().enumerate().map(cell).collect();
+        writeln!(out, "{}", cells.join(","))?;
+    }
+    Ok(())
+}
+
+fn in_csv(text: &str) -> String {
+    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn write_markdown_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| in_markdown(field.name())).collect();
+    let rule =
+        schema.fields().iter().map(|field| if field.data_type().is_numeric() { "---:" } else { "---" });
+    writeln!(out, "| {} |\n| {} |", names.join(" | "), rule.collect::<Vec<_>>().join(" | "))
+}
+
+fn in_markdown(text: &str) -> String {
+    plain(text).replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests;
