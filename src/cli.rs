@@ -9,7 +9,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, verify},
+    commands::{audit, checks, flush, generate, inspect, profiles, runs, serve, snapshot, trace, verify},
     exit::Exit,
     interrupt::Interrupts,
     problem::Problem,
@@ -38,6 +38,8 @@ enum Command {
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
+    Inspect(inspect::InspectArgs),
+    Trace(trace::TraceArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
@@ -77,9 +79,11 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         Command::Audit(_)
         | Command::Checks(_)
         | Command::Flush(_)
+        | Command::Inspect(_)
         | Command::Profiles(_)
         | Command::Runs(_)
-        | Command::Snapshot(_) => 1,
+        | Command::Snapshot(_)
+        | Command::Trace(_) => 1,
     };
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
@@ -99,6 +103,8 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out)).await,
+        Command::Inspect(args) => Box::pin(inspect::run(&args, out)).await,
+        Command::Trace(args) => Box::pin(trace::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,

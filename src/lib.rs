@@ -9,6 +9,7 @@ mod clock;
 mod commands;
 mod duration;
 mod exit;
+mod inspect;
 mod interrupt;
 mod judge;
 mod ledger;
@@ -25,6 +26,7 @@ mod standin;
 mod store;
 #[cfg(test)]
 mod testing;
+mod trace;
 mod traffic;
 mod wire;
 
