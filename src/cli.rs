@@ -6,10 +6,13 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, inspect, profiles, runs, serve, snapshot, trace, verify},
+    commands::{
+        audit, checks, completions, doctor, flush, generate, inspect, profiles, runs, serve, snapshot, trace,
+        verify,
+    },
     exit::Exit,
     interrupt::Interrupts,
     problem::Problem,
@@ -43,6 +46,9 @@ enum Command {
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the command line that this process was started with.
@@ -78,8 +84,11 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
         Command::Audit(_)
         | Command::Checks(_)
+        | Command::Completions(_)
+        | Command::Doctor(_)
         | Command::Flush(_)
         | Command::Inspect(_)
+        | Command::Man(_)
         | Command::Profiles(_)
         | Command::Runs(_)
         | Command::Snapshot(_)
@@ -107,6 +116,9 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Trace(args) => Box::pin(trace::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
+        Command::Doctor(args) => Box::pin(doctor::run(&args, out)).await,
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
+        Command::Man(args) => completions::man(&args, Cli::command(), out),
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;

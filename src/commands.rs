@@ -2,6 +2,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod checks;
+pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod inspect;

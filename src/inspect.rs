@@ -194,3 +194,6 @@ pub(crate) fn moment<S: serde::Serializer>(nanos: &Option<i64>, serializer: S) -
     };
     nanos.map(text).serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod checks;
 mod cli;
 mod clock;
 mod commands;
+mod doctor;
 mod duration;
 mod exit;
 mod inspect;

@@ -13,6 +13,7 @@ mod audit_sarif;
 pub(crate) mod audit_text;
 pub(crate) mod checks;
 pub(crate) mod coverage;
+pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod format;
 mod head;

@@ -52,3 +52,6 @@ impl Trace {
         (start.unwrap_or_default(), end.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,18 +70,39 @@ pub(crate) async fn find(
         found.unread.extend(
             unlisted.map(|place| Unread { file: place.shown.clone(), why: place.source.to_string() }),
         );
-        let beginning: Arc<str> = beginning.into();
-        let mut tasks = stream::iter(listed.data().cloned().collect::<Vec<_>>())
-            .map(|file| tokio::spawn(search(file, Arc::clone(&beginning), Arc::clone(context))))
-            .buffered(WORKERS);
-        while let Some(searched) = tasks.next().await {
-            found.add(searched?);
-        }
+        found.search(listed.data().cloned().collect(), beginning, context).await?;
     }
     Ok(found)
 }
 
+/// Searches these files only.
+pub(crate) async fn find_in(
+    files: Vec<FoundFile>,
+    beginning: &str,
+    context: &Arc<TaskContext>,
+) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    found.search(files, beginning, context).await?;
+    Ok(found)
+}
+
 impl Found {
+    async fn search(
+        &mut self,
+        files: Vec<FoundFile>,
+        beginning: &str,
+        context: &Arc<TaskContext>,
+    ) -> anyhow::Result<()> {
+        let beginning: Arc<str> = beginning.into();
+        let mut tasks = stream::iter(files)
+            .map(|file| tokio::spawn(search(file, Arc::clone(&beginning), Arc::clone(context))))
+            .buffered(WORKERS);
+        while let Some(searched) = tasks.next().await {
+            self.add(searched?);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, Searched { file, total, rows, unread }: Searched) {
         self.files += 1;
         if let Some(why) = unread {

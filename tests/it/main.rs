@@ -4,4 +4,6 @@
 
 mod audit;
 mod cli;
+mod doctor;
 mod load;
+mod look;
