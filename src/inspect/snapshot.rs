@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{file::FileFacts, moment};
+use super::{
+    file::{FileFacts, Health},
+    moment,
+};
 use crate::store::layout::Tier;
 
 /// How old a copy is, told by its rows and times.
@@ -25,7 +28,7 @@ pub(crate) enum Freshness {
     Behind,
     /// It has rows that the WAL lost since: a flush does not remove it, so they are in a cold file, too.
     Flushed,
-    /// Its rows cannot be told.
+    /// Its rows or the WAL's cannot be told.
     Unknown,
 }
 
@@ -37,6 +40,11 @@ impl Snapshot {
         let wal_rows: u64 = segments.iter().filter_map(|segment| segment.rows).sum();
         let freshness = match snapshot.rows {
             None => Freshness::Unknown,
+            Some(_)
+                if segments.iter().any(|segment| !matches!(segment.health, Health::Ok | Health::Unended)) =>
+            {
+                Freshness::Unknown
+            }
             Some(rows) if rows > wal_rows => Freshness::Flushed,
             Some(rows) if rows < wal_rows => Freshness::Behind,
             Some(_) if snapshot.last_end != segments.iter().filter_map(|segment| segment.last_end).max() => {

@@ -66,14 +66,72 @@ fn segment(spans: &Path) -> PathBuf {
 async fn a_golden_store_is_listed_at_80_columns() {
     let (_dir, spans) = golden("studio-0.82.1");
     let text = printed(&look_at(&spans).await, 80, 9);
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @"
+    store    SPANS
+    cold     2 cold files: 117 rows, 89.8 kB
+    wal      1 WAL segment: 42 rows, 123.8 kB
+    hot      1 hot snapshot: 42 rows, 38.0 kB
+    wal age  oldest segment 39.5 s ago, newest 39.5 s ago
+    flushed  2026-11-22T11:14:21.010Z, 40.0 s ago
+    flush    the next would write 42 rows of 1 segment (123.8 kB) into one cold file
+             due at 26.2 MB (now 0.5 %) or 1 h 0 min after the last, by the studio's
+             defaults
+    snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
+    not read pages of Parquet files, but for `service_name`: `e2e-store audit` reads
+             them
+
+    cold
+    parquet/year=2026/month=11/day=22/
+    - file 20261122_111418_30f27668.parquet  health ok  schema 2  rows 84  groups 1
+      first span 2026-11-22T11:14:18.601Z  spans last 25.7 ms  size 65.9 kB
+      ratio 3.6  services brave-red-panda, clever-blue-whale, gentle-green-tree
+    - file 20261122_111421_00a45fa4.parquet  health ok  schema 2  rows 33  groups 1
+      first span 2026-11-22T11:14:19.162Z  spans last 1.7 s  size 23.9 kB
+      ratio 4.7  services orders-full, agent-ok, orders-fail and 3 more
+
+    wal
+    wal/
+    - file batch_1795346061456921668_0003.ipc  health ok  schema 2  rows 42
+      groups 1  first span 2026-11-22T11:14:21.302Z  spans last 9.4 ms
+      size 123.8 kB  services brave-red-panda, clever-blue-whale
+
+    hot
+    - file hot_snapshot.parquet  health ok  schema 2  rows 42  groups 1
+      first span 2026-11-22T11:14:21.302Z  spans last 9.4 ms  size 38.0 kB
+      ratio 3.4  services brave-red-panda, clever-blue-whale
+    ");
 }
 
 #[tokio::test]
 async fn a_golden_store_is_listed_at_200_columns() {
     let (_dir, spans) = golden("studio-0.80.0");
     let text = printed(&look_at(&spans).await, 200, 9);
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @"
+    store    SPANS
+    cold     1 cold file: 48 rows, 15.7 kB
+    wal      1 WAL segment: 8 rows, 12.7 kB
+    hot      1 hot snapshot: 8 rows, 7.7 kB
+    wal age  oldest segment 35.6 s ago, newest 35.6 s ago
+    flushed  2026-11-22T11:14:25.034Z, 36.0 s ago
+    flush    the next would write 8 rows of 1 segment (12.7 kB) into one cold file
+             due at 26.2 MB (now 0 %) or 1 h 0 min after the last, by the studio's defaults
+    snapshot 8 rows, current: the WAL has as many, written 39.0 s ago
+    not read pages of Parquet files, but for `service_name`: `e2e-store audit` reads them
+
+    cold
+    parquet/year=2026/month=11/day=22/
+    file                              health  schema  rows  groups  first span                spans last     size  ratio  services
+    20261122_111425_021164c5.parquet  ok           1    48       1  2026-11-22T11:14:23.564Z       1.3 s  15.7 kB    3.4  legacy-alpha, legacy-beta
+
+    wal
+    wal/
+    file                                health  schema  rows  groups  first span                spans last     size  ratio  services
+    batch_1795346065404657582_0003.ipc  ok           1     8       1  2026-11-22T11:14:25.264Z      4.6 ms  12.7 kB         legacy-gamma
+
+    hot
+    file                  health  schema  rows  groups  first span                spans last    size  ratio  services
+    hot_snapshot.parquet  ok           1     8       1  2026-11-22T11:14:25.264Z      4.6 ms  7.7 kB    2.4  legacy-gamma
+    ");
 }
 
 #[tokio::test]
@@ -90,14 +148,22 @@ async fn a_torn_segment_is_where_the_next_flush_fails() {
     let (_dir, spans) = golden("studio-0.82.1");
     let bytes = fs::read(segment(&spans)).unwrap();
     fs::write(segment(&spans), &bytes[..bytes.len() / 2]).unwrap();
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would FAIL at wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280); 1 segment wait
+    snapshot 42 rows, stale: the WAL has 0 rows now, the others were flushed since, written 39.0 s ago
+    damaged  wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280)
+    ");
 }
 
 #[tokio::test]
 async fn an_empty_segment_is_where_the_next_flush_fails() {
     let (_dir, spans) = golden("studio-0.82.1");
     fs::write(spans.join("wal/batch_1795346060000000000_0002.ipc"), "").unwrap();
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0); 2 segments wait
+    snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
+    damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0)
+    ");
 }
 
 #[tokio::test]
@@ -105,7 +171,10 @@ async fn a_segment_of_an_older_studio_is_where_the_next_flush_fails() {
     let (_dir, spans) = golden("studio-0.82.1");
     let (_old_dir, old) = golden("studio-0.80.0");
     fs::copy(segment(&old), spans.join("wal/batch_1795346000000000000_0001.ipc")).unwrap();
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would FAIL at wal/batch_1795346000000000000_0001.ipc: it is of schema 1, left by studio 0.80 or 0.81, and the studio that runs now writes schema 2; 2 segments wait
+    snapshot 42 rows, behind: the WAL has 50 rows, written 39.0 s ago
+    ");
 }
 
 #[tokio::test]
@@ -124,14 +193,21 @@ async fn a_segment_without_its_end_is_flushed_and_told() {
     let (_dir, spans) = golden("studio-0.82.1");
     let bytes = fs::read(segment(&spans)).unwrap();
     fs::write(segment(&spans), &bytes[..bytes.len() - 8]).unwrap();
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would write 42 rows of 1 segment (123.8 kB) into one cold file
+    snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
+    damaged  wal/batch_1795346061456921668_0003.ipc: no end-of-stream marker: it may be cut short
+    ");
 }
 
 #[tokio::test]
 async fn a_flushed_wal_leaves_a_stale_snapshot() {
     let (_dir, spans) = golden("studio-0.82.1");
     fs::remove_file(segment(&spans)).unwrap();
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would write nothing: the WAL is empty
+    snapshot 42 rows, stale: the WAL has 0 rows now, the others were flushed since, written 39.0 s ago
+    ");
 }
 
 #[tokio::test]
@@ -143,8 +219,16 @@ async fn a_cut_cold_file_leftovers_and_what_is_no_file_are_told() {
     fs::write(spans.join("wal/note.txt"), "hello").unwrap();
     let inspection = look_at(&spans).await;
     let text = printed(&inspection, 300, 9);
-    assert_snapshot!(text.lines().skip(1).take(3).collect::<Vec<_>>().join("\n"), @"");
-    assert_snapshot!(told(&spans).await, @"");
+    assert_snapshot!(text.lines().skip(1).take(3).collect::<Vec<_>>().join("\n"), @"
+    cold     2 cold files: 33 rows, 32.9 kB; 1 damaged; 1 file that the studio never reads, 4 B
+    wal      1 WAL segment: 42 rows, 123.8 kB; 1 file that the studio never reads, 5 B
+    hot      1 hot snapshot: 42 rows, 38.0 kB
+    ");
+    assert_snapshot!(told(&spans).await, @"
+    flush    the next would write 42 rows of 1 segment (123.8 kB) into one cold file
+    snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
+    damaged  parquet/year=2026/month=11/day=22/20261122_111418_30f27668.parquet: the file does not end in `PAR1`: it was cut, or never finished
+    ");
     assert!(!inspection.is_sound());
     let json = serde_json::to_value(&inspection).unwrap();
     assert_eq!(

@@ -139,7 +139,12 @@ pub(crate) fn flush_line(next: &NextFlush, paint: Paint) -> String {
         NextFlush::Fails { segment, reason, segments } => {
             let (segment, reason) = (plain(segment), plain(reason));
             let verdict = paint.bad("the next would FAIL");
-            format!("{verdict} at {segment}: {reason}; {} wait", counted(*segments, "segment"))
+            let waiting = if *segments == 1 {
+                "1 segment waits".to_owned()
+            } else {
+                format!("{} segments wait", grouped(*segments))
+            };
+            format!("{verdict} at {segment}: {reason}; {waiting}")
         }
         NextFlush::Unknown { place, reason } => {
             let verdict = paint.doubtful("unknown");
@@ -185,7 +190,7 @@ pub(crate) fn snapshot_line(snapshot: &Snapshot, now: u64) -> String {
             "stale: the WAL has {} now, the others were flushed since",
             counted(snapshot.wal_rows, "row")
         ),
-        Freshness::Unknown => "it cannot be read".to_owned(),
+        Freshness::Unknown => "how fresh cannot be told: it or the WAL is damaged".to_owned(),
     };
     let written = snapshot.written.and_then(|at| age(at, now));
     let written = written.map(|age| format!(", written {} ago", long(age))).unwrap_or_default();

@@ -11,6 +11,7 @@ pub(crate) fn labelled(label: &str, text: &str, width: Option<usize>) -> String 
     for word in text.split(' ') {
         let len = visible(word);
         if used > 0 && used + 1 + len > room {
+            out.truncate(out.trim_end().len());
             out.push('\n');
             out.push_str(&" ".repeat(LABEL));
             used = 0;

@@ -61,7 +61,7 @@ pub(crate) fn print(out: &mut dyn Write, trace: &Trace, look: &Look) -> anyhow::
         let hidden = counted((trace.spans.len() - spans_shown) as u64, "more span");
         writeln!(text, "\n{hidden}: --limit {} shows all", trace.spans.len())?;
     }
-    stores(&mut text, &trace.stores, look.paint)?;
+    stores(&mut text, &trace.stores, look);
     out.write_all(text.as_bytes())?;
     Ok(())
 }
@@ -137,7 +137,7 @@ fn remarks(trace: &Trace) -> Vec<String> {
         ));
     }
     if circles > 0 {
-        remarks.push(format!("{} of parents that leads back to itself", counted(circles, "circle")));
+        remarks.push(format!("parents lead back to where they began: {}", counted(circles, "circle")));
     }
     if roots > 1 {
         remarks.push(format!("{} roots", grouped(roots)));
@@ -235,21 +235,31 @@ fn between(start: i64, end: i64) -> Duration {
 
 const STORES_SHOWN: usize = 20;
 
-fn stores(text: &mut String, stores: &[Store], paint: Paint) -> std::fmt::Result {
+fn stores(text: &mut String, stores: &[Store], look: &Look) {
+    if !stores.is_empty() {
+        text.push('\n');
+    }
     for (place, store) in stores.iter().take(STORES_SHOWN).enumerate() {
-        let label = if place == 0 { "\nstores   " } else { "         " };
-        let changes = counted(store.transitions.len() as u64, "change");
+        let label = if place == 0 { "stores" } else { "" };
+        let found = store.transitions.len() as u64;
+        let changes = match store.recorded {
+            Some(recorded) if recorded != found => {
+                format!("{} of {}", grouped(found), counted(recorded, "change"))
+            }
+            _ => counted(found, "change"),
+        };
         let end = match (store.end, store.owner) {
             (End::AsRecorded, _) => "they lead to the recorded end".to_owned(),
-            (End::Differs, _) => paint.bad("they do not lead to the recorded end"),
-            (End::Unknown, Some(_)) => paint.doubtful("where they lead cannot be told"),
-            (End::Unknown, None) => paint.doubtful("its owner is not stored"),
+            (End::Differs, _) => look.paint.bad("they do not lead to the recorded end"),
+            (End::Unknown, Some(_)) => look.paint.doubtful("where they lead cannot be told"),
+            (End::Unknown, None) => look.paint.doubtful("its owner is not stored"),
         };
         let name = if store.name.is_empty() { String::new() } else { format!("{} ", short(&store.name, 60)) };
-        writeln!(text, "{label}{name}{}: {changes}, {end}", short(&store.id, 40))?;
+        let line = format!("{name}{}: {changes}, {end}", short(&store.id, 40));
+        text.push_str(&labelled(label, &line, look.width));
     }
     if stores.len() > STORES_SHOWN {
-        writeln!(text, "         and {} more", stores.len() - STORES_SHOWN)?;
+        let hidden = format!("and {} more", stores.len() - STORES_SHOWN);
+        text.push_str(&labelled("", &hidden, look.width));
     }
-    Ok(())
 }

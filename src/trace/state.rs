@@ -18,6 +18,8 @@ pub(crate) struct Store {
     /// The span whose run the store belongs to, where it is stored.
     pub(crate) owner: Option<usize>,
     pub(crate) transitions: Vec<Transition>,
+    /// How many transitions the owner counted.
+    pub(crate) recorded: Option<u64>,
     pub(crate) end: End,
 }
 
@@ -108,7 +110,16 @@ fn store(spans: &[Span], id: &str, mut events: Vec<(usize, usize)>) -> Store {
         (Some(_), Some(_)) => End::Differs,
         _ => End::Unknown,
     };
-    Store { id: id.to_owned(), name: names.unwrap_or_default().to_owned(), owner, transitions, end }
+    let counted =
+        owner.and_then(|owner| spans[owner].attributes.get("junjo.store.transition.count")?.as_u64());
+    Store {
+        id: id.to_owned(),
+        name: names.unwrap_or_default().to_owned(),
+        owner,
+        transitions,
+        recorded: counted,
+        end,
+    }
 }
 
 /// `state` is none where it is not known, and becomes so where a patch does not apply.

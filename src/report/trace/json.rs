@@ -79,6 +79,8 @@ struct StoreJson<'a> {
     name: &'a str,
     owner_span_id: Option<&'a str>,
     end: &'static str,
+    /// How many transitions the owner counted.
+    recorded_transitions: Option<u64>,
     transitions: Vec<TransitionJson<'a>>,
 }
 
@@ -180,6 +182,7 @@ fn store_json<'a>(store: &'a Store, trace: &'a Trace) -> StoreJson<'a> {
             End::Differs => "differs",
             End::Unknown => "unknown",
         },
+        recorded_transitions: store.recorded,
         transitions: store
             .transitions
             .iter()
