@@ -149,8 +149,8 @@ async fn a_torn_segment_is_where_the_next_flush_fails() {
     let bytes = fs::read(segment(&spans)).unwrap();
     fs::write(segment(&spans), &bytes[..bytes.len() / 2]).unwrap();
     assert_snapshot!(told(&spans).await, @"
-    flush    the next would FAIL at wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280); 1 segment wait
-    snapshot 42 rows, stale: the WAL has 0 rows now, the others were flushed since, written 39.0 s ago
+    flush    the next would FAIL at wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280); 1 segment waits
+    snapshot 42 rows, how fresh cannot be told: it or the WAL is damaged, written 39.0 s ago
     damaged  wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280)
     ");
 }
@@ -161,7 +161,7 @@ async fn an_empty_segment_is_where_the_next_flush_fails() {
     fs::write(spans.join("wal/batch_1795346060000000000_0002.ipc"), "").unwrap();
     assert_snapshot!(told(&spans).await, @"
     flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0); 2 segments wait
-    snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
+    snapshot 42 rows, how fresh cannot be told: it or the WAL is damaged, written 39.0 s ago
     damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0)
     ");
 }

@@ -77,7 +77,7 @@ async fn subflows_and_concurrent_nodes_at_80_columns() {
     assert_snapshot!(printed(&trace, 80), @r#"
     trace    d1efba3c84ed7638c7c1ed907f48968b
              12 spans of orders-full, 6.1 ms from 2026-11-22T11:14:19.162Z
-    files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet 
+    files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
              12 rows
 
     span           service      status  where    took  0                      6.1 ms
@@ -264,7 +264,50 @@ async fn all_golden_stores_replay() {
 async fn a_missing_parent_is_a_gap_above_its_children() {
     let (_dir, spans) = planted(|rows| rows.retain(|row| row.trace_id != FULL || row.name != "ConcSub"));
     let trace = read(&spans, FULL).await;
-    assert_snapshot!(printed(&trace, 80), @"");
+    assert_snapshot!(printed(&trace, 80), @r#"
+    trace    d1efba3c84ed7638c7c1ed907f48968b
+             11 spans of orders-full, 6.1 ms from 2026-11-22T11:14:19.162Z
+    files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
+             11 rows
+    note     1 parent is not stored
+
+    span              service      status  where    took  0                   6.1 ms
+    Parent WF         orders-full  unset   c1:10  6.1 ms  ██████████████████████████
+    ├─ A              orders-full  unset   c1:0   754 µs   ███
+    │       inc on PStore, revision 0 to 1
+    │         ~ /n  0 → 1
+    │       set_n on PStore, revision 1 to 1: nothing visible changed
+    ├─ Fan Out        orders-full  unset   c1:5   2.7 ms      ████████████
+    │  ├─ B           orders-full  unset   c1:4   2.5 ms       ██████████
+    │  │       add_item on PStore, revision 3 to 4
+    │  │         + /items/1  "b"
+    │  └─ C           orders-full  unset   c1:1   350 µs       ██
+    │          add_item on PStore, revision 1 to 2
+    │            + /items/0  "c"
+    ├─ Sub            orders-full  unset   c1:8   1.3 ms                    █████
+    │  │    set_x on SStore, revision 0 to 1
+    │  │      ~ /x  null → "pre"
+    │  │    set_sub on PStore, revision 4 to 4: nothing visible changed
+    │  │    set_x on SStore, revision 2 to 3
+    │  │      ~ /x  "pre" → "post"
+    │  ├─ S1          orders-full  unset   c1:6   229 µs                      █
+    │  │       set_y on SStore, revision 1 to 2
+    │  │         ~ /y  null → "y!"
+    │  └─ S2          orders-full  unset   c1:7    35 µs                       █
+    └─ Last           orders-full  unset   c1:9   261 µs                         █
+            service on PStore, revision 4 to 5
+              ~ /n  1 → 99
+    (165244844669dc69 is not stored)
+    ├─ S1             orders-full  unset   c1:2   247 µs            █
+    │       set_y on SStore, revision 1 to 2
+    │         ~ /y  ? → "y!"
+    └─ S2             orders-full  unset   c1:3    38 µs              █
+
+    stores   PStore iOrXCVR7JSmKJMS8lrGF9: 6 of 7 changes, they do not lead to the
+             recorded end
+             SStore HBFDnKxu5gweA74jaWNVV: 1 change, its owner is not stored
+             SStore GH9ACh1Gvr2vUxpVISb2b: 3 changes, they lead to the recorded end
+    "#);
 }
 
 #[tokio::test]
@@ -281,7 +324,7 @@ async fn a_circle_of_parents_is_drawn_once_and_ends() {
     trace    e4a89b89197cfbd48073be70ca8ef34f
              5 spans of orders-fail, 4.7 ms from 2026-11-22T11:14:19.502Z
     files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet  5 rows
-    note     2 circles of parents that leads back to itself
+    note     parents lead back to where they began: 2 circles
 
     span                              service      status     where    took  0                    4.7 ms
     Fail WF                           orders-fail  ERROR      c1:16  4.7 ms  ███████████████████████████

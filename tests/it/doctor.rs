@@ -4,12 +4,10 @@ use super::cli::{Serving, command, e2e_store, exit_status, folder};
 
 /// What doctor says of a stand-in, with more flags.
 fn doctor(folder: &Path, serving: &Serving, more: &[&str]) -> String {
-    let output = command(folder)
-        .args(["doctor", "--internal-endpoint", &serving.internal_endpoint])
-        .args(if more.contains(&"--endpoint") { &[][..] } else { &["--endpoint", &serving.endpoint] })
-        .args(more)
-        .output()
-        .unwrap();
+    let here = ["--endpoint", &serving.endpoint];
+    let endpoint = if more.contains(&"--endpoint") { &[][..] } else { &here };
+    let args = ["doctor", "--internal-endpoint", &serving.internal_endpoint];
+    let output = command(folder).args(args).args(endpoint).args(more).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*folder.to_string_lossy(), "FOLDER");
     format!(
         "{}{}[exit status: {}]",
