@@ -4,12 +4,7 @@
 //! only service, the column `service_name`. Judges no row: what lies in the other pages is `audit`'s to
 //! read. Segments come before cold files, so that a flush in between can show rows twice but never hide them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use datafusion::execution::TaskContext;
 use futures::{StreamExt, stream};
@@ -78,7 +73,7 @@ pub(crate) async fn inspect(layout: &Layout, context: &Arc<TaskContext>) -> anyh
         let listed = inventory::list(layout, tier);
         files.extend(facts(&listed, context).await?);
         if let (Tier::Hot, Some(snapshot)) = (tier, listed.data().next()) {
-            snapshot_written = written_at(&snapshot.path);
+            snapshot_written = snapshot.modified_at;
         }
         unlisted.extend(listed.unlisted.into_iter().map(Place::from));
     }
@@ -156,19 +151,12 @@ pub(crate) fn age(since: i64, now: u64) -> Option<Duration> {
     u64::try_from(nanos).ok().map(Duration::from_nanos)
 }
 
-/// When a file was last written, in Unix nanoseconds.
-fn written_at(path: &Path) -> Option<i64> {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-    let since_epoch = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_nanos()).ok()
-}
-
 /// The WAL once more, `after` so long: what it grew or shrank by.
 pub(crate) async fn growth(layout: &Layout, after: Duration) -> Growth {
     let sizes = || {
         let listed = inventory::list(layout, Tier::Wal);
         let segments: Vec<u64> = listed.data().map(|segment| segment.size).collect();
-        (segments.len() as i64, segments.iter().sum::<u64>().cast_signed())
+        ((segments.len() as u64).cast_signed(), segments.iter().sum::<u64>().cast_signed())
     };
     let (segments, bytes) = sizes();
     tokio::time::sleep(after).await;
@@ -186,7 +174,7 @@ pub(crate) fn tier_name<S: serde::Serializer>(tier: &Tier, serializer: S) -> Res
 }
 
 /// Unix nanoseconds as text with all digits, as a store's own times go.
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
 pub(crate) fn moment<S: serde::Serializer>(nanos: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = |nanos: i64| {
         chrono::DateTime::<chrono::Utc>::from_timestamp_nanos(nanos)

@@ -195,7 +195,10 @@ async fn a_store_with_nothing_in_it_is_all_lost() {
     fs::remove_file(bench.segment()).unwrap();
     fs::remove_file(bench.cold()).unwrap();
     for run in runs::load_all(&bench.runs()).unwrap().runs {
-        assert_eq!(fired(&bench.audit(&run.manifest.run_id).await), "lost_spans: 20; snapshot_differs_from_wal: 20");
+        assert_eq!(
+            fired(&bench.audit(&run.manifest.run_id).await),
+            "lost_spans: 20; snapshot_differs_from_wal: 20"
+        );
     }
 }
 

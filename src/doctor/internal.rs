@@ -60,7 +60,9 @@ pub(super) async fn walk(visit: &Visit<'_>, steps: &mut Steps) -> Called {
 }
 
 fn skip_all(names: &[&'static str], why: &str, steps: &mut Steps) -> Called {
-    names.iter().for_each(|name| steps.skip(List::NotAppearing, name, why));
+    for name in names {
+        steps.skip(List::NotAppearing, name, why);
+    }
     steps.skip(List::Slow, "snapshot time", why);
     steps.skip(List::Slow, "flush call", why);
     Called::default()

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Step {
     pub(crate) list: List,
-    pub(crate) step: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) outcome: Outcome,
     pub(crate) text: String,
     /// Lines to type, or to put into a file.
@@ -49,36 +49,36 @@ impl List {
 }
 
 impl Steps {
-    pub(crate) fn ok(&mut self, list: List, step: &'static str, text: impl Into<String>) {
-        self.add(list, step, Outcome::Ok, text.into(), Vec::new());
+    pub(crate) fn ok(&mut self, list: List, name: &'static str, text: impl Into<String>) {
+        self.add(list, name, Outcome::Ok, text.into(), Vec::new());
     }
 
-    pub(crate) fn skip(&mut self, list: List, step: &'static str, why: &str) {
-        self.add(list, step, Outcome::Skipped, why.to_owned(), Vec::new());
+    pub(crate) fn skip(&mut self, list: List, name: &'static str, why: &str) {
+        self.add(list, name, Outcome::Skipped, why.to_owned(), Vec::new());
     }
 
     pub(crate) fn warn(
         &mut self,
         list: List,
-        step: &'static str,
+        name: &'static str,
         text: impl Into<String>,
         next: Vec<String>,
     ) {
-        self.add(list, step, Outcome::Warn, text.into(), next);
+        self.add(list, name, Outcome::Warn, text.into(), next);
     }
 
     pub(crate) fn fail(
         &mut self,
         list: List,
-        step: &'static str,
+        name: &'static str,
         text: impl Into<String>,
         next: Vec<String>,
     ) {
-        self.add(list, step, Outcome::Fail, text.into(), next);
+        self.add(list, name, Outcome::Fail, text.into(), next);
     }
 
-    fn add(&mut self, list: List, step: &'static str, outcome: Outcome, text: String, next: Vec<String>) {
-        self.0.push(Step { list, step, outcome, text, next });
+    fn add(&mut self, list: List, name: &'static str, outcome: Outcome, text: String, next: Vec<String>) {
+        self.0.push(Step { list, name, outcome, text, next });
     }
 
     /// By list; within one in the order in which they were taken.

@@ -119,7 +119,8 @@ fn absent(layout: &Layout, called: &Called, visit: &Visit<'_>, steps: &mut Steps
     );
     let snapshot = called.snapshot.as_ref().and_then(|snapshot| snapshot.path.as_deref());
     if let Some(path) = snapshot {
-        text += &format!("; its snapshot went to `{}`", plain(path));
+        text.push_str("; its snapshot went to ");
+        text.push_str(&plain(path));
     }
     steps.fail(List::NotAppearing, "written here", text, advice::find_the_data_directory());
 }

@@ -9,7 +9,10 @@ use datafusion::{
     },
     error::DataFusionError,
     execution::TaskContext,
-    parquet::file::{metadata::ParquetMetaData, statistics::Statistics},
+    parquet::file::{
+        metadata::{ParquetMetaData, RowGroupMetaData},
+        statistics::Statistics,
+    },
 };
 use futures::StreamExt;
 use serde::Serialize;
@@ -19,7 +22,7 @@ use crate::{
     span::schema::Schema,
     store::{
         columns,
-        footer::{self, Unreadable},
+        footer::{self, Footer, Unreadable},
         inventory::{FoundFile, Kind},
         layout::Tier,
         scan,
@@ -163,8 +166,8 @@ impl FileFacts {
         self.rows = Some(footer.rows);
         self.row_groups = Some(footer.metadata.num_row_groups() as u64);
         self.compression = compression(&footer.metadata);
-        self.first_start = extreme(&footer.metadata, "start_time", |a, b| a.min(b));
-        self.last_end = extreme(&footer.metadata, "end_time", |a, b| a.max(b));
+        self.first_start = extreme(&footer.metadata, "start_time", Ord::min);
+        self.last_end = extreme(&footer.metadata, "end_time", Ord::max);
         let only = only_service(&footer.metadata);
         let mut unknown = Vec::new();
         match only {
@@ -179,7 +182,7 @@ impl FileFacts {
         unknown.retain(|name| footer.columns.iter().any(|column| column == name));
         if footer.rows > 0
             && !unknown.is_empty()
-            && let Err(err) = self.scan(found, &unknown, context).await
+            && let Err(err) = self.scan(found, &footer, &unknown, context).await
         {
             self.fail(&scan::reason(&err));
         }
@@ -188,10 +191,11 @@ impl FileFacts {
     async fn scan(
         &mut self,
         found: &FoundFile,
+        footer: &Footer,
         columns: &[&str],
         context: Arc<TaskContext>,
     ) -> Result<(), DataFusionError> {
-        let mut scan = scan::scan_parquet(found, columns, context)?;
+        let mut scan = scan::scan_parquet(found, footer, columns, context)?;
         while let Some(batch) = scan.stream.next().await {
             self.add(&batch?);
         }
@@ -238,7 +242,7 @@ fn times<'b>(batch: &'b RecordBatch, name: &str) -> impl Iterator<Item = i64> + 
 }
 
 fn compression(metadata: &ParquetMetaData) -> Option<f64> {
-    let columns = || metadata.row_groups().iter().flat_map(|group| group.columns());
+    let columns = || metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
     let plain: i64 = columns().map(|column| column.uncompressed_size().max(0)).fold(0, i64::saturating_add);
     let stored: i64 = columns().map(|column| column.compressed_size().max(0)).fold(0, i64::saturating_add);
     (stored > 0).then(|| plain as f64 / stored as f64)

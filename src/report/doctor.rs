@@ -71,7 +71,7 @@ fn step(text: &mut String, step: &Step, paint: Paint, width: Option<usize>) -> s
     let lines = labelled("", &step.text, width.map(|width| width.saturating_sub(TEXT - 9).max(40)));
     for (place, line) in lines.lines().map(str::trim_start).enumerate() {
         if place == 0 {
-            writeln!(text, "{painted}{:<pad$}{:<NAME$}{line}", "", step.step, pad = 6 - word.len())?;
+            writeln!(text, "{painted}{:<pad$}{:<NAME$}{line}", "", step.name, pad = 6 - word.len())?;
         } else {
             writeln!(text, "{:TEXT$}{line}", "")?;
         }

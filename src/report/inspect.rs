@@ -91,11 +91,11 @@ fn total_line(total: &Total) -> String {
     let mut line =
         format!("{}: {}, {}", counted(total.files, noun), counted(total.rows, "row"), bytes(total.bytes));
     if total.damaged > 0 {
-        line += &format!("; {} damaged", grouped(total.damaged));
+        write!(line, "; {} damaged", grouped(total.damaged)).ok();
     }
     if total.others > 0 {
         let (files, size) = (counted(total.others, "file"), bytes(total.other_bytes));
-        line += &format!("; {files} that the studio never reads, {size}");
+        write!(line, "; {files} that the studio never reads, {size}").ok();
     }
     line
 }
@@ -239,7 +239,7 @@ const HEADER: [(&str, Align); 10] = [
     ("services", Align::Left),
 ];
 
-fn folder_of<'f>(file: &'f FileFacts) -> Option<&'f str> {
+fn folder_of(file: &FileFacts) -> Option<&str> {
     folder(file).map(|(folder, _)| folder)
 }
 

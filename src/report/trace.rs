@@ -171,16 +171,14 @@ fn rows(trace: &Trace, lines: &[Line], legend: &Legend) -> Vec<Row> {
         .map(|(place, line)| {
             let has_children = lines.get(place + 1).is_some_and(|next| next.depth > line.depth);
             let mut row = match &line.what {
-                What::Gap(id) => {
-                    Row { name: format!("({} is not stored)", plain(id)), is_gap: true, ..Row::default() }
-                }
+                What::Gap(id) => Row { name: format!("({} is not stored)", plain(id)), ..Row::default() },
                 What::Span(index) | What::Circle(index) => {
                     span_row(&trace.spans[*index], matches!(line.what, What::Circle(_)), legend)
                 }
             };
             services.truncate(line.depth);
-            row.service_is_new = !row.is_gap && services.last() != Some(&row.service);
-            services.push(if row.is_gap { String::new() } else { row.service.clone() });
+            row.service_is_new = !row.is_gap() && services.last() != Some(&row.service);
+            services.push(if row.is_gap() { String::new() } else { row.service.clone() });
             row.depth = line.depth;
             row.last = line.last;
             row.has_children = has_children;

@@ -97,7 +97,7 @@ async fn of_parquet(hit: &Hit, context: Arc<TaskContext>) -> Result<Vec<StoredRo
     let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
     let damaged = |err| Trouble::Damaged(scan::reason(&err));
     let mut scan =
-        scan::scan_parquet_rows(&hit.file, &names, &hit.rows, hit.total, context).map_err(damaged)?;
+        scan::scan_parquet_rows(&hit.file, &footer, &names, &hit.rows, context).map_err(damaged)?;
     let mut rows = Vec::with_capacity(hit.rows.len());
     let mut numbers = hit.rows.iter().copied();
     while let Some(batch) = scan.stream.next().await {

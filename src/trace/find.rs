@@ -148,8 +148,8 @@ impl Searched {
         if !may_hold(&footer, beginning) {
             return Ok(());
         }
-        let mut scan =
-            scan::scan_parquet(&self.file, &["trace_id"], context).map_err(|err| scan::reason(&err))?;
+        let mut scan = scan::scan_parquet(&self.file, &footer, &["trace_id"], context)
+            .map_err(|err| scan::reason(&err))?;
         let mut read = 0;
         while let Some(batch) = scan.stream.next().await {
             let batch = batch.map_err(|err| scan::reason(&err))?;

@@ -12,7 +12,6 @@ pub(super) struct Row {
     pub(super) depth: usize,
     pub(super) last: bool,
     pub(super) has_children: bool,
-    pub(super) is_gap: bool,
     pub(super) name: String,
     pub(super) service: String,
     /// Whether the line above it in the tree is of another service.
@@ -20,9 +19,15 @@ pub(super) struct Row {
     pub(super) status: String,
     pub(super) places: String,
     pub(super) took: String,
-    /// Start and end in Unix nanoseconds.
+    /// Start and end in Unix nanoseconds; none for a parent that is not stored.
     pub(super) interval: Option<(i64, i64)>,
     pub(super) details: Vec<Detail>,
+}
+
+impl Row {
+    pub(super) fn is_gap(&self) -> bool {
+        self.interval.is_none()
+    }
 }
 
 /// The time that the bars' columns stand for, in Unix nanoseconds.
@@ -126,7 +131,7 @@ fn widths(rows: &[Row], branches: &[Branch], width: usize) -> Widths {
         let one = |(row, branch): (&Row, &Branch)| {
             let service = if with_service && row.service_is_new { chars(&row.service) + 3 } else { 0 };
             // A gap has no other columns to make room for.
-            if row.is_gap { LEAST_NAME } else { chars(&branch.own) + chars(&row.name) + service }
+            if row.is_gap() { LEAST_NAME } else { chars(&branch.own) + chars(&row.name) + service }
         };
         rows.iter().zip(branches).map(one).max().unwrap_or_default()
     };
@@ -156,7 +161,7 @@ fn head(scale: &Scale, widths: Widths) -> String {
 }
 
 fn line(row: &Row, branch: &Branch, scale: &Scale, widths: Widths, paint: Paint) -> String {
-    if row.is_gap {
+    if row.is_gap() {
         return format!("{}{}", branch.own, paint.doubtful(&row.name));
     }
     let Widths { name, service, status, places, took, bar } = widths;
