@@ -65,12 +65,36 @@ pub(crate) async fn examine(visit: Visit<'_>, context: &Arc<TaskContext>) -> any
         files::walk(layout, context, unix_nanos(), &mut steps).await?;
         machine::disk(layout, &mut steps);
     } else {
-        let why = "no data directory is at hand";
-        for name in ["written here", "stored as sent", "clocks", "files", "wal", "disk"] {
-            steps.skip(List::NotAppearing, name, why);
+        skip_the_store(&mut steps);
+    }
+    steps.skip(List::Polluted, "all other rows", "`e2e-store audit` judges them, one by one");
+    Ok(Diagnosis { settings: visit.shown_settings, steps: steps.in_order() })
+}
+
+fn skip_the_store(steps: &mut Steps) {
+    let of_the_store = [
+        (
+            List::NotAppearing,
+            &[
+                "written here",
+                "clocks",
+                "permissions",
+                "files",
+                "wal",
+                "last flush",
+                "hot snapshot",
+                "leftovers",
+                "disk",
+            ][..],
+        ),
+        (List::Polluted, &["stored as sent"]),
+        (List::Slow, &["cold files"]),
+    ];
+    for (list, names) in of_the_store {
+        for name in names {
+            steps.skip(list, name, "no data directory is at hand");
         }
     }
-    Ok(Diagnosis { settings: visit.shown_settings, steps: steps.in_order() })
 }
 
 /// Waits for the probe and looks at what the studio made of it.

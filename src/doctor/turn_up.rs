@@ -20,6 +20,7 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
+    clock::unix_nanos,
     report::numbers::{duration, plain},
     span::schema::{COLUMN_COUNT, Schema, column_name},
     store::{
@@ -45,6 +46,8 @@ pub(super) struct Arrived {
     stored: StoredRow,
     /// When the studio made the file, by its name.
     named_at: Option<i64>,
+    /// By our clock, in Unix nanoseconds.
+    found_at: u64,
     took: Duration,
 }
 
@@ -75,7 +78,8 @@ pub(super) async fn wait_for(
             let hits = found.traces.get(&probe.trace_id).map(Vec::as_slice).unwrap_or_default();
             if let Fetched::Rows { rows, .. } = fetch::fetch(hits, context).await {
                 if let Some(stored) = rows.into_iter().next() {
-                    return Ok(Some(Arrived { stored, named_at, took: began.elapsed() }));
+                    let (found_at, took) = (unix_nanos(), began.elapsed());
+                    return Ok(Some(Arrived { stored, named_at, found_at, took }));
                 }
                 seen.insert(path);
             }
@@ -130,21 +134,34 @@ fn clocks(arrived: &Arrived, sent: &Sent, steps: &mut Steps) {
     let Some(named_at) = arrived.named_at else {
         return steps.skip(List::NotAppearing, "clocks", "the file's name tells no time");
     };
-    let after_sent = i128::from(named_at) - i128::from(sent.began);
-    let found = i128::try_from(arrived.took.as_nanos()).unwrap_or(i128::MAX);
-    let apart = |nanos: i128| Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
-    let behind = apart(-after_sent);
-    let ahead = apart(after_sent - found - 60_000_000_000.min(found));
     let next = vec!["timedatectl status   # on both machines".to_owned()];
-    if behind > SKEW {
-        let text = format!("the studio's clock is {} behind ours: new data looks old", duration(behind));
-        steps.warn(List::NotAppearing, "clocks", text, next);
-    } else if ahead > SKEW {
-        let text = format!("the studio's clock is {} ahead of ours", duration(ahead));
-        steps.warn(List::NotAppearing, "clocks", text, next);
-    } else {
-        steps.ok(List::NotAppearing, "clocks", "ours and the studio's agree");
+    match skew(named_at, sent.began, arrived.found_at) {
+        None => steps.ok(List::NotAppearing, "clocks", "ours and the studio's agree"),
+        Some(Skew::Behind(apart)) => {
+            let text = format!("the studio's clock is {} behind ours: new data looks old", duration(apart));
+            steps.warn(List::NotAppearing, "clocks", text, next);
+        }
+        Some(Skew::Ahead(apart)) => {
+            let text = format!("the studio's clock is {} ahead of ours", duration(apart));
+            steps.warn(List::NotAppearing, "clocks", text, next);
+        }
     }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Skew {
+    Behind(Duration),
+    Ahead(Duration),
+}
+
+/// A file that holds a span cannot have been made before it was sent, nor after it was found.
+fn skew(named_at: i64, sent: u64, found: u64) -> Option<Skew> {
+    let apart = |nanos: i128| {
+        let apart = Duration::from_nanos(u64::try_from(nanos).ok()?);
+        (apart > SKEW).then_some(apart)
+    };
+    let behind = apart(i128::from(sent) - i128::from(named_at)).map(Skew::Behind);
+    behind.or_else(|| apart(i128::from(named_at) - i128::from(found)).map(Skew::Ahead))
 }
 
 /// Every column, witnesses of the sender among them.
@@ -163,5 +180,20 @@ fn as_sent(layout: &Layout, stored: &StoredRow, probe: &Probe, steps: &mut Steps
     } else {
         let text = format!("the probe is stored with another {}", differing.join(", "));
         steps.fail(List::Polluted, "stored as sent", text, advice::audit(&layout.spans));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_between_sending_and_finding() {
+        let second = 1_000_000_000_u64;
+        let (sent, found) = (100 * second, 104 * second);
+        let named = |seconds: i64| skew(seconds * second.cast_signed(), sent, found);
+        assert_eq!([99, 100, 103, 105].map(named), [None, None, None, None]);
+        assert_eq!(named(90), Some(Skew::Behind(Duration::from_secs(10))));
+        assert_eq!(named(110), Some(Skew::Ahead(Duration::from_secs(6))));
     }
 }
