@@ -5,10 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, sql, verify},
+    commands::{
+        audit, checks, completions, doctor, flush, generate, inspect, profiles, runs, serve, snapshot, sql,
+        trace, verify,
+    },
     exit::Exit,
     interrupt::Interrupts,
     problem, progress,
@@ -38,9 +41,14 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
     Sql(sql::SqlArgs),
+    Inspect(inspect::InspectArgs),
+    Trace(trace::TraceArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the command line that this process was started with.
@@ -75,10 +83,15 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let patience = match command {
         Command::Audit(_) | Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
         Command::Checks(_)
+        | Command::Completions(_)
+        | Command::Doctor(_)
         | Command::Flush(_)
+        | Command::Inspect(_)
+        | Command::Man(_)
         | Command::Profiles(_)
         | Command::Runs(_)
-        | Command::Snapshot(_) => 1,
+        | Command::Snapshot(_)
+        | Command::Trace(_) => 1,
         // A shell outlives the questions that are cut short in it.
         Command::Sql(_) => u32::MAX,
     };
@@ -101,8 +114,13 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
         Command::Sql(args) => Box::pin(sql::run(&args, out, interrupts)).await,
+        Command::Inspect(args) => Box::pin(inspect::run(&args, out)).await,
+        Command::Trace(args) => Box::pin(trace::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
+        Command::Doctor(args) => Box::pin(doctor::run(&args, out)).await,
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
+        Command::Man(args) => completions::man(&args, Cli::command(), out),
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;

@@ -2,13 +2,17 @@
 
 pub(crate) mod audit;
 pub(crate) mod checks;
+pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod flush;
 pub(crate) mod generate;
+pub(crate) mod inspect;
 pub(crate) mod profiles;
 mod reporting;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
+pub(crate) mod trace;
 pub(crate) mod verify;
 pub(crate) mod workload;

@@ -7,9 +7,11 @@ mod checks;
 mod cli;
 mod clock;
 mod commands;
+mod doctor;
 mod duration;
 mod exit;
 mod explore;
+mod inspect;
 mod interrupt;
 mod judge;
 mod ledger;
@@ -27,6 +29,7 @@ mod standin;
 mod store;
 #[cfg(test)]
 mod testing;
+mod trace;
 mod traffic;
 mod wire;
 

@@ -4,7 +4,7 @@
 //! of the studio's own e2e app has the same form. Secrets are never printed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     fmt, fs, io,
     num::NonZeroU64,
@@ -305,6 +305,28 @@ impl File {
         })?;
         Ok((file.unwrap_or_default(), path))
     }
+}
+
+/// The settings that the file gives a value for, by their arguments' ids, and its name; none where there is no
+/// file.
+pub(crate) fn keys_in_file(
+    config: Option<&Path>,
+) -> anyhow::Result<Option<(PathBuf, BTreeSet<&'static str>)>> {
+    let (File { exporter, .. }, path) = File::load(config)?;
+    if !path.exists() {
+        return Ok(None);
+    }
+    let given = [
+        ("endpoint", exporter.endpoint.is_some() || exporter.host.is_some() || exporter.port.is_some()),
+        ("internal_endpoint", exporter.internal_endpoint.is_some()),
+        ("api_key", exporter.api_key.is_some()),
+        ("ca_cert", exporter.ca_cert.is_some()),
+        ("client_cert", exporter.client_cert.is_some()),
+        ("client_key", exporter.client_key.is_some()),
+        ("headers", !exporter.headers.is_empty()),
+        ("compression", exporter.compression.is_some()),
+    ];
+    Ok(Some((path, given.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect())))
 }
 
 impl Exporter {

@@ -51,6 +51,17 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A long time in its two largest units: `3 d 11 h`. Below two minutes as [`duration`].
+pub(crate) fn long(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match minutes {
+        0..2 => duration(time),
+        2..60 => format!("{minutes} min"),
+        60..2_880 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h", grouped(minutes / 1_440), minutes / 60 % 24),
+    }
+}
+
 /// Decimal units, as disks have them.
 pub(crate) fn bytes(bytes: u64) -> String {
     let amount = bytes as f64;
@@ -114,6 +125,10 @@ mod tests {
         assert_eq!(
             [80, 2_500, 1_200_000, 130_000_000].map(|micros| duration(Duration::from_micros(micros))),
             ["80 µs", "2.5 ms", "1.2 s", "130 s"]
+        );
+        assert_eq!(
+            [90, 300, 7_500, 300_837].map(|seconds| long(Duration::from_secs(seconds))),
+            ["90.0 s", "5 min", "2 h 5 min", "3 d 11 h"]
         );
         assert_eq!([0.5, 12.34, 3_697.4].map(amount), ["0.50", "12.3", "3 697"]);
         assert_eq!([0.0, 0.05, 0.016, 6.217].map(percent), ["0 %", "5 %", "1.6 %", "621 %"]);

@@ -61,11 +61,20 @@ pub(crate) fn render_in(
 /// As [`render`], but where the terminal is too narrow for whole values, each row becomes a paragraph of
 /// `name value` pairs: an id that is broken into pieces can be neither read nor copied.
 pub(crate) fn render_whole(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
-    match terminal_width() {
+    render_whole_at(header, rows, terminal_width())
+}
+
+/// The same within a width that the caller knows.
+pub(crate) fn render_whole_at(
+    header: &[(&str, Align)],
+    rows: &[Vec<String>],
+    width: Option<usize>,
+) -> String {
+    match width {
         Some(width) if natural_width(header, rows) > width => {
             rows.iter().map(|row| paragraph(header, row, width)).collect()
         }
-        _ => render(header, rows.iter().cloned()),
+        _ => render_in(header, rows.iter().cloned(), width),
     }
 }
 

@@ -13,14 +13,14 @@ use datafusion::{
     datasource::{
         TableType,
         listing::PartitionedFile,
-        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource, parquet::ParquetRowSelection},
         source::DataSourceExec,
         table_schema::TableSchema,
     },
     error::DataFusionError,
     execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
     logical_expr::Expr,
-    parquet::file::metadata::ParquetMetaData,
+    parquet::{arrow::arrow_reader::RowSelection, file::metadata::ParquetMetaData},
     physical_plan::{ExecutionPlan, empty::EmptyExec, streaming::StreamingTableExec, union::UnionExec},
 };
 
@@ -132,11 +132,33 @@ pub(crate) fn scan_parquet(
     columns: &[&str],
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
+    scan_one(partitioned(file, Some(footer.metadata.clone())), columns, context)
+}
+
+/// As [`scan_parquet`], for some rows only, which ascend. Row groups without any of them are not read, and of
+/// the others only the pages that hold one are decoded.
+pub(crate) fn scan_parquet_rows(
+    file: &FoundFile,
+    footer: &Footer,
+    columns: &[&str],
+    rows: &[u64],
+    context: Arc<TaskContext>,
+) -> Result<FileScan, DataFusionError> {
+    let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
+    let selection = RowSelection::from_consecutive_ranges(ranges, footer.rows as usize);
+    let known = partitioned(file, Some(footer.metadata.clone()));
+    scan_one(known.with_extension(ParquetRowSelection::new(selection)), columns, context)
+}
+
+fn scan_one(
+    file: PartitionedFile,
+    columns: &[&str],
+    context: Arc<TaskContext>,
+) -> Result<FileScan, DataFusionError> {
     let schema = schema();
     let projection: Vec<usize> =
         columns.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?;
-    let known = partitioned(file, Some(footer.metadata.clone()));
-    let plan = parquet_plan(vec![FileGroup::new(vec![known])], Some(projection), None)?;
+    let plan = parquet_plan(vec![FileGroup::new(vec![file])], Some(projection), None)?;
     let stream = Box::pin(Guarded::new(plan.execute(0, context)?));
     Ok(FileScan { stream, plan })
 }

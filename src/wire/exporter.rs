@@ -52,6 +52,38 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
 }
 
+/// Why an empty export was not acked.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) kind: RefusedKind,
+    pub(crate) problem: Problem,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusedKind {
+    /// The key is missing or wrong.
+    Key,
+    /// The server cannot ask whether the key is right.
+    Unavailable,
+    /// Another kind of server.
+    NotOtlp,
+    /// The connection broke, or there was no answer in time.
+    Unanswered,
+    Other,
+}
+
+impl RefusedKind {
+    fn of(status: &Status) -> Self {
+        match status.code() {
+            _ if status.source().is_some() => Self::Unanswered,
+            Code::Unauthenticated | Code::PermissionDenied => Self::Key,
+            Code::Unavailable => Self::Unavailable,
+            Code::Unimplemented => Self::NotOtlp,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Exporter {
     /// Connects, and proves with an empty export that the server takes our key.
     pub(crate) async fn connect(
@@ -59,6 +91,13 @@ impl Exporter {
         api_key: &str,
         transport: &Transport,
     ) -> Result<Self, Problem> {
+        let mut exporter = Self::open(target, api_key, transport).await?;
+        exporter.prove().await.map_err(|refused| refused.problem)?;
+        Ok(exporter)
+    }
+
+    /// Connects, TLS included, and sends nothing.
+    pub(crate) async fn open(target: &Target, api_key: &str, transport: &Transport) -> Result<Self, Problem> {
         let mut key: MetadataValue<Ascii> = api_key.parse().map_err(|_| {
             Problem::new("the API key holds characters that a gRPC header cannot carry", KEY_HINT)
         })?;
@@ -72,10 +111,14 @@ impl Exporter {
             compression: transport.compression,
             timeout: transport.timeout,
         });
-        let mut exporter = to.connect().await?;
-        match exporter.call(Bytes::new()).await {
-            Ok(_) => Ok(exporter),
-            Err(status) => Err(exporter.to.refused(&status)),
+        to.connect().await
+    }
+
+    /// Proves with an empty export that the server takes our key.
+    pub(crate) async fn prove(&mut self) -> Result<(), Refused> {
+        match self.call(Bytes::new()).await {
+            Ok(_) => Ok(()),
+            Err(status) => Err(Refused { kind: RefusedKind::of(&status), problem: self.to.refused(&status) }),
         }
     }
 

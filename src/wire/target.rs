@@ -68,6 +68,11 @@ impl Target {
         if self.uses_tls() { endpoint.tls_config(tls.timeout(CONNECT_TIMEOUT)) } else { Ok(endpoint) }
     }
 
+    /// `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.authority
+    }
+
     pub(crate) fn uses_tls(&self) -> bool {
         self.tls.unwrap_or(false)
     }

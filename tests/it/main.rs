@@ -4,5 +4,7 @@
 
 mod audit;
 mod cli;
+mod doctor;
 mod load;
+mod look;
 mod sql;

@@ -211,6 +211,34 @@ async fn one_file_is_scanned_in_order_and_only_the_columns_asked_for() {
     }
 }
 
+/// The rows that were asked for and no others, and less of the file than all of its rows take.
+#[tokio::test]
+async fn some_rows_of_a_file_are_read_without_the_groups_of_others() {
+    let dir = mixed_store();
+    let context = context(1);
+    let columns = ["row_number", "duration_ns", "attributes"];
+    for file in files(dir.path()).into_iter().filter(|file| file.kind == Kind::Parquet) {
+        let footer = footer(&file.path).unwrap();
+        let scan =
+            |rows: &[u64]| scan_parquet_rows(&file, &footer, &columns, rows, context.task_ctx()).unwrap();
+        let mut all = scan(&(0..ROWS as u64).collect::<Vec<_>>());
+        let whole: Vec<RecordBatch> = (&mut all.stream).try_collect().await.unwrap();
+        assert_eq!(whole.iter().map(RecordBatch::num_rows).sum::<usize>(), ROWS);
+
+        let wanted = [0, 7, 99, 100, 350, ROWS as u64 - 1];
+        let mut some = scan(&wanted);
+        let batches: Vec<RecordBatch> = (&mut some.stream).try_collect().await.unwrap();
+        for column in 0..2 {
+            let numbers = |batch: &RecordBatch| {
+                batch.column(column).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()
+            };
+            let found: Vec<i64> = batches.iter().flat_map(numbers).collect();
+            assert_eq!(found, wanted.map(u64::cast_signed), "{}", file.shown);
+        }
+        assert!(some.bytes_scanned() < all.bytes_scanned(), "{}", file.shown);
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_name_that_is_no_text_is_read_all_the_same() {

@@ -1,0 +1,62 @@
+//! `completions` and `man`.
+
+use std::{fs, io::Write, path::PathBuf};
+
+use anyhow::Context;
+use clap::Command;
+use clap_complete::Shell;
+
+use crate::exit::Exit;
+
+/// Write a shell's completions of this command line
+///
+/// Goes to standard output; where a shell looks for it is the shell's to say.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  source <(e2e-store completions bash)
+  e2e-store completions zsh > ~/.zfunc/_e2e-store
+  e2e-store completions fish > ~/.config/fish/completions/e2e-store.fish
+  e2e-store completions powershell >> $PROFILE")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// Write the manual page
+///
+/// To standard output the page of the program; with --dir one page for each command, too.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store man > ~/.local/share/man/man1/e2e-store.1
+  e2e-store man --dir ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// A folder for the pages of all commands
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// `command` is the whole command line.
+pub(crate) fn run(args: &CompletionsArgs, mut command: Command, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let name = command.get_name().to_owned();
+    // The generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    out.write_all(&script)?;
+    Ok(Exit::Clean)
+}
+
+pub(crate) fn man(args: &ManArgs, command: Command, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    match &args.dir {
+        None => clap_mangen::Man::new(command).render(out)?,
+        Some(dir) => {
+            fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
+            clap_mangen::generate_to(command, dir)
+                .with_context(|| format!("cannot write manual pages into `{}`", dir.display()))?;
+            writeln!(out, "manual pages in {}", dir.display())?;
+        }
+    }
+    Ok(Exit::Clean)
+}

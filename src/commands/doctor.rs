@@ -1,0 +1,83 @@
+//! `doctor`.
+
+use std::{io::Write, path::PathBuf, time::Duration};
+
+use super::inspect::{Format, SESSION, Shape};
+use crate::{
+    doctor::{
+        self, Visit,
+        settings::{Origins, told},
+    },
+    exit::Exit,
+    judge::reading::DEFAULT_SETTLE,
+    report::{doctor as report, paint::Paint},
+    settings::{InternalArgs, OtlpArgs, Settings},
+    store::session,
+};
+
+/// Find out why data does not appear, is mixed up, or is slow to come
+///
+/// Goes down the troubleshooting lists by itself: endpoint, TLS, key, internal service, token, data
+/// directory, WAL, snapshot, permissions, clocks, disk. Sends one tagged span (service `e2e-store-doctor`,
+/// run d0c7d0c7d0c7) and looks where it turns up; calls PrepareHotSnapshot and, only with --flush, FlushWAL.
+/// Below every step that is not well stands what to type next.
+///
+/// Exits with 0 when no step fails, 1 when one does, and 2 when the settings are not understood.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store doctor
+  e2e-store doctor --endpoint localhost:26155 --data-dir .dbdata
+  e2e-store doctor --no-send --format json | jq '.steps[] | select(.outcome == \"fail\")'")]
+pub(crate) struct DoctorArgs {
+    // The first, because taking the others' values forgets where they came from.
+    #[command(flatten)]
+    origins: Origins,
+
+    #[command(flatten)]
+    otlp: OtlpArgs,
+
+    #[command(flatten)]
+    internal: InternalArgs,
+
+    /// Data directory of the studio, or any folder of it [default: .dbdata, then ~/.junjo]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Send no span; whether this directory is the one that the endpoint writes is then not known
+    #[arg(long)]
+    no_send: bool,
+
+    /// Call FlushWAL, too, and tell how long it takes: it moves the WAL into a cold file
+    #[arg(long)]
+    flush: bool,
+
+    /// Seconds within which the span must turn up on disk
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SETTLE.as_secs())]
+    settle: u64,
+
+    #[command(flatten)]
+    shape: Shape,
+}
+
+pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
+    let visit = Visit {
+        shown_settings: told(&settings, &args.origins, &args.internal, args.data_dir.as_deref())?,
+        settings: &settings,
+        data_dir: args.data_dir.as_deref(),
+        send: !args.no_send,
+        flush: args.flush,
+        settle: Duration::from_secs(args.settle),
+    };
+    let session = session::session(SESSION)?;
+    let diagnosis = doctor::examine(visit, &session.task_ctx()).await?;
+    match args.shape.format {
+        Format::Table => {
+            let paint = Paint::for_stdout(args.shape.color);
+            report::print(out, &diagnosis, paint, args.shape.columns())?;
+        }
+        Format::Json => report::print_json(out, &diagnosis)?,
+    }
+    Ok(if diagnosis.has_failed() { Exit::Found } else { Exit::Clean })
+}

@@ -1,0 +1,138 @@
+//! `trace`.
+
+use std::{fmt::Write as _, io::Write, path::PathBuf};
+
+use super::inspect::SESSION;
+use crate::{
+    audit::find_store,
+    exit::Exit,
+    problem::Problem,
+    report::{
+        numbers::{counted, plain},
+        paint::{Color, Paint},
+        table,
+        trace::{self as report, Look},
+    },
+    store::{layout::Layout, session},
+    trace::{
+        Trace,
+        fetch::{self, Fetched},
+        find::{self, Found, Hit},
+    },
+};
+
+/// Show one trace as a tree, with times, states, and where each row lies
+///
+/// Takes the beginning of a trace id where only one trace begins so. Spans are drawn with their durations;
+/// below them, what they did to Junjo's stores and which exceptions they record. Copies of a span in
+/// several files are one line with all their places (`c1:12` is row 12 of the cold file c1), and a parent
+/// that is not stored is a line of its own.
+///
+/// Exits with 0 when the trace was shown, and 2 when there is none, or several begin so.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store trace 2a835b807588a753a664d42ecb86bd02
+  e2e-store trace 2a83 .dbdata --width 200
+  e2e-store trace 2a83 --format json | jq '.stores[].transitions'")]
+pub(crate) struct TraceArgs {
+    /// Trace id in hex, or its beginning
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
+    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
+    path: Option<PathBuf>,
+
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Report")]
+    format: Format,
+
+    /// Columns to fit into [default: the terminal's]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..), help_heading = "Report")]
+    width: Option<u16>,
+
+    /// When to colour the report
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Report")]
+    color: Color,
+
+    /// Spans to show; JSON has all
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Candidates to name where the beginning of an id is not enough.
+const CANDIDATES_SHOWN: usize = 20;
+
+/// Searches before a store that is flushed all the time is given up.
+const ATTEMPTS: usize = 5;
+
+pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let layout = find_store(args.path.as_deref())?;
+    let trace = read(&args.id.trim().to_ascii_lowercase(), &layout).await?;
+    match args.format {
+        Format::Table => {
+            let width = args.width.map(usize::from).or_else(table::terminal_width);
+            let look = Look { paint: Paint::for_stdout(args.color), width, limit: args.limit };
+            report::print(out, &trace, &look)?;
+        }
+        Format::Json => report::json::print(out, &trace, &layout.spans)?,
+    }
+    Ok(Exit::Clean)
+}
+
+async fn read(id: &str, layout: &Layout) -> anyhow::Result<Trace> {
+    if id.is_empty() {
+        return Err(Problem::new("`` names no trace", "write a trace id or its beginning").into());
+    }
+    let context = session::session(SESSION)?.task_ctx();
+    for _ in 0..ATTEMPTS {
+        let mut found = find::find(layout, id, &context).await?;
+        let (trace_id, hits) = only(id, &mut found, layout)?;
+        if let Fetched::Rows { rows, unread } = fetch::fetch(&hits, &context).await {
+            found.unread.extend(unread);
+            return Ok(Trace::new(trace_id, rows, found.unread));
+        }
+    }
+    let what = format!("files of `{}` keep moving while they are read", layout.spans.display());
+    Err(Problem::new(what, "try again when no flush or snapshot is under way").into())
+}
+
+/// The trace that is meant: the id itself, else the only one that begins so.
+fn only(id: &str, found: &mut Found, layout: &Layout) -> Result<(String, Vec<Hit>), Problem> {
+    if let Some((id, hits)) = found.traces.remove_entry(id) {
+        return Ok((id, hits));
+    }
+    match found.traces.len() {
+        0 => Err(absent(id, found, layout)),
+        1 => found.traces.pop_first().ok_or_else(|| absent(id, found, layout)),
+        _ => Err(ambiguous(id, found)),
+    }
+}
+
+fn absent(id: &str, found: &Found, layout: &Layout) -> Problem {
+    let (files, place) = (counted(found.files as u64, "file"), layout.spans.display());
+    let mut what = format!("no trace begins with `{}` in the {files} of `{place}`", plain(id));
+    for unread in found.unread.iter().take(CANDIDATES_SHOWN) {
+        write!(what, "\n  not read: {}: {}", plain(&unread.file), plain(&unread.why)).ok();
+    }
+    Problem::new(what, "`e2e-store inspect` lists the files; a span may be in memory for some seconds yet")
+}
+
+fn ambiguous(id: &str, found: &Found) -> Problem {
+    let mut what = format!("{} begin with `{}`", counted(found.traces.len() as u64, "trace"), plain(id));
+    for (trace, hits) in found.traces.iter().take(CANDIDATES_SHOWN) {
+        let rows = hits.iter().map(|hit| hit.rows.len() as u64).sum();
+        write!(what, "\n  {}  {}", plain(trace), counted(rows, "row")).ok();
+    }
+    if found.traces.len() > CANDIDATES_SHOWN {
+        write!(what, "\n  and {} more", found.traces.len() - CANDIDATES_SHOWN).ok();
+    }
+    Problem::new(what, "write more of the id")
+}

@@ -1,0 +1,263 @@
+//! A trace for the terminal: its files, its tree with a waterfall, its stores.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    io::Write,
+    time::Duration,
+};
+
+use self::{
+    details::details,
+    waterfall::{Row, Scale},
+};
+use super::{
+    labelled::labelled,
+    numbers::{counted, duration, grouped, moment, plain, service, short},
+    paint::Paint,
+};
+use crate::trace::{
+    Place, Trace,
+    span::Span,
+    state::{End, Store},
+    tree::{Line, What},
+};
+
+pub(crate) mod json;
+
+mod details;
+mod waterfall;
+
+/// Columns where nothing says how many there are.
+const DEFAULT_WIDTH: usize = 120;
+const UNREAD_SHOWN: usize = 10;
+
+/// How a trace is printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) paint: Paint,
+    pub(crate) width: Option<usize>,
+    /// Spans to show.
+    pub(crate) limit: usize,
+}
+
+/// Short names of the files, `c1` for the first cold one.
+#[derive(Debug, Default)]
+struct Legend {
+    names: BTreeMap<String, String>,
+    lines: Vec<(String, String, u64)>,
+}
+
+pub(crate) fn print(out: &mut dyn Write, trace: &Trace, look: &Look) -> anyhow::Result<()> {
+    let legend = Legend::of(trace);
+    let mut text = String::new();
+    head(&mut text, trace, &legend, look);
+    let width = look.width.unwrap_or(DEFAULT_WIDTH);
+    let shown = lines_shown(&trace.lines, look.limit);
+    let rows: Vec<Row> = rows(trace, shown, &legend);
+    text.push_str(&waterfall::render(&rows, &Scale::of(trace), width, look.paint));
+    let spans_shown = shown.iter().filter(|line| !matches!(line.what, What::Gap(_))).count();
+    if spans_shown < trace.spans.len() {
+        let hidden = counted((trace.spans.len() - spans_shown) as u64, "more span");
+        writeln!(text, "\n{hidden}: --limit {} shows all", trace.spans.len())?;
+    }
+    stores(&mut text, &trace.stores, look);
+    out.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+impl Legend {
+    fn of(trace: &Trace) -> Self {
+        let mut rows: BTreeMap<(crate::store::layout::Tier, &str), u64> = BTreeMap::new();
+        for place in trace.spans.iter().flat_map(|span| &span.places) {
+            *rows.entry((place.tier, &place.file)).or_default() += 1;
+        }
+        let mut legend = Self::default();
+        let mut numbers = BTreeMap::new();
+        for ((tier, file), rows) in rows {
+            let number = numbers.entry(tier).or_insert(0);
+            *number += 1;
+            let name = format!("{}{number}", &tier.name()[..1]);
+            legend.names.insert(file.to_owned(), name.clone());
+            legend.lines.push((name, file.to_owned(), rows));
+        }
+        legend
+    }
+
+    fn place(&self, place: &Place) -> String {
+        format!("{}:{}", self.names.get(&place.file).map_or("?", String::as_str), place.row)
+    }
+}
+
+fn head(text: &mut String, trace: &Trace, legend: &Legend, look: &Look) {
+    let mut line = |label: &str, line: &str| text.push_str(&labelled(label, line, look.width));
+    let (start, end) = trace.interval();
+    let services: BTreeSet<&str> = trace.spans.iter().map(|span| span.row.service_name.as_str()).collect();
+    let of = match services.len() {
+        1 => service(services.first().copied().unwrap_or_default()),
+        many => counted(many as u64, "service"),
+    };
+    let spans = counted(trace.spans.len() as u64, "span");
+    let (took, start) = (duration(between(start, end)), moment(start.cast_unsigned()));
+    line("trace", &plain(&trace.id));
+    line("", &format!("{spans} of {of}, {took} from {start}"));
+    for (place, (name, file, rows)) in legend.lines.iter().enumerate() {
+        let label = if place == 0 { "files" } else { "" };
+        line(label, &format!("{name}  {}  {}", plain(file), counted(*rows, "row")));
+    }
+    for unread in trace.unread.iter().take(UNREAD_SHOWN) {
+        line("not read", &format!("{}: {}", plain(&unread.file), plain(&unread.why)));
+    }
+    if trace.unread.len() > UNREAD_SHOWN {
+        line("", &format!("and {} more", trace.unread.len() - UNREAD_SHOWN));
+    }
+    for remark in remarks(trace) {
+        line("note", &look.paint.doubtful(&remark));
+    }
+    text.push('\n');
+}
+
+/// What a reader of the tree should not overlook.
+fn remarks(trace: &Trace) -> Vec<String> {
+    let count =
+        |wanted: fn(&What) -> bool| trace.lines.iter().filter(|line| wanted(&line.what)).count() as u64;
+    let gaps = count(|what| matches!(what, What::Gap(_)));
+    let circles = count(|what| matches!(what, What::Circle(_)));
+    let roots = trace.spans.iter().filter(|span| span.parent().is_none()).count() as u64;
+    let repeated = trace.spans.iter().filter(|span| span.is_repeated()).count() as u64;
+    let differing = trace.spans.iter().filter(|span| !span.differing.is_empty()).count() as u64;
+    let mut remarks = Vec::new();
+    if !trace.unread.is_empty() {
+        remarks.push("rows of this trace may lie in what could not be read".to_owned());
+    }
+    if gaps > 0 {
+        remarks.push(format!(
+            "{} not stored",
+            if gaps == 1 { "1 parent is".to_owned() } else { format!("{} parents are", grouped(gaps)) }
+        ));
+    }
+    if circles > 0 {
+        remarks.push(format!("parents lead back to where they began: {}", counted(circles, "circle")));
+    }
+    if roots > 1 {
+        remarks.push(format!("{} roots", grouped(roots)));
+    }
+    if repeated > 0 {
+        let spans = counted(repeated, "span");
+        remarks.push(format!("{spans} stored more than once (copies in the hot snapshot are not counted)"));
+    }
+    if differing > 0 {
+        remarks.push(format!("{} whose copies differ", counted(differing, "span")));
+    }
+    remarks
+}
+
+/// The lines up to so many spans.
+fn lines_shown(lines: &[Line], limit: usize) -> &[Line] {
+    let is_span = |line: &Line| !matches!(line.what, What::Gap(_));
+    let mut spans = 0;
+    let end = lines.iter().position(|line| {
+        spans += usize::from(is_span(line));
+        spans > limit
+    });
+    &lines[..end.unwrap_or(lines.len())]
+}
+
+fn rows(trace: &Trace, lines: &[Line], legend: &Legend) -> Vec<Row> {
+    let mut services: Vec<String> = Vec::new();
+    lines
+        .iter()
+        .enumerate()
+        .map(|(place, line)| {
+            let has_children = lines.get(place + 1).is_some_and(|next| next.depth > line.depth);
+            let mut row = match &line.what {
+                What::Gap(id) => Row { name: format!("({} is not stored)", plain(id)), ..Row::default() },
+                What::Span(index) | What::Circle(index) => {
+                    span_row(&trace.spans[*index], matches!(line.what, What::Circle(_)), legend)
+                }
+            };
+            services.truncate(line.depth);
+            row.service_is_new = !row.is_gap() && services.last() != Some(&row.service);
+            services.push(if row.is_gap() { String::new() } else { row.service.clone() });
+            row.depth = line.depth;
+            row.last = line.last;
+            row.has_children = has_children;
+            if let What::Span(index) | What::Circle(index) = line.what {
+                row.details = details(trace, index, legend);
+            }
+            row
+        })
+        .collect()
+}
+
+fn span_row(span: &Span, circle: bool, legend: &Legend) -> Row {
+    let row = &span.row;
+    let name =
+        if circle { format!("{} (its parents lead back to it)", plain(&row.name)) } else { plain(&row.name) };
+    let places = match span.places.as_slice() {
+        [one] => legend.place(one),
+        [one, other] => format!("{} {}", legend.place(one), legend.place(other)),
+        [one, others @ ..] => format!("{} +{}", legend.place(one), others.len()),
+        [] => String::new(),
+    };
+    Row {
+        name,
+        service: service(&row.service_name),
+        status: status(span),
+        places,
+        took: took(row.duration_ns),
+        interval: Some((row.start_time, row.end_time)),
+        ..Row::default()
+    }
+}
+
+fn status(span: &Span) -> String {
+    let cancelled = span.attributes.get("junjo.cancelled") == Some(&serde_json::Value::Bool(true));
+    match span.row.status_code {
+        0 if cancelled => "cancelled".to_owned(),
+        0 => "unset".to_owned(),
+        1 => "ok".to_owned(),
+        2 => "ERROR".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn took(nanos: i64) -> String {
+    let text = duration(Duration::from_nanos(nanos.unsigned_abs()));
+    if nanos < 0 { format!("-{text}") } else { text }
+}
+
+fn between(start: i64, end: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(i128::from(end) - i128::from(start)).unwrap_or_default())
+}
+
+const STORES_SHOWN: usize = 20;
+
+fn stores(text: &mut String, stores: &[Store], look: &Look) {
+    if !stores.is_empty() {
+        text.push('\n');
+    }
+    for (place, store) in stores.iter().take(STORES_SHOWN).enumerate() {
+        let label = if place == 0 { "stores" } else { "" };
+        let found = store.transitions.len() as u64;
+        let changes = match store.recorded {
+            Some(recorded) if recorded != found => {
+                format!("{} of {}", grouped(found), counted(recorded, "change"))
+            }
+            _ => counted(found, "change"),
+        };
+        let end = match (store.end, store.owner) {
+            (End::AsRecorded, _) => "they lead to the recorded end".to_owned(),
+            (End::Differs, _) => look.paint.bad("they do not lead to the recorded end"),
+            (End::Unknown, Some(_)) => look.paint.doubtful("where they lead cannot be told"),
+            (End::Unknown, None) => look.paint.doubtful("its owner is not stored"),
+        };
+        let name = if store.name.is_empty() { String::new() } else { format!("{} ", short(&store.name, 60)) };
+        let line = format!("{name}{}: {changes}, {end}", short(&store.id, 40));
+        text.push_str(&labelled(label, &line, look.width));
+    }
+    if stores.len() > STORES_SHOWN {
+        let hidden = format!("and {} more", stores.len() - STORES_SHOWN);
+        text.push_str(&labelled("", &hidden, look.width));
+    }
+}

@@ -1,0 +1,158 @@
+//! The rows that a search pointed at, whole.
+
+use std::{io, sync::Arc};
+
+use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
+use futures::StreamExt;
+
+use super::{
+    Place,
+    find::{Hit, Unread},
+};
+use crate::{
+    judge::{compare::StoredCells, rows::Rows},
+    span::{
+        row::{Cell, Row},
+        schema::{self, COLUMN_COUNT, Schema},
+    },
+    store::{
+        footer::{self, Unreadable},
+        layout::Tier,
+        scan,
+        segment::read_segment,
+    },
+};
+
+/// A row and where it lies.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRow {
+    pub(crate) place: Place,
+    /// Which of the row's columns its file has.
+    pub(crate) schema: Schema,
+    pub(crate) row: Row,
+}
+
+/// What came of fetching.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    Rows {
+        rows: Vec<StoredRow>,
+        unread: Vec<Unread>,
+    },
+    /// A file went away between search and fetch: a flush moved its rows, so search again.
+    Moved,
+}
+
+pub(crate) async fn fetch(hits: &[Hit], context: &Arc<TaskContext>) -> Fetched {
+    let mut rows = Vec::new();
+    let mut unread = Vec::new();
+    for hit in hits {
+        let fetched = match hit.file.tier {
+            Tier::Wal => of_segment(hit),
+            Tier::Cold | Tier::Hot => of_parquet(hit, Arc::clone(context)).await,
+        };
+        match fetched {
+            Ok(fetched) => rows.extend(fetched),
+            Err(Trouble::Gone) => return Fetched::Moved,
+            Err(Trouble::Damaged(why)) => unread.push(Unread { file: hit.file.shown.clone(), why }),
+        }
+    }
+    Fetched::Rows { rows, unread }
+}
+
+enum Trouble {
+    Gone,
+    Damaged(String),
+}
+
+fn of_segment(hit: &Hit) -> Result<Vec<StoredRow>, Trouble> {
+    let segment = read_segment(&hit.file.path).map_err(|err| match err.kind() {
+        io::ErrorKind::NotFound => Trouble::Gone,
+        _ => Trouble::Damaged(err.to_string()),
+    })?;
+    let mut rows = Vec::new();
+    let mut wanted = hit.rows.iter().copied().peekable();
+    let mut first = 0;
+    for batch in &segment.batches {
+        let after = first + batch.num_rows() as u64;
+        let mut numbers = Vec::new();
+        while let Some(number) = wanted.next_if(|number| *number < after) {
+            numbers.push((number, (number - first) as usize));
+        }
+        rows.extend(stored(hit, batch, &segment.columns, &numbers));
+        first = after;
+    }
+    Ok(rows)
+}
+
+async fn of_parquet(hit: &Hit, context: Arc<TaskContext>) -> Result<Vec<StoredRow>, Trouble> {
+    let footer = footer::footer(&hit.file.path).map_err(|unreadable| match unreadable {
+        Unreadable::Gone => Trouble::Gone,
+        other => Trouble::Damaged(other.to_string()),
+    })?;
+    // A snapshot is replaced in place: what its rows were is not what they are.
+    if footer.rows != hit.total {
+        return Err(Trouble::Gone);
+    }
+    let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
+    let damaged = |err| Trouble::Damaged(scan::reason(&err));
+    let mut scan =
+        scan::scan_parquet_rows(&hit.file, &footer, &names, &hit.rows, context).map_err(damaged)?;
+    let mut rows = Vec::with_capacity(hit.rows.len());
+    let mut numbers = hit.rows.iter().copied();
+    while let Some(batch) = scan.stream.next().await {
+        let batch = batch.map_err(damaged)?;
+        let numbers: Vec<_> = numbers.by_ref().take(batch.num_rows()).zip(0..).collect();
+        rows.extend(stored(hit, &batch, &footer.columns, &numbers));
+    }
+    Ok(rows)
+}
+
+/// Rows of a batch: the number in the file, and the place in the batch.
+fn stored(hit: &Hit, batch: &RecordBatch, present: &[String], numbers: &[(u64, usize)]) -> Vec<StoredRow> {
+    let rows = Rows::new(batch, present);
+    let schema = Schema::of_columns(present);
+    let one = |&(number, place): &(u64, usize)| StoredRow {
+        place: Place { tier: hit.file.tier, file: hit.file.shown.clone(), row: number },
+        schema,
+        row: row(&rows.cells(place)),
+    };
+    numbers.iter().map(one).collect()
+}
+
+/// The row as plain values; what its file lacks is at its default.
+fn row(cells: &StoredCells<'_>) -> Row {
+    let maybe = |name: &str| column(cells, name).and_then(Cell::text).map(str::to_owned);
+    let text = |name: &str| maybe(name).unwrap_or_default();
+    let long = |name: &str| column(cells, name).and_then(Cell::number).unwrap_or_default();
+    let byte = |name: &str| i8::try_from(long(name)).unwrap_or_default();
+    let count = |name: &str| u32::try_from(long(name)).unwrap_or_default();
+    Row {
+        span_id: text("span_id"),
+        trace_id: text("trace_id"),
+        parent_span_id: maybe("parent_span_id"),
+        service_name: text("service_name"),
+        name: text("name"),
+        span_kind: byte("span_kind"),
+        start_time: long("start_time"),
+        end_time: long("end_time"),
+        duration_ns: long("duration_ns"),
+        status_code: byte("status_code"),
+        status_message: maybe("status_message"),
+        attributes: text("attributes"),
+        events: text("events"),
+        links: text("links"),
+        trace_flags: count("trace_flags"),
+        trace_state: maybe("trace_state"),
+        dropped_attributes_count: count("dropped_attributes_count"),
+        dropped_events_count: count("dropped_events_count"),
+        dropped_links_count: count("dropped_links_count"),
+        resource_attributes: text("resource_attributes"),
+        resource_dropped_attributes_count: count("resource_dropped_attributes_count"),
+    }
+}
+
+fn column<'c>(cells: &StoredCells<'c>, name: &str) -> Option<Cell<'c>> {
+    let position = (0..COLUMN_COUNT).find(|&column| schema::column_name(column) == name)?;
+    cells[position]
+}
