@@ -9,7 +9,9 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{audit, checks, flush, generate, profiles, runs, serve, snapshot, verify},
+    commands::{
+        audit, capture, checks, export, flush, generate, profiles, replay, runs, serve, snapshot, verify,
+    },
     exit::Exit,
     interrupt::Interrupts,
     problem::Problem,
@@ -39,6 +41,9 @@ enum Command {
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
+    Capture(capture::CaptureArgs),
+    Export(export::ExportArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
@@ -74,8 +79,14 @@ pub(crate) fn run() -> ExitCode {
 async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
-        Command::Audit(_) | Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
+        Command::Audit(_)
+        | Command::Capture(_)
+        | Command::Generate(_)
+        | Command::Replay(_)
+        | Command::Serve(_)
+        | Command::Verify(_) => 2,
         Command::Checks(_)
+        | Command::Export(_)
         | Command::Flush(_)
         | Command::Profiles(_)
         | Command::Runs(_)
@@ -99,6 +110,9 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
+        Command::Replay(args) => Box::pin(replay::run(&args, out, interrupts)).await,
+        Command::Capture(args) => Box::pin(capture::run(&args, out, interrupts)).await,
+        Command::Export(args) => Box::pin(export::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,

@@ -28,7 +28,7 @@ pub(crate) mod names;
 pub(crate) mod odd_ids;
 pub(crate) mod progress;
 pub(crate) mod reading;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod runs;
 pub(crate) mod scope;
 pub(crate) mod spool;

@@ -29,7 +29,7 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     if run == "none" {
         return Ok(Runs::default());
     }
-    let runs::Loaded { runs: known, unreadable } = runs::load_all(folder)?;
+    let runs::Loaded { runs: known, unreadable, .. } = runs::load_all(folder)?;
     if run == "latest" {
         let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
         let began = newest.map(|run| run.manifest.created_at.0);
