@@ -15,6 +15,7 @@ pub(crate) mod otlp_json;
 pub(crate) mod pace;
 pub(crate) mod piece;
 pub(crate) mod produce;
+pub(crate) mod proof;
 pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod run;

@@ -10,12 +10,14 @@ use std::{
 
 use super::selection::{SelectionArgs, nothing_else, renaming};
 use crate::{
+    audit::find_store,
     duration,
     exit::Exit,
     interrupt::Interrupts,
+    judge::reading::DEFAULT_SETTLE,
     ledger::{
         lookup,
-        replay::Options,
+        replay::{Options, ReplayManifest},
         runs::{self, DEFAULT_FOLDER},
     },
     load::{
@@ -26,6 +28,7 @@ use crate::{
     progress,
     replay::{
         pace::Pace,
+        proof::{self, Proof, Verdict},
         run::{self, Begun, Replayed, Route, ShiftTime, Surveyed},
     },
     report,
@@ -44,7 +47,8 @@ use crate::{
 /// Sends only where --endpoint says: neither environment nor settings file count.
 ///
 /// Exits with 0 when every span was acked, 1 when some were refused or a part of the source could not be
-/// read, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on.
+/// read, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on. With
+/// --verify also 1 when the store does not hold what was sent, and 2 when that could not be settled.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("endpoint", |arg| arg.env(clap::builder::Resettable::Reset).help(
@@ -55,6 +59,7 @@ Examples:
   e2e-store replay .dbdata --endpoint localhost:26155 --dry-run
   e2e-store replay .dbdata --endpoint localhost:26155 --speed 10x --max-gap 1m
   e2e-store replay bad-day --endpoint localhost:26155 --service checkout --loop 3
+  e2e-store replay .dbdata --endpoint localhost:26155 --verify --data-dir other/.dbdata
   e2e-store replay .dbdata/spans/wal --endpoint localhost:26155 --keep-ids --shift-time none
   e2e-store replay .dbdata --endpoint localhost:26155 --resume 41f0d2b94d3b"
 )]
@@ -130,6 +135,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "RUN", conflicts_with = "dry_run")]
     resume: Option<String>,
 
+    /// Hold the store in --data-dir against what was sent: every row, every column
+    #[arg(long, requires = "data_dir", conflicts_with = "dry_run")]
+    verify: bool,
+
     /// Do not flush at the end
     #[arg(long)]
     no_flush: bool,
@@ -182,6 +191,10 @@ pub(crate) async fn run(
         report::replay::print_made(out, &made)?;
         return Ok(if whole { Exit::Clean } else { Exit::Found });
     }
+    if args.verify {
+        // Before anything is sent: a typo here must not leave a run that nobody can judge.
+        find_store(args.data_dir.as_deref())?;
+    }
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let route = args.route(&settings)?;
     // Before anything is written: an endpoint that is not there leaves no run.
@@ -233,8 +246,45 @@ async fn send(
     if sent.summary.interrupted {
         progress::note(&format!("interrupted; to go on: {}", args.go_on(&manifest.run_id)));
     }
+    if args.verify && !sent.summary.interrupted {
+        let proved = prove(manifest, folder, args.data_dir.as_deref(), out).await?;
+        exit = worse(exit, proved);
+    }
     Ok(exit)
 }
+
+/// Holds the store against what was sent.
+async fn prove(
+    manifest: &ReplayManifest,
+    folder: &Path,
+    data_dir: Option<&Path>,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let layout = find_store(data_dir)?;
+    let proof = proof::prove(folder, manifest, &layout, DEFAULT_SETTLE, true, progress::waiting).await?;
+    report::replay::print_proof(out, &proof, FINDINGS_SHOWN)?;
+    Ok(exit_of_proof(&proof))
+}
+
+pub(crate) fn exit_of_proof(proof: &Proof) -> Exit {
+    match proof.verdict() {
+        Verdict::Pass => Exit::Clean,
+        Verdict::Fail => Exit::Found,
+        Verdict::Open => Exit::Unknown,
+    }
+}
+
+/// Where something was found and something is not known, it is the former.
+pub(crate) fn worse(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Found, _) | (_, Exit::Found) => Exit::Found,
+        (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
+        (Exit::Clean, Exit::Clean) => Exit::Clean,
+    }
+}
+
+/// Findings of a kind that are printed.
+const FINDINGS_SHOWN: usize = 10;
 
 fn exit_of(replayed: &Replayed, source_is_whole: bool) -> Exit {
     let sent = &replayed.sent;

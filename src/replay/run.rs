@@ -219,20 +219,26 @@ pub(crate) fn resume(
     manifest: ReplayManifest,
     folder: PathBuf,
 ) -> anyhow::Result<Begun> {
-    if surveyed.digest != manifest.source.digest {
-        let what = format!("`{}` is not what run {} was sent from", surveyed.path.display(), manifest.run_id);
-        return Err(Problem::new(what, "replay it from the beginning, without --resume").into());
-    }
-    let key = manifest.id_key.as_deref().map(|key| u64::from_str_radix(key, 16)).transpose();
-    let key = key.with_context(|| format!("the id key of run {}", manifest.run_id))?;
-    surveyed.recipe.renewal = Renewal { key, shift: manifest.shift_nanos };
-    surveyed.recipe.loop_shift = manifest.loop_shift_nanos;
+    restore(surveyed, &manifest)?;
     let path = runs::ledger_path(&folder);
     let history = History::read(&path, u64::MAX)?;
     let sent = history.exports.last().map_or(0, |export| export.first + u64::from(export.count));
     let ledger = LedgerWriter::reopen(&path)?;
     let expected = open_expected(&folder, sent)?;
     Ok(Begun { manifest, folder, ledger, expected, before: history.exports })
+}
+
+/// Gives the ids and times of a run to a source, which must be as it was.
+pub(crate) fn restore(surveyed: &mut Surveyed, manifest: &ReplayManifest) -> anyhow::Result<()> {
+    if surveyed.digest != manifest.source.digest {
+        let what = format!("`{}` is not what run {} was sent from", surveyed.path.display(), manifest.run_id);
+        return Err(Problem::new(what, "restore it, or replay it as it is now from the beginning").into());
+    }
+    let key = manifest.id_key.as_deref().map(|key| u64::from_str_radix(key, 16)).transpose();
+    let key = key.with_context(|| format!("the id key of run {}", manifest.run_id))?;
+    surveyed.recipe.renewal = Renewal { key, shift: manifest.shift_nanos };
+    surveyed.recipe.loop_shift = manifest.loop_shift_nanos;
+    Ok(())
 }
 
 fn open_expected(folder: &Path, known: u64) -> anyhow::Result<ExpectationWriter> {

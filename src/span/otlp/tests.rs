@@ -74,7 +74,7 @@ fn every_row_of_a_real_studio_comes_back_as_it_is() {
 #[test]
 fn every_planned_span_comes_back_as_it_is() {
     for profile in Profile::value_variants() {
-        let plan = testing::plan(&profile.to_string(), None, 2, 80);
+        let plan = testing::plan(profile.name(), None, 2, 80);
         for schema in [Schema::V1, Schema::V2] {
             let mut planned = Row::default();
             for number in 0..plan.workflows() {
