@@ -37,6 +37,7 @@ impl Renewal {
     }
 
     /// What an id was before it was renewed.
+    #[cfg(test)]
     pub(crate) fn original(self, id: &mut [u8]) {
         let Some(key) = self.key else { return };
         if let Ok(trace) = <&mut [u8; 16]>::try_from(&mut *id) {
@@ -72,6 +73,7 @@ fn permute_128(key: u64, plain: u128) -> u128 {
     u128::from(left) << 64 | u128::from(right)
 }
 
+#[cfg(test)]
 fn invert_128(key: u64, permuted: u128) -> u128 {
     let (mut left, mut right) = ((permuted >> 64) as u64, permuted as u64);
     for round in (0..ROUNDS).rev() {
@@ -88,6 +90,7 @@ fn permute_64(key: u64, plain: u64) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
+#[cfg(test)]
 fn invert_64(key: u64, permuted: u64) -> u64 {
     let (mut left, mut right) = ((permuted >> 32) as u32, permuted as u32);
     for round in (0..ROUNDS).rev() {
