@@ -280,7 +280,7 @@ impl<'a> Share<'a> {
             Err(unreadable) => return self.unread.push((file.shown.clone(), unreadable.to_string())),
         };
         let names: Vec<&str> = (0..COLUMN_COUNT).map(column_name).collect();
-        let mut scan = match scan::scan_parquet(file, &names, Arc::clone(context)) {
+        let mut scan = match scan::scan_parquet(file, &footer, &names, Arc::clone(context)) {
             Ok(scan) => scan,
             Err(err) => return self.unread.push((file.shown.clone(), scan::reason(&err))),
         };

@@ -81,8 +81,12 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
 
 /// Whether a run's manifest names this store; none if it leaves that open.
 pub(crate) fn is_of(run: &Run, layout: &Layout) -> Option<bool> {
-    let data_dir = run.manifest.data_dir.as_ref()?;
-    let other = Layout::find(Some(data_dir)).ok()?;
+    is_at(run.manifest.data_dir.as_deref(), layout)
+}
+
+/// Whether a data directory is this store; none if there is none, or it is not there.
+pub(crate) fn is_at(data_dir: Option<&Path>, layout: &Layout) -> Option<bool> {
+    let other = Layout::find(Some(data_dir?)).ok()?;
     match (fs::canonicalize(&other.spans), fs::canonicalize(&layout.spans)) {
         (Ok(other), Ok(this)) => Some(other == this),
         _ => None,

@@ -13,9 +13,15 @@ use super::run::{self, Surveyed};
 use crate::{
     judge::{
         replayed::{self, Altered, Reckoning, Sent},
+        runs::is_at,
         strict_json::StrictValue,
     },
-    ledger::{expected, history::History, replay::ReplayManifest, runs},
+    ledger::{
+        expected,
+        history::History,
+        replay::ReplayManifest,
+        runs::{self, Loaded, Replay},
+    },
     problem::Problem,
     span::{
         mapping,
@@ -72,6 +78,49 @@ impl Proof {
             Verdict::Pass
         }
     }
+}
+
+/// The replays that a store is held against, by the word that names runs: the newest, if it was sent after every
+/// generated run and may be of this store; all that may; the one that is named; or none.
+pub(crate) fn chosen(loaded: Loaded, word: &str, layout: &Layout) -> Vec<Replay> {
+    let may_be_here = |data_dir: Option<&Path>| is_at(data_dir, layout) != Some(false);
+    let newest_run = loaded.runs.iter().filter(|run| may_be_here(run.manifest.data_dir.as_deref()));
+    let newest_run = newest_run.map(|run| run.manifest.created_at).max();
+    let mut replays = loaded.replays;
+    match word {
+        "none" | "" => replays.clear(),
+        "all" => replays.retain(|replay| may_be_here(replay.manifest.data_dir.as_deref())),
+        "latest" => {
+            replays.retain(|replay| may_be_here(replay.manifest.data_dir.as_deref()));
+            let newest = replays.pop();
+            replays.clear();
+            replays.extend(newest.filter(|replay| Some(replay.manifest.created_at) > newest_run));
+        }
+        id => replays.retain(|replay| replay.manifest.run_id.starts_with(id)),
+    }
+    replays
+}
+
+/// What a proof comes to in one sentence, where it is no pass.
+pub(crate) fn complaint(proof: &Proof) -> Option<String> {
+    let Reckoning { lost, altered, duplicates, refused_but_stored, broken_partials, .. } = &proof.reckoning;
+    let Reckoning { pending, unproven, acked, indeterminate, .. } = &proof.reckoning;
+    let parts: Vec<String> = [
+        (lost.total, "lost"),
+        (altered.total, "altered"),
+        (duplicates.total, "duplicated"),
+        (refused_but_stored.total, "stored though refused"),
+        (broken_partials.total, "of another number than taken"),
+        (pending.total, "pending"),
+        (unproven.total, "unproven"),
+        (*indeterminate, "sent with an unknown outcome"),
+        (u64::from(*acked == 0), "that could be judged: none was acked"),
+    ]
+    .into_iter()
+    .filter(|(total, _)| *total > 0)
+    .map(|(total, what)| if what.starts_with("that") { what.to_owned() } else { format!("{total} {what}") })
+    .collect();
+    (proof.verdict() != Verdict::Pass).then(|| format!("replay {}: spans {}", proof.run_id, parts.join(", ")))
 }
 
 /// Reads what was sent, and the store.

@@ -122,17 +122,18 @@ impl RowReader {
     fn open(&self, file: &FoundFile, notes: &mut Notes) -> Option<Current> {
         match file.kind {
             Kind::Parquet => {
-                let columns = match footer::footer(&file.path) {
-                    Ok(footer) => footer.columns,
+                let footer = match footer::footer(&file.path) {
+                    Ok(footer) => footer,
                     Err(unreadable) => {
                         notes.trouble(&file.shown, why(&unreadable));
                         return None;
                     }
                 };
-                match scan::scan_parquet(file, &self.columns, Arc::clone(&self.context)) {
-                    Ok(scan) => {
-                        Some(Current { present: columns.into(), batches: Batches::Parquet(scan.stream) })
-                    }
+                match scan::scan_parquet(file, &footer, &self.columns, Arc::clone(&self.context)) {
+                    Ok(scan) => Some(Current {
+                        present: footer.columns.into(),
+                        batches: Batches::Parquet(scan.stream),
+                    }),
                     Err(err) => {
                         notes.trouble(&file.shown, format!("cannot be read: {}", scan::reason(&err)));
                         None

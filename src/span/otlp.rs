@@ -124,7 +124,7 @@ impl Reversal {
         if let Some(state) = optional_into(&mut row.trace_state, cells, TRACE_STATE) {
             write_bytes(3, state.as_bytes(), out);
         }
-        let name = text(cells, column::NAME)?;
+        let name = text(cells, NAME)?;
         overwrite(&mut row.name, name);
         write_bytes(5, name.as_bytes(), out);
 
@@ -177,6 +177,7 @@ impl Reversal {
     }
 }
 
+const NAME: usize = 4;
 const SPAN_KIND: usize = 5;
 const START_TIME: usize = 6;
 const STATUS_CODE: usize = 9;
