@@ -105,6 +105,7 @@ pub(crate) async fn examine(
     let question = Question {
         layout,
         known: &runs.known,
+        replayed: &runs.replayed,
         wanted: &runs.wanted,
         only_wanted: runs.only_wanted,
         whole_store: !layout.single_file,

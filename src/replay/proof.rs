@@ -12,7 +12,7 @@ use prost::Message;
 use super::run::{self, Surveyed};
 use crate::{
     judge::{
-        replayed::{self, Altered, Reckoning, Sent},
+        replayed::{self, Altered, Reckoning, Replayed, Sent},
         runs::is_at,
         strict_json::StrictValue,
     },
@@ -99,6 +99,16 @@ pub(crate) fn chosen(loaded: Loaded, word: &str, layout: &Layout) -> Vec<Replay>
         id => replays.retain(|replay| replay.manifest.run_id.starts_with(id)),
     }
     replays
+}
+
+/// The rows that replays left behind.
+pub(crate) fn left_behind(replays: &[Replay]) -> anyhow::Result<Replayed> {
+    let mut all = Vec::new();
+    for replay in replays {
+        let path = runs::expected_path(&replay.folder);
+        all.extend(expected::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
+    }
+    Ok(Replayed::new(all))
 }
 
 /// What a proof comes to in one sentence, where it is no pass.
