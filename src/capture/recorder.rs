@@ -271,3 +271,72 @@ fn write_call(calls: &Calls, call: &Call) -> io::Result<()> {
     line.push(b'\n');
     calls.borrow_mut().write_all(&line)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Read};
+
+    use super::*;
+    use crate::{
+        replay::frames::Records,
+        wire::outcome::{GrpcCode, Outcome},
+    };
+
+    fn received(request: u64, message: &'static [u8]) -> Passed {
+        Passed::Received { request, at: request, message: bytes::Bytes::from_static(message) }
+    }
+
+    fn answered(request: u64, outcome: Outcome) -> Passed {
+        Passed::Answered { request, at: 100 + request, outcome }
+    }
+
+    #[test]
+    fn requests_and_calls_are_told_file_by_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::at(folder.path(), 4).unwrap();
+        let (passed, receiver) = mpsc::unbounded_channel();
+        let refused = Outcome::Rejected { code: GrpcCode::Unauthenticated };
+        // The answer to the first comes when its file is full.
+        for one in [
+            received(0, b"\x0a\x00"),
+            received(1, b""),
+            answered(0, refused),
+            answered(1, Outcome::Acked),
+            Passed::Ended,
+        ] {
+            passed.send(one).unwrap();
+        }
+        let queue = Arc::new(Queue::default());
+        queue.missed.store(3, Ordering::Relaxed);
+        let recorded = begin(place.clone()).unwrap()(receiver, queue);
+        assert_eq!((recorded.requests, recorded.bytes, recorded.missed), (2, 2, 3));
+        assert_eq!((recorded.acked, recorded.refused, recorded.failed.as_ref()), (1, 1, None));
+        let names: Vec<_> = recorded.files.iter().map(|file| file.file_name().unwrap().to_owned()).collect();
+        assert_eq!(names, ["capture.binpb", "capture.2.binpb"]);
+
+        assert_eq!(fs::read(&recorded.files[0]).unwrap(), b"\0\0\0\x02\x0a\x00");
+        let mut records = Records::open(&recorded.files[0]).unwrap();
+        assert!(records.next_request().unwrap().is_ok() && records.next_request().is_none());
+        let calls = |file: usize| {
+            let mut text = String::new();
+            File::open(calls::path_of(&recorded.files[file])).unwrap().read_to_string(&mut text).unwrap();
+            let told = |line: &str| !line.contains("missed");
+            text.lines().filter(|line| told(line)).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(calls(0), @"");
+        insta::assert_snapshot!(calls(1), @"");
+        assert_eq!(calls::refused(&calls::path_of(&recorded.files[0])).unwrap().len(), 1);
+        assert!(Place::at(folder.path(), 4).is_err(), "a capture is never overwritten");
+    }
+
+    #[test]
+    fn half_a_request_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("requests");
+        fs::write(&path, b"\0\0\0\x02ab\0\0\0\x05ab").unwrap();
+        let file = OpenOptions::new().read(true).append(true).open(&path).unwrap();
+        assert_eq!(whole_requests(&file, 12), 6);
+        fs::write(&path, b"\0\0").unwrap();
+        assert_eq!(whole_requests(&file, 2), 0);
+    }
+}

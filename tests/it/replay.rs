@@ -124,7 +124,23 @@ fn wrong_files_are_named_with_what_is_wrong() {
         said.push_str(&run(folder.path(), &["replay", source, "--dry-run"]));
         said.push('\n');
     }
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"
+    error: no such path: `nowhere`
+    hint: name the studio's data directory; in the shipped compose files it is `.dbdata`
+    [exit status: 2]
+    error: `empty.jsonl` is nothing that can be sent again
+      caused by: is an empty file
+    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+    [exit status: 2]
+    error: `notes.txt` is nothing that can be sent again
+      caused by: request 1 claims 1952998771 bytes, and nothing so long is sent
+    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+    [exit status: 2]
+    error: `logs.jsonl` is nothing that can be sent again
+      caused by: line 1 holds no `resourceSpans`
+    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+    [exit status: 2]
+    ");
 }
 
 /// Written by hand, in the form of the Collector's file exporter; the last line is half.
@@ -203,11 +219,14 @@ fn what_a_proxy_records_is_sent_again_and_nothing_secret_is_written() {
     );
     assert_eq!(exit_status(&sent), "[exit status: 0]", "{sent}");
     // A wrong key is the target's to refuse, through the proxy as without it.
-    let refused =
-        run(folder.path(), &["generate", "--endpoint", &capturing.endpoint, "--api-key", "secret-key"]);
+    let refused = run(
+        folder.path(),
+        &["generate", "--endpoint", &capturing.endpoint, "--api-key", "secret-key", "--num-services", "1"],
+    );
     assert!(refused.contains("refuses every export: Unauthenticated"), "{refused}");
     let (said, code) = capturing.end();
-    assert!(said.contains("32 requests") && said.contains("31 acked, 1 refused"), "{said}");
+    // Three connections prove the key before 30 exports are sent.
+    assert!(said.contains("34 requests") && said.contains("33 acked, 1 refused"), "{said}");
     assert_eq!(code, Some(0));
     for entry in fs::read_dir(folder.path().join("captured")).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
