@@ -50,3 +50,13 @@ pub(crate) fn refused(path: &Path) -> io::Result<BTreeSet<u64>> {
     }
     Ok(refused)
 }
+
+/// When the first request of a capture's file came in.
+pub(crate) fn first_at(path: &Path) -> Option<u64> {
+    let lines = BufReader::new(File::open(path).ok()?).lines();
+    let calls = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+    calls.into_iter().find_map(|call| match call {
+        Call::Received { at, .. } => Some(at),
+        Call::Answered { .. } | Call::Missed { .. } => None,
+    })
+}

@@ -103,6 +103,8 @@ fn open_folder(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
             Err(reason) => notes.trouble(&shown, reason),
         }
     }
+    // A capture's files are numbered, and names sort otherwise.
+    found.sort_by_key(|file| calls::first_at(&calls::path_of(&file.path)));
     if found.is_empty() {
         let what = format!("`{}` is no data directory, and holds no file of OTLP requests", path.display());
         return Err(Problem::new(what, HINT).into());

@@ -122,7 +122,6 @@ struct Walker<'r> {
     passed: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Reading {
     Rows(RowReader),
     Requests(Requests),

@@ -223,3 +223,6 @@ fn is_equal(number: usize, expected: Option<&String>, actual: Option<&String>) -
     let parsed = |text: Option<&String>| serde_json::from_str::<StrictValue>(text?).ok();
     JSON.contains(&number) && parsed(expected).is_some_and(|expected| Some(expected) == parsed(actual))
 }
+
+#[cfg(test)]
+mod tests;

@@ -371,3 +371,44 @@ fn exports_are_compressed_by_their_names_and_read_again() {
     let torn = run(folder.path(), &["replay", "a.jsonl.gz", "--dry-run"]);
     assert!(torn.contains("unread   a.jsonl.gz: line 2 cannot be read"), "{torn}");
 }
+
+#[test]
+fn a_replay_is_judged_like_any_run() {
+    let folder = folder();
+    let source = fixture("profiles/studio-0.82.1").to_string_lossy().into_owned();
+    for schema in ["1", "2"] {
+        let store = format!("store-{schema}");
+        let runs = format!("runs-{schema}");
+        let serving = Serving::start_with(folder.path(), &["--data-dir", &store, "--schema", schema]);
+        let args = ["--loop", "2", "--verify", "--data-dir", &store, "--runs", &runs];
+        let sent = replay(folder.path(), &serving, &source, &args);
+        assert_eq!(exit_status(&sent), "[exit status: 0]", "{sent}");
+        assert!(sent.contains("PASS   replay"), "{sent}");
+        assert!(sent.contains("judged   1 030 rows: 1 030 as sent, 0 differing"), "{sent}");
+
+        let audit = |args: &[&str]| run(folder.path(), &[&["audit", &store, "--runs", &runs], args].concat());
+        let whole = audit(&[]);
+        assert_eq!(exit_status(&whole), "[exit status: 0]", "{whole}");
+        assert!(whole.contains("1 030 as planned") && whole.contains("PASS   replay"), "{whole}");
+
+        let mut cold = Vec::new();
+        let mut folders = vec![folder.path().join(&store).join("spans/parquet")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { cold.push(path) }
+            }
+        }
+        let again = cold[0].with_file_name("20261125_000000_00000001.parquet");
+        fs::copy(&cold[0], &again).unwrap();
+        let doubled = audit(&["--format", "json"]);
+        assert!(doubled.contains("spans 1030 duplicated\""), "{doubled}");
+        assert_eq!(exit_status(&doubled), "[exit status: 1]", "{doubled}");
+        fs::remove_file(&cold[0]).unwrap();
+        fs::remove_file(&again).unwrap();
+        let run_id = fs::read_dir(folder.path().join(&runs)).unwrap().next().unwrap().unwrap().file_name();
+        let emptied = audit(&["--run", &run_id.to_string_lossy()[..8]]);
+        assert!(emptied.contains("1 030 spans lost"), "{emptied}");
+        assert_eq!(exit_status(&emptied), "[exit status: 1]", "{emptied}");
+    }
+}
