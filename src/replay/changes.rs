@@ -22,7 +22,7 @@ use crate::{
     span::{
         digest::Digester,
         mapping::{ResourceFacts, rename_service},
-        otlp::{Cells, Changes, Expected, Reversal, SentResource},
+        otlp::{Cells, Changes, Expected, Reversal, resource::SentResource},
         row::Cell,
         schema::{Schema, column},
     },

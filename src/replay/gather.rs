@@ -9,7 +9,7 @@ use super::piece::{Body, Piece};
 use crate::{
     ledger::expected::Expectation,
     span::{
-        otlp::SentResource,
+        otlp::resource::SentResource,
         protobuf::{close, open, write_bytes},
     },
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{ledger::expected::Expectation, span::otlp::SentResource};
+use crate::{ledger::expected::Expectation, span::otlp::resource::SentResource};
 
 /// What has one time and is sent as one.
 #[derive(Debug)]

@@ -13,8 +13,11 @@ use opentelemetry_proto::tonic::{
 };
 use prost::{Message, encoding::WireType};
 
+use self::{
+    parts::{write_events, write_links},
+    resource::SentResource,
+};
 use super::{
-    json,
     json_walk::{NotJson, Walk, write_uint},
     mapping,
     protobuf::{close, key, open, write_bytes, write_fixed64},
@@ -22,6 +25,9 @@ use super::{
     row::{Cell, Row},
     schema::{COLUMN_COUNT, Schema, column, column_name},
 };
+
+mod parts;
+pub(crate) mod resource;
 
 /// The values of one stored row in the order of schema 2; `None` where its file lacks the column.
 pub(crate) type Cells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
@@ -197,57 +203,6 @@ impl Expected {
     }
 }
 
-/// A resource as it is sent, and what will be stored of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct SentResource {
-    /// A `Resource` message, without tag and length.
-    pub(crate) message: Vec<u8>,
-    pub(crate) service_name: String,
-    pub(crate) attributes: String,
-    pub(crate) dropped_attributes_count: u32,
-    pub(crate) losses: Losses,
-    /// Whether the row's own column names another service than its resource.
-    pub(crate) disagrees: bool,
-}
-
-impl SentResource {
-    /// The resource of a row. The name that travels is the resource's own, or what it is renamed to.
-    pub(crate) fn of(
-        cells: &Cells<'_>,
-        scrub: &BTreeSet<Vec<u8>>,
-        rename: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Unsendable> {
-        let mut sent = Self::default();
-        let attributes = text(cells, column::RESOURCE_ATTRIBUTES)?;
-        walk(column::RESOURCE_ATTRIBUTES, attributes, &mut sent.losses, |walk, losses| {
-            losses.scrubbed += walk.attributes(1, scrub, &mut sent.message)?;
-            Ok(())
-        })?;
-        let mut resource =
-            opentelemetry_proto::tonic::resource::v1::Resource::decode(&*sent.message).unwrap_or_default();
-        resource.dropped_attributes_count = count(cells, RESOURCE_DROPPED_ATTRIBUTES);
-        let own = mapping::ResourceFacts::of(Some(&resource));
-        sent.disagrees = optional(cells, column::SERVICE_NAME).is_some_and(|name| name != own.service_name());
-        if let Some(name) = rename(own.service_name()) {
-            mapping::rename_service(&mut resource, &name);
-        }
-        sent.message = resource.encode_to_vec();
-        let mut row = Row::default();
-        mapping::ResourceFacts::of(Some(&resource)).write(Schema::V2, &mut row);
-        sent.service_name = row.service_name;
-        sent.attributes = row.resource_attributes;
-        sent.dropped_attributes_count = row.resource_dropped_attributes_count;
-        Ok(sent)
-    }
-
-    /// Overwrites the resource's part of a row.
-    pub(crate) fn write(&self, row: &mut Row) {
-        row.service_name.clone_from(&self.service_name);
-        row.resource_attributes.clone_from(&self.attributes);
-        row.resource_dropped_attributes_count = self.dropped_attributes_count;
-    }
-}
-
 /// One row as a request of its own, with nothing changed.
 #[expect(dead_code, reason = "for those who show single spans")]
 pub(crate) fn request_of(cells: &Cells<'_>) -> Result<ExportTraceServiceRequest, Unsendable> {
@@ -277,158 +232,6 @@ fn walk(
         .map_err(|not_json| Unsendable::NotJson(column_name(column), not_json))?;
     losses.nulls += walk.nulls;
     Ok(walk.canonical)
-}
-
-/// Writes events as fields of a span, and both schemas' text of them.
-fn write_events(
-    walk: &mut Walk<'_>,
-    changes: &Changes,
-    losses: &mut Losses,
-    [v2, v1]: [&mut String; 2],
-    out: &mut Vec<u8>,
-) -> Result<(), NotJson> {
-    v2.push('[');
-    v1.push('[');
-    walk.array(|walk| {
-        let (mut attributes, mut name, mut time, mut dropped) = ("{}", "\"\"", 0, 0);
-        let event = open(11, 2, out);
-        walk.object(|walk, key| {
-            let start = walk.position();
-            match key {
-                b"attributes" => {
-                    losses.scrubbed += walk.attributes(3, &changes.scrub, out)?;
-                    attributes = walk.since(start);
-                }
-                b"droppedAttributesCount" => {
-                    dropped = narrow(walk.unsigned()?)?;
-                }
-                b"name" => {
-                    write_bytes(2, &walk.string()?, out);
-                    name = walk.since(start);
-                }
-                b"timeUnixNano" => time = walk.unsigned()?,
-                _ => return Err(NotJson::Form),
-            }
-            Ok(())
-        })?;
-        let time = changes.renewal.time(time);
-        write_fixed64(1, time, out);
-        write_uint(4, dropped.into(), out);
-        close(event, out);
-        for (text, quote) in [(&mut *v2, "\""), (&mut *v1, "")] {
-            text.push_str(if text.len() == 1 { r#"{"attributes":"# } else { r#",{"attributes":"# });
-            text.push_str(attributes);
-            if !quote.is_empty() {
-                text.push_str(r#","droppedAttributesCount":"#);
-                json::write_u64(text, dropped.into());
-            }
-            text.push_str(r#","name":"#);
-            text.push_str(name);
-            text.push_str(r#","timeUnixNano":"#);
-            text.push_str(quote);
-            json::write_u64(text, time);
-            text.push_str(quote);
-            text.push('}');
-        }
-        Ok(())
-    })?;
-    v2.push(']');
-    v1.push(']');
-    Ok(())
-}
-
-/// A link's parts as they are stored, its ids renewed.
-struct StoredLink<'a> {
-    attributes: &'a str,
-    dropped: u32,
-    flags: u32,
-    span_id: String,
-    trace_id: String,
-    trace_state: &'a str,
-}
-
-/// Writes links as fields of a span, and the text of them.
-fn write_links(
-    walk: &mut Walk<'_>,
-    changes: &Changes,
-    losses: &mut Losses,
-    id: &mut Vec<u8>,
-    text: &mut String,
-    out: &mut Vec<u8>,
-) -> Result<(), NotJson> {
-    text.push('[');
-    walk.array(|walk| {
-        let mut stored = StoredLink {
-            attributes: "{}",
-            dropped: 0,
-            flags: 0,
-            span_id: String::new(),
-            trace_id: String::new(),
-            trace_state: "\"\"",
-        };
-        let link = open(13, 2, out);
-        walk.object(|walk, name| {
-            let start = walk.position();
-            match name {
-                b"attributes" => {
-                    losses.scrubbed += walk.attributes(4, &changes.scrub, out)?;
-                    stored.attributes = walk.since(start);
-                }
-                b"droppedAttributesCount" => stored.dropped = narrow(walk.unsigned()?)?,
-                b"flags" => stored.flags = narrow(walk.unsigned()?)?,
-                b"spanId" | b"traceId" => {
-                    let hex = walk.string()?;
-                    id.resize(hex.len() / 2, 0);
-                    const_hex::decode_to_slice(&*hex, id).map_err(|_| NotJson::Form)?;
-                    walk.canonical &= !hex.iter().any(u8::is_ascii_uppercase);
-                    changes.renewal.id(id);
-                    let is_trace = name == b"traceId";
-                    write_bytes(if is_trace { 1 } else { 2 }, id, out);
-                    write_hex(id, if is_trace { &mut stored.trace_id } else { &mut stored.span_id });
-                }
-                b"traceState" => {
-                    write_bytes(3, &walk.string()?, out);
-                    stored.trace_state = walk.since(start);
-                }
-                _ => return Err(NotJson::Form),
-            }
-            Ok(())
-        })?;
-        write_uint(5, stored.dropped.into(), out);
-        out.push(key(6, WireType::ThirtyTwoBit));
-        out.extend_from_slice(&stored.flags.to_le_bytes());
-        close(link, out);
-        stored.write(text);
-        Ok(())
-    })?;
-    text.push(']');
-    Ok(())
-}
-
-impl StoredLink<'_> {
-    fn write(&self, text: &mut String) {
-        text.push_str(if text.len() == 1 { "" } else { "," });
-        text.push_str(r#"{"attributes":"#);
-        text.push_str(self.attributes);
-        text.push_str(r#","droppedAttributesCount":"#);
-        json::write_u64(text, self.dropped.into());
-        text.push_str(r#","flags":"#);
-        json::write_u64(text, self.flags.into());
-        for (name, id) in [("spanId", &self.span_id), ("traceId", &self.trace_id)] {
-            text.push_str(",\"");
-            text.push_str(name);
-            text.push_str("\":\"");
-            text.push_str(id);
-            text.push('"');
-        }
-        text.push_str(r#","traceState":"#);
-        text.push_str(self.trace_state);
-        text.push('}');
-    }
-}
-
-fn narrow(number: u64) -> Result<u32, NotJson> {
-    u32::try_from(number).map_err(|_| NotJson::Form)
 }
 
 fn text<'a>(cells: &Cells<'a>, column: usize) -> Result<&'a str, Unsendable> {
