@@ -323,8 +323,14 @@ mod tests {
             let told = |line: &str| !line.contains("missed");
             text.lines().filter(|line| told(line)).collect::<Vec<_>>().join("\n")
         };
-        insta::assert_snapshot!(calls(0), @"");
-        insta::assert_snapshot!(calls(1), @"");
+        insta::assert_snapshot!(calls(0), @r#"
+        {"event":"received","request":0,"at":0,"offset":0,"bytes":2}
+        {"event":"answered","request":0,"at":100,"outcome":"rejected","code":"UNAUTHENTICATED"}
+        "#);
+        insta::assert_snapshot!(calls(1), @r#"
+        {"event":"received","request":1,"at":1,"offset":0,"bytes":0}
+        {"event":"answered","request":1,"at":101,"outcome":"acked"}
+        "#);
         assert_eq!(calls::refused(&calls::path_of(&recorded.files[0])).unwrap().len(), 1);
         assert!(Place::at(folder.path(), 4).is_err(), "a capture is never overwritten");
     }
