@@ -105,6 +105,7 @@ pub(crate) async fn examine(
     let question = Question {
         layout,
         known: &runs.known,
+        replayed: &runs.replayed,
         wanted: &runs.wanted,
         only_wanted: runs.only_wanted,
         whole_store: !layout.single_file,
@@ -116,7 +117,7 @@ pub(crate) async fn examine(
         progress: manner.progress.clone(),
     };
     let judgement = Arc::new(reading::read(&question, &session, waiting).await?);
-    if judgement.files.is_empty() && judgement.judged.is_empty() {
+    if judgement.files.is_empty() && judgement.judged.is_empty() && runs.replayed.is_empty() {
         let what = format!(
             "nothing to audit: `{}` holds no file, and no run is said to be in it",
             layout.spans.display()

@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{
-        audit, checks, completions, doctor, flush, generate, inspect, profiles, runs, serve, snapshot, sql,
-        trace, verify,
+        audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
+        runs, serve, snapshot, sql, trace, verify,
     },
     exit::Exit,
     interrupt::Interrupts,
@@ -43,6 +43,9 @@ enum Command {
     Sql(sql::SqlArgs),
     Inspect(inspect::InspectArgs),
     Trace(trace::TraceArgs),
+    Replay(replay::ReplayArgs),
+    Capture(capture::CaptureArgs),
+    Export(export::ExportArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
     Serve(serve::ServeArgs),
@@ -81,10 +84,16 @@ pub(crate) fn run() -> ExitCode {
 async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
-        Command::Audit(_) | Command::Generate(_) | Command::Verify(_) | Command::Serve(_) => 2,
+        Command::Audit(_)
+        | Command::Capture(_)
+        | Command::Generate(_)
+        | Command::Replay(_)
+        | Command::Serve(_)
+        | Command::Verify(_) => 2,
         Command::Checks(_)
         | Command::Completions(_)
         | Command::Doctor(_)
+        | Command::Export(_)
         | Command::Flush(_)
         | Command::Inspect(_)
         | Command::Man(_)
@@ -116,6 +125,9 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Sql(args) => Box::pin(sql::run(&args, out, interrupts)).await,
         Command::Inspect(args) => Box::pin(inspect::run(&args, out)).await,
         Command::Trace(args) => Box::pin(trace::run(&args, out)).await,
+        Command::Replay(args) => Box::pin(replay::run(&args, out, interrupts)).await,
+        Command::Capture(args) => Box::pin(capture::run(&args, out, interrupts)).await,
+        Command::Export(args) => Box::pin(export::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
         Command::Doctor(args) => Box::pin(doctor::run(&args, out)).await,

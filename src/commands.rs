@@ -1,15 +1,19 @@
 //! One file per command: its arguments, which are its help text, and a recipe.
 
 pub(crate) mod audit;
+pub(crate) mod capture;
 pub(crate) mod checks;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod profiles;
+pub(crate) mod replay;
 mod reporting;
 pub(crate) mod runs;
+pub(crate) mod selection;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;

@@ -5,10 +5,12 @@
 //! start without an end is an indeterminate export, not a gap. No secret is ever written.
 
 pub(crate) mod entry;
+pub(crate) mod expected;
 pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod lookup;
 pub(crate) mod manifest;
+pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod runs;
 pub(crate) mod shard;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod audit;
+mod capture;
 mod checks;
 mod cli;
 mod clock;
@@ -21,6 +22,7 @@ mod problem;
 mod progress;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;
+mod replay;
 mod report;
 mod settings;
 mod shell;

@@ -33,6 +33,42 @@ pub(crate) fn load(manifest: &Manifest) -> LoadProgress {
     LoadProgress(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
 }
 
+/// A replay's progress in one line.
+#[derive(Debug)]
+pub(crate) struct ReplayProgress(ProgressBar);
+
+/// A bar of all spans.
+pub(crate) fn replay(spans: u64) -> ReplayProgress {
+    let style = ProgressStyle::with_template("{bar:20} {elapsed} {msg}");
+    ReplayProgress(ProgressBar::new(spans).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+}
+
+impl ReplayProgress {
+    pub(crate) fn bar(&self) -> ProgressBar {
+        self.0.clone()
+    }
+
+    pub(crate) fn show(&self, summary: &Summary, elapsed: Duration) {
+        if self.0.is_hidden() {
+            return;
+        }
+        let total = summary.total();
+        self.0.set_position(total.issued.spans);
+        self.0.set_message(format!(
+            "{} spans, {}/s; acked {} rejected {} unknown {}",
+            numbers::grouped(total.issued.spans),
+            numbers::grouped(per_second(total.issued.spans, elapsed) as u64),
+            numbers::grouped(total.taken()),
+            numbers::grouped(total.refused()),
+            numbers::grouped(total.indeterminate),
+        ));
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl LoadProgress {
     pub(crate) fn bar(&self) -> ProgressBar {
         self.0.clone()

@@ -23,6 +23,7 @@ pub(crate) mod numbers;
 pub(crate) mod paint;
 pub(crate) mod profiles;
 mod prose;
+pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;

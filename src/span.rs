@@ -1,11 +1,16 @@
 //! The contract: one OTLP span is one stored row.
 //!
 //! Owns the row model, the two schemas of the store and the mapping between a span and its row
-//! (contract, section 3). Traffic, the stand-in and the auditor share this module and nothing
-//! else of each other. Knows no files and no Arrow arrays.
+//! (contract, section 3), and the way back from a row to a span that is stored as that row. Traffic, the
+//! stand-in and the auditor share this module and nothing else of each other. Knows no files and no Arrow arrays.
 
+pub(crate) mod digest;
 pub(crate) mod json;
+mod json_walk;
 pub(crate) mod loss;
 pub(crate) mod mapping;
+pub(crate) mod otlp;
+pub(crate) mod protobuf;
+pub(crate) mod renewal;
 pub(crate) mod row;
 pub(crate) mod schema;

@@ -12,6 +12,7 @@ pub(crate) mod footer;
 pub(crate) mod inventory;
 pub(crate) mod layout;
 pub(crate) mod pages;
+pub(crate) mod predicate;
 pub(crate) mod quiet;
 pub(crate) mod reader;
 pub(crate) mod scan;

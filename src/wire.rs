@@ -11,6 +11,7 @@ pub(crate) mod exporter;
 pub(crate) mod fake_studio;
 pub(crate) mod ingestion;
 pub(crate) mod outcome;
+pub(crate) mod proxy;
 pub(crate) mod retry;
 mod retry_info;
 pub(crate) mod target;

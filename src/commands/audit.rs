@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,11 +16,15 @@ use crate::{
     exit::Exit,
     interrupt::Interrupts,
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
-    ledger::runs,
+    ledger::runs::{self, Replay},
     memory::Memory,
     problem::Problem,
     progress::{self, Audience},
-    report::audit::{AuditReport, FailOn},
+    replay::proof::{self, Verdict},
+    report::{
+        self,
+        audit::{AuditReport, FailOn, Overall},
+    },
     settings::AuditSettings,
 };
 
@@ -136,6 +141,9 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Findings of a kind that are shown of a replay.
+const PROOFS_SHOWN: usize = 10;
+
 pub(crate) async fn run(
     args: &AuditArgs,
     out: &mut dyn Write,
@@ -144,8 +152,13 @@ pub(crate) async fn run(
     let manner = args.judging.manner(&args.reporting, args.config.as_deref())?;
     let progress = manner.progress.clone();
     let layout = find_store(args.path.as_deref())?;
-    let runs = choose_runs(&args.runs_folder()?, &args.run, &layout)?;
+    let folder = args.runs_folder()?;
+    let replays = proof::chosen(runs::load_all(&folder)?, &args.run, &layout);
+    let is_replay = !matches!(args.run.as_str(), "latest" | "all" | "none") && !replays.is_empty();
+    let mut runs = choose_runs(&folder, if is_replay { "none" } else { &args.run }, &layout)?;
+    runs.replayed = Arc::new(proof::left_behind(&replays)?);
     let waiting = args.reporting.open()?;
+    let (settle, wait) = (manner.settle, manner.wait);
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},
@@ -154,9 +167,26 @@ pub(crate) async fn run(
             return Ok(Exit::Unknown);
         }
     };
+    let mut proofs = Vec::new();
+    // One file alone shows nothing of what is absent.
+    let provable = replays.iter().filter(|_| !layout.single_file);
+    for Replay { manifest, folder } in provable {
+        let proof = proof::prove(folder, manifest, &layout, settle, wait, progress::waiting).await?;
+        if let Some(complaint) = proof::complaint(&proof) {
+            let failed = proof.verdict() == Verdict::Fail;
+            report.qualify(if failed { Overall::Fail } else { Overall::Inconclusive }, complaint);
+        }
+        report::replay::print_proof(&mut proofs, &proof, PROOFS_SHOWN)?;
+    }
     args.name_the_store(&mut report);
     reporting::save(&report, &runs)?;
     args.reporting.deliver(&report, waiting, out)?;
+    // With a form for machines standard output is the report's alone.
+    if args.reporting.is_for_machines() {
+        std::io::stderr().write_all(&proofs)?;
+    } else {
+        out.write_all(&proofs)?;
+    }
     Ok(reporting::exit_of(report.overall))
 }
 

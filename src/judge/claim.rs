@@ -1,8 +1,11 @@
 //! Which planned span a stored row claims to be.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
-use super::tally::Tally;
+use super::{replayed::Replayed, tally::Tally};
 use crate::{
     span::mapping::ResourceFacts,
     traffic::{
@@ -25,6 +28,8 @@ pub(crate) struct KnownRun {
 pub(crate) struct KnownRuns {
     pub(crate) runs: Vec<KnownRun>,
     by_id: BTreeMap<RunId, usize>,
+    /// What replays left behind.
+    pub(crate) replayed: Arc<Replayed>,
 }
 
 /// What a row's ids say.
@@ -81,7 +86,11 @@ impl KnownRuns {
     pub(crate) fn new(plans: impl IntoIterator<Item = Plan>) -> Self {
         let runs: Vec<_> = plans.into_iter().map(KnownRun::new).collect();
         let by_id = runs.iter().enumerate().map(|(index, run)| (run.plan.outline.run, index)).collect();
-        Self { runs, by_id }
+        Self { runs, by_id, replayed: Arc::default() }
+    }
+
+    pub(crate) fn with_replayed(self, replayed: Arc<Replayed>) -> Self {
+        Self { replayed, ..self }
     }
 
     pub(crate) fn knows(&self, run: RunId) -> bool {

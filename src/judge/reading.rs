@@ -26,6 +26,7 @@ use super::{
     evidence::{Address, Attempts, Sighting},
     judgement::{Depth, ExportIndex, JudgedRun, Judgement},
     progress::Progress,
+    replayed::Replayed,
     scope::Scope,
     spool::Spool,
     sweep::{Sweep, Swept, sweep},
@@ -56,6 +57,8 @@ pub(crate) struct Question<'a> {
     pub(crate) layout: &'a Layout,
     /// All runs whose rows are to be recognised.
     pub(crate) known: &'a [Run],
+    /// What replays left behind: rows that are as they were sent are not judged by their structure.
+    pub(crate) replayed: &'a Arc<Replayed>,
     /// The runs that must be judged although the store may hold none of them.
     pub(crate) wanted: &'a [RunId],
     /// Whether to leave out all others, even if rows of them are met.
@@ -83,7 +86,8 @@ pub(crate) async fn read(
     let mut waited = Duration::ZERO;
     loop {
         let read_began = unix_nanos();
-        let runs = Arc::new(KnownRuns::new(question.known.iter().map(|run| run.plan.clone())));
+        let runs = KnownRuns::new(question.known.iter().map(|run| run.plan.clone()));
+        let runs = Arc::new(runs.with_replayed(Arc::clone(question.replayed)));
         let task = Sweep {
             layout: question.layout.clone(),
             runs: Arc::clone(&runs),

@@ -1,6 +1,8 @@
 //! Which runs a store is held against.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
+
+use super::replayed::Replayed;
 
 use crate::{
     ledger::runs::{self, Run, UnreadableRun},
@@ -21,6 +23,8 @@ pub(crate) struct Runs {
     pub(crate) unreadable: Vec<UnreadableRun>,
     /// One of the unreadable may be a run that had to be judged.
     pub(crate) newest_unreadable: bool,
+    /// What replays left behind.
+    pub(crate) replayed: Arc<Replayed>,
 }
 
 /// The runs of a folder, and which of them must be in the store: the newest that may be its, all
@@ -29,14 +33,21 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     if run == "none" {
         return Ok(Runs::default());
     }
-    let runs::Loaded { runs: known, unreadable } = runs::load_all(folder)?;
+    let runs::Loaded { runs: known, unreadable, .. } = runs::load_all(folder)?;
     if run == "latest" {
         let newest = known.iter().rev().find(|run| is_of(run, layout) != Some(false));
         let began = newest.map(|run| run.manifest.created_at.0);
         let wanted = newest.map(|run| run.plan.outline.run).into_iter().collect();
         let newer = |other: &UnreadableRun| other.last_written.is_none_or(|written| Some(written) > began);
         let newest_unreadable = unreadable.iter().any(newer);
-        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
+        return Ok(Runs {
+            wanted,
+            known,
+            only_wanted: false,
+            unreadable,
+            newest_unreadable,
+            replayed: Arc::default(),
+        });
     }
     if run == "all" {
         let wanted = known
@@ -45,7 +56,14 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             .map(|run| run.plan.outline.run)
             .collect();
         let newest_unreadable = !unreadable.is_empty();
-        return Ok(Runs { wanted, known, only_wanted: false, unreadable, newest_unreadable });
+        return Ok(Runs {
+            wanted,
+            known,
+            only_wanted: false,
+            unreadable,
+            newest_unreadable,
+            replayed: Arc::default(),
+        });
     }
     let named: Vec<RunId> = known
         .iter()
@@ -56,9 +74,14 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
         _ if run.is_empty() => {
             Err(Problem::new("`` names no run", "name an id, `latest`, `all`, or `none`").into())
         }
-        [id] => {
-            Ok(Runs { wanted: vec![*id], known, only_wanted: true, unreadable, newest_unreadable: false })
-        }
+        [id] => Ok(Runs {
+            wanted: vec![*id],
+            known,
+            only_wanted: true,
+            unreadable,
+            newest_unreadable: false,
+            replayed: Arc::default(),
+        }),
         [] => {
             if let Some(unreadable) =
                 unreadable.into_iter().find(|unreadable| unreadable.name.starts_with(run))
@@ -81,8 +104,12 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
 
 /// Whether a run's manifest names this store; none if it leaves that open.
 pub(crate) fn is_of(run: &Run, layout: &Layout) -> Option<bool> {
-    let data_dir = run.manifest.data_dir.as_ref()?;
-    let other = Layout::find(Some(data_dir)).ok()?;
+    is_at(run.manifest.data_dir.as_deref(), layout)
+}
+
+/// Whether a data directory is this store; none if there is none, or it is not there.
+pub(crate) fn is_at(data_dir: Option<&Path>, layout: &Layout) -> Option<bool> {
+    let other = Layout::find(Some(data_dir?)).ok()?;
     match (fs::canonicalize(&other.spans), fs::canonicalize(&layout.spans)) {
         (Ok(other), Ok(this)) => Some(other == this),
         _ => None,

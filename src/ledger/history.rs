@@ -135,9 +135,10 @@ impl History {
                 Entry::ExportRetried { export, attempt, outcome, .. } => {
                     let begun = open.get_mut(&export).ok_or(number + 1)?;
                     let export = &mut history.exports[begun.index];
-                    export.begin_again(attempt, outcome).ok_or(number + 1)?;
+                    let was_ended = export.begin_again(attempt, outcome).ok_or(number + 1)?;
                     if !too_late {
-                        export.outcome = export.add(begun, outcome).with_retry(UNFINISHED);
+                        let together = if was_ended { export.outcome } else { export.add(begun, outcome) };
+                        export.outcome = together.with_retry(UNFINISHED);
                     }
                 }
                 Entry::ExportEnded { export, at, outcome } => {
@@ -159,14 +160,19 @@ impl History {
 
 impl Export {
     /// A further attempt began after one that ended so; none where that cannot follow from what is known.
-    fn begin_again(&mut self, attempt: u32, ended: Outcome) -> Option<()> {
+    /// A replay that goes on begins exports again that had been given up: whether it was one is told.
+    fn begin_again(&mut self, attempt: u32, ended: Outcome) -> Option<bool> {
         // What was taken is not sent again.
-        let retryable = matches!(ended, Outcome::Rejected { .. } | Outcome::Indeterminate { .. });
-        if self.ended_at.is_some() || Some(attempt) != self.attempts.checked_add(1) || !retryable {
+        let is_retryable =
+            |outcome| matches!(outcome, Outcome::Rejected { .. } | Outcome::Indeterminate { .. });
+        let was_ended = self.ended_at.is_some();
+        let may_begin = is_retryable(ended) && (!was_ended || is_retryable(self.outcome));
+        if Some(attempt) != self.attempts.checked_add(1) || !may_begin {
             return None;
         }
         self.attempts = attempt;
-        Some(())
+        self.ended_at = None;
+        Some(was_ended)
     }
 
     fn end(&mut self, begun: &mut Open, at: u64, ended: Outcome) -> Option<()> {
@@ -258,6 +264,24 @@ mod tests {
             let Export { outcome, attempts, refusals, ended_at, .. } = history.exports[0];
             assert_eq!((outcome, attempts, refusals), expected, "{text}");
             assert_eq!(ended_at, Some(20));
+        }
+    }
+
+    #[test]
+    fn an_export_that_was_given_up_may_be_begun_again() {
+        for (code, after) in [("rejected", (Outcome::Acked, 2, 1)), ("indeterminate", (Outcome::Acked, 2, 0))]
+        {
+            let end = format!(
+                r#"{{"event":"export_ended","export":0,"at":20,"outcome":"{code}","code":"UNAVAILABLE"}}"#
+            );
+            let begun = format!("{START}\n{end}\n{}\n", retried(2, code));
+            let history = History::parse(begun.as_bytes(), usize::MAX).expect("whole lines");
+            assert!(matches!(history.exports[0].outcome, Outcome::Indeterminate { .. }));
+            assert_eq!(history.exports[0].ended_at, None);
+            let history =
+                History::parse(format!("{begun}{END}\n").as_bytes(), usize::MAX).expect("whole lines");
+            let Export { outcome, attempts, refusals, .. } = history.exports[0];
+            assert_eq!((outcome, attempts, refusals), after);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     history::History,
     manifest::Manifest,
     results::Results,
-    runs::{Loaded, Part, Run},
+    runs::{Loaded, Part, Replay, Run},
 };
 use crate::problem::Problem;
 
@@ -84,6 +84,23 @@ impl Loaded {
         } else {
             let what = format!("there is no run `{name}` in `{}`", folder.display());
             Problem::new(what, "`e2e-store runs` lists them; --runs names another place")
+        }
+    }
+}
+
+/// The replay whose id begins so.
+pub(crate) fn find_replay(loaded: Loaded, id: &str, folder: &Path) -> Result<Replay, Problem> {
+    let mut named: Vec<_> =
+        loaded.replays.into_iter().filter(|replay| replay.manifest.run_id.starts_with(id)).collect();
+    match (named.len(), named.pop()) {
+        (1, Some(replay)) => Ok(replay),
+        (0, _) => {
+            let what = format!("there is no replay `{id}` in `{}`", folder.display());
+            Err(Problem::new(what, "name the run id that the replay printed; --runs names another place"))
+        }
+        _ => {
+            let what = format!("several replays in `{}` begin with `{id}`", folder.display());
+            Err(Problem::new(what, "write more of the id"))
         }
     }
 }

@@ -11,6 +11,7 @@ use anyhow::Context;
 use super::{
     history::{Export, History},
     manifest::Manifest,
+    replay::{self, ReplayManifest},
     shard::Shard,
     writer::LedgerWriter,
 };
@@ -167,8 +168,13 @@ pub(crate) fn manifest_path(folder: &Path) -> PathBuf {
     folder.join("manifest.json")
 }
 
-fn ledger_path(folder: &Path) -> PathBuf {
+pub(crate) fn ledger_path(folder: &Path) -> PathBuf {
     folder.join("ledger.ndjson")
+}
+
+/// Of a replay: what it was to leave in the store.
+pub(crate) fn expected_path(folder: &Path) -> PathBuf {
+    folder.join("expected.bin")
 }
 
 /// What a folder of runs holds.
@@ -177,6 +183,15 @@ pub(crate) struct Loaded {
     /// Oldest first.
     pub(crate) runs: Vec<Run>,
     pub(crate) unreadable: Vec<UnreadableRun>,
+    /// Replays, oldest first.
+    pub(crate) replays: Vec<Replay>,
+}
+
+/// A replay as its folder tells it.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(crate) manifest: ReplayManifest,
+    pub(crate) folder: PathBuf,
 }
 
 /// A run's folder whose manifest cannot be used.
@@ -204,6 +219,13 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let last_written = last_written(&ledger_path(&folder));
+        if replay::is_replay(&manifest_path(&folder)) {
+            match ReplayManifest::read(&manifest_path(&folder)) {
+                Ok(manifest) => loaded.replays.push(Replay { manifest, folder }),
+                Err(error) => loaded.unreadable.push(UnreadableRun { name, error, last_written }),
+            }
+            continue;
+        }
         match load(folder) {
             Ok(run) => loaded.runs.push(run),
             Err(error) => loaded.unreadable.push(UnreadableRun { name, error, last_written }),
@@ -211,6 +233,10 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
     }
     loaded.runs = join_shards(std::mem::take(&mut loaded.runs), &mut loaded.unreadable);
     loaded.runs.sort_by_key(|run| (run.manifest.created_at, run.plan.outline.run));
+    loaded.replays.sort_by(|a, b| {
+        let order = |replay: &Replay| (replay.manifest.created_at, replay.manifest.run_id.clone());
+        order(a).cmp(&order(b))
+    });
     loaded.unreadable.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(loaded)
 }

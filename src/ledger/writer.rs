@@ -1,8 +1,8 @@
 //! Appends to a ledger, a whole line at a time.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -24,6 +24,19 @@ impl LedgerWriter {
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path);
         let file = file.with_context(|| format!("cannot write ledger `{}`", path.display()))?;
+        Ok(Self { file: Mutex::new(Some(file)) })
+    }
+
+    /// Goes on with a ledger; half a line at its end, of a writer that was killed, is cut off.
+    pub(crate) fn reopen(path: &Path) -> anyhow::Result<Self> {
+        let reopen = || {
+            let text = fs::read(path)?;
+            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let file = OpenOptions::new().append(true).open(path)?;
+            file.set_len(whole as u64)?;
+            Ok::<_, io::Error>(file)
+        };
+        let file = reopen().with_context(|| format!("cannot write ledger `{}`", path.display()))?;
         Ok(Self { file: Mutex::new(Some(file)) })
     }
 

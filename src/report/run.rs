@@ -137,7 +137,7 @@ fn outcomes(manifest: &Manifest, summary: &Summary) -> String {
     table::render(&header, rows)
 }
 
-fn print_latency(out: &mut dyn Write, summary: &Summary) -> anyhow::Result<()> {
+pub(super) fn print_latency(out: &mut dyn Write, summary: &Summary) -> anyhow::Result<()> {
     // In a closed loop an export starts when it can: the two times are one.
     if summary.start_error.is_empty() {
         writeln!(out, "export latency  {}", quantiles(&summary.response).unwrap_or_else(no_ack))?;

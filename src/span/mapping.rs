@@ -45,6 +45,10 @@ impl ResourceFacts {
         }
     }
 
+    pub(crate) fn service_name(&self) -> &str {
+        &self.service_name
+    }
+
     /// Overwrites the resource's part of a row.
     pub(crate) fn write(&self, schema: Schema, row: &mut Row) {
         row.service_name.clone_from(&self.service_name);
@@ -53,6 +57,13 @@ impl ResourceFacts {
             Schema::V1 => 0,
             Schema::V2 => self.dropped_attributes_count,
         };
+    }
+}
+
+/// Gives every `service.name` of a resource another value.
+pub(crate) fn rename_service(resource: &mut Resource, name: &str) {
+    for pair in resource.attributes.iter_mut().filter(|pair| pair.key == "service.name") {
+        pair.value.get_or_insert_default().value = Some(Value::StringValue(name.to_owned()));
     }
 }
 

@@ -98,6 +98,12 @@ pub(crate) mod column {
     pub(crate) const RESOURCE_ATTRIBUTES: usize = 19;
 }
 
+/// Whether files of a schema have a column of schema 2.
+pub(crate) fn in_schema(column: usize, schema: Schema) -> bool {
+    let (.., in_v1) = COLUMNS[column];
+    in_v1 || schema == Schema::V2
+}
+
 /// The name of a column of schema 2 by its position.
 pub(crate) fn column_name(column: usize) -> &'static str {
     COLUMNS[column].0

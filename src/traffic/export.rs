@@ -5,14 +5,8 @@
 
 use prost::Message;
 
-use super::{
-    otlp::{self, Open},
-    plan::Plan,
-    planned::SCOPE,
-    recorded::Scope,
-    resource::Resource,
-    workflow::Workflow,
-};
+use super::{otlp, plan::Plan, planned::SCOPE, recorded::Scope, resource::Resource, workflow::Workflow};
+use crate::span::protobuf::{Open, close, open, write_bytes};
 
 /// Encodes the exports of one plan.
 #[derive(Debug)]
@@ -87,9 +81,9 @@ impl<'p> Encoder<'p> {
                     self.close_scope(scope.take(), out);
                 }
                 scope.get_or_insert_with(|| self.open_scope(of_span, out));
-                let span = otlp::open(2, otlp::SPAN_WIDTH, out);
+                let span = open(2, otlp::SPAN_WIDTH, out);
                 workflow.write_span(position, out);
-                otlp::close(span, out);
+                close(span, out);
             }
             ordinal += u64::from(last - place.position);
             self.last = Some((place.workflow, workflow));
@@ -99,37 +93,37 @@ impl<'p> Encoder<'p> {
     }
 
     fn open_resource(&self, service: usize, out: &mut Vec<u8>) -> OpenResource {
-        let message = otlp::open(1, self.resource_width, out);
-        otlp::write_bytes(1, &self.resources[service].message, out);
+        let message = open(1, self.resource_width, out);
+        write_bytes(1, &self.resources[service].message, out);
         OpenResource { service, message }
     }
 
     fn close_resource(&mut self, resource: Option<OpenResource>, out: &mut Vec<u8>) {
         let Some(OpenResource { service, message }) = resource else { return };
         write_schema_url(self.resources[service].schema_url, out);
-        self.resource_width = otlp::close(message, out);
+        self.resource_width = close(message, out);
     }
 
     fn open_scope(&self, scope: Option<&Scope>, out: &mut Vec<u8>) -> OpenScope {
-        let message = otlp::open(2, self.scope_width, out);
-        let instrumentation = otlp::open(1, 1, out);
+        let message = open(2, self.scope_width, out);
+        let instrumentation = open(1, 1, out);
         match scope {
-            None => otlp::write_bytes(1, SCOPE.as_bytes(), out),
+            None => write_bytes(1, SCOPE.as_bytes(), out),
             Some(scope) => scope.scope.encode_raw(out),
         }
-        otlp::close(instrumentation, out);
+        close(instrumentation, out);
         OpenScope { scope: scope.cloned(), message }
     }
 
     fn close_scope(&mut self, scope: Option<OpenScope>, out: &mut Vec<u8>) {
         let Some(OpenScope { scope, message }) = scope else { return };
         write_schema_url(scope.as_ref().map_or("", |scope| &scope.schema_url), out);
-        self.scope_width = otlp::close(message, out);
+        self.scope_width = close(message, out);
     }
 }
 
 fn write_schema_url(url: &str, out: &mut Vec<u8>) {
     if !url.is_empty() {
-        otlp::write_bytes(3, url.as_bytes(), out);
+        write_bytes(3, url.as_bytes(), out);
     }
 }

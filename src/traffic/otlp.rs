@@ -4,52 +4,15 @@
 //! message is built on the way, and no buffer is copied into another.
 //! Field numbers are those of opentelemetry-proto 1.x (`trace.proto`, `common.proto`).
 
-use prost::encoding::{WireType, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encoded_len_varint};
 
 use super::planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedEvent, PlannedSpan, Value};
-
-/// Up to this, a length or number takes one byte.
-const ONE_BYTE: usize = 0x80;
+use crate::span::protobuf::{
+    close, field_len, key, open, write_bytes, write_fixed64, write_head, write_varint,
+};
 
 /// Bytes that the length of a span takes: most have 128 to 16 383 bytes.
 pub(crate) const SPAN_WIDTH: usize = 2;
-
-/// A message field whose length is not known yet.
-#[derive(Debug)]
-pub(crate) struct Open {
-    /// Where its content begins.
-    start: usize,
-    /// Bytes that were left free for the length.
-    width: usize,
-}
-
-/// Begins a message field with a tag below 16, and leaves `width` bytes for its length.
-pub(crate) fn open(tag: u8, width: usize, out: &mut Vec<u8>) -> Open {
-    out.push(key(tag, WireType::LengthDelimited));
-    out.resize(out.len() + width, 0);
-    Open { start: out.len(), width }
-}
-
-/// Ends a message field and tells the width of its length. The content moves where the guess was wrong.
-pub(crate) fn close(Open { start, width: guess }: Open, out: &mut Vec<u8>) -> usize {
-    let end = out.len();
-    let len = end - start;
-    let width = encoded_len_varint(len as u64);
-    if width != guess {
-        let moved = start + width - guess;
-        out.resize(end.max(moved + len), 0);
-        out.copy_within(start..end, moved);
-        out.truncate(moved + len);
-    }
-    let mut rest = len;
-    let begin = start - guess;
-    for byte in &mut out[begin..begin + width] {
-        *byte = rest as u8 | 0x80;
-        rest >>= 7;
-    }
-    out[begin + width - 1] &= 0x7f;
-    width
-}
 
 /// Appends one span as a `Span` message, without its tag and length.
 pub(crate) fn write_span(span: &PlannedSpan<'_>, out: &mut Vec<u8>) {
@@ -100,67 +63,6 @@ fn write_key_value(tag: u8, (name, value): &Attribute<'_>, out: &mut Vec<u8>) {
         Value::Int(int) => {
             out.push(key(3, WireType::Varint));
             write_varint(int.cast_unsigned(), out);
-        }
-    }
-}
-
-pub(crate) fn write_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    write_head(tag, bytes.len(), out);
-    out.extend_from_slice(bytes);
-}
-
-/// Key and length of a length-delimited field with a tag below 16.
-fn write_head(tag: u8, len: usize, out: &mut Vec<u8>) {
-    let key = key(tag, WireType::LengthDelimited);
-    if len < ONE_BYTE {
-        out.extend_from_slice(&[key, len as u8]);
-    } else {
-        out.push(key);
-        encode_varint(len as u64, out);
-    }
-}
-
-/// What such a field takes in all.
-fn field_len(len: usize) -> usize {
-    let width = if len < ONE_BYTE { 1 } else { encoded_len_varint(len as u64) };
-    1 + width + len
-}
-
-fn write_varint(number: u64, out: &mut Vec<u8>) {
-    if number < ONE_BYTE as u64 {
-        out.push(number as u8);
-    } else {
-        encode_varint(number, out);
-    }
-}
-
-fn write_fixed64(tag: u8, number: u64, out: &mut Vec<u8>) {
-    let mut field = [key(tag, WireType::SixtyFourBit); 9];
-    field[1..].copy_from_slice(&number.to_le_bytes());
-    out.extend_from_slice(&field);
-}
-
-fn key(tag: u8, wire_type: WireType) -> u8 {
-    tag << 3 | wire_type as u8
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_has_its_own_length_whatever_was_guessed() {
-        for len in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152] {
-            let content: Vec<u8> = (0..len).map(|index| index as u8).collect();
-            let mut expected = b"before".to_vec();
-            prost::encoding::bytes::encode(3, &content, &mut expected);
-            for width in 1..5 {
-                let mut out = b"before".to_vec();
-                let message = open(3, width, &mut out);
-                out.extend_from_slice(&content);
-                assert_eq!(close(message, &mut out), encoded_len_varint(len));
-                assert!(out == expected, "{len} bytes, {width} guessed");
-            }
         }
     }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::problem::Problem;
 
-const EXPORT: PathAndQuery =
+pub(super) const EXPORT: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
 
 /// One connection to an OTLP endpoint. A clone shares it.

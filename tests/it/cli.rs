@@ -58,13 +58,13 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) fn start(folder: &Path, data_dir: &str) -> Self {
-        Self::with(folder, data_dir, &[])
+        Self::start_with(folder, &["--data-dir", data_dir])
     }
 
-    pub(super) fn with(folder: &Path, data_dir: &str, more: &[&str]) -> Self {
+    pub(super) fn start_with(folder: &Path, args: &[&str]) -> Self {
         let mut process = command(folder)
-            .args(["serve", "--data-dir", data_dir, "--port", "0", "--internal-port", "0"])
-            .args(more)
+            .args(["serve", "--port", "0", "--internal-port", "0"])
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -80,7 +80,8 @@ fn the_key_is_wrong() {
 #[test]
 fn the_token_is_wrong() {
     let folder = folder();
-    let serving = Serving::with(folder.path(), ".dbdata", &["--internal-token", "the-right-t0ken"]);
+    let serving =
+        Serving::start_with(folder.path(), &["--data-dir", ".dbdata", "--internal-token", "the-right-t0ken"]);
     for (given, said) in [
         (&["--internal-token", "a-wrong-t0ken"][..], "FAIL token the token is wrong"),
         (&[], "FAIL token a token is needed, none is set"),

@@ -7,4 +7,5 @@ mod cli;
 mod doctor;
 mod load;
 mod look;
+mod replay;
 mod sql;

@@ -21,6 +21,7 @@ use crate::{
         tally::Evidence,
     },
     span::{
+        digest,
         row::Cell,
         schema::{Schema, column},
     },
@@ -37,6 +38,7 @@ pub(super) struct RowJudge<'s> {
     comparer: Comparer<'s>,
     observer: Observer<'s>,
     digester: Digester,
+    replayed: digest::Digester,
     file: Arc<str>,
     name: Name,
     tier: Tier,
@@ -53,6 +55,7 @@ impl<'s> RowJudge<'s> {
             comparer: Comparer::new(),
             observer: Observer::new(&collected.names, &collected.odd, schema),
             digester: Digester::default(),
+            replayed: digest::Digester::default(),
             file: file.shown.as_str().into(),
             name: collected.names.name(&file.shown),
             tier: file.tier,
@@ -75,6 +78,7 @@ impl<'s> RowJudge<'s> {
                 Claim::Planned { run, slot, place } => {
                     self.planned(run, slot, place, &cells, row_number, one);
                 }
+                Claim::Unclaimed { .. } if self.is_replayed(&cells) => one.notes.rows.as_planned += 1,
                 Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
             }
         }
@@ -85,6 +89,12 @@ impl<'s> RowJudge<'s> {
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
         RowDigest { id, content: self.digester.digest(cells) }
+    }
+
+    /// Whether a replay sent just this row.
+    fn is_replayed(&mut self, cells: &StoredCells<'_>) -> bool {
+        let replayed = &self.sweep.runs.replayed;
+        !replayed.is_empty() && replayed.holds(&mut self.replayed, cells, self.schema)
     }
 
     fn address(&self, row_number: u64) -> Address {

@@ -1,0 +1,62 @@
+//! When captured requests came in, and what the target answered: a line each, beside the requests.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::outcome::Outcome;
+
+/// One line of `<capture>.calls.ndjson`. Times are Unix nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Call {
+    /// In the order of the requests in the file; `offset` is that of its length there.
+    Received { request: u64, at: u64, offset: u64, bytes: u64 },
+    /// A request whose answer is missing was in flight when the recording ended.
+    Answered {
+        request: u64,
+        at: u64,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// So many requests passed and are not in the file, because the disk was slower than they came.
+    Missed { requests: u64, at: u64 },
+}
+
+/// Where the calls of a capture's file are told.
+pub(crate) fn path_of(file: &Path) -> PathBuf {
+    let mut name = file.file_name().map(OsString::from).unwrap_or_default();
+    name.push(ENDING);
+    file.with_file_name(name)
+}
+
+pub(crate) const ENDING: &str = ".calls.ndjson";
+
+/// The requests of which the target kept nothing.
+pub(crate) fn refused(path: &Path) -> io::Result<BTreeSet<u64>> {
+    let mut refused = BTreeSet::new();
+    for line in BufReader::new(File::open(path)?).lines() {
+        if let Ok(Call::Answered { request, outcome: Outcome::Rejected { .. }, .. }) =
+            serde_json::from_str(&line?)
+        {
+            refused.insert(request);
+        }
+    }
+    Ok(refused)
+}
+
+/// When the first request of a capture's file came in.
+pub(crate) fn first_at(path: &Path) -> Option<u64> {
+    let lines = BufReader::new(File::open(path).ok()?).lines();
+    let calls = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
+    calls.into_iter().find_map(|call| match call {
+        Call::Received { at, .. } => Some(at),
+        Call::Answered { .. } | Call::Missed { .. } => None,
+    })
+}

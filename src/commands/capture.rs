@@ -1,0 +1,107 @@
+//! `capture`.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::{
+    capture::recorder::{self, Place, Recorded},
+    exit::Exit,
+    interrupt::Interrupts,
+    report,
+    wire::{
+        proxy::{self, Passed, Queue, Watcher},
+        target::Target,
+        transport::Transport,
+    },
+};
+
+/// Record the OTLP requests that pass on their way to an endpoint
+///
+/// Listens, forwards every call to the endpoint with the caller's own metadata, API key included, and gives
+/// back what the endpoint answers. Each export is written as it was sent, in the length-prefixed form that
+/// OpenTelemetry's Collector reads; when it came in and what the answer was is told beside it, in
+/// `<file>.calls.ndjson`. Metadata is never written.
+///
+/// Ends with Ctrl-C. Exits with 0, or with 2 when not everything that passed could be recorded.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  e2e-store capture --endpoint localhost:26155 -o bad-day
+  e2e-store capture --listen 127.0.0.1:4317 --endpoint https://studio.example:443 -o traffic.binpb
+  e2e-store replay bad-day --endpoint localhost:26155")]
+pub(crate) struct CaptureArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
+    listen: SocketAddr,
+
+    /// Where to forward to: `host:port`, or with `http://` or `https://`
+    #[arg(long, value_name = "ENDPOINT")]
+    endpoint: Target,
+
+    /// PEM file of the authorities to trust with `https://` [default: the system's]
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_CA_CERT")]
+    ca_cert: Option<PathBuf>,
+
+    /// Folder to record into, or a file, whose name then has an ending
+    #[arg(short, long, value_name = "DIR|FILE")]
+    output: PathBuf,
+
+    /// Megabytes after which a new file is begun
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    rotate: u64,
+}
+
+/// How long calls under way may take when the capture ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(
+    args: &CaptureArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    let place = Place::at(&args.output, args.rotate.saturating_mul(1_000_000))?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on `{}`", args.listen))?;
+    let transport = Transport {
+        ca_cert: args.ca_cert.clone(),
+        client_identity: None,
+        headers: Vec::new(),
+        compression: None,
+        timeout: Duration::MAX,
+    };
+    let record = recorder::begin(place.clone())?;
+    let (passed, received) = mpsc::unbounded_channel();
+    let queued = Arc::new(Queue::default());
+    let recording = {
+        let queued = Arc::clone(&queued);
+        tokio::task::spawn_blocking(move || record(received, queued))
+    };
+    writeln!(
+        out,
+        "capturing at {}, forwarding to {}, recording into {}",
+        listener.local_addr()?,
+        args.endpoint,
+        place.first.display()
+    )?;
+    out.flush()?;
+
+    let watcher = Watcher { passed: passed.clone(), queued };
+    let serving = proxy::serve(listener, &args.endpoint, &transport, watcher, interrupts.pressed(1));
+    let ended = tokio::select! {
+        ended = serving => ended,
+        () = async {
+            interrupts.pressed(1).await;
+            tokio::time::sleep(PATIENCE).await;
+        } => Ok(()),
+    };
+    // Connections that are still open keep their ends of the channel.
+    passed.send(Passed::Ended).ok();
+    let recorded = recording.await?;
+    ended?;
+    report::replay::print_recorded(out, &recorded)?;
+    let Recorded { missed, failed, .. } = &recorded;
+    Ok(if *missed == 0 && failed.is_none() { Exit::Clean } else { Exit::Unknown })
+}

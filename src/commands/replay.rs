@@ -1,0 +1,381 @@
+//! `replay`.
+
+use std::{
+    io::Write,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::selection::{SelectionArgs, nothing_else, renaming};
+use crate::{
+    audit::find_store,
+    duration,
+    exit::Exit,
+    interrupt::Interrupts,
+    judge::reading::DEFAULT_SETTLE,
+    ledger::{
+        lookup,
+        replay::{Options, ReplayManifest},
+        runs::{self, DEFAULT_FOLDER},
+    },
+    load::{
+        barrier::{self, Raised, Via},
+        run::Secret,
+    },
+    problem::Problem,
+    progress,
+    replay::{
+        pace::Pace,
+        proof::{self, Proof, Verdict},
+        run::{self, Begun, Replayed, Route, ShiftTime, Surveyed},
+    },
+    report,
+    settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
+    wire::retry::RetryPolicy,
+};
+
+/// Send stored or captured traffic again
+///
+/// Sources: a data directory, any folder or file of it (cold files and WAL segments, torn ones as far as they
+/// read; the hot snapshot only where it is named); OTLP JSON lines; length-prefixed protobuf, as OpenTelemetry's
+/// Collector writes it; what `capture` recorded. The plan is printed before anything is sent. Ids are fresh and
+/// times end now unless told otherwise, so that what is sent is told apart from what it was made of.
+///
+/// A replay is a run: its folder holds the plan, the outcome of every export, and what should be on disk.
+/// Sends only where --endpoint says: neither environment nor settings file count.
+///
+/// Exits with 0 when every span was acked, 1 when some were refused or a part of the source could not be
+/// read, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on. With
+/// --verify also 1 when the store does not hold what was sent, and 2 when that could not be settled.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("endpoint", |arg| arg.env(clap::builder::Resettable::Reset).help(
+        "OTLP gRPC endpoint to send to: `host:port`, or with `http://` or `https://`"
+    )),
+    after_help = "\
+Examples:
+  e2e-store replay .dbdata --endpoint localhost:26155 --dry-run
+  e2e-store replay .dbdata --endpoint localhost:26155 --speed 10x --max-gap 1m
+  e2e-store replay bad-day --endpoint localhost:26155 --service checkout --loop 3
+  e2e-store replay .dbdata --endpoint localhost:26155 --verify --data-dir other/.dbdata
+  e2e-store replay .dbdata/spans/wal --endpoint localhost:26155 --keep-ids --shift-time none
+  e2e-store replay .dbdata --endpoint localhost:26155 --resume 41f0d2b94d3b"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub(crate) struct ReplayArgs {
+    /// What to send: a data directory or a part of it, a file of OTLP requests, or a capture
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    /// `max`, or how many times as fast as recorded, as 1x or 10x
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed, help_heading = "Pace")]
+    speed: Pace,
+
+    /// Spans per second, as 500/s, whatever was recorded
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "speed", help_heading = "Pace")]
+    rate: Option<Pace>,
+
+    /// The longest recorded gap to keep, as 10s
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Pace")]
+    max_gap: Option<Duration>,
+
+    /// Send everything so often, with fresh ids each time
+    #[arg(long = "loop", value_name = "N", value_parser = at_least_one, default_value = "1", help_heading = "Pace")]
+    loops: NonZeroU64,
+
+    /// Exports in flight at most
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "8", help_heading = "Pace")]
+    in_flight: NonZeroU64,
+
+    /// Connections to send over
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "1", help_heading = "Pace")]
+    connections: NonZeroU64,
+
+    /// Whether exports that were not acked are tried again
+    #[arg(long, value_name = "POLICY", default_value = "spec", help_heading = "Pace")]
+    retry: RetryPolicy,
+
+    /// Make fresh ids, the same for the same id everywhere; this is the default
+    #[arg(long, conflicts_with = "keep_ids", help_heading = "Changes")]
+    fresh_ids: bool,
+
+    /// Send the ids as they are
+    #[arg(long, conflicts_with = "loops", help_heading = "Changes")]
+    keep_ids: bool,
+
+    /// `now`, `none`, or by how much, as 24h or -30m
+    #[arg(
+        long,
+        value_name = "SHIFT",
+        default_value = "now",
+        value_parser = shift_time,
+        allow_hyphen_values = true,
+        help_heading = "Changes"
+    )]
+    shift_time: ShiftTime,
+
+    /// Send the spans of a service under another name, as old=new; repeatable
+    #[arg(long, value_name = "OLD=NEW", value_parser = renaming, help_heading = "Changes")]
+    rename_service: Vec<(String, String)>,
+
+    /// Leave this attribute out wherever it stands; repeatable
+    #[arg(long, value_name = "KEY", help_heading = "Changes")]
+    scrub: Vec<String>,
+
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Go on with a replay that was broken off, by its run id
+    #[arg(long, value_name = "RUN", conflicts_with = "dry_run")]
+    resume: Option<String>,
+
+    /// Hold the store in --data-dir against what was sent: every row, every column
+    #[arg(long, requires = "data_dir", conflicts_with = "dry_run")]
+    verify: bool,
+
+    /// Do not flush at the end
+    #[arg(long)]
+    no_flush: bool,
+
+    /// The data directory behind the endpoint: `audit` then tells this run from those of other stores
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS", default_value = DEFAULT_FOLDER)]
+    runs: PathBuf,
+
+    #[command(flatten)]
+    otlp: OtlpArgs,
+
+    #[command(flatten)]
+    internal: InternalArgs,
+}
+
+pub(crate) async fn run(
+    args: &ReplayArgs,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    if args.otlp.endpoint.is_none() && !args.dry_run {
+        let hint = "say where to with --endpoint HOST:PORT, or look first with --dry-run";
+        return Err(Problem::new("a replay is sent nowhere by default", hint).into());
+    }
+    let begun = args.resume.as_deref().map(|id| find(&args.runs, id)).transpose()?;
+    let (options, fresh_ids) = match &begun {
+        None => (args.options(), !args.keep_ids),
+        Some(replay) => {
+            nothing_else(&replay.manifest.run_id, args.is_changed())?;
+            (replay.manifest.options.clone(), replay.manifest.id_key.is_some())
+        }
+    };
+    let mut surveyed = run::prepare(&args.source, options, fresh_ids).await?;
+    let now = run::now();
+    surveyed.renew(fresh_ids, args.shift_time, now);
+    report::replay::print_source(out, &surveyed)?;
+    if surveyed.survey.spans == 0 {
+        return Err(surveyed.nothing_to_send().into());
+    }
+    let shift = begun.as_ref().map_or(args.shift_time, |replay| ShiftTime::By(replay.manifest.shift_nanos));
+    report::replay::print_plan(out, &surveyed, fresh_ids, shift)?;
+    out.flush()?;
+    if args.dry_run {
+        let whole = surveyed.survey.notes.trouble.is_empty();
+        let made = run::make(Arc::new(surveyed.recipe), |_| Ok(())).await?;
+        report::replay::print_made(out, &made)?;
+        return Ok(if whole { Exit::Clean } else { Exit::Found });
+    }
+    if args.verify {
+        // Before anything is sent: a typo here must not leave a run that nobody can judge.
+        find_store(args.data_dir.as_deref())?;
+    }
+    let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
+    let route = args.route(&settings)?;
+    // Before anything is written: an endpoint that is not there leaves no run.
+    let exporters = run::connect(&route).await?;
+    let begun = match begun {
+        None => run::begin(&surveyed, &route, now)?,
+        Some(replay) => run::resume(&mut surveyed, replay.manifest, replay.folder)?,
+    };
+    send(args, surveyed, begun, exporters, &route, &settings, out, interrupts).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "what the parts of a replay are called together")]
+async fn send(
+    args: &ReplayArgs,
+    surveyed: Surveyed,
+    begun: Begun,
+    exporters: Vec<crate::wire::exporter::Exporter>,
+    route: &Route,
+    settings: &Settings,
+    out: &mut dyn Write,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    let source_is_whole = surveyed.survey.notes.trouble.is_empty();
+    writeln!(out, "run      {}, to {}", begun.manifest().run_id, route.endpoint)?;
+    out.flush()?;
+    let bar = progress::replay(surveyed.spans());
+    let stop = interrupts.stop_with(bar.bar());
+    let replayed = run::perform(surveyed, begun, exporters, route, stop, |summary, elapsed| {
+        bar.show(summary, elapsed);
+    })
+    .await?;
+    bar.finish();
+    report::replay::print(out, &replayed)?;
+    let mut exit = exit_of(&replayed, source_is_whole);
+    if !args.no_flush && replayed.sent.summary.total().taken() > 0 {
+        let token = settings.internal_token.as_deref();
+        let raised = barrier::raise(Via::Flush, &settings.internal_endpoint, token, &replayed.ledger).await?;
+        writeln!(out, "{}", report::run::barrier_line(&raised))?;
+        if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
+            exit = Exit::of_refusal(refusal);
+        }
+    }
+    let Replayed { manifest, folder, sent, .. } = &replayed;
+    writeln!(out, "run {} is in {}", manifest.run_id, folder.display())?;
+    if let Some(why) = &sent.gave_up {
+        let what = format!("`{}` went away: {why}", route.endpoint);
+        return Err(Problem::new(what, args.go_on(&manifest.run_id)).into());
+    }
+    if sent.summary.interrupted {
+        progress::note(&format!("interrupted; to go on: {}", args.go_on(&manifest.run_id)));
+    }
+    if args.verify && !sent.summary.interrupted {
+        let proved = prove(manifest, folder, args.data_dir.as_deref(), out).await?;
+        exit = worse(exit, proved);
+    }
+    Ok(exit)
+}
+
+/// Holds the store against what was sent.
+async fn prove(
+    manifest: &ReplayManifest,
+    folder: &Path,
+    data_dir: Option<&Path>,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let layout = find_store(data_dir)?;
+    let proof = proof::prove(folder, manifest, &layout, DEFAULT_SETTLE, true, progress::waiting).await?;
+    report::replay::print_proof(out, &proof, FINDINGS_SHOWN)?;
+    Ok(exit_of_proof(&proof))
+}
+
+pub(crate) fn exit_of_proof(proof: &Proof) -> Exit {
+    match proof.verdict() {
+        Verdict::Pass => Exit::Clean,
+        Verdict::Fail => Exit::Found,
+        Verdict::Open => Exit::Unknown,
+    }
+}
+
+/// Where something was found and something is not known, it is the former.
+pub(crate) fn worse(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Found, _) | (_, Exit::Found) => Exit::Found,
+        (Exit::Unknown, _) | (_, Exit::Unknown) => Exit::Unknown,
+        (Exit::Clean, Exit::Clean) => Exit::Clean,
+    }
+}
+
+/// Findings of a kind that are printed.
+const FINDINGS_SHOWN: usize = 10;
+
+fn exit_of(replayed: &Replayed, source_is_whole: bool) -> Exit {
+    let sent = &replayed.sent;
+    let total = sent.summary.total();
+    if total.taken() + sent.taken_before == 0 {
+        Exit::Unknown
+    } else if total.taken() < total.issued.spans || !source_is_whole || !replayed.notes.trouble.is_empty() {
+        Exit::Found
+    } else if sent.summary.interrupted {
+        Exit::Unknown
+    } else {
+        Exit::Clean
+    }
+}
+
+impl ReplayArgs {
+    fn options(&self) -> Options {
+        Options {
+            pace: self.rate.unwrap_or(self.speed).to_string(),
+            max_gap_seconds: self.max_gap.map(|gap| gap.as_secs_f64()),
+            loops: self.loops.get(),
+            rename: self.rename_service.iter().cloned().collect(),
+            scrub: self.scrub.iter().cloned().collect(),
+            ..self.selection.options()
+        }
+    }
+
+    /// Whether something was asked for that a replay is a function of.
+    fn is_changed(&self) -> bool {
+        let paced = self.speed != Pace::Max || self.rate.is_some() || self.max_gap.is_some();
+        let changed = self.keep_ids
+            || self.shift_time != ShiftTime::Now
+            || !self.rename_service.is_empty()
+            || !self.scrub.is_empty();
+        self.selection.is_given() || paced || changed || self.loops.get() > 1
+    }
+
+    fn route(&self, settings: &Settings) -> anyhow::Result<Route> {
+        let number = |number: NonZeroU64| usize::try_from(number.get());
+        Ok(Route {
+            endpoint: settings.endpoint.clone(),
+            api_key: Secret(settings.api_key.clone()),
+            transport: settings.transport.clone(),
+            connections: number(self.connections)?,
+            in_flight: number(self.in_flight)?,
+            retry: self.retry,
+            runs: self.runs.clone(),
+            data_dir: self.data_dir.as_deref().map(std::path::absolute).transpose()?,
+        })
+    }
+
+    /// The command that sends the rest.
+    fn go_on(&self, run_id: &str) -> String {
+        let endpoint = self.otlp.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("e2e-store replay {} --endpoint {endpoint} --resume {run_id}", self.source.display())
+    }
+}
+
+/// The replay whose id begins so.
+fn find(runs: &Path, id: &str) -> anyhow::Result<runs::Replay> {
+    let loaded = runs::load_all(runs)?;
+    Ok(lookup::find_replay(loaded, id, runs)?)
+}
+
+fn speed(text: &str) -> Result<Pace, String> {
+    match text.parse() {
+        Ok(Pace::Rate(_)) => Err("that is a rate: use --rate".to_owned()),
+        Ok(pace) => Ok(pace),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+fn rate(text: &str) -> Result<Pace, String> {
+    match text.parse() {
+        Ok(pace @ Pace::Rate(_)) => Ok(pace),
+        Ok(_) => Err("write for example 500/s".to_owned()),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+fn shift_time(text: &str) -> Result<ShiftTime, String> {
+    match text {
+        "now" => return Ok(ShiftTime::Now),
+        "none" => return Ok(ShiftTime::None),
+        _ => {}
+    }
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let by = duration::parse(rest).map_err(|err| format!("{err}, or `now` or `none`"))?;
+    let nanos = i64::try_from(by.as_nanos()).map_err(|err| err.to_string())?;
+    Ok(ShiftTime::By(sign * nanos))
+}

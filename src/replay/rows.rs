@@ -1,0 +1,164 @@
+//! A store's files as a source: batches of rows, file by file, each as far as it reads.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::array::RecordBatch,
+    execution::{SendableRecordBatchStream, TaskContext},
+};
+use futures::StreamExt;
+
+use super::piece::Notes;
+use crate::{
+    span::schema::{COLUMN_COUNT, column_name},
+    store::{
+        footer::{self, Unreadable},
+        inventory::{self, FoundFile, Kind},
+        layout::{Layout, Tier},
+        scan,
+        segment::read_segment,
+        session::{Limits, session},
+    },
+};
+
+/// Rows that are held at once.
+const BATCH_ROWS: usize = 1_024;
+
+/// The files to read, in that order: cold ones, then segments, each oldest first. The hot snapshot only
+/// where it was named, because it is a copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoredFiles {
+    pub(crate) files: Vec<FoundFile>,
+    /// Rows of Parquet files, and a guess at those of segments.
+    pub(crate) about_rows: u64,
+}
+
+impl StoredFiles {
+    pub(crate) fn of(layout: &Layout, notes: &mut Notes) -> Self {
+        // Segments first: what a flush takes away in between is in the cold files that are listed then.
+        let [wal, cold] = [Tier::Wal, Tier::Cold].map(|tier| inventory::list(layout, tier));
+        let hot = layout.single_file.then(|| inventory::list(layout, Tier::Hot)).unwrap_or_default();
+        let mut files = Vec::new();
+        for tier in [cold, wal, hot] {
+            for unlisted in &tier.unlisted {
+                notes.trouble(&unlisted.shown, format!("cannot be looked at: {}", unlisted.source));
+            }
+            files.extend(tier.data().cloned());
+        }
+        let rows = |file: &FoundFile| match file.kind {
+            Kind::Parquet => footer::footer(&file.path).map_or(0, |footer| footer.rows),
+            // A small span takes a few hundred bytes.
+            _ => file.size / 256,
+        };
+        Self { about_rows: files.iter().map(rows).sum(), files }
+    }
+}
+
+/// A walk through the rows of files.
+pub(crate) struct RowReader {
+    files: Vec<FoundFile>,
+    columns: Vec<&'static str>,
+    context: Arc<TaskContext>,
+    next: usize,
+    current: Option<Current>,
+}
+
+struct Current {
+    /// The columns that the file has.
+    present: Arc<[String]>,
+    batches: Batches,
+}
+
+enum Batches {
+    Parquet(SendableRecordBatchStream),
+    Segment(std::vec::IntoIter<RecordBatch>),
+}
+
+/// Rows of one file.
+pub(crate) struct RowBatch {
+    pub(crate) batch: RecordBatch,
+    pub(crate) present: Arc<[String]>,
+}
+
+/// All 21.
+pub(crate) fn every_column() -> Vec<&'static str> {
+    (0..COLUMN_COUNT).map(column_name).collect()
+}
+
+impl RowReader {
+    pub(crate) fn new(files: Vec<FoundFile>, columns: Vec<&'static str>) -> anyhow::Result<Self> {
+        let limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: BATCH_ROWS };
+        let context = session(limits)?.task_ctx();
+        Ok(Self { files, columns, context, next: 0, current: None })
+    }
+
+    /// The next rows. What cannot be read is noted, and passed over.
+    pub(crate) async fn next(&mut self, notes: &mut Notes) -> Option<RowBatch> {
+        loop {
+            let Some(current) = &mut self.current else {
+                let file = self.files.get(self.next)?.clone();
+                self.next += 1;
+                self.current = self.open(&file, notes);
+                continue;
+            };
+            let batch = match &mut current.batches {
+                Batches::Parquet(stream) => stream.next().await,
+                Batches::Segment(batches) => batches.next().map(Ok),
+            };
+            match batch {
+                Some(Ok(batch)) => {
+                    return Some(RowBatch { batch, present: Arc::clone(&current.present) });
+                }
+                Some(Err(err)) => {
+                    let shown = &self.files[self.next - 1].shown;
+                    notes.trouble(shown, format!("ends early: {}", scan::reason(&err)));
+                    self.current = None;
+                }
+                None => self.current = None,
+            }
+        }
+    }
+
+    fn open(&self, file: &FoundFile, notes: &mut Notes) -> Option<Current> {
+        match file.kind {
+            Kind::Parquet => {
+                let footer = match footer::footer(&file.path) {
+                    Ok(footer) => footer,
+                    Err(unreadable) => {
+                        notes.trouble(&file.shown, why(&unreadable));
+                        return None;
+                    }
+                };
+                match scan::scan_parquet(file, &footer, &self.columns, Arc::clone(&self.context)) {
+                    Ok(scan) => Some(Current {
+                        present: footer.columns.into(),
+                        batches: Batches::Parquet(scan.stream),
+                    }),
+                    Err(err) => {
+                        notes.trouble(&file.shown, format!("cannot be read: {}", scan::reason(&err)));
+                        None
+                    }
+                }
+            }
+            _ => match read_segment(&file.path) {
+                Ok(segment) => {
+                    if let Some(torn) = segment.torn {
+                        notes.trouble(&file.shown, format!("ends early: {torn}"));
+                    }
+                    Some(Current {
+                        present: segment.columns.into(),
+                        batches: Batches::Segment(segment.batches.into_iter()),
+                    })
+                }
+                Err(err) => {
+                    notes.trouble(&file.shown, format!("cannot be read: {err}"));
+                    None
+                }
+            },
+        }
+    }
+}
+
+fn why(unreadable: &Unreadable) -> String {
+    format!("cannot be read: {unreadable}")
+}

@@ -1,0 +1,312 @@
+//! A replay, an export or a capture for the terminal.
+
+use std::{io::Write, time::Duration};
+
+use super::{
+    numbers::{bytes, counted, duration, grouped, moment, plain, service},
+    run::{NAMES_SHOWN, print_latency},
+    table::{self, Align},
+};
+use crate::{
+    capture::recorder::Recorded,
+    judge::replayed::{Findings, Reckoning, Span},
+    ledger::replay::Options,
+    load::summary::per_second,
+    replay::{
+        pace::Pace,
+        piece::Notes,
+        proof::{Proof, Verdict},
+        run::{Made, Replayed, ShiftTime, Surveyed},
+    },
+};
+
+/// Files that are named of those that cannot be read.
+const TROUBLE_SHOWN: usize = 20;
+
+/// What a source holds, what is left out of it, and what of it cannot be read.
+pub(crate) fn print_source(out: &mut dyn Write, surveyed: &Surveyed) -> anyhow::Result<()> {
+    let Surveyed { path, kind, survey, recipe, .. } = surveyed;
+    let files = counted(recipe.source.files().len() as u64, "file");
+    writeln!(out, "source   {}   {kind}, {files}", plain(&path.display().to_string()))?;
+    let more = if survey.more_traces { "more than " } else { "" };
+    let requests =
+        survey.requests.map_or_else(String::new, |count| format!(" in {}", counted(count, "request")));
+    writeln!(
+        out,
+        "spans    {} of {more}{}{requests}",
+        counted(survey.spans, "span"),
+        counted(survey.traces, "trace")
+    )?;
+    if let Some((first, last)) = survey.times {
+        let span = Duration::from_nanos(last.abs_diff(first));
+        writeln!(
+            out,
+            "times    {} to {}: {}",
+            moment(first.cast_unsigned()),
+            moment(last.cast_unsigned()),
+            duration(span)
+        )?;
+    }
+    print_notes(out, &survey.notes)?;
+    if !survey.services.is_empty() {
+        let mut rows: Vec<_> = survey
+            .services
+            .iter()
+            .take(NAMES_SHOWN)
+            .map(|(name, spans)| vec![service(name), grouped(*spans)])
+            .collect();
+        if survey.services.len() > NAMES_SHOWN {
+            rows.push(vec![format!("and {} more", survey.services.len() - NAMES_SHOWN)]);
+        }
+        writeln!(out, "\n{}", table::render(&[("service", Align::Left), ("spans", Align::Right)], rows))?;
+    }
+    Ok(())
+}
+
+fn print_notes(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
+    for (why, spans) in &notes.skipped {
+        writeln!(out, "left out {} {why}", counted(*spans, "span"))?;
+    }
+    for trouble in notes.trouble.iter().take(TROUBLE_SHOWN) {
+        writeln!(out, "unread   {}: {}", plain(&trouble.file), plain(&trouble.reason))?;
+    }
+    if notes.trouble.len() > TROUBLE_SHOWN {
+        writeln!(out, "unread   and {} more", notes.trouble.len() - TROUBLE_SHOWN)?;
+    }
+    Ok(())
+}
+
+/// What rows no longer tell of the spans that they were.
+pub(crate) fn print_losses(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
+    if notes.with_nulls > 0 {
+        let spans = counted(notes.with_nulls, "span");
+        writeln!(out, "lost     {spans} with values that are null, and may have been NaN or infinite")?;
+    }
+    if notes.disagreeing > 0 {
+        let spans = counted(notes.disagreeing, "span");
+        writeln!(
+            out,
+            "renamed  {spans} whose resource names another service than their column: the resource's is sent"
+        )?;
+    }
+    if notes.scrubbed > 0 {
+        writeln!(out, "scrubbed {}", counted(notes.scrubbed, "attribute"))?;
+    }
+    Ok(())
+}
+
+/// How it will be sent.
+pub(crate) fn print_plan(
+    out: &mut dyn Write,
+    surveyed: &Surveyed,
+    fresh_ids: bool,
+    shift: ShiftTime,
+) -> anyhow::Result<()> {
+    let Surveyed { survey, recipe, .. } = surveyed;
+    let Options { loops, max_gap_seconds, .. } = &recipe.options;
+    let pace = match recipe.pace {
+        Pace::Max => "as fast as the endpoint answers".to_owned(),
+        Pace::Speed(_) => format!("{} as recorded", recipe.pace),
+        Pace::Rate(_) => format!("{} spans", recipe.pace),
+    };
+    let gap = max_gap_seconds
+        .map_or_else(String::new, |gap| format!(", no gap above {}", duration(Duration::from_secs_f64(gap))));
+    let length = survey.length.saturating_mul(u32::try_from(*loops).unwrap_or(u32::MAX));
+    let takes = if length.is_zero() { String::new() } else { format!(", in {}", duration(length)) };
+    let times = if *loops > 1 {
+        format!(", {loops} times over: {}", counted(surveyed.spans(), "span"))
+    } else {
+        String::new()
+    };
+    writeln!(out, "pace     {pace}{gap}{times}{takes}")?;
+    let ids = if fresh_ids { "fresh" } else { "kept" };
+    let clock = match shift {
+        ShiftTime::Now => "shifted to now".to_owned(),
+        ShiftTime::None => "kept".to_owned(),
+        ShiftTime::By(nanos) => {
+            let sign = if nanos < 0 { "-" } else { "+" };
+            format!("shifted by {sign}{}", duration(Duration::from_nanos(nanos.unsigned_abs())))
+        }
+    };
+    writeln!(out, "changes  ids {ids}, times {clock}{}", renamed(&recipe.options))?;
+    if recipe.pace.keeps_time() && survey.disordered > 0 {
+        let late = if survey.late == 0 {
+            "all are sent in their order".to_owned()
+        } else {
+            format!("{} of them too far off: sent late", grouped(survey.late))
+        };
+        writeln!(out, "order    {} out of order; {late}", grouped(survey.disordered))?;
+    }
+    Ok(())
+}
+
+fn renamed(options: &Options) -> String {
+    let renamed = options.rename.iter().map(|(old, new)| format!(", {} as {}", service(old), service(new)));
+    let scrubbed = options.scrub.iter().map(|key| format!(", without `{}`", plain(key)));
+    renamed.chain(scrubbed).collect()
+}
+
+/// What a dry run made.
+pub(crate) fn print_made(out: &mut dyn Write, made: &Made) -> anyhow::Result<()> {
+    print_losses(out, &made.notes)?;
+    let Made { exports, spans, bytes: size, .. } = made;
+    writeln!(
+        out,
+        "\nnothing was sent: {} in {} of {}",
+        counted(*spans, "span"),
+        counted(*exports, "export"),
+        bytes(*size)
+    )?;
+    Ok(())
+}
+
+/// How a replay went.
+pub(crate) fn print(out: &mut dyn Write, replayed: &Replayed) -> anyhow::Result<()> {
+    let Replayed { sent, notes, .. } = replayed;
+    let total = sent.summary.total();
+    print_losses(out, notes)?;
+    let header = ["spans", "acked", "rejected", "indeterminate"].map(|name| (name, Align::Right));
+    let mut header = header.to_vec();
+    let mut row = vec![total.issued.spans, total.acked, total.rejected, total.indeterminate];
+    let sometimes = [
+        ("in part", total.partial),
+        ("of it taken", total.partial_taken),
+        ("not started", total.not_started.spans),
+        ("sent before", sent.taken_before),
+        ("retries", total.retries),
+    ];
+    for (name, count) in sometimes.into_iter().filter(|(_, count)| *count > 0) {
+        header.push((name, Align::Right));
+        row.push(count);
+    }
+    let row = row.into_iter().map(grouped).collect();
+    write!(out, "\n{}", table::render(&header, [row]))?;
+    writeln!(
+        out,
+        "\n{} in {}: {} spans/s",
+        counted(total.exports, "export"),
+        duration(sent.elapsed),
+        super::numbers::amount(per_second(total.taken(), sent.elapsed))
+    )?;
+    print_latency(out, &sent.summary)?;
+    for (code, trouble) in &sent.summary.troubles {
+        writeln!(out, "{code}  {}: {}", counted(trouble.exports, "export"), plain(&trouble.message))?;
+    }
+    Ok(())
+}
+
+/// A replay held against a store. At most `limit` findings of a kind are shown, their totals always.
+pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Result<()> {
+    let Reckoning { sent, acked, rejected, indeterminate, found, rows, as_sent, .. } = proof.reckoning;
+    let word = match proof.verdict() {
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::Open => "OPEN",
+    };
+    writeln!(out, "\n{word}   replay {}\n", proof.run_id)?;
+    let others = [("rejected", rejected), ("with an unknown outcome", indeterminate)];
+    let others = others.into_iter().filter(|(_, count)| *count > 0);
+    let others: String = others.map(|(what, count)| format!(", {} {what}", grouped(count))).collect();
+    writeln!(
+        out,
+        "sent     {}: {} acked{others}; {} found",
+        counted(sent, "span"),
+        grouped(acked),
+        grouped(found)
+    )?;
+    writeln!(
+        out,
+        "judged   {}: {} as sent, {} differing\n",
+        counted(rows, "row"),
+        grouped(as_sent),
+        grouped(rows - as_sent)
+    )?;
+    let reckoning = &proof.reckoning;
+    let lines: [(&str, &str, &Findings<Span>); 6] = [
+        ("FAIL", "lost: acked, behind a barrier, and absent", &reckoning.lost),
+        ("FAIL", "stored more often than sent", &reckoning.duplicates),
+        ("FAIL", "stored although refused", &reckoning.refused_but_stored),
+        ("FAIL", "of exports taken in part, stored in another number than taken", &reckoning.broken_partials),
+        ("OPEN", "acked and absent, without a barrier since", &reckoning.pending),
+        ("OPEN", "absent, and perhaps in a file that could not be read", &reckoning.unproven),
+    ];
+    for (word, what, findings) in lines.into_iter().filter(|(.., findings)| findings.total > 0) {
+        writeln!(out, "{word}  {} {what}", counted(findings.total, "span"))?;
+        for span in findings.samples.iter().take(limit) {
+            writeln!(
+                out,
+                "  span {}   number {}, {}",
+                span.span_id,
+                span.ordinal,
+                counted(span.copies.into(), "copy")
+            )?;
+        }
+    }
+    if reckoning.retried.total > 0 {
+        writeln!(
+            out,
+            "info  {} stored again by a further attempt",
+            counted(reckoning.retried.total, "span")
+        )?;
+    }
+    print_altered(out, proof, limit)?;
+    for (file, reason) in &reckoning.unread {
+        writeln!(out, "unread   {}: {}", plain(file), plain(reason))?;
+    }
+    if acked == 0 {
+        writeln!(out, "OPEN  nothing was acked, so there is nothing to judge")?;
+    }
+    Ok(())
+}
+
+fn print_altered(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Result<()> {
+    let altered = &proof.reckoning.altered;
+    if altered.total == 0 {
+        return Ok(());
+    }
+    writeln!(out, "FAIL  {} not as sent", counted(altered.total, "row"))?;
+    if let Some(why) = &proof.unexplained {
+        writeln!(out, "  which columns differ cannot be said: {}", plain(why))?;
+        for row in altered.samples.iter().take(limit) {
+            writeln!(out, "  {} row {}   number {}", plain(&row.file), row.row_number, row.ordinal)?;
+        }
+    }
+    for difference in proof.differences.iter().take(limit) {
+        let shown = |value: &Option<String>| {
+            value
+                .as_ref()
+                .map_or_else(|| "nothing".to_owned(), |text| super::numbers::short(&plain(text), 120))
+        };
+        writeln!(
+            out,
+            "  {} row {}   {}: sent {}, stored {}",
+            plain(&difference.file),
+            difference.row_number,
+            difference.column,
+            shown(&difference.expected),
+            shown(&difference.actual)
+        )?;
+    }
+    Ok(())
+}
+
+/// What a capture came to.
+pub(crate) fn print_recorded(out: &mut dyn Write, recorded: &Recorded) -> anyhow::Result<()> {
+    let Recorded { requests, bytes: size, files, acked, refused, other, missed, .. } = recorded;
+    let known: u64 = acked + refused + other;
+    writeln!(
+        out,
+        "{} of {} recorded in {}: {} acked, {} refused, {} with another outcome, {} unanswered",
+        counted(*requests, "request"),
+        bytes(*size),
+        counted(files.len() as u64, "file"),
+        grouped(*acked),
+        grouped(*refused),
+        grouped(*other),
+        grouped(requests.saturating_sub(known))
+    )?;
+    if *missed > 0 {
+        writeln!(out, "NOT recorded, but forwarded: {}", counted(*missed, "request"))?;
+    }
+    Ok(())
+}
