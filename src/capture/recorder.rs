@@ -123,12 +123,11 @@ fn record(
     recorder.current = Some(Current::new(requests, calls));
     let mut missed = 0;
     loop {
-        let next = match passed.try_recv() {
-            Ok(next) => Some(next),
-            Err(_) => {
-                recorder.guarded(Recorder::flush);
-                passed.blocking_recv()
-            }
+        let next = if let Ok(next) = passed.try_recv() {
+            Some(next)
+        } else {
+            recorder.guarded(Recorder::flush);
+            passed.blocking_recv()
         };
         let Some(next) = next else { break };
         let bytes = match &next {

@@ -131,7 +131,7 @@ pub(crate) struct Span {
     /// Its number in the replay.
     pub(crate) ordinal: u64,
     /// 16 hexadecimal digits.
-    pub(crate) span_id: String,
+    pub(crate) id: String,
     pub(crate) copies: u32,
 }
 
@@ -244,7 +244,7 @@ impl Reckoning {
                 found += u64::from(copies > 0);
                 let span = || Span {
                     ordinal: *ordinal,
-                    span_id: format!("{:016x}", sent.expected[*ordinal as usize].ids.span),
+                    id: format!("{:016x}", sent.expected[*ordinal as usize].ids.span),
                     copies,
                 };
                 self.span(export, barrier, copies, hides, span);
@@ -258,7 +258,7 @@ impl Reckoning {
             {
                 self.broken_partials.add(|| Span {
                     ordinal,
-                    span_id: format!("{:016x}", sent.expected[ordinal as usize].ids.span),
+                    id: format!("{:016x}", sent.expected[ordinal as usize].ids.span),
                     copies: found as u32,
                 });
             }

@@ -86,7 +86,9 @@ impl ExpectationWriter {
     /// The spans are in the system's hands when this returns.
     pub(crate) fn append(&mut self, expectations: &[Expectation]) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(expectations.len() * WIDTH);
-        expectations.iter().for_each(|expectation| bytes.extend_from_slice(&expectation.to_bytes()));
+        for expectation in expectations {
+            bytes.extend_from_slice(&expectation.to_bytes());
+        }
         self.0.write_all(&bytes)
     }
 }

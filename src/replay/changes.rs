@@ -85,14 +85,13 @@ impl Converter {
         if self.resources.len() >= RESOURCES {
             self.resources.clear();
         }
-        let resource = match self.resources.get(&key) {
-            Some(resource) => Arc::clone(resource),
-            None => {
-                let rename = |name: &str| self.rename.get(name).cloned();
-                let made = Arc::new(SentResource::of(cells, &self.changes.scrub, rename)?);
-                self.resources.insert(key.clone(), Arc::clone(&made));
-                made
-            }
+        let resource = if let Some(resource) = self.resources.get(&key) {
+            Arc::clone(resource)
+        } else {
+            let rename = |name: &str| self.rename.get(name).cloned();
+            let made = Arc::new(SentResource::of(cells, &self.changes.scrub, rename)?);
+            self.resources.insert(key.clone(), Arc::clone(&made));
+            made
         };
         self.last = Some((key, Arc::clone(&resource)));
         Ok(resource)

@@ -162,7 +162,7 @@ mod tests {
         let resource = Arc::new(SentResource::default());
         let mut gatherer = Gatherer::default();
         let mut drafts = Vec::new();
-        for _ in 0..MAX_SPANS + 1 {
+        for _ in 0..=MAX_SPANS {
             drafts.extend(gatherer.add(None, span(1, &resource)).into_iter().flatten());
         }
         let request = Body::Request { message: b"as it is".to_vec(), expectations: Vec::new() };

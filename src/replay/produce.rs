@@ -66,8 +66,8 @@ pub(crate) async fn produce(recipe: &Recipe, drafts: &mpsc::Sender<Draft>) -> an
     for number in 0..recipe.options.loops.max(1) {
         // The source is the same each time: what is to be said of it is said once.
         let mut again = Notes::default();
-        let noted = if number == 0 { &mut notes } else { &mut again };
-        if !one_loop(recipe, number, &mut timeline, drafts, noted).await? {
+        let told = if number == 0 { &mut notes } else { &mut again };
+        if !one_loop(recipe, number, &mut timeline, drafts, told).await? {
             break;
         }
         timeline.begin_loop();

@@ -13,7 +13,7 @@ use crate::{
     span::schema::{COLUMN_COUNT, column_name},
     store::{
         footer::{self, Unreadable},
-        inventory::{self, FoundFile, Kind},
+        inventory::{self, FoundFile, Inventory, Kind},
         layout::{Layout, Tier},
         scan,
         segment::read_segment,
@@ -37,7 +37,7 @@ impl StoredFiles {
     pub(crate) fn of(layout: &Layout, notes: &mut Notes) -> Self {
         // Segments first: what a flush takes away in between is in the cold files that are listed then.
         let [wal, cold] = [Tier::Wal, Tier::Cold].map(|tier| inventory::list(layout, tier));
-        let hot = layout.single_file.then(|| inventory::list(layout, Tier::Hot)).unwrap_or_default();
+        let hot = if layout.single_file { inventory::list(layout, Tier::Hot) } else { Inventory::default() };
         let mut files = Vec::new();
         for tier in [cold, wal, hot] {
             for unlisted in &tier.unlisted {

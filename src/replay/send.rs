@@ -113,18 +113,14 @@ pub(crate) async fn send_all(
             gave_up = Some(format!("{GONE_AFTER} exports in a row were not answered"));
             break;
         }
-        match known {
-            Some(known) => {
-                let attempt = known.attempts + 1;
-                let at = unix_nanos();
-                let outcome = known.outcome;
-                sending.ledger.append(&Entry::ExportRetried { export, attempt, at, outcome })?;
-            }
-            None => {
-                sending.expected.append(&draft.expectations).context("cannot write what to expect")?;
-                let (first, at) = (range.0, unix_nanos());
-                sending.ledger.append(&Entry::ExportStarted { export, stream: 0, first, count, at })?;
-            }
+        if let Some(known) = known {
+            let (attempt, outcome) = (known.attempts + 1, known.outcome);
+            let at = unix_nanos();
+            sending.ledger.append(&Entry::ExportRetried { export, attempt, at, outcome })?;
+        } else {
+            sending.expected.append(&draft.expectations).context("cannot write what to expect")?;
+            let (first, at) = (range.0, unix_nanos());
+            sending.ledger.append(&Entry::ExportStarted { export, stream: 0, first, count, at })?;
         }
         let attempts = known.map_or(0, |known| known.attempts);
         let exporter = sending.exporters[number as usize % sending.exporters.len()].clone();

@@ -174,14 +174,13 @@ fn of_requests(recipe: &Recipe, mut requests: Requests, survey: &mut Survey) {
             for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
                 let refused =
                     recipe.selection.refuses(facts.service_name(), &span.trace_id, &span.span_id, at);
-                match refused {
-                    Some(why) => survey.notes.skip(why, 1),
-                    None => {
-                        survey.add(facts.service_name(), at);
-                        if traces.len() < TRACES {
-                            traces.insert(crate::span::digest::hash(&span.trace_id));
-                        }
-                    }
+                if let Some(why) = refused {
+                    survey.notes.skip(why, 1);
+                    continue;
+                }
+                survey.add(facts.service_name(), at);
+                if traces.len() < TRACES {
+                    traces.insert(crate::span::digest::hash(&span.trace_id));
                 }
             }
         }

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_what_comes_too_late_is_passed_on() {
-        let mut times: Vec<i64> = (0..CAPACITY as i64 + 10).map(|at| at + 100).collect();
+        let mut times: Vec<i64> = (100..).take(CAPACITY + 10).collect();
         times.push(0);
         let (out, disordered) = out(true, &times);
         assert_eq!((out.len(), disordered), (times.len(), 1));

@@ -206,7 +206,8 @@ pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> a
     writeln!(out, "\n{word}   replay {}\n", proof.run_id)?;
     let others = [("rejected", rejected), ("with an unknown outcome", indeterminate)];
     let others = others.into_iter().filter(|(_, count)| *count > 0);
-    let others: String = others.map(|(what, count)| format!(", {} {what}", grouped(count))).collect();
+    let others: Vec<_> = others.map(|(what, count)| format!(", {} {what}", grouped(count))).collect();
+    let others = others.concat();
     writeln!(
         out,
         "sent     {}: {} acked{others}; {} found",
@@ -236,7 +237,7 @@ pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> a
             writeln!(
                 out,
                 "  span {}   number {}, {}",
-                span.span_id,
+                span.id,
                 span.ordinal,
                 counted(span.copies.into(), "copy")
             )?;

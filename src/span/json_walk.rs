@@ -198,17 +198,15 @@ impl<'a> Walk<'a> {
     pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, NotJson> {
         self.take(b'"')?;
         let start = self.at;
-        loop {
-            let run = self.text[self.at..].iter().position(|&byte| needs_look(byte)).ok_or(NotJson::Form)?;
-            self.at += run;
-            match self.text[self.at] {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Cow::Borrowed(&self.text[start..self.at - 1]));
-                }
-                b'\\' => return self.escaped(start).map(Cow::Owned),
-                _ => return Err(NotJson::Form),
+        let run = self.text[self.at..].iter().position(|&byte| needs_look(byte)).ok_or(NotJson::Form)?;
+        self.at += run;
+        match self.text[self.at] {
+            b'"' => {
+                self.at += 1;
+                Ok(Cow::Borrowed(&self.text[start..self.at - 1]))
             }
+            b'\\' => self.escaped(start).map(Cow::Owned),
+            _ => Err(NotJson::Form),
         }
     }
 

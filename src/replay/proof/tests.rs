@@ -114,7 +114,7 @@ async fn lost_and_doubled_spans_are_counted() {
     let proof = replayed.proof().await;
     let Reckoning { lost, duplicates, altered, .. } = &proof.reckoning;
     assert_eq!((lost.total, duplicates.total, altered.total), (2, 1, 0));
-    assert_eq!(duplicates.samples[0].span_id, rows[4].span_id);
+    assert_eq!(duplicates.samples[0].id, rows[4].span_id);
     let run = &replayed.manifest.run_id;
     assert_eq!(complaint(&proof), Some(format!("replay {run}: spans 2 lost, 1 duplicated")));
 }
