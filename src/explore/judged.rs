@@ -69,6 +69,7 @@ impl Judged {
             depth: Depth::Content,
             budget: memory.budget(),
             progress: Progress::default(),
+            replayed: &runs.replayed,
         };
         let judgement = Arc::new(reading::read(&question, &session, |_| {}).await?);
         let settle = i64::try_from(DEFAULT_SETTLE.as_nanos()).unwrap_or(i64::MAX);
