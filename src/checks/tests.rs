@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs};
 use self::bench::{Bench, fired, first_run, without_waiting};
 use super::catalog::built_in;
 use crate::{
-    audit::{examine, find_store, random_tests},
-    judge::runs::choose_runs,
+    audit::{Manner, examine, find_store, random_tests},
+    judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
     report::{
         audit::{AuditReport, Overall},
@@ -14,7 +14,7 @@ use crate::{
         paint::Paint,
     },
     span::schema::Schema,
-    testing::files,
+    testing::{files, parquet_rows, write_parquet},
 };
 
 mod bench;
@@ -163,6 +163,74 @@ async fn a_manifest_that_cannot_be_read_keeps_an_audit_from_passing() {
     let report = bench.audit("latest").await;
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
     assert!(report.because[0].contains("manifest cannot be read"), "{:?}", report.because);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_place_that_cannot_be_looked_into_leaves_an_audit_open() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    std::os::unix::fs::symlink(bench.folder.path(), bench.cold().with_file_name("elsewhere")).unwrap();
+    let report = bench.audit("latest").await;
+    assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
+    assert!(report.because[0].contains("day=23/elsewhere`: cannot be looked into"), "{:?}", report.because);
+}
+
+#[tokio::test]
+async fn less_than_all_of_a_file_is_judged_by_what_was_looked_at() {
+    for (depth, damage, expected) in [
+        (Depth::Files, Damage::None, ""),
+        (Depth::Structure, Damage::None, ""),
+        (Depth::Files, Damage::Cut, "unreadable_files: 1"),
+        (Depth::Structure, Damage::Cut, "unreadable_files: 1"),
+        (Depth::Files, Damage::Header, ""),
+        (Depth::Structure, Damage::Header, "unreadable_files: 1"),
+    ] {
+        let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+        let mut bytes = fs::read(bench.cold()).unwrap();
+        match damage {
+            Damage::None => {}
+            Damage::Cut => bytes.truncate(bytes.len() / 2),
+            // The first page header follows the magic.
+            Damage::Header => bytes[4] ^= 0xff,
+        }
+        fs::write(bench.cold(), bytes).unwrap();
+        let layout = find_store(Some(bench.folder.path())).unwrap();
+        let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
+        let report = examine(&layout, &runs, Manner { depth, ..without_waiting() }, |_| {}).await.unwrap();
+        assert_eq!(fired(&report), expected, "{depth:?}, {damage:?}");
+        assert!(report.because[0].starts_with("only files were looked at"), "{:?}", report.because);
+    }
+}
+
+/// What is done to a cold file.
+#[derive(Debug)]
+enum Damage {
+    None,
+    Cut,
+    Header,
+}
+
+#[tokio::test]
+async fn a_scope_judges_its_services_and_misses_nothing_of_others() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    let layout = find_store(Some(bench.folder.path())).unwrap();
+    let mut rows = parquet_rows(&bench.cold(), Schema::V2);
+    let (mine, other) =
+        (rows[0].service_name.clone(), rows.iter().find(|row| row.service_name != rows[0].service_name));
+    let other = other.unwrap().service_name.clone();
+    rows.remove(0);
+    write_parquet(&bench.cold(), &rows, Schema::V2);
+    let run = first_run(&bench);
+    let runs = choose_runs(&bench.runs(), &run, &layout).unwrap();
+    for (service, expected) in [(mine, "lost_spans: 1"), (other, "")] {
+        let scope = Scope { services: vec![service], ..Scope::default() };
+        let report = examine(&layout, &runs, Manner { scope, ..without_waiting() }, |_| {}).await.unwrap();
+        assert_eq!(fired(&report), expected);
+        assert!(report.coverage.rows.out_of_scope > 0);
+    }
+    let scope = Scope { to: Some(1), ..Scope::default() };
+    let report = examine(&layout, &runs, Manner { scope, ..without_waiting() }, |_| {}).await.unwrap();
+    assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
 }
 
 #[tokio::test]
