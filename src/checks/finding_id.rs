@@ -130,7 +130,7 @@ mod tests {
                 ("key", text(&[Some(key)])),
                 ("trace_id", text(&[Some(trace)])),
                 ("span_id", text(&[Some("1")])),
-                ("workflow", number(file.len() as i64)),
+                ("workflow", number(i64::try_from(file.len()).unwrap())),
             ])
         };
         assert_eq!(row("a", "k", "here"), row("a", "k", "elsewhere"));

@@ -281,3 +281,48 @@ fn own_scan(plan: &dyn ExecutionPlan) -> Option<OwnScan> {
     let bytes = metrics.sum_by_name("bytes_scanned")?;
     Some(OwnScan { rows: metrics.output_rows().unwrap_or_default() as u64, bytes: bytes.as_usize() as u64 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        checks::grammar,
+        testing::{files, fixture},
+    };
+
+    async fn asked(sql: &str) -> Result<(u64, Option<OwnScan>), String> {
+        let session = SessionContext::new();
+        let cold = files(&fixture("getting-started/studio-0.82.1/spans/parquet"), ".parquet").remove(0);
+        session.register_parquet("stored_spans", cold.to_string_lossy(), Default::default()).await.unwrap();
+        let head = "-- A rule.\n--\n-- Why.\n--\n-- Usually: u.\n--\n-- Not covered: x.\n";
+        let check = grammar::parse("mine", "user", &format!("{head}{sql}\n")).unwrap();
+        let keeping = Keeping { samples: 1, baseline: None, all_ids: false };
+        let mut found = None;
+        let scan = find(&session, &check, keeping, &mut found).await.map_err(|err| err.to_string())?;
+        Ok((found.map_or(0, |found| found.finish().total), scan))
+    }
+
+    #[tokio::test]
+    async fn what_a_query_reads_by_itself_is_counted() {
+        let (found, scan) =
+            asked("SELECT a.name FROM stored_spans a JOIN stored_spans b USING (span_id)").await.unwrap();
+        let scan = scan.unwrap();
+        assert_eq!((found, scan.rows), (20, 40));
+        assert!(scan.bytes > 0, "{scan:?}");
+        assert_eq!(asked("SELECT 1 AS one").await.unwrap(), (1, None));
+    }
+
+    #[tokio::test]
+    async fn a_query_can_only_ask() {
+        for sql in [
+            "COPY (SELECT 1) TO 'stolen.csv'",
+            "CREATE TABLE mine AS SELECT 1",
+            "DROP TABLE stored_spans",
+            "SET datafusion.execution.batch_size = 1",
+            "SELECT name FROM stored_spans LIMIT 1",
+            "SELECT name FROM nowhere",
+        ] {
+            assert!(asked(sql).await.is_err(), "{sql}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ use super::{
     sql_line::sql_line,
 };
 use crate::checks::{
+    findings::Findings,
     runner::Checked,
     summary::{AlteredColumn, PollutionCell},
 };
@@ -155,7 +156,7 @@ fn fidelity(text: &mut String, columns: &[AlteredColumn]) -> std::fmt::Result {
 fn findings(text: &mut String, report: &AuditReport, one: &Checked, limit: usize) -> std::fmt::Result {
     let Some(evidence) = report.evidence.get(&one.check.id) else { return Ok(()) };
     let samples = samples(report, one, limit);
-    let fresh = one.verdict.findings().map_or(0, |found| found.fresh());
+    let fresh = one.verdict.findings().map_or(0, Findings::fresh);
     if fresh == 0 {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! What is undecided is a result of kind `open`, and a check that broke, or another reason why the verdict is not
 //! known, a notification: a viewer that shows no result must not be taken for a pass.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
@@ -140,7 +140,9 @@ fn uri(path: &Path) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'=' => {
                 text.push(char::from(*byte));
             }
-            byte => text.push_str(&format!("%{byte:02X}")),
+            byte => {
+                write!(text, "%{byte:02X}").ok();
+            }
         }
     }
     text

@@ -67,7 +67,7 @@ pub(crate) fn pollution(text: &mut String, page: Page, cells: &[PollutionCell]) 
     if names.len() > MATRIX_SHOWN || senders.len() > SERVICES_SHOWN {
         return moves(text, page, cells.iter().filter(moved));
     }
-    let labels: Vec<String> = names.iter().map(|name| service(name)).collect();
+    let labels: Vec<String> = names.iter().map(|name| service(name.as_ref())).collect();
     let mut header = vec![("sent by \\ stored as", Align::Left)];
     header.extend(labels.iter().map(|label| (label.as_str(), Align::Right)));
     let count = |sender: &Option<String>, name: &Option<String>| {
@@ -76,7 +76,7 @@ pub(crate) fn pollution(text: &mut String, page: Page, cells: &[PollutionCell]) 
     };
     let row = |sender: &&Option<String>| {
         let counts = names.iter().map(|name| count(sender, name));
-        std::iter::once(service(sender)).chain(counts).collect::<Vec<_>>()
+        std::iter::once(service(sender.as_ref())).chain(counts).collect::<Vec<_>>()
     };
     let rows: Vec<Vec<String>> = senders.iter().map(row).collect();
     if table::natural_width(&header, &rows) > page.width.unwrap_or(usize::MAX) {
@@ -95,8 +95,9 @@ fn moves<'c>(
     let mut cells: Vec<_> = cells.collect();
     cells.sort_by_key(|cell| std::cmp::Reverse(cell.rows));
     let header = [("sent by", Align::Left), ("stored as", Align::Left), ("rows", Align::Right)];
-    let row =
-        |cell: &&PollutionCell| vec![service(&cell.sent_by), service(&cell.stored_as), grouped(cell.rows)];
+    let row = |cell: &&PollutionCell| {
+        vec![service(cell.sent_by.as_ref()), service(cell.stored_as.as_ref()), grouped(cell.rows)]
+    };
     let rows = cells.iter().take(SERVICES_SHOWN).map(row);
     text.push_str(&table::render_in(&header, rows, page.width));
     let hidden = cells.len().saturating_sub(SERVICES_SHOWN);
@@ -106,8 +107,8 @@ fn moves<'c>(
     Ok(())
 }
 
-fn service(name: &Option<String>) -> String {
-    name.as_ref().map_or("(null)".to_owned(), |name| numbers::service(name))
+fn service(name: Option<&String>) -> String {
+    name.map_or("(null)".to_owned(), |name| numbers::service(name))
 }
 
 /// Each altered column with its first difference; nothing where there is none.

@@ -1,6 +1,6 @@
 //! The command that shows a finding: `e2e-store sql PATH --query NAME --param KEY=VALUE`, ready to paste.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use super::{
     evidence::{Evidence, Sample},
@@ -47,7 +47,9 @@ fn quoted(word: &str) -> Cow<'_, str> {
         for char in word.chars() {
             match char {
                 '\'' | '\\' => text.extend(['\\', char]),
-                char if hidden(char) => text.push_str(&format!("\\U{:08x}", u32::from(char))),
+                char if hidden(char) => {
+                    write!(text, "\\U{:08x}", u32::from(char)).ok();
+                }
                 char => text.push(char),
             }
         }

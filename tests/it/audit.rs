@@ -459,7 +459,9 @@ fn a_report_goes_to_several_files_at_once() {
     let names = ["a.txt", "a.json", "a.ndjson", "a.csv", "a.md", "a.xml", "a.sarif", "github:a.gh"];
     let mut args =
         vec!["--only", "altered_spans,polluted_attributes,polluted_resource,polluted_service_name"];
-    names.iter().for_each(|name| args.extend(["-o", name]));
+    for name in names {
+        args.extend(["-o", name]);
+    }
     let printed = audit(folder.path(), &args);
     for (format, file) in [
         ("table", "a.txt"),
