@@ -162,18 +162,18 @@ impl Shell {
         };
         let mut writer = RowWriter::new(mode, answer.schema.clone(), width);
         let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut is_cut = false;
+        let mut is_cut_short = false;
         while let Some(batch) = answer.next().await {
             let begins = Location { line: sql.line, column: sql.column };
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(err) => return Err(self.engine.complaint(&err, source, begins).await),
             };
-            is_cut = batch.num_rows() as u64 > left;
+            is_cut_short = batch.num_rows() as u64 > left;
             let shown = (batch.num_rows() as u64).min(left);
             writer.write(&batch.slice(0, shown as usize), out)?;
             left -= shown;
-            if is_cut {
+            if is_cut_short {
                 break;
             }
         }
@@ -184,7 +184,7 @@ impl Shell {
         self.engine.look_back();
         let notes = self.new_notes();
         self.remarks.extend(notes);
-        if is_cut {
+        if is_cut_short {
             let shown = numbers::counted(written.rows, "row");
             self.remarks.push(format!("only the first {shown} are shown: .limit off shows all"));
         }

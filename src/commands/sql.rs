@@ -128,16 +128,12 @@ async fn answer(args: &SqlArgs, shell: &mut Shell, out: &mut dyn Write) -> anyho
         }
         return Ok(());
     }
-    let (name, text) = match &args.file {
-        Some(file) => {
-            let text =
-                fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
-            (format!("`{}`", file.display()), text)
-        }
-        None => {
-            let text = standard_input().await.context("cannot read standard input")?;
-            ("standard input".to_owned(), text)
-        }
+    let (name, text) = if let Some(file) = &args.file {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        (format!("`{}`", file.display()), text)
+    } else {
+        let text = standard_input().await.context("cannot read standard input")?;
+        ("standard input".to_owned(), text)
     };
     shell.script(Source { name: &name, text: &text }, out).await
 }

@@ -37,7 +37,7 @@ pub(super) fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
 pub(super) fn files(listing: &Listing) -> Result<RecordBatch, ArrowError> {
     let all = || listing.files.iter();
     let groups = |one: &Looked| match &one.contents {
-        Contents::Parquet(footer) => Some(footer.metadata.num_row_groups() as i64),
+        Contents::Parquet(footer) => i64::try_from(footer.metadata.num_row_groups()).ok(),
         Contents::Segment(_) | Contents::None => None,
     };
     table(vec![
@@ -82,12 +82,12 @@ pub(super) fn row_groups(listing: &Listing) -> Result<RecordBatch, ArrowError> {
 fn groups_of(of: &Looked) -> Vec<Group<'_>> {
     let Contents::Parquet(footer) = &of.contents else { return Vec::new() };
     let mut first_row = 0;
-    let group = |(index, metadata): (usize, _)| {
-        let group = Group { of, index: index as i64, first_row, metadata };
+    let group = |(index, metadata)| {
+        let group = Group { of, index, first_row, metadata };
         first_row += group.metadata.num_rows();
         group
     };
-    footer.metadata.row_groups().iter().enumerate().map(group).collect()
+    (0..).zip(footer.metadata.row_groups()).map(group).collect()
 }
 
 pub(super) fn segments(listing: &Listing) -> Result<RecordBatch, ArrowError> {

@@ -46,14 +46,12 @@ pub(crate) fn all() -> anyhow::Result<Vec<Investigation>> {
 
 pub(crate) fn find(name: &str) -> anyhow::Result<Investigation> {
     let mut all = all()?;
-    match all.iter().position(|one| one.name == name) {
-        Some(found) => Ok(all.swap_remove(found)),
-        None => {
-            let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
-            let hint = format!("the investigations are: {}", names.join(", "));
-            Err(Problem::new(format!("there is no investigation `{name}`"), hint).into())
-        }
+    if let Some(found) = all.iter().position(|one| one.name == name) {
+        return Ok(all.swap_remove(found));
     }
+    let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
+    let hint = format!("the investigations are: {}", names.join(", "));
+    Err(Problem::new(format!("there is no investigation `{name}`"), hint).into())
 }
 
 impl Investigation {
@@ -82,7 +80,7 @@ impl Investigation {
             Some(default) => format!(" [--param {}={default}]", param.name),
             None => format!(" --param {}=…", param.name),
         });
-        format!("e2e-store sql --query {}{}", self.name, params.collect::<String>())
+        format!("e2e-store sql --query {}{}", self.name, params.collect::<Vec<_>>().concat())
     }
 }
 

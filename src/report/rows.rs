@@ -167,11 +167,10 @@ fn texts(batch: &RecordBatch, show: impl Fn(String) -> String) -> Result<Vec<Vec
 
 fn formatters<'a>(batch: &'a RecordBatch, null: &'a str) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
     let options = |kind: &DataType| {
-        let options = FormatOptions::new()
+        FormatOptions::new()
             .with_null(null)
             .with_timestamp_format(Some(LOCAL))
-            .with_timestamp_tz_format(Some(if is_elsewhere(kind) { ZONED } else { UTC }));
-        options
+            .with_timestamp_tz_format(Some(if is_elsewhere(kind) { ZONED } else { UTC }))
     };
     let columns = batch.columns().iter();
     columns.map(|column| ArrayFormatter::try_new(column, &options(column.data_type()))).collect()

@@ -53,14 +53,14 @@ pub(super) async fn perform(shell: &mut Shell, text: &str, out: &mut dyn Write) 
                 schema(shell, table, out).await?;
             }
         }
-        ("schema", [name]) => match docs::table(name) {
-            Some(table) => schema(shell, table, out).await?,
-            None => {
+        ("schema", [name]) => {
+            let table = docs::table(name).ok_or_else(|| {
                 let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
                 let hint = format!("the tables are: {}", names.join(", "));
-                return Err(Problem::new(format!("there is no table `{name}`"), hint).into());
-            }
-        },
+                Problem::new(format!("there is no table `{name}`"), hint)
+            })?;
+            schema(shell, table, out).await?;
+        }
         ("queries", []) => write!(out, "{}", queries(&investigations::all()?))?,
         ("query", [name]) => explain(&investigations::find(name)?, out)?,
         ("run", [name, params @ ..]) => {

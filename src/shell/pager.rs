@@ -26,14 +26,12 @@ impl Paged {
 
     /// Shows what is still waiting, and waits for the reader to leave.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        match self.pager.take() {
-            Some(pager) => leave(pager),
-            None => {
-                let mut stdout = io::stdout();
-                stdout.write_all(&self.waiting)?;
-                stdout.flush()
-            }
+        if let Some(pager) = self.pager.take() {
+            return leave(pager);
         }
+        let mut stdout = io::stdout();
+        stdout.write_all(&self.waiting)?;
+        stdout.flush()
     }
 
     fn write_on(&mut self, bytes: &[u8]) -> io::Result<()> {

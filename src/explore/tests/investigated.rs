@@ -269,8 +269,8 @@ async fn finding() {
     );
 }
 
-#[tokio::test]
-async fn an_investigation_says_what_it_needs() {
+#[test]
+fn an_investigation_says_what_it_needs() {
     let found = investigations::find("around_row").unwrap();
     let err = found.bind(&Params::new()).unwrap_err();
     assert_eq!(

@@ -54,16 +54,15 @@ impl Grid {
 
     fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let rows = std::mem::take(&mut self.waiting);
-        let layout = match self.layout.take() {
-            Some(layout) => layout,
-            None => {
-                let layout = self.lay_out(&rows);
-                if let Layout::Columns(widths) = &layout {
-                    let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
-                    self.cut |= write_line(&self.columns, widths, &names, out)?;
-                }
-                layout
+        let layout = if let Some(layout) = self.layout.take() {
+            layout
+        } else {
+            let layout = self.lay_out(&rows);
+            if let Layout::Columns(widths) = &layout {
+                let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+                self.cut |= write_line(&self.columns, widths, &names, out)?;
             }
+            layout
         };
         self.layout = Some(match layout {
             Layout::Columns(widths) => {
