@@ -10,7 +10,6 @@ pub(crate) mod claim;
 pub(crate) mod collected;
 mod columns;
 pub(crate) mod compare;
-pub(crate) mod content;
 pub(crate) mod delivery;
 pub(crate) mod elsewhere;
 pub(crate) mod evidence;

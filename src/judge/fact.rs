@@ -2,7 +2,6 @@
 
 use super::{
     compare::StoredCells,
-    content::Digester,
     json_form::{self, Form},
     junjo::{self, Execution},
     names::{Name, Names, Recent},
@@ -10,6 +9,7 @@ use super::{
 };
 use crate::{
     span::{
+        digest::Digester,
         row::Cell,
         schema::{Schema, column},
     },
@@ -25,7 +25,7 @@ pub(crate) struct Fact {
     pub(crate) start_time: i64,
     pub(crate) end_time: i64,
     pub(crate) duration: i64,
-    /// Half of the row's digest: copies of a span with the same content have the same.
+    /// The row's digest: copies of a span with the same content have the same.
     pub(crate) content: u64,
     pub(crate) execution: Execution,
     /// The run that the trace id names, in its 48 bits; [`Self::NO_RUN`] where it names none.
@@ -215,7 +215,7 @@ impl<'s> Observer<'s> {
             start_time,
             end_time,
             duration: times.2.unwrap_or_default(),
-            content: self.digester.digest(cells) as u64,
+            content: self.digester.stored(cells, self.schema),
             execution: attributes.execution(),
             run: run.map_or(Fact::NO_RUN, RunId::bits),
             file: spot.file,

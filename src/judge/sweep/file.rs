@@ -43,7 +43,7 @@ pub(super) struct SweptFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowDigest {
     pub(super) id: (u128, u64),
-    pub(super) content: u128,
+    pub(super) content: u64,
 }
 
 impl SweptFile {

@@ -12,16 +12,15 @@ use crate::{
     judge::{
         claim::{Claim, KnownRun},
         compare::{Comparer, Difference, StoredCells},
-        content::Digester,
         evidence::{Address, StoredDifference},
-        fact::{Observer, Spot},
+        fact::{Fact, Observer, Spot},
         names::Name,
         rows::Rows,
         strays::Stray,
         tally::Evidence,
     },
     span::{
-        digest,
+        digest::Digester,
         row::Cell,
         schema::{Schema, column},
     },
@@ -38,7 +37,6 @@ pub(super) struct RowJudge<'s> {
     comparer: Comparer<'s>,
     observer: Observer<'s>,
     digester: Digester,
-    replayed: digest::Digester,
     file: Arc<str>,
     name: Name,
     tier: Tier,
@@ -55,7 +53,6 @@ impl<'s> RowJudge<'s> {
             comparer: Comparer::new(),
             observer: Observer::new(&collected.names, &collected.odd, schema),
             digester: Digester::default(),
-            replayed: digest::Digester::default(),
             file: file.shown.as_str().into(),
             name: collected.names.name(&file.shown),
             tier: file.tier,
@@ -88,13 +85,13 @@ impl<'s> RowJudge<'s> {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
-        RowDigest { id, content: self.digester.digest(cells) }
+        RowDigest { id, content: self.digester.stored(cells, self.schema) }
     }
 
     /// Whether a replay sent just this row.
     fn is_replayed(&mut self, cells: &StoredCells<'_>) -> bool {
         let replayed = &self.sweep.runs.replayed;
-        !replayed.is_empty() && replayed.holds(&mut self.replayed, cells, self.schema)
+        !replayed.is_empty() && replayed.holds(&mut self.digester, cells, self.schema)
     }
 
     fn address(&self, row_number: u64) -> Address {
@@ -143,6 +140,17 @@ impl<'s> RowJudge<'s> {
         known.tally().count(slot, evidence, altered);
     }
 
+    fn is_in_scope(&self, fact: &Fact, cells: &StoredCells<'_>) -> bool {
+        let Sweep { scope, collected, .. } = self.sweep;
+        // Names are looked up only where they decide.
+        if scope.is_all() {
+            return true;
+        }
+        let services = [fact.service, fact.resource_service, fact.tagged_service];
+        let services = services.map(|name| collected.names.text(name));
+        scope.has(&services.each_ref().map(Option::as_deref), start(cells))
+    }
+
     fn unclaimed(
         &mut self,
         run: Option<RunId>,
@@ -153,10 +161,7 @@ impl<'s> RowJudge<'s> {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
         let (fact, tags) = self.observer.observe(spot, cells, run);
         let text = |column: usize| cells[column].and_then(Cell::text);
-        let names = &self.sweep.collected.names;
-        let services =
-            [fact.service, fact.resource_service, fact.tagged_service].map(|name| names.text(name));
-        if !self.sweep.scope.has(&services.each_ref().map(Option::as_deref), start(cells)) {
+        if !self.is_in_scope(&fact, cells) {
             one.notes.rows.out_of_scope += 1;
             return;
         }

@@ -48,7 +48,7 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
     if record.health != Health::Ok || sweep.depth != Depth::Content {
         return record;
     }
-    let mut in_wal: HashMap<(u128, u64), Vec<u128>> = HashMap::new();
+    let mut in_wal: HashMap<(u128, u64), Vec<u64>> = HashMap::new();
     let mut rows_in_wal = 0;
     for RowDigest { id, content } in segments.iter().flat_map(|(_, one)| &one.digests) {
         in_wal.entry(*id).or_default().push(*content);
