@@ -1,32 +1,56 @@
 //! JSON text as the studio stores it, written straight into a `String`.
 //!
 //! Compact, keys in the order of their UTF-8 bytes, the last of repeated keys wins, text and
-//! numbers exactly as the studio's `serde_json` writes them (contract, section 3). The primitives
+//! numbers exactly as the studio's `serde_json` writes them (contract, section 3), without its checks of each fragment. The primitives
 //! also serve writers that already hold their keys in order; they allocate nothing of their own.
 
-use std::io;
-
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-use serde::Serialize;
 
-/// Writes `text` in quotes, escaped where JSON demands it.
+/// Writes `text` in quotes, escaped where JSON demands it, with the escapes of `serde_json`.
 pub(crate) fn write_str(out: &mut String, text: &str) {
+    out.push('"');
     // Folds instead of stopping early: whole blocks are compared at once.
     if text.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-        write_scalar(out, text);
+        write_escaped(out, text);
     } else {
-        out.push('"');
         out.push_str(text);
-        out.push('"');
     }
+    out.push('"');
+}
+
+/// Text with escapes is mostly JSON inside of JSON: quotes lie close to each other.
+fn write_escaped(out: &mut String, text: &str) {
+    out.reserve(text.len() + text.len() / 8);
+    let mut plain = 0;
+    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| needs_escape(*byte)) {
+        out.push_str(&text[plain..at]);
+        plain = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            control => {
+                const DIGITS: [char; 16] =
+                    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+                out.push_str("\\u00");
+                out.push(DIGITS[usize::from(control >> 4)]);
+                out.push(DIGITS[usize::from(control & 0xf)]);
+            }
+        }
+    }
+    out.push_str(&text[plain..]);
 }
 
 pub(crate) fn write_i64(out: &mut String, number: i64) {
-    write_scalar(out, &number);
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 pub(crate) fn write_u64(out: &mut String, number: u64) {
-    write_scalar(out, &number);
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 /// Writes a number with a fraction or an exponent; NaN and the infinities become `null`.
@@ -92,24 +116,6 @@ fn separate(out: &mut String) {
 
 fn needs_escape(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
-fn write_scalar<T: Serialize + ?Sized>(out: &mut String, scalar: &T) {
-    serde_json::to_writer(Text(out), scalar).expect("a scalar is UTF-8 text and the String takes it all");
-}
-
-/// Lets `serde_json` write into a `String`: every fragment that it writes is whole UTF-8.
-struct Text<'a>(&'a mut String);
-
-impl io::Write for Text<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push_str(str::from_utf8(bytes).map_err(io::Error::other)?);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
