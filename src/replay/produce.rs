@@ -226,3 +226,16 @@ pub(crate) fn condition(
         BooleanArray::from(vec![false; batch.num_rows()])
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_known_by_their_places_though_rows_before_them_are_missing() {
+        let (copies, mut passed) = ([1, 5, 9], 0);
+        let found: Vec<u64> =
+            [0, 1, 2, 7, 9, 10].into_iter().filter(|place| is_copy(&copies, &mut passed, *place)).collect();
+        assert_eq!(found, [1, 9]);
+    }
+}
