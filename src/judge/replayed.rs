@@ -185,7 +185,7 @@ async fn look(
     context: &Arc<TaskContext>,
 ) -> anyhow::Result<Reckoning> {
     let mut reckoning = Reckoning::default();
-    let issued = issued(sent.history).min(sent.expected.len() as u64);
+    let issued = sent.issued().min(sent.expected.len() as u64);
     reckoning.sent = issued;
     let shares = issued.div_ceil(SHARE).max(1);
     for number in 0..shares {
@@ -215,9 +215,12 @@ async fn look(
     Ok(reckoning)
 }
 
-/// The number after the last ordinal that was sent.
-fn issued(history: &History) -> u64 {
-    history.exports.iter().map(|export| export.first + u64::from(export.count)).max().unwrap_or_default()
+impl Sent<'_> {
+    /// The number after the last ordinal that was sent.
+    pub(crate) fn issued(&self) -> u64 {
+        let ends = self.history.exports.iter().map(|export| export.first + u64::from(export.count));
+        ends.max().unwrap_or_default()
+    }
 }
 
 /// A row's values as text.

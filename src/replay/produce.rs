@@ -116,9 +116,7 @@ struct Walker<'r> {
     recipe: &'r Recipe,
     converter: Converter,
     reading: Reading,
-    /// Rows that were met.
-    place: u64,
-    /// Copies that were passed over.
+    /// Copies that lie before where we are.
     passed: usize,
 }
 
@@ -136,7 +134,7 @@ impl<'r> Walker<'r> {
             }
         };
         let converter = Converter::new(recipe.changes(number), recipe.options.rename.clone());
-        Ok(Self { recipe, converter, reading, place: 0, passed: 0 })
+        Ok(Self { recipe, converter, reading, passed: 0 })
     }
 
     async fn next(&mut self, notes: &mut Notes) -> Option<Vec<Piece>> {
@@ -153,15 +151,16 @@ impl<'r> Walker<'r> {
         }
     }
 
-    fn of_rows(&mut self, RowBatch { batch, present }: &RowBatch, notes: &mut Notes) -> Vec<Piece> {
+    fn of_rows(
+        &mut self,
+        RowBatch { first_place, batch, present }: &RowBatch,
+        notes: &mut Notes,
+    ) -> Vec<Piece> {
         let rows = Rows::new(batch, present);
         let mask = condition(&self.recipe.selection, batch, notes);
         let mut pieces = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
-            let place = self.place;
-            self.place += 1;
-            if self.recipe.copies.get(self.passed) == Some(&place) {
-                self.passed += 1;
+            if is_copy(&self.recipe.copies, &mut self.passed, first_place + row as u64) {
                 notes.skip(COPIES, 1);
                 continue;
             }
@@ -173,6 +172,14 @@ impl<'r> Walker<'r> {
         }
         pieces
     }
+}
+
+/// Whether a place is among those of copies, of which so many lie before it; places are asked about in order.
+pub(crate) fn is_copy(copies: &[u64], passed: &mut usize, place: u64) -> bool {
+    while copies.get(*passed).is_some_and(|copy| *copy < place) {
+        *passed += 1;
+    }
+    copies.get(*passed) == Some(&place)
 }
 
 pub(crate) const COPIES: &str =
@@ -218,4 +225,17 @@ pub(crate) fn condition(
         notes.trouble("--where", format!("cannot be worked out: {}", err.strip_backtrace()));
         BooleanArray::from(vec![false; batch.num_rows()])
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_known_by_their_places_though_rows_before_them_are_missing() {
+        let (copies, mut passed) = ([1, 5, 9], 0);
+        let found: Vec<u64> =
+            [0, 1, 2, 7, 9, 10].into_iter().filter(|place| is_copy(&copies, &mut passed, *place)).collect();
+        assert_eq!(found, [1, 9]);
+    }
 }

@@ -150,6 +150,15 @@ pub(crate) async fn prove(
     let path = runs::expected_path(folder);
     let expected = expected::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let sent = Sent { expected: &expected, history: &history };
+    if sent.issued() > expected.len() as u64 {
+        let what = format!(
+            "`{}` tells of {} spans, and {} were sent",
+            path.display(),
+            expected.len(),
+            sent.issued()
+        );
+        return Err(Problem::new(what, "restore the run's folder; without it nothing can be proved").into());
+    }
     let limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: 1_024 };
     let context = session(limits)?.task_ctx();
     let reckoning = replayed::reckon(layout, &sent, &context, settle, wait, waiting).await?;

@@ -61,7 +61,12 @@ pub(crate) struct RowReader {
     context: Arc<TaskContext>,
     next: usize,
     current: Option<Current>,
+    /// Rows of the current file that were read.
+    row: u64,
 }
+
+/// More rows than a file has.
+const PLACES: u64 = 1 << 40;
 
 struct Current {
     /// The columns that the file has.
@@ -76,6 +81,8 @@ enum Batches {
 
 /// Rows of one file.
 pub(crate) struct RowBatch {
+    /// The first one's place in the source: the same however much of other files can be read.
+    pub(crate) first_place: u64,
     pub(crate) batch: RecordBatch,
     pub(crate) present: Arc<[String]>,
 }
@@ -89,7 +96,7 @@ impl RowReader {
     pub(crate) fn new(files: Vec<FoundFile>, columns: Vec<&'static str>) -> anyhow::Result<Self> {
         let limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: BATCH_ROWS };
         let context = session(limits)?.task_ctx();
-        Ok(Self { files, columns, context, next: 0, current: None })
+        Ok(Self { files, columns, context, next: 0, current: None, row: 0 })
     }
 
     /// The next rows. What cannot be read is noted, and passed over.
@@ -98,6 +105,7 @@ impl RowReader {
             let Some(current) = &mut self.current else {
                 let file = self.files.get(self.next)?.clone();
                 self.next += 1;
+                self.row = 0;
                 self.current = self.open(&file, notes);
                 continue;
             };
@@ -107,7 +115,9 @@ impl RowReader {
             };
             match batch {
                 Some(Ok(batch)) => {
-                    return Some(RowBatch { batch, present: Arc::clone(&current.present) });
+                    let first_place = (self.next as u64 - 1) * PLACES + self.row;
+                    self.row += batch.num_rows() as u64;
+                    return Some(RowBatch { first_place, batch, present: Arc::clone(&current.present) });
                 }
                 Some(Err(err)) => {
                     let shown = &self.files[self.next - 1].shown;

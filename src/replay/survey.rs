@@ -10,7 +10,7 @@ use super::{
     duplicates::{Share, shares},
     pace::Timeline,
     piece::Notes,
-    produce::{COPIES, Recipe, admit, condition},
+    produce::{COPIES, Recipe, admit, condition, is_copy},
     requests::Requests,
     rows::{RowReader, StoredFiles, every_column},
     window::Window,
@@ -118,15 +118,14 @@ async fn of_store(recipe: &Recipe, stored: &StoredFiles, survey: &mut Survey) ->
     for number in 0..shares {
         let mut share = Share::new(number, shares);
         let mut reader = RowReader::new(stored.files.clone(), columns())?;
-        let mut place = 0;
         while let Some(read) = reader.next(&mut survey.notes).await {
             let rows = Rows::new(&read.batch, &read.present);
             let mask = condition(&recipe.selection, &read.batch, &mut survey.notes);
             for row in 0..read.batch.num_rows() {
-                if let Ok(row) = admit(&recipe.selection, mask.as_ref(), row, &rows.cells(row)) {
-                    share.add(IdKey::of(&row.trace_id, &row.span_id), place);
+                if let Ok(admitted) = admit(&recipe.selection, mask.as_ref(), row, &rows.cells(row)) {
+                    share
+                        .add(IdKey::of(&admitted.trace_id, &admitted.span_id), read.first_place + row as u64);
                 }
-                place += 1;
             }
         }
         let counted = share.count();
@@ -139,15 +138,13 @@ async fn of_store(recipe: &Recipe, stored: &StoredFiles, survey: &mut Survey) ->
     }
     let mut times = Times::new(recipe);
     let mut reader = RowReader::new(stored.files.clone(), columns())?;
-    let (mut place, mut passed) = (0_u64, 0);
+    let mut passed = 0;
     while let Some(read) = reader.next(&mut survey.notes).await {
         let rows = Rows::new(&read.batch, &read.present);
         let mask = condition(&recipe.selection, &read.batch, &mut survey.notes);
         for row in 0..read.batch.num_rows() {
             let cells = rows.cells(row);
-            let is_copy = survey.copies.get(passed) == Some(&place);
-            place += 1;
-            passed += usize::from(is_copy);
+            let is_copy = is_copy(&survey.copies, &mut passed, read.first_place + row as u64);
             match admit(&recipe.selection, mask.as_ref(), row, &cells) {
                 _ if is_copy => survey.notes.skip(COPIES, 1),
                 Err(why) => survey.notes.skip(why, 1),
