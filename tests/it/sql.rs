@@ -313,6 +313,12 @@ fn until_prompt(session: &mut PtySession) -> String {
     session.exp_string("sql> ").unwrap()
 }
 
+/// Types keys, of which the last need not end a line.
+fn press(session: &mut PtySession, keys: &str) {
+    session.send(keys).unwrap();
+    session.flush().unwrap();
+}
+
 #[test]
 fn a_conversation() {
     let folder = golden();
@@ -327,11 +333,11 @@ fn a_conversation() {
     until_prompt(&mut session);
 
     // A table's name is completed, and so is a command's.
-    session.send("select count(*) as n from segm\t;\r").unwrap();
+    press(&mut session, "select count(*) as n from segm\t;\r");
     session.exp_string("segments").unwrap();
     session.exp_regex("n\r?\n1\r?\n").unwrap();
     until_prompt(&mut session);
-    session.send(".quer\ties\r").unwrap();
+    press(&mut session, ".quer\ties\r");
     session.exp_string("missing_spans").unwrap();
     until_prompt(&mut session);
 
@@ -373,7 +379,7 @@ fn a_conversation() {
     }
     let mut again = terminal(folder.path(), 100, &["sql", "."]);
     until_prompt(&mut again);
-    again.send("\u{1b}[A\r").unwrap();
+    press(&mut again, "\u{1b}[A\r");
     again.exp_regex("three\r?\n *3\r?\n").unwrap();
     until_prompt(&mut again);
     again.send_line(".quit").unwrap();
@@ -389,7 +395,7 @@ fn while_raw(session: &PtySession) {
             .stdin(session.process().get_file_handle().unwrap())
             .output()
             .unwrap();
-        if String::from_utf8_lossy(&shown.stdout).contains(" isig") {
+        if !String::from_utf8_lossy(&shown.stdout).contains("-isig") {
             return;
         }
         std::thread::yield_now();
