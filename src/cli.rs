@@ -32,7 +32,6 @@ Exit codes:
   2  the job could not be done, or the answer is not known";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one is made, once")]
 enum Command {
     Verify(Box<verify::VerifyArgs>),
     Generate(generate::GenerateArgs),

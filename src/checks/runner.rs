@@ -284,6 +284,8 @@ fn own_scan(plan: &dyn ExecutionPlan) -> Option<OwnScan> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::prelude::ParquetReadOptions;
+
     use super::*;
     use crate::{
         checks::grammar,
@@ -293,7 +295,10 @@ mod tests {
     async fn asked(sql: &str) -> Result<(u64, Option<OwnScan>), String> {
         let session = SessionContext::new();
         let cold = files(&fixture("getting-started/studio-0.82.1/spans/parquet"), ".parquet").remove(0);
-        session.register_parquet("stored_spans", cold.to_string_lossy(), Default::default()).await.unwrap();
+        session
+            .register_parquet("stored_spans", cold.to_string_lossy(), ParquetReadOptions::default())
+            .await
+            .unwrap();
         let head = "-- A rule.\n--\n-- Why.\n--\n-- Usually: u.\n--\n-- Not covered: x.\n";
         let check = grammar::parse("mine", "user", &format!("{head}{sql}\n")).unwrap();
         let keeping = Keeping { samples: 1, baseline: None, all_ids: false };

@@ -49,7 +49,7 @@ impl Write for Paged {
             return Ok(bytes.len());
         }
         self.waiting.extend_from_slice(bytes);
-        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        self.lines += bytes.split(|byte| *byte == b'\n').count() - 1;
         if self.lines >= self.height {
             self.pager = start();
             self.plain = self.pager.is_none();

@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
         },
         "self_parents: 1",
     ),
-    ("make_a_cycle", |bench| bench.change_cold(make_a_cycle), "parent_cycles: 2"),
+    ("make_a_cycle", |bench| bench.change_cold(|rows| make_a_cycle(rows)), "parent_cycles: 2"),
     (
         "damage_the_trace_id_of_a_leaf",
         |bench| bench.change_cold(|rows| flip(&mut a_leaf(rows).trace_id)),
@@ -64,7 +64,7 @@ pub(super) const CASES: &[Case] = &[
             bench.change_cold(|rows| {
                 let other = other(rows);
                 a_leaf(rows).service_name = other.service_name;
-            })
+            });
         },
         "service_mismatch: 1",
     ),
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "give_two_services_one_instance",
-        |bench| bench.change_cold(share_an_instance),
+        |bench| bench.change_cold(|rows| share_an_instance(rows)),
         "shared_instances: warn, 1",
     ),
     ("store_a_row_twice", |bench| bench.change_cold(|rows| rows.push(rows[3].clone())), "duplicate_spans: 1"),
@@ -138,7 +138,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "move_an_event_before_the_start",
-        |bench| bench.change_cold(move_an_event),
+        |bench| bench.change_cold(|rows| move_an_event(rows)),
         "events_outside_spans: warn, 1",
     ),
     (
@@ -184,7 +184,7 @@ pub(super) const CASES: &[Case] = &[
         |bench| {
             bench.change_cold(|rows| {
                 let row = a_leaf(rows);
-                row.attributes = row.attributes.replacen("{", "{\"junjo.span_type\":\"node\",", 1);
+                row.attributes = row.attributes.replacen('{', "{\"junjo.span_type\":\"node\",", 1);
             });
         },
         "duplicate_json_keys: 1",
@@ -246,7 +246,7 @@ fn flip(id: &mut String) {
 }
 
 /// Two children of the first root become each other's parents.
-fn make_a_cycle(rows: &mut Vec<Row>) {
+fn make_a_cycle(rows: &mut [Row]) {
     let upper = leaf(rows);
     let parent = rows[upper].parent_span_id.clone();
     let lower = (upper + 1..rows.len()).find(|row| rows[*row].parent_span_id == parent).unwrap();
@@ -265,7 +265,7 @@ fn drop_young_root(rows: &mut Vec<Row>) {
     }
 }
 
-fn share_an_instance(rows: &mut Vec<Row>) {
+fn share_an_instance(rows: &mut [Row]) {
     let instance = |row: &Row| {
         let resource: Value = serde_json::from_str(&row.resource_attributes).unwrap();
         resource["service.instance.id"].as_str().unwrap().to_owned()
@@ -276,7 +276,7 @@ fn share_an_instance(rows: &mut Vec<Row>) {
     }
 }
 
-fn move_an_event(rows: &mut Vec<Row>) {
+fn move_an_event(rows: &mut [Row]) {
     let row = rows.iter_mut().find(|row| row.events.len() > 2).unwrap();
     let events: Value = serde_json::from_str(&row.events).unwrap();
     let time = events[0]["timeUnixNano"].as_str().unwrap();

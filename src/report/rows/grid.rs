@@ -1,6 +1,9 @@
 //! Aligned columns, fitted to a terminal where there is one.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use super::write_paragraphs;
 
@@ -123,9 +126,9 @@ fn write_line(
             _ => cell.clone(),
         };
         if columns[column].1 {
-            line.push_str(&format!("{cell:>width$}"));
+            write!(line, "{cell:>width$}").ok();
         } else {
-            line.push_str(&format!("{cell:width$}"));
+            write!(line, "{cell:width$}").ok();
         }
     }
     writeln!(out, "{}", line.trim_end())?;
