@@ -12,8 +12,8 @@ pub(crate) struct Memory(u64);
 
 const LEAST: u64 = 16 << 20;
 
-/// Below this, fewer rows are decoded at a time.
-const ROOMY: u64 = 256 << 20;
+/// So many rows are decoded and judged at a time: they stay in a core's cache.
+const BATCH_ROWS: usize = 1_024;
 
 impl Default for Memory {
     fn default() -> Self {
@@ -34,8 +34,7 @@ impl Memory {
 
     /// One partition: see `store::session`.
     pub(crate) fn session(self) -> Limits {
-        let batch_rows = if self.0 < ROOMY { 1_024 } else { 8_192 };
-        Limits { memory: self.part(4), partitions: 1, batch_rows }
+        Limits { memory: self.part(4), partitions: 1, batch_rows: BATCH_ROWS }
     }
 
     fn part(self, share: u64) -> usize {

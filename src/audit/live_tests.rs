@@ -32,6 +32,7 @@ use crate::{
     wire::{ingestion::Ingestion, retry::RetryPolicy, transport::Transport},
 };
 
+/// With the suite; `E2E_STORE_LIVE_AUDITS=100` is the whole experiment.
 const AUDITS: usize = 12;
 const ROWS: u64 = 1_000;
 
@@ -99,8 +100,9 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
         assert!(!generator.is_finished(), "the generator ended by itself");
         tokio::task::yield_now().await;
     }
+    let wanted = std::env::var("E2E_STORE_LIVE_AUDITS").ok().and_then(|audits| audits.parse().ok());
     let (mut audits, mut rows) = (0, 0);
-    while audits < AUDITS || rows < ROWS {
+    while audits < wanted.unwrap_or(AUDITS) || rows < ROWS {
         let report = audit(folder.path(), if audits % 2 == 0 { "latest" } else { "none" }).await;
         assert_eq!(findings(&report), Vec::<String>::new());
         let judged = report.coverage.rows;

@@ -5,13 +5,14 @@
 
 use std::{
     collections::HashSet,
+    iter::Enumerate,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
+    vec,
 };
 
 use datafusion::execution::TaskContext;
-use futures::{StreamExt, stream};
 
 use self::file::{SweptFile, sweep_parquet, sweep_segment};
 use super::{
@@ -158,33 +159,38 @@ impl Swept {
 }
 
 async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec<(FoundFile, SweptFile)>> {
-    let mut done = Vec::with_capacity(files.len());
     // Numbers of names order files, whichever worker comes first.
     for file in &files {
         sweep.collected.names.name(&file.shown);
     }
     sweep.progress.expect(&files);
-    let mut tasks = stream::iter(files)
-        .map(|file| {
-            let sweep = sweep.clone();
-            tokio::spawn(async move {
-                let one = match (sweep.depth, file.tier) {
-                    (Depth::Content, Tier::Wal) => sweep_segment(&file, &sweep),
-                    (Depth::Content, _) => sweep_parquet(&file, &sweep).await,
-                    _ => depth::look(&file, sweep.depth),
-                };
-                sweep.progress.file_done(&file);
-                (file, one)
-            })
-        })
-        .buffered(WORKERS);
-    while let Some(joined) = tasks.next().await {
-        let (file, one) = joined?;
-        if let Some(one) = one {
-            done.push((file, one));
-        }
+    let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
+    let workers: Vec<_> =
+        (0..WORKERS).map(|_| tokio::spawn(work_off(Arc::clone(&queue), sweep.clone()))).collect();
+    let mut done = Vec::new();
+    for worker in workers {
+        done.extend(worker.await?);
     }
-    Ok(done)
+    done.sort_by_key(|(number, ..)| *number);
+    Ok(done.into_iter().map(|(_, file, one)| (file, one)).collect())
+}
+
+/// Files that no worker has taken yet, by their number.
+type Queue = Arc<Mutex<Enumerate<vec::IntoIter<FoundFile>>>>;
+
+async fn work_off(queue: Queue, sweep: Sweep) -> Vec<(usize, FoundFile, SweptFile)> {
+    let mut done = Vec::new();
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some((number, file)) = next else { return done };
+        let one = match (sweep.depth, file.tier) {
+            (Depth::Content, Tier::Wal) => sweep_segment(&file, &sweep),
+            (Depth::Content, _) => sweep_parquet(&file, &sweep).await,
+            _ => depth::look(&file, sweep.depth),
+        };
+        sweep.progress.file_done(&file);
+        done.extend(one.map(|one| (number, file, one)));
+    }
 }
 
 fn is_gone(path: &Path) -> bool {

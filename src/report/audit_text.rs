@@ -1,6 +1,6 @@
 //! An audit for people: verdict, why, coverage, checks, services, pollution, fidelity, findings.
 
-use std::{fmt::Write as _, io::Write};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write};
 
 use super::{
     audit::{AuditReport, Overall},
@@ -20,6 +20,9 @@ use crate::checks::{
 /// Longer lines of running text are hard to read.
 pub(crate) const PROSE_WIDTH: usize = 100;
 const LABEL: usize = 10;
+
+/// So many checks that were skipped for one reason share a line.
+const SEVERAL: usize = 4;
 
 /// What a report is printed on.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +77,11 @@ pub(crate) fn verdict_word(paint: Paint, overall: Overall) -> String {
 fn checks(text: &mut String, page: Page, checked: &[Checked]) -> std::fmt::Result {
     writeln!(text)?;
     let paint = page.paint;
-    let width = checked.iter().map(|one| one.check.id.len()).max().unwrap_or_default();
-    for one in checked {
+    let skipped = skipped_together(checked);
+    let together = |one: &Checked| skipped.values().flatten().any(|id| *id == one.check.id);
+    let shown: Vec<_> = checked.iter().filter(|one| !together(one)).collect();
+    let width = shown.iter().map(|one| one.check.id.len()).max().unwrap_or_default();
+    for one in shown {
         let word = match &one.verdict {
             Verdict::Pass => paint.good("pass"),
             Verdict::Fail(_) => paint.bad("FAIL"),
@@ -88,7 +94,25 @@ fn checks(text: &mut String, page: Page, checked: &[Checked]) -> std::fmt::Resul
         };
         writeln!(text, "{word}  {:width$}  {}", one.check.id, note(one))?;
     }
+    for (reason, ids) in skipped {
+        writeln!(text, "{}  {} checks: {}", paint.quiet("skip"), ids.len(), plain(reason))?;
+        for line in prose::wrap(&ids.join(", "), page.prose_width() - 6) {
+            writeln!(text, "      {line}")?;
+        }
+    }
     Ok(())
+}
+
+/// Checks that were skipped for a reason which several share, by that reason.
+fn skipped_together(checked: &[Checked]) -> BTreeMap<&str, Vec<&str>> {
+    let mut together: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in checked {
+        if let Verdict::Skipped(reason) = &one.verdict {
+            together.entry(reason).or_default().push(&one.check.id);
+        }
+    }
+    together.retain(|_, ids| ids.len() >= SEVERAL);
+    together
 }
 
 /// How much a check found, and in how much; or why it could not.

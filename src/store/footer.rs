@@ -4,12 +4,7 @@
 //! columns) is checked against the file, so that a scan can neither run off the file nor reserve what
 //! a damaged number asks for. Reads no page; `pages` checks those while they are scanned.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::Path,
-    sync::Arc,
-};
+use std::{fs::File, io, path::Path, sync::Arc};
 
 use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
@@ -56,7 +51,15 @@ impl From<String> for Unreadable {
 }
 
 /// Fills `bytes` from `offset` on.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+/// Fills `bytes` from `offset` on.
+#[cfg(not(unix))]
 pub(crate) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(bytes)
 }

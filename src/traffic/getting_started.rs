@@ -4,14 +4,15 @@
 //! odd number of items runs `OddItemsNode`, one with an even number `EvenItemsNode`; workflows of a
 //! service take turns. Spans come in the order in which they end, the root last.
 
-use std::sync::LazyLock;
+use std::{cell::OnceCell, sync::LazyLock};
 
 use super::{
     dice::{Dice, NanoId},
-    graph::{Declaration, Graph, Node},
+    graph::{Declaration, Graph, Node, template::Template},
     ids::{RunIdText, SpanId, TraceId},
     place::Place,
     planned::{Attribute, PlannedEvent, PlannedSpan, Value},
+    stored::Escaped,
 };
 
 /// Spans in one workflow.
@@ -57,6 +58,8 @@ struct States {
     patch: String,
 }
 
+static ESCAPED_SNAPSHOT: LazyLock<Template> = LazyLock::new(|| GRAPH.snapshot.escaped());
+
 /// Of an even number of items, and of an odd one.
 static STATES: LazyLock<[States; 2]> = LazyLock::new(|| [States::of(&ITEMS), States::of(&ITEMS[..3])]);
 
@@ -87,6 +90,8 @@ pub(crate) struct Workflow<'a> {
     event_id: NanoId,
     states: &'static States,
     snapshot: String,
+    /// The snapshot as it is stored, made when a row is asked for.
+    escaped_snapshot: OnceCell<String>,
     /// Start and end of each span by position.
     times: [(u64, u64); SPANS as usize],
     event_time: u64,
@@ -110,6 +115,7 @@ impl<'a> Workflow<'a> {
             event_id: dice.nano_id(),
             states: &STATES[usize::from(odd)],
             snapshot,
+            escaped_snapshot: OnceCell::new(),
             times,
             event_time,
             place,
@@ -130,6 +136,16 @@ impl<'a> Workflow<'a> {
             attributes: if root { self.root_attributes() } else { self.node_attributes(position) },
             events: if position == 1 { vec![self.set_count()] } else { Vec::new() },
         }
+    }
+
+    /// The one long text of a workflow, which its root carries.
+    pub(crate) fn escaped(&self, position: u32) -> Escaped<'_> {
+        if position != ROOT {
+            return Escaped::default();
+        }
+        // The graph has no subflow, so no further id is drawn.
+        let fill = || ESCAPED_SNAPSHOT.fill(&self.node_ids, &mut Dice::at(0, 0));
+        Escaped { text: &self.snapshot, json: self.escaped_snapshot.get_or_init(fill) }
     }
 
     fn node_attributes(&self, position: u32) -> Vec<Attribute<'_>> {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 mod factory;
 mod snapshot;
 mod structure;
-mod template;
+pub(crate) mod template;
 
 use self::template::Template;
 

@@ -10,7 +10,7 @@ use super::{
     place::Place,
     profile::{Profile, Telemetry},
     recorded::{Recorded, Scope},
-    stored,
+    stored::{self, Escaped},
 };
 use crate::span::{loss::Lost, mapping, row::Row, schema::Schema};
 
@@ -70,8 +70,12 @@ impl<'a> Workflow<'a> {
     /// Overwrites the span's part of a row; what comes from the resource stays.
     pub(crate) fn write_row(&self, position: u32, schema: Schema, row: &mut Row) {
         match self {
-            Self::GettingStarted(workflow) => stored::write_row(&workflow.span(position), schema, row),
-            Self::Minimal(workflow) => stored::write_row(&workflow.span(position), schema, row),
+            Self::GettingStarted(workflow) => {
+                stored::write_row(&workflow.span(position), workflow.escaped(position), schema, row);
+            }
+            Self::Minimal(workflow) => {
+                stored::write_row(&workflow.span(position), Escaped::default(), schema, row);
+            }
             Self::Recorded(spans) => mapping::write_span(&spans[position as usize].span, schema, row),
         }
     }
