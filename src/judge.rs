@@ -13,6 +13,7 @@ pub(crate) mod compare;
 pub(crate) mod delivery;
 pub(crate) mod elsewhere;
 pub(crate) mod evidence;
+mod export_table;
 pub(crate) mod fact;
 mod fact_bytes;
 mod fact_columns;

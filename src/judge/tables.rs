@@ -19,12 +19,13 @@ use super::{
     compare::DifferenceKind,
     delivery::Delivery,
     evidence::{Address, Attempts, Sighting, StoredDifference},
+    export_table::ExportTable,
     fact_table::{FactSource, FactTable, Grain},
     facts::Facts,
     judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
     spool::{Spool, SpoolTable},
 };
-use crate::{ledger::history::Export, span::schema, store::layout::Tier, traffic::plan::Plan};
+use crate::{span::schema, store::layout::Tier};
 
 /// Registers every table of a judgement; rows and traces that no plan calls for are there by their facts.
 pub(crate) fn register(
@@ -36,7 +37,6 @@ pub(crate) fn register(
     let tables = [
         ("files", files(judgement, settled_before)?),
         ("runs", runs(judgement)?),
-        ("exports", exports(judgement)?),
         ("calls", calls(judgement)?),
         ("losses", losses(judgement)?),
         ("resources", resources(judgement, &source)?),
@@ -53,6 +53,7 @@ pub(crate) fn register(
     ] {
         session.register_table(name, spool_table(spool))?;
     }
+    session.register_table("exports", Arc::new(ExportTable::new(Arc::clone(judgement))))?;
     session.register_table("delivery", Arc::new(Delivery::new(Arc::clone(judgement))))?;
     register_facts(session, &source, Facts::ALL)?;
     Ok(source)
@@ -282,45 +283,6 @@ fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("workflows", number(plans.iter().map(|plan| Some(plan.workflows().cast_signed())))),
         ("spans", number(plans.iter().map(|plan| Some(plan.spans().cast_signed())))),
     ])
-}
-
-fn exports(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
-    let suspects = judgement.suspects();
-    let rows: Vec<_> = judgement
-        .judged
-        .iter()
-        .flat_map(|run| {
-            let plan = &judgement.known(run).plan;
-            run.history.exports.iter().map(move |export| (plan, export))
-        })
-        .collect();
-    let fates: Vec<_> = judgement
-        .judged
-        .iter()
-        .flat_map(|run| run.history.exports.iter().map(|export| run.fate(&judgement.runs, export, &suspects)))
-        .collect();
-    table(vec![
-        ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
-        ("service_name", text(rows.iter().map(|(plan, export)| service_of(plan, export)))),
-        ("first_ordinal", number(rows.iter().map(|(_, export)| Some(export.first.cast_signed())))),
-        ("spans", number(rows.iter().map(|(_, export)| Some(export.count)))),
-        ("started_at", time(rows.iter().map(|(_, export)| Some(export.started_at.cast_signed())))),
-        ("ended_at", time(rows.iter().map(|(_, export)| export.ended_at.map(u64::cast_signed)))),
-        ("outcome", text(rows.iter().map(|(_, export)| Some(export.outcome.name())))),
-        ("code", text(rows.iter().map(|(_, export)| export.outcome.code().map(|code| code.to_string())))),
-        ("rejected_spans", number(rows.iter().map(|(_, export)| export.outcome.rejected_spans()))),
-        ("attempts", number(rows.iter().map(|(_, export)| Some(export.attempts)))),
-        ("refusals", number(rows.iter().map(|(_, export)| Some(export.refusals)))),
-        ("n_found", number(fates.iter().map(|fate| Some(fate.found)))),
-        ("behind_barrier", flag(fates.iter().map(|fate| Some(fate.behind_barrier)))),
-        ("maybe_unread", flag(fates.iter().map(|fate| Some(fate.maybe_unread)))),
-    ])
-}
-
-/// The service that an export is from; none where a collector sent it, for several.
-fn service_of<'p>(plan: &'p Plan, export: &Export) -> Option<&'p String> {
-    let own = plan.outline.collectors.is_none();
-    own.then(|| plan.outline.services.get(export.stream as usize))?
 }
 
 fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {

@@ -1,6 +1,12 @@
 //! A ledger read back: every export with its outcome, every call.
 
-use std::{collections::HashMap, fs, ops::Range, path::Path};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    ops::Range,
+    path::Path,
+};
 
 use anyhow::Context;
 
@@ -60,6 +66,41 @@ struct Open {
     before: Option<Outcome>,
 }
 
+/// Why a ledger cannot be understood.
+#[derive(Debug)]
+enum Unparsed {
+    Io(io::Error),
+    /// The number of the first line that is not an entry, or cannot follow the others.
+    Line(usize),
+}
+
+/// Numbers of exports, which are given out one after the other: a bit for each.
+#[derive(Debug, Default)]
+struct Numbers(Vec<u64>);
+
+/// A number beyond is none that a generator gave.
+const NUMBERS: u64 = 1 << 32;
+
+impl Numbers {
+    fn has(&self, number: u64) -> bool {
+        self.0.get((number / 64) as usize).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// False where the number is not kept.
+    fn add(&mut self, number: u64) -> bool {
+        let word = (number / 64) as usize;
+        // A damaged number must not ask for memory.
+        if number >= NUMBERS || word > 2 * self.0.len() + 1_024 {
+            return false;
+        }
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+        true
+    }
+}
+
 impl History {
     /// Adds what another place did of the same run.
     pub(crate) fn append(&mut self, part: u32, other: Self) {
@@ -94,31 +135,42 @@ impl History {
     /// exports and attempts had begun: a store that was read at that time cannot prove anything of their
     /// outcome, but may hold what they sent.
     pub(crate) fn read(path: &Path, known: u64) -> anyhow::Result<Self> {
-        let text = fs::read(path).with_context(|| format!("cannot read ledger `{}`", path.display()))?;
-        Self::parse(&text, usize::try_from(known).unwrap_or(usize::MAX)).map_err(|line| {
-            let what = format!("line {line} of ledger `{}` is not an entry", path.display());
-            Problem::new(what, "restore the run's folder, or leave it out with --run ID of another run")
-                .into()
-        })
+        let cannot = || format!("cannot read ledger `{}`", path.display());
+        let ledger = BufReader::new(File::open(path).with_context(cannot)?);
+        match Self::parse(ledger, usize::try_from(known).unwrap_or(usize::MAX)) {
+            Ok(history) => Ok(history),
+            Err(Unparsed::Io(err)) => Err(err).with_context(cannot),
+            Err(Unparsed::Line(line)) => {
+                let what = format!("line {line} of ledger `{}` is not an entry", path.display());
+                let hint = "restore the run's folder, or leave it out with --run ID of another run";
+                Err(Problem::new(what, hint).into())
+            }
+        }
     }
 
-    /// `Err` is the number of the first line that cannot be understood.
-    fn parse(text: &[u8], known: usize) -> Result<Self, usize> {
+    fn parse(mut ledger: impl BufRead, known: usize) -> Result<Self, Unparsed> {
         let mut history = Self::default();
         let mut offset = 0;
         let mut open: HashMap<u64, Open> = HashMap::new();
-        for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            if !line.ends_with(b"\n") {
+        let mut taken = Numbers::default();
+        let mut text = Vec::new();
+        for number in 1.. {
+            text.clear();
+            if ledger.read_until(b'\n', &mut text).map_err(Unparsed::Io)? == 0 {
+                break;
+            }
+            if !text.ends_with(b"\n") {
                 history.torn = true;
                 break;
             }
-            offset += line.len();
+            offset += text.len();
             let too_late = offset > known;
-            match serde_json::from_slice(line).map_err(|_| number + 1)? {
+            let odd = Unparsed::Line(number);
+            match serde_json::from_slice(&text).map_err(|_| Unparsed::Line(number))? {
                 Entry::ExportStarted { export, stream, first, count, at } => {
                     let begun = Open { index: history.exports.len(), before: None };
-                    if open.insert(export, begun).is_some() {
-                        return Err(number + 1);
+                    if taken.has(export) || open.insert(export, begun).is_some() {
+                        return Err(odd);
                     }
                     history.exports.push(Export {
                         part: 0,
@@ -133,18 +185,22 @@ impl History {
                     });
                 }
                 Entry::ExportRetried { export, attempt, outcome, .. } => {
-                    let begun = open.get_mut(&export).ok_or(number + 1)?;
+                    let Some(begun) = open.get_mut(&export) else { return Err(odd) };
                     let export = &mut history.exports[begun.index];
-                    let was_ended = export.begin_again(attempt, outcome).ok_or(number + 1)?;
+                    let was_ended = export.begin_again(attempt, outcome).ok_or(odd)?;
                     if !too_late {
                         let together = if was_ended { export.outcome } else { export.add(begun, outcome) };
                         export.outcome = together.with_retry(UNFINISHED);
                     }
                 }
                 Entry::ExportEnded { export, at, outcome } => {
-                    let begun = open.get_mut(&export).ok_or(number + 1)?;
+                    let Some(begun) = open.get_mut(&export) else { return Err(odd) };
                     if !too_late {
-                        history.exports[begun.index].end(begun, at, outcome).ok_or(number + 1)?;
+                        history.exports[begun.index].end(begun, at, outcome).ok_or(odd)?;
+                    }
+                    // What was taken is not sent again: nothing more is to be said of it.
+                    if outcome == Outcome::Acked && !too_late && taken.add(export) {
+                        open.remove(&export);
                     }
                 }
                 Entry::Reconnected { .. } => {}
@@ -229,7 +285,8 @@ mod tests {
             (format!("{START}\n{0}\n{0}\n", retried(2, "rejected")), 3),
             (format!("{START}\n{}\n", retried(2, "acked")), 2),
         ] {
-            assert_eq!(History::parse(text.as_bytes(), usize::MAX).err(), Some(line), "{text}");
+            let parsed = History::parse(text.as_bytes(), usize::MAX);
+            assert!(matches!(parsed, Err(Unparsed::Line(found)) if found == line), "{text}");
         }
     }
 
