@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use crate::{judge::collected::Budget, store::session::Limits};
 
 /// Bytes for what grows with a store: facts of rows without a plan, what differs, and the operators of
-/// queries. All three go to disk beyond their share. The program itself, a byte for each planned span, and the
-/// two row groups that are being decoded come on top: about 100 MB.
+/// queries. All three go to disk beyond their share. The program itself, the row groups that are being decoded,
+/// a byte for each planned span and what ledgers say of exports come on top: about 250 MB for a million spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory(u64);
 
@@ -17,7 +17,7 @@ const BATCH_ROWS: usize = 1_024;
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(384 << 20)
+        Self(256 << 20)
     }
 }
 
