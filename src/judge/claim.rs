@@ -121,7 +121,8 @@ impl KnownRuns {
     }
 }
 
-fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+/// A well-formed id as its bytes: lower-case hex of just that length.
+pub(super) fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     let well_formed = text.len() == 2 * N && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let mut bytes = [0; N];
     well_formed.then(|| const_hex::decode_to_slice(text, &mut bytes).ok())??;

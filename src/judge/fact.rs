@@ -151,12 +151,6 @@ struct LastResource {
     instance: Name,
 }
 
-/// What only the attributes say of a row.
-#[derive(Debug, Default)]
-pub(crate) struct Tags {
-    pub(crate) run: Option<RunId>,
-}
-
 impl<'s> Observer<'s> {
     pub(crate) fn new(names: &'s Names, odd: &'s OddIds, schema: Schema) -> Self {
         let resource = LastResource {
@@ -169,13 +163,13 @@ impl<'s> Observer<'s> {
         Self { names, odd, schema, digester: Digester::default(), services, resource }
     }
 
-    /// The fact of a row, and what its tags say besides.
+    /// The fact of a row, and the run that its tag `e2e.run` names.
     pub(crate) fn observe(
         &mut self,
         spot: Spot,
         cells: &StoredCells<'_>,
         run: Option<RunId>,
-    ) -> (Fact, Tags) {
+    ) -> (Fact, Option<RunId>) {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let mut marks = Marks::default();
         marks.set(Marks::IN_WAL, spot.in_wal);
@@ -226,7 +220,7 @@ impl<'s> Observer<'s> {
             instance: self.resource.instance,
             marks,
         };
-        (fact, Tags { run: attributes.run.and_then(|run| run.parse().ok()) })
+        (fact, attributes.run.and_then(|run| run.parse().ok()))
     }
 
     fn look_at_resource(&mut self, cells: &StoredCells<'_>) {

@@ -10,6 +10,8 @@ use std::{
 
 use twox_hash::XxHash3_128;
 
+use super::claim::id_bytes;
+
 /// What an id's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdForm {
@@ -42,12 +44,12 @@ pub(crate) struct OddIds(Mutex<HashMap<u128, Arc<str>>>);
 
 impl OddIds {
     pub(crate) fn trace(&self, text: Option<&str>) -> (u128, IdForm) {
-        self.id(text, |text| number(text).map(u128::from_be_bytes), |digest| digest)
+        self.id(text, |text| id_bytes(text).map(u128::from_be_bytes), |digest| digest)
     }
 
     /// Also for the ids of parents.
     pub(crate) fn span(&self, text: Option<&str>) -> (u64, IdForm) {
-        self.id(text, |text| number(text).map(u64::from_be_bytes), |digest| digest as u64)
+        self.id(text, |text| id_bytes(text).map(u64::from_be_bytes), |digest| digest as u64)
     }
 
     fn id<T: Default + PartialEq + Copy + Into<u128>>(
@@ -71,13 +73,6 @@ impl OddIds {
     pub(crate) fn text(&self, key: u128) -> Option<Arc<str>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
-}
-
-fn number<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    let lower = text.len() == 2 * N && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    lower.then(|| const_hex::decode_to_slice(text, &mut bytes).ok())??;
-    Some(bytes)
 }
 
 #[cfg(test)]

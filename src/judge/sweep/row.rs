@@ -159,13 +159,13 @@ impl<'s> RowJudge<'s> {
         one: &mut SweptFile,
     ) {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
-        let (fact, tags) = self.observer.observe(spot, cells, run);
+        let (fact, tagged_run) = self.observer.observe(spot, cells, run);
         let text = |column: usize| cells[column].and_then(Cell::text);
         if !self.is_in_scope(&fact, cells) {
             one.notes.rows.out_of_scope += 1;
             return;
         }
-        let claimed = run.into_iter().chain(tags.run).find(|run| self.sweep.runs.knows(*run));
+        let claimed = run.into_iter().chain(tagged_run).find(|run| self.sweep.runs.knows(*run));
         let Some(run) = claimed else {
             one.notes.rows.by_structure += 1;
             one.notes.facts.push(fact);
