@@ -158,8 +158,9 @@ fn export_of<'j>(judgement: &'j Judgement, sample: &Sample) -> Option<(&'j Judge
         return run.export_of(&place).map(|export| (run, export));
     }
     let first = sample.values.get("first_ordinal")?.as_u64()?;
-    let service = text("service_name");
-    judgement.judged.iter().find_map(|run| {
+    let (run_id, service) = (text("run")?, text("service_name"));
+    let is_named = |run: &&JudgedRun| judgement.known(run).plan.outline.run.to_string() == run_id;
+    judgement.judged.iter().filter(is_named).find_map(|run| {
         let exports = run.history.exports.iter();
         let export = exports
             .filter(|export| export.first == first)
@@ -187,7 +188,7 @@ fn export_seen(judgement: &Judgement, run: &JudgedRun, export: &Export) -> Expor
 }
 
 fn next_call<'j>(run: &'j JudgedRun, export: &Export) -> Option<&'j Call> {
-    let ended = export.ended_at.unwrap_or(export.started_at);
+    let ended = export.ended_at().unwrap_or(export.started_at);
     let after = |call: &&Call| call.part == export.part && call.success && call.began > ended;
     run.history.calls.iter().filter(after).min_by_key(|call| call.began)
 }

@@ -13,8 +13,8 @@
 --
 -- Not covered: which of the spans are stored, exports with too few spans while a file that could not be
 -- read may hold them, and exports of which an attempt before had no answer.
-SELECT service_name, first_ordinal, spans, rejected_spans, taken AS expected, n_found AS actual, ended_at
+SELECT run, service_name, first_ordinal, spans, rejected_spans, taken AS expected, n_found AS actual, ended_at
 FROM (SELECT *, greatest(spans - rejected_spans, 0) AS taken FROM exports) -- one row per export
 WHERE outcome = 'partial'
   AND (n_found > taken OR (n_found < taken AND behind_barrier AND NOT maybe_unread))
-ORDER BY ended_at, service_name, first_ordinal
+ORDER BY ended_at, run, service_name, first_ordinal
