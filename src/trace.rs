@@ -8,6 +8,7 @@ use crate::store::layout::Tier;
 
 pub(crate) mod fetch;
 pub(crate) mod find;
+pub(crate) mod otlp;
 pub(crate) mod span;
 pub(crate) mod state;
 pub(crate) mod tree;

@@ -7,6 +7,7 @@ use crate::{
     audit::find_store,
     exit::Exit,
     problem::Problem,
+    progress,
     report::{
         numbers::{counted, plain},
         paint::{Color, Paint},
@@ -17,7 +18,8 @@ use crate::{
     trace::{
         Trace,
         fetch::{self, Fetched},
-        find::{self, Found, Hit},
+        find::{self, Found, Hit, Unread},
+        otlp::{self, LeftOut},
     },
 };
 
@@ -28,13 +30,15 @@ use crate::{
 /// several files are one line with all their places (`c1:12` is row 12 of the cold file c1), and a parent
 /// that is not stored is a line of its own.
 ///
-/// Exits with 0 when the trace was shown, and 2 when there is none, or several begin so.
+/// Exits with 0 when the trace was shown, 1 when some of its spans can be no OTLP and that was asked for,
+/// and 2 when there is no such trace, or several begin so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store trace 2a835b807588a753a664d42ecb86bd02
   e2e-store trace 2a83 .dbdata --width 200
-  e2e-store trace 2a83 --format json | jq '.stores[].transitions'")]
+  e2e-store trace 2a83 --format json | jq '.stores[].transitions'
+  e2e-store trace 2a83 --format otlp > trace.jsonl")]
 pub(crate) struct TraceArgs {
     /// Trace id in hex, or its beginning
     #[arg(value_name = "ID")]
@@ -63,8 +67,12 @@ pub(crate) struct TraceArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// The tree, for people
     Table,
+    /// The tree, its spans with all columns and places, its stores
     Json,
+    /// One line of OTLP JSON, for other tools and for `replay`
+    Otlp,
 }
 
 /// Candidates to name where the beginning of an id is not enough.
@@ -83,8 +91,22 @@ pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result
             report::print(out, &trace, &look)?;
         }
         Format::Json => report::json::print(out, &trace, &layout.spans)?,
+        Format::Otlp => return print_otlp(out, &trace),
     }
     Ok(Exit::Clean)
+}
+
+fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
+    let (request, left_out) = otlp::request(trace);
+    serde_json::to_writer(&mut *out, &request)?;
+    writeln!(out)?;
+    for LeftOut { span_id, why } in &left_out {
+        progress::note(&format!("span {} is left out: its {why}", plain(span_id)));
+    }
+    for Unread { file, why } in &trace.unread {
+        progress::note(&format!("not read, and may hold more of it: {}: {}", plain(file), plain(why)));
+    }
+    Ok(if left_out.is_empty() { Exit::Clean } else { Exit::Found })
 }
 
 async fn read(id: &str, layout: &Layout) -> anyhow::Result<Trace> {

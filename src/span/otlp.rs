@@ -7,10 +7,7 @@
 
 use std::{collections::BTreeSet, mem};
 
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    trace::v1::{ResourceSpans, ScopeSpans, Span},
-};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::{Message, encoding::WireType};
 
 use self::{
@@ -203,20 +200,18 @@ impl Expected {
     }
 }
 
-/// One row as a request of its own, with nothing changed.
-#[expect(dead_code, reason = "for those who show single spans")]
-pub(crate) fn request_of(cells: &Cells<'_>) -> Result<ExportTraceServiceRequest, Unsendable> {
+/// One row as an OTLP span under its resource, with nothing changed.
+pub(crate) fn resource_spans_of(cells: &Cells<'_>) -> Result<ResourceSpans, Unsendable> {
     let resource = SentResource::of(cells, &BTreeSet::new(), |_| None)?;
     let mut message = Vec::new();
     Reversal::default().write_span(cells, &Changes::default(), &mut message)?;
     let scope_spans =
         ScopeSpans { spans: vec![Span::decode(&*message).unwrap_or_default()], ..ScopeSpans::default() };
-    let resource_spans = ResourceSpans {
+    Ok(ResourceSpans {
         resource: Some(Message::decode(&*resource.message).unwrap_or_default()),
         scope_spans: vec![scope_spans],
         ..ResourceSpans::default()
-    };
-    Ok(ExportTraceServiceRequest { resource_spans: vec![resource_spans] })
+    })
 }
 
 /// Goes through a column's text; whether it is as the studio writes it comes back.

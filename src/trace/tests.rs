@@ -16,7 +16,7 @@ use crate::{
         paint::{Color, Paint},
         trace::{self as report, Look},
     },
-    span::{row::Row, schema::Schema},
+    span::{mapping, row::Row, schema::Schema},
     store::{
         layout::Layout,
         session::{self, Limits},
@@ -424,4 +424,36 @@ async fn a_chain_of_ten_thousand_spans_is_drawn() {
     let trace = Trace::new("t".to_owned(), (1..=10_000).map(row).collect(), Vec::new());
     assert_eq!(trace.lines.len(), 10_000);
     printed(&trace, 80);
+}
+
+#[tokio::test]
+async fn a_trace_as_otlp_is_stored_as_the_rows_that_it_was() {
+    let traces = [
+        ("studio-0.82.1", Schema::V2, [FULL, FAILED, CANCELLED, AGENT_IN_A_NODE].as_slice()),
+        ("studio-0.80.0", Schema::V1, &[LEGACY_FAILED]),
+    ];
+    for (store, schema, ids) in traces {
+        for id in ids {
+            let trace = read(&fixture(store), id).await;
+            let (request, left_out) = otlp::request(&trace);
+            assert_eq!(left_out, []);
+            let shown: Vec<Row> = trace.spans.iter().map(|span| span.row.clone()).collect();
+            assert_eq!(mapping::rows(&request.resource_spans, schema), shown, "{id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_span_is_left_out_of_otlp_and_named() {
+    let (_dir, spans) = planted(|rows| {
+        rows.iter_mut().find(|row| row.trace_id == FAILED).unwrap().attributes = "{".to_owned();
+    });
+    let trace = read(&spans, FAILED).await;
+    let (request, left_out) = otlp::request(&trace);
+    let sent = mapping::rows(&request.resource_spans, Schema::V2);
+    assert_eq!(sent.len() + 1, trace.spans.len());
+    let [otlp::LeftOut { span_id, .. }] = left_out[..] else { panic!("{left_out:?}") };
+    assert!(sent.iter().all(|row| row.span_id != span_id));
+    let broken = trace.spans.iter().find(|span| span.row.span_id == span_id).unwrap();
+    assert_eq!(broken.broken, ["attributes"]);
 }
