@@ -6,6 +6,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod expected;
+pub(crate) mod export_index;
 pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod lookup;

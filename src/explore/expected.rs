@@ -29,8 +29,8 @@ use datafusion::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    judge::{claim::KnownRun, judgement::ExportIndex, runs::Runs},
-    ledger::{history::Export, runs::Run},
+    judge::{claim::KnownRun, runs::Runs},
+    ledger::{export_index::ExportIndex, history::Export, runs::Run},
     span::{
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, readable},
@@ -264,7 +264,7 @@ impl Column {
             Of::Span => Cell::Number(place.position.into()),
             Of::Outcome => Cell::Text(export().map_or("not_started", outcome)),
             Of::AckedAt => {
-                let ended = export().and_then(|export| export.ended_at);
+                let ended = export().and_then(|export| export.ended_at());
                 ended.map_or(Cell::Null, |ended| Cell::Number(ended.cast_signed()))
             }
             Of::Stored(column) => row.map_or(Cell::Null, |row| row[column]),
@@ -295,7 +295,7 @@ impl Column {
 
 /// As `delivery` has it: an ack whose time was not written is no ack.
 fn outcome(export: &Export) -> &'static str {
-    match (export.outcome, export.ended_at) {
+    match (export.outcome, export.ended_at()) {
         (Outcome::Acked, None) => "indeterminate",
         (outcome, _) => outcome.name(),
     }

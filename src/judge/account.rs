@@ -59,7 +59,7 @@ pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
             account.retried += u64::from(export.count);
         }
         if let Outcome::Partial { rejected_spans } = export.outcome {
-            let rejected = rejected_spans.min(export.count.into());
+            let rejected = u64::from(rejected_spans.min(export.count));
             account.partial_exports += 1;
             account.rejected += rejected;
             account.acked += u64::from(export.count) - rejected;

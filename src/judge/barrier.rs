@@ -19,7 +19,7 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Barrier {
     /// By part of the run, whose clocks need not agree: when the last flush began, and the last snapshot.
-    called: BTreeMap<u32, Called>,
+    called: BTreeMap<u16, Called>,
     /// Acks up to here are older than the WAL timer can explain.
     settled_until: u64,
 }
@@ -42,7 +42,7 @@ pub(crate) enum Proof {
 impl Barrier {
     /// `read_began` is when the sweep began; `waited` is how long before that the ledger was read.
     pub(crate) fn new(history: &History, read_began: u64, waited: Duration, settle: Duration) -> Self {
-        let mut called: BTreeMap<u32, Called> = BTreeMap::new();
+        let mut called: BTreeMap<u16, Called> = BTreeMap::new();
         for call in history.calls.iter().filter(|call| call.success) {
             let last = called.entry(call.part).or_default();
             let last = match call.rpc {
@@ -59,7 +59,7 @@ impl Barrier {
     }
 
     /// What proves that an ack to one part of the run had to be on disk.
-    pub(crate) fn proof(&self, part: u32, acked_at: u64) -> Option<Proof> {
+    pub(crate) fn proof(&self, part: u16, acked_at: u64) -> Option<Proof> {
         let called = self.called.get(&part).copied().unwrap_or_default();
         let flush = called.flush.filter(|began| *began > acked_at).map(|began| Proof::Flush { began });
         let snapshot = called
@@ -72,10 +72,10 @@ impl Barrier {
 }
 
 /// The last ack of a run, if it has any, and of which part it is.
-pub(crate) fn last_ack(history: &History) -> Option<(u64, u32)> {
+pub(crate) fn last_ack(history: &History) -> Option<(u64, u16)> {
     let acked = |outcome| matches!(outcome, Outcome::Acked | Outcome::Partial { .. });
     let acks = history.exports.iter().filter(|export| acked(export.outcome));
-    acks.filter_map(|export| Some((export.ended_at?, export.part))).max()
+    acks.filter_map(|export| Some((export.ended_at()?, export.part))).max()
 }
 
 #[cfg(test)]

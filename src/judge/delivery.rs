@@ -272,7 +272,7 @@ impl PlannedRows {
             ),
             "span_id" => text(&mut places().map(span_id)),
             "acked_at" => {
-                let acked = places().map(|place| export(&place)?.ended_at.map(u64::cast_signed));
+                let acked = places().map(|place| export(&place)?.ended_at().map(u64::cast_signed));
                 Arc::new(acked.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
             "unread_file" => {
@@ -306,11 +306,11 @@ mod tests {
             barrier::Barrier,
             claim::KnownRuns,
             collected::{Budget, Collected},
-            judgement::{Depth, ExportIndex, RowCounts},
+            judgement::{Depth, RowCounts},
             spool::Spool,
             tables,
         },
-        ledger::history::History,
+        ledger::{export_index::ExportIndex, history::History},
         traffic::{
             ids::RunId,
             mix::Mix,

@@ -78,7 +78,7 @@ impl ExportTable {
             number(rows().map(|export| Some(export.first.cast_signed()))),
             number(rows().map(|export| Some(export.count))),
             time(rows().map(|export| Some(export.started_at.cast_signed()))),
-            time(rows().map(|export| export.ended_at.map(u64::cast_signed))),
+            time(rows().map(|export| export.ended_at().map(u64::cast_signed))),
             text(rows().map(|export| Some(export.outcome.name()))),
             text(rows().map(|export| export.outcome.code().map(|code| code.to_string()))),
             number(rows().map(|export| export.outcome.rejected_spans())),

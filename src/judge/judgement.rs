@@ -18,7 +18,10 @@ use super::{
     tally::{Standing, State},
 };
 use crate::{
-    ledger::history::{Export, History},
+    ledger::{
+        export_index::ExportIndex,
+        history::{Export, History},
+    },
     store::layout::Tier,
     traffic::plan::{Plan, SpanPlace},
     wire::outcome::Outcome,
@@ -193,30 +196,6 @@ impl Health {
     }
 }
 
-/// A run's exports by stream and first ordinal.
-#[derive(Debug, Default)]
-pub(crate) struct ExportIndex(Vec<(u32, u64, usize)>);
-
-impl ExportIndex {
-    pub(crate) fn new(exports: &[Export]) -> Self {
-        let mut index: Vec<_> = exports
-            .iter()
-            .enumerate()
-            .map(|(number, export)| (export.stream, export.first, number))
-            .collect();
-        index.sort_unstable();
-        Self(index)
-    }
-
-    /// The export that carried an ordinal of a stream.
-    pub(crate) fn find<'e>(&self, exports: &'e [Export], stream: u32, ordinal: u64) -> Option<&'e Export> {
-        let after = self.0.partition_point(|&(s, first, _)| (s, first) <= (stream, ordinal));
-        let &(found, first, number) = self.0.get(after.checked_sub(1)?)?;
-        let export = &exports[number];
-        (found == stream && ordinal - first < u64::from(export.count)).then_some(export)
-    }
-}
-
 /// What the store says of one export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExportFate {
@@ -266,7 +245,7 @@ impl JudgedRun {
         ExportFate {
             found: i64::try_from(found.count()).unwrap_or(i64::MAX),
             behind_barrier: export
-                .ended_at
+                .ended_at()
                 .is_some_and(|ended| self.barrier.proof(export.part, ended).is_some()),
             maybe_unread: suspect_of(suspects, export.started_at).is_some(),
         }
@@ -289,7 +268,7 @@ impl JudgedRun {
     }
 
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
-        match (export.outcome, export.ended_at) {
+        match (export.outcome, export.ended_at()) {
             (Outcome::Acked, Some(acked_at)) if self.barrier.proof(export.part, acked_at).is_none() => {
                 Standing::Pending
             }

@@ -24,7 +24,7 @@ use super::{
     claim::{Claim, KnownRun, KnownRuns},
     collected::{Budget, Collected},
     evidence::{Address, Attempts, Sighting},
-    judgement::{Depth, ExportIndex, JudgedRun, Judgement},
+    judgement::{Depth, JudgedRun, Judgement},
     progress::Progress,
     replayed::Replayed,
     scope::Scope,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     clock::unix_nanos,
-    ledger::runs::Run,
+    ledger::{export_index::ExportIndex, runs::Run},
     store::{
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
@@ -216,7 +216,7 @@ async fn sightings(
 /// What the ledger of a known run says of the export that carried a span.
 fn attempts(judged: &[JudgedRun], run: usize, place: &SpanPlace) -> Option<Attempts> {
     let export = judged.iter().find(|judged| judged.index == run)?.export_of(place)?;
-    Some(Attempts { made: export.attempts, refused: export.refusals })
+    Some(Attempts { made: export.attempts, refused: export.refusals.into() })
 }
 
 /// Returns when the store has other files than now, or when the time is up.

@@ -255,9 +255,9 @@ impl Reckoning {
             // What was taken of an export in part can be counted only where all of it is in this share.
             if let (Outcome::Partial { rejected_spans }, Some(ordinal)) = (export.outcome, first)
                 && share.members.len() as u64 == self.sent
-                && found != u64::from(export.count).saturating_sub(rejected_spans)
+                && found != u64::from(export.count).saturating_sub(rejected_spans.into())
                 && !hides
-                && export.ended_at.is_some_and(|ended| barrier.proof(export.part, ended).is_some())
+                && export.ended_at().is_some_and(|ended| barrier.proof(export.part, ended).is_some())
             {
                 self.broken_partials.add(|| Span {
                     ordinal,
@@ -281,7 +281,7 @@ impl Reckoning {
             Outcome::Acked => {
                 self.acked += 1;
                 let settled =
-                    export.ended_at.is_some_and(|ended| barrier.proof(export.part, ended).is_some());
+                    export.ended_at().is_some_and(|ended| barrier.proof(export.part, ended).is_some());
                 match (copies, settled) {
                     (0, _) if hides => self.unproven.add(&span),
                     (0, true) => self.lost.add(&span),

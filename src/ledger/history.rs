@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, BufRead, BufReader},
+    num::NonZeroU64,
     ops::Range,
     path::Path,
 };
@@ -25,28 +26,27 @@ pub(crate) struct History {
     pub(crate) torn: bool,
 }
 
-/// One export. Times are Unix nanoseconds.
+/// One export in 48 bytes: a run may have millions. Times are Unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Export {
     /// Which of the run's folders tells of it.
-    pub(crate) part: u32,
+    pub(crate) part: u16,
     pub(crate) stream: u32,
     pub(crate) first: u64,
     pub(crate) count: u32,
     pub(crate) started_at: u64,
-    /// When the last attempt ended; none when the generator did not live to see it.
-    pub(crate) ended_at: Option<u64>,
+    ended: Option<NonZeroU64>,
     /// All attempts together.
     pub(crate) outcome: Outcome,
     pub(crate) attempts: u32,
-    /// How many of the attempts kept no span, because they were refused.
-    pub(crate) refusals: u32,
+    /// How many of the attempts kept no span, because they were refused; no more than 65 535 are counted.
+    pub(crate) refusals: u16,
 }
 
 /// One call of the internal service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
-    pub(crate) part: u32,
+    pub(crate) part: u16,
     pub(crate) rpc: Rpc,
     pub(crate) began: u64,
     pub(crate) ended: u64,
@@ -103,7 +103,7 @@ impl Numbers {
 
 impl History {
     /// Adds what another place did of the same run.
-    pub(crate) fn append(&mut self, part: u32, other: Self) {
+    pub(crate) fn append(&mut self, part: u16, other: Self) {
         self.exports.extend(other.exports.into_iter().map(|export| Export { part, ..export }));
         self.calls.extend(other.calls.into_iter().map(|call| Call { part, ..call }));
         self.torn |= other.torn;
@@ -115,17 +115,8 @@ impl History {
             let mut first = ordinals.start;
             while first < ordinals.end {
                 let count = u32::try_from(ordinals.end - first).unwrap_or(u32::MAX);
-                self.exports.push(Export {
-                    part: u32::MAX,
-                    stream: stream as u32,
-                    first,
-                    count,
-                    started_at: from,
-                    ended_at: None,
-                    outcome: UNFINISHED,
-                    attempts: 1,
-                    refusals: 0,
-                });
+                let begun = Export::begun(stream as u32, first, count, from);
+                self.exports.push(Export { part: u16::MAX, ..begun });
                 first += u64::from(count);
             }
         }
@@ -172,17 +163,7 @@ impl History {
                     if taken.has(export) || open.insert(export, begun).is_some() {
                         return Err(odd);
                     }
-                    history.exports.push(Export {
-                        part: 0,
-                        stream,
-                        first,
-                        count,
-                        started_at: at,
-                        ended_at: None,
-                        outcome: UNFINISHED,
-                        attempts: 1,
-                        refusals: 0,
-                    });
+                    history.exports.push(Export::begun(stream, first, count, at));
                 }
                 Entry::ExportRetried { export, attempt, outcome, .. } => {
                     let Some(begun) = open.get_mut(&export) else { return Err(odd) };
@@ -210,29 +191,51 @@ impl History {
                 }
             }
         }
+        history.exports.shrink_to_fit();
         Ok(history)
     }
 }
 
 impl Export {
+    /// An export of which nothing is known but that it began.
+    pub(crate) fn begun(stream: u32, first: u64, count: u32, started_at: u64) -> Self {
+        Self {
+            part: 0,
+            stream,
+            first,
+            count,
+            started_at,
+            ended: None,
+            outcome: UNFINISHED,
+            attempts: 1,
+            refusals: 0,
+        }
+    }
+
+    /// When the last attempt ended; none when the generator did not live to see it.
+    pub(crate) fn ended_at(&self) -> Option<u64> {
+        self.ended.map(NonZeroU64::get)
+    }
+
     /// A further attempt began after one that ended so; none where that cannot follow from what is known.
     /// A replay that goes on begins exports again that had been given up: whether it was one is told.
     fn begin_again(&mut self, attempt: u32, ended: Outcome) -> Option<bool> {
         // What was taken is not sent again.
         let is_retryable =
             |outcome| matches!(outcome, Outcome::Rejected { .. } | Outcome::Indeterminate { .. });
-        let was_ended = self.ended_at.is_some();
+        let was_ended = self.ended.is_some();
         let may_begin = is_retryable(ended) && (!was_ended || is_retryable(self.outcome));
         if Some(attempt) != self.attempts.checked_add(1) || !may_begin {
             return None;
         }
         self.attempts = attempt;
-        self.ended_at = None;
+        self.ended = None;
         Some(was_ended)
     }
 
     fn end(&mut self, begun: &mut Open, at: u64, ended: Outcome) -> Option<()> {
-        if self.ended_at.replace(at).is_some() {
+        // No clock shows zero.
+        if self.ended.replace(NonZeroU64::new(at).unwrap_or(NonZeroU64::MIN)).is_some() {
             return None;
         }
         self.outcome = self.add(begun, ended);
@@ -241,7 +244,7 @@ impl Export {
 
     /// Adds the outcome of an attempt to those before it.
     fn add(&mut self, begun: &mut Open, ended: Outcome) -> Outcome {
-        self.refusals += u32::from(matches!(ended, Outcome::Rejected { .. }));
+        self.refusals = self.refusals.saturating_add(matches!(ended, Outcome::Rejected { .. }).into());
         let together = begun.before.map_or(ended, |before| before.with_retry(ended));
         begun.before = Some(together);
         together
@@ -259,7 +262,7 @@ mod tests {
     fn a_start_without_an_end_is_indeterminate() {
         let history = History::parse(format!("{START}\n").as_bytes(), usize::MAX).expect("one whole line");
         assert_eq!(history.exports[0].outcome, UNFINISHED);
-        assert_eq!(history.exports[0].ended_at, None);
+        assert_eq!(history.exports[0].ended_at(), None);
         assert!(!history.torn);
     }
 
@@ -318,9 +321,9 @@ mod tests {
             let retries = attempts.iter().zip(2..).map(|(outcome, attempt)| retried(attempt, outcome) + "\n");
             let text = format!("{START}\n{}{}\n", retries.collect::<String>(), ended(end));
             let history = History::parse(text.as_bytes(), usize::MAX).expect("whole lines");
-            let Export { outcome, attempts, refusals, ended_at, .. } = history.exports[0];
+            let Export { outcome, attempts, refusals, .. } = history.exports[0];
             assert_eq!((outcome, attempts, refusals), expected, "{text}");
-            assert_eq!(ended_at, Some(20));
+            assert_eq!(history.exports[0].ended_at(), Some(20));
         }
     }
 
@@ -334,7 +337,7 @@ mod tests {
             let begun = format!("{START}\n{end}\n{}\n", retried(2, code));
             let history = History::parse(begun.as_bytes(), usize::MAX).expect("whole lines");
             assert!(matches!(history.exports[0].outcome, Outcome::Indeterminate { .. }));
-            assert_eq!(history.exports[0].ended_at, None);
+            assert_eq!(history.exports[0].ended_at(), None);
             let history =
                 History::parse(format!("{begun}{END}\n").as_bytes(), usize::MAX).expect("whole lines");
             let Export { outcome, attempts, refusals, .. } = history.exports[0];
@@ -347,7 +350,7 @@ mod tests {
         let text = format!("{START}\n{}\n{END}\n", retried(2, "rejected"));
         for (known, refusals) in [(START.len() + 1, 0), (text.len() - END.len() - 1, 1)] {
             let history = History::parse(text.as_bytes(), known).expect("whole lines");
-            assert_eq!((history.exports[0].outcome, history.exports[0].ended_at), (UNFINISHED, None));
+            assert_eq!((history.exports[0].outcome, history.exports[0].ended_at()), (UNFINISHED, None));
             assert_eq!((history.exports[0].attempts, history.exports[0].refusals), (2, refusals));
         }
         let torn = History::parse(&text.as_bytes()[..text.len() - 9], usize::MAX).expect("a torn tail");

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
+    export_index::ExportIndex,
     history::{Export, History},
     manifest::Manifest,
     replay::{self, ReplayManifest},
@@ -70,7 +71,8 @@ impl Run {
     pub(crate) fn history(&self, known: &[u64]) -> anyhow::Result<History> {
         let mut together = History::default();
         for (number, (part, known)) in self.parts.iter().zip(known).enumerate() {
-            together.append(number as u32, self.history_of(part, *known)?);
+            let number = u16::try_from(number).context("a run of more folders than can be judged")?;
+            together.append(number, self.history_of(part, *known)?);
         }
         for shard in self.missing() {
             let parts = shard.parts(&self.plan);
@@ -90,7 +92,7 @@ impl Run {
         };
         let wrong = if !history.exports.iter().all(planned) {
             "has an export that its manifest does not plan"
-        } else if sends_twice(&history.exports) {
+        } else if ExportIndex::new(&history.exports).has_overlap(&history.exports) {
             "sends the same spans in two exports"
         } else {
             return Ok(history);
@@ -98,14 +100,6 @@ impl Run {
         let hint = "restore the run's folder, or audit with --run ID of another run";
         Err(Problem::new(format!("ledger `{}` {wrong}", path.display()), hint).into())
     }
-}
-
-/// Whether two exports of a stream overlap: then a span would have two outcomes.
-fn sends_twice(exports: &[Export]) -> bool {
-    let mut ranges: Vec<_> =
-        exports.iter().map(|export| (export.stream, export.first, u64::from(export.count))).collect();
-    ranges.sort_unstable();
-    ranges.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[0].1 + pair[0].2 > pair[1].1)
 }
 
 /// The folder that was named, if it is there, or the default one, which need not be.
@@ -327,27 +321,4 @@ fn clash(run: &Run, shard: &Run) -> Option<(String, &'static str)> {
         return Some((what, "keep the folders of one plan"));
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::outcome::Outcome;
-
-    #[test]
-    fn a_span_is_in_one_export_only() {
-        let export = |stream, first| Export {
-            part: 0,
-            stream,
-            first,
-            count: 5,
-            started_at: 0,
-            ended_at: None,
-            outcome: Outcome::Acked,
-            attempts: 1,
-            refusals: 0,
-        };
-        assert!(!sends_twice(&[export(0, 5), export(1, 3), export(0, 0)]));
-        assert!(sends_twice(&[export(0, 5), export(0, 0), export(0, 9)]));
-    }
 }

@@ -130,7 +130,7 @@ impl Counts {
             Outcome::Indeterminate { .. } => self.indeterminate += spans,
             Outcome::Partial { rejected_spans } => {
                 self.partial += spans;
-                self.partial_taken += spans.saturating_sub(rejected_spans);
+                self.partial_taken += spans.saturating_sub(rejected_spans.into());
             }
         }
     }

@@ -135,7 +135,7 @@ impl Exporter {
         match self.call(request).await {
             Ok(response) => match response.partial_success {
                 Some(partial) if partial.rejected_spans > 0 => Reply {
-                    outcome: Outcome::Partial { rejected_spans: partial.rejected_spans.unsigned_abs() },
+                    outcome: Outcome::partial(partial.rejected_spans),
                     message: partial.error_message,
                     retry_after: None,
                 },

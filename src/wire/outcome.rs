@@ -14,7 +14,7 @@ pub(crate) enum Outcome {
     /// The spans may or may not be stored; neither is a finding.
     Indeterminate { code: GrpcCode },
     /// OTLP partial success: all but so many were taken, and nobody says which.
-    Partial { rejected_spans: u64 },
+    Partial { rejected_spans: u32 },
 }
 
 /// A gRPC status code by its name in the specification.
@@ -50,6 +50,12 @@ impl Outcome {
         if is_refusal(status) { Self::Rejected { code } } else { Self::Indeterminate { code } }
     }
 
+    /// A partial success, as OTLP counts it. No export has more spans than a `u32` counts.
+    pub(crate) fn partial(rejected_spans: i64) -> Self {
+        let rejected_spans = u32::try_from(rejected_spans.unsigned_abs()).unwrap_or(u32::MAX);
+        Self::Partial { rejected_spans }
+    }
+
     /// What an attempt and a later one at the same export come to.
     ///
     /// An ack is for all spans, whatever became of them before. Without one, an attempt that is not known
@@ -81,7 +87,7 @@ impl Outcome {
     /// Of a partial success: how many spans were refused.
     pub(crate) fn rejected_spans(self) -> Option<i64> {
         match self {
-            Self::Partial { rejected_spans } => i64::try_from(rejected_spans).ok(),
+            Self::Partial { rejected_spans } => Some(rejected_spans.into()),
             Self::Acked | Self::Rejected { .. } | Self::Indeterminate { .. } => None,
         }
     }

@@ -196,7 +196,7 @@ fn outcome(answer: &Result<Response<Bytes>, Status>) -> Outcome {
                 .ok()
                 .and_then(|response| response.partial_success);
             match partial.map(|partial| partial.rejected_spans).filter(|rejected| *rejected > 0) {
-                Some(rejected) => Outcome::Partial { rejected_spans: rejected.unsigned_abs() },
+                Some(rejected) => Outcome::partial(rejected),
                 None => Outcome::Acked,
             }
         }
