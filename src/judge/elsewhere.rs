@@ -3,6 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -13,8 +17,9 @@ use super::{
     odd_ids::IdForm,
 };
 
-/// So many absent parents are looked for; a store that lacks more has lost whole files, which shows there.
-const LOOKED_FOR: usize = 1 << 20;
+/// So many absent parents of a bucket are looked for; a store that lacks more has lost whole files, which
+/// shows there.
+const LOOKED_FOR: usize = 1 << 14;
 
 /// The row of a span that another trace names as a parent.
 #[derive(Debug, Clone, Copy)]
@@ -32,21 +37,22 @@ pub(crate) struct Elsewhere(HashMap<u64, Found>);
 impl Elsewhere {
     /// Looks through all traces, and counts them.
     pub(crate) fn look(facts: &Facts) -> io::Result<(Self, u64)> {
-        let mut absent = HashSet::new();
-        let mut traces = 0;
-        for bucket in Facts::ALL {
-            let family = facts.family(bucket)?;
-            traces += family.traces.len() as u64;
-            let orphans =
+        let traces = AtomicU64::new(0);
+        let absent = Mutex::new(HashSet::new());
+        facts.each(Facts::ALL, |_, family| {
+            traces.fetch_add(family.traces.len() as u64, Ordering::Relaxed);
+            let lacking =
                 family.facts.iter().zip(&family.kin).filter(|(fact, kin)| lacks_parent(fact, **kin));
-            absent.extend(orphans.map(|(fact, _)| fact.parent).take(LOOKED_FOR.saturating_sub(absent.len())));
-        }
-        let mut found: HashMap<u64, Found> = HashMap::new();
+            let parents = lacking.map(|(fact, _)| fact.parent).take(LOOKED_FOR);
+            absent.lock().unwrap_or_else(PoisonError::into_inner).extend(parents);
+        })?;
+        let (traces, absent) =
+            (traces.into_inner(), absent.into_inner().unwrap_or_else(PoisonError::into_inner));
         if absent.is_empty() {
             return Ok((Self::default(), traces));
         }
-        for bucket in Facts::ALL {
-            let family = facts.family(bucket)?;
+        let found = Mutex::new(HashMap::new());
+        facts.each(Facts::ALL, |_, family| {
             let known = |fact: &&Fact| {
                 fact.marks.id_form(Id::Span) == IdForm::WellFormed && absent.contains(&fact.span)
             };
@@ -55,13 +61,14 @@ impl Elsewhere {
                 let here =
                     Found { trace: fact.trace, trace_form, file: fact.file, row_number: fact.row_number };
                 // Of several, always the same, whatever the order of the buckets.
-                let kept = found.entry(fact.span).or_insert(here);
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                let kept: &mut Found = found.entry(fact.span).or_insert(here);
                 if (here.file, here.row_number) < (kept.file, kept.row_number) {
                     *kept = here;
                 }
             }
-        }
-        Ok((Self(found), traces))
+        })?;
+        Ok((Self(found.into_inner().unwrap_or_else(PoisonError::into_inner)), traces))
     }
 
     /// Where the parent of a row lies that its own trace lacks.

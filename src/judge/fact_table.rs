@@ -22,14 +22,28 @@ use datafusion::{
         streaming::{PartitionStream, StreamingTableExec},
     },
 };
-use futures::stream;
-
-use super::{
-    elsewhere::Elsewhere, fact_columns, facts::Facts, family::Family, name_column::NameColumn, names::Names,
-    odd_ids::OddIds, trace_columns,
+use futures::{
+    StreamExt,
+    future::{self, Either},
+    stream,
 };
 
+use super::{
+    elsewhere::Elsewhere,
+    fact_columns,
+    facts::{Facts, SIDE_BY_SIDE},
+    family::Family,
+    name_column::NameColumn,
+    names::Names,
+    odd_ids::OddIds,
+    trace_columns,
+};
+
+/// Rows whose filters are worked out at a time.
 const CHUNK: usize = 8_192;
+
+/// Rows that are a task of their own; fewer are not worth one.
+const TASK: Range<usize> = CHUNK..2 * CHUNK;
 const HOUR: i64 = 3_600_000_000_000;
 
 /// What columns are made from.
@@ -194,24 +208,51 @@ impl PartitionStream for FactScan {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let scan = self.clone();
-        let families = scan.table.buckets.clone().map({
-            let facts = Arc::clone(&scan.table.source.facts);
-            move |bucket| facts.family(bucket)
+        let scan = Arc::new(self.clone());
+        let parts = self.table.buckets.clone().flat_map({
+            let scan = Arc::clone(&scan);
+            move |bucket| scan.parts(bucket)
         });
-        let batches = families.flat_map(move |family| scan.batches(family));
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(batches)))
+        // Side by side, and yet in order.
+        let made = stream::iter(parts).map(move |part| {
+            let scan = Arc::clone(&scan);
+            match part {
+                Ok(part) if part.rows.len() >= TASK.start => {
+                    let made = tokio::task::spawn_blocking(move || scan.batches(&part));
+                    Either::Left(async {
+                        made.await.unwrap_or_else(|err| vec![Err(DataFusionError::External(err.into()))])
+                    })
+                }
+                Ok(part) => Either::Right(future::ready(scan.batches(&part))),
+                Err(err) => Either::Right(future::ready(vec![Err(DataFusionError::IoError(err))])),
+            }
+        });
+        let batches = made.buffered(SIDE_BY_SIDE).flat_map(stream::iter);
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }
 
+/// Rows of one family.
+struct Part {
+    family: Arc<Family>,
+    rows: Range<u32>,
+}
+
 impl FactScan {
-    fn batches(&self, family: io::Result<Arc<Family>>) -> Vec<Result<RecordBatch>> {
-        let family = match family {
+    fn parts(&self, bucket: usize) -> Vec<io::Result<Part>> {
+        let family = match self.table.source.facts.family(bucket) {
             Ok(family) => family,
-            Err(err) => return vec![Err(DataFusionError::IoError(err))],
+            Err(err) => return vec![Err(err)],
         };
-        let all: Vec<u32> = (0..self.table.grain.len(&family) as u32).collect();
-        let chunks = all.chunks(CHUNK).map(|rows| self.batch(&family, rows));
+        let length = self.table.grain.len(&family);
+        let ends =
+            (0..length).step_by(TASK.end).map(|start| start as u32..(start + TASK.end).min(length) as u32);
+        ends.map(|rows| Ok(Part { family: Arc::clone(&family), rows })).collect()
+    }
+
+    fn batches(&self, Part { family, rows }: &Part) -> Vec<Result<RecordBatch>> {
+        let rows: Vec<u32> = rows.clone().collect();
+        let chunks = rows.chunks(CHUNK).map(|rows| self.batch(family, rows));
         chunks.filter(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)).collect()
     }
 

@@ -9,10 +9,12 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
+    panic::resume_unwind,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use tempfile::TempDir;
@@ -20,6 +22,9 @@ use tempfile::TempDir;
 use super::{fact::Fact, fact_bytes, family::Family};
 
 const BUCKETS: usize = 64;
+
+/// Buckets, or parts of them, that are worked on at a time: as many as files are swept at a time.
+pub(crate) const SIDE_BY_SIDE: usize = 2;
 
 /// A fact and its kin.
 const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
@@ -93,7 +98,8 @@ impl Facts {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(folder.path())?),
         };
-        let bytes: Vec<u8> = bucket.held.iter().flat_map(fact_bytes::encode).collect();
+        let mut bytes = Vec::with_capacity(bucket.held.len() * fact_bytes::LEN);
+        bucket.held.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
         file.write_all(&bytes)?;
         bucket.held = Vec::new();
         Ok(())
@@ -123,9 +129,38 @@ impl Facts {
     /// Keeps the families of one shard at hand, in place of those of the last.
     pub(crate) fn hold(&self, buckets: Range<usize>) -> io::Result<()> {
         self.shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let families = buckets.map(|index| Ok((index, self.family(index)?))).collect::<io::Result<_>>()?;
+        let families = Mutex::new(BTreeMap::new());
+        self.each(buckets, |index, family| {
+            families.lock().unwrap_or_else(PoisonError::into_inner).insert(index, family);
+        })?;
+        let families = families.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self.shard.lock().unwrap_or_else(PoisonError::into_inner) = families;
         Ok(())
+    }
+
+    /// Calls `look` with each of these buckets' families, in no order and side by side.
+    pub(super) fn each(
+        &self,
+        buckets: Range<usize>,
+        look: impl Fn(usize, Arc<Family>) + Sync,
+    ) -> io::Result<()> {
+        let next = AtomicUsize::new(buckets.start);
+        let work = || -> io::Result<()> {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= buckets.end {
+                    return Ok(());
+                }
+                look(index, self.family(index)?);
+            }
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
+            let mine = work();
+            let theirs =
+                others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            theirs.fold(mine, io::Result::and)
+        })
     }
 
     /// A bucket's rows with their relations; kept where all of it is in memory anyway.
