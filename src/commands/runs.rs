@@ -9,20 +9,21 @@ use super::{audit::Format, workload::fraction};
 use crate::{
     exit::Exit,
     ledger::{
-        lookup::Sent,
+        history::History,
+        lookup::{Named, Sent},
         results::Results,
         runs::{self, Loaded},
     },
     load::compare::{Comparison, Standing},
     problem::Problem,
-    report::runs::{compare, list, show},
+    report::runs::{compare, list, replay, show},
 };
 
 /// List the runs that were sent, show one, or compare some
 ///
-/// A run is what one `generate` or `verify` sent: its manifest says what was planned and how it went,
-/// its ledger what became of every export. Names of runs are their ids, of which the beginning will do,
-/// or `latest`.
+/// A run is what one `generate` or `verify` sent, or a `replay`: its manifest says what was planned and how it
+/// went, its ledger what became of every export. Names of runs are their ids, of which the beginning will do,
+/// or `latest`. Only generated runs can be compared.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -79,11 +80,21 @@ pub(crate) fn run(args: &RunsArgs, out: &mut dyn Write) -> anyhow::Result<Exit> 
             Ok(Exit::Clean)
         }
         Some(RunsCommand::Show { run }) => {
-            let sent = loaded.find(run, &folder)?;
-            let history = sent.history()?;
-            match args.format {
-                Format::Table => show::print(out, sent, &history)?,
-                Format::Json => show::print_json(out, sent, &history)?,
+            match loaded.named(run, &folder)? {
+                Named::Run(sent) => {
+                    let history = sent.history()?;
+                    match args.format {
+                        Format::Table => show::print(out, sent, &history)?,
+                        Format::Json => show::print_json(out, sent, &history)?,
+                    }
+                }
+                Named::Replay(sent) => {
+                    let history = History::read(&runs::ledger_path(&sent.folder), u64::MAX)?;
+                    match args.format {
+                        Format::Table => replay::print(out, sent, &history)?,
+                        Format::Json => replay::print_json(out, sent, &history)?,
+                    }
+                }
             }
             Ok(Exit::Clean)
         }

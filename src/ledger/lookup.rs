@@ -43,7 +43,40 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// What was sent, of either kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named<'a> {
+    Run(Sent<'a>),
+    Replay(&'a Replay),
+}
+
 impl Loaded {
+    /// The run or the replay whose name begins so, or the latest of both.
+    pub(crate) fn named(&self, name: &str, folder: &Path) -> Result<Named<'_>, Problem> {
+        let is_later = |replay: &&Replay| {
+            let created_at = replay.manifest.created_at;
+            self.sent().last().is_none_or(|sent| sent.manifest().created_at < created_at)
+        };
+        if name == "latest" {
+            return match self.replays.last().filter(is_later) {
+                Some(replay) => Ok(Named::Replay(replay)),
+                None => self.find(name, folder).map(Named::Run),
+            };
+        }
+        let begins = |replay: &&Replay| !name.is_empty() && replay.manifest.run_id.starts_with(name);
+        let replays: Vec<_> = self.replays.iter().filter(begins).collect();
+        let runs: Vec<_> = self.sent().into_iter().filter(|sent| sent.name().starts_with(name)).collect();
+        match (replays.as_slice(), runs.is_empty()) {
+            ([], _) => self.find(name, folder).map(Named::Run),
+            ([replay], true) => Ok(Named::Replay(replay)),
+            _ => {
+                let names =
+                    runs.iter().map(Sent::name).chain(replays.iter().map(|one| one.manifest.run_id.clone()));
+                Err(ambiguous(names, name, folder))
+            }
+        }
+    }
+
     /// Oldest first.
     pub(crate) fn sent(&self) -> Vec<Sent<'_>> {
         self.runs.iter().flat_map(|run| run.parts.iter().map(move |part| Sent { run, part })).collect()
@@ -66,12 +99,7 @@ impl Loaded {
         match named.as_slice() {
             [one] => Ok(*one),
             [] => Err(self.unreadable_or_absent(name, folder)),
-            several => {
-                let shown_names: Vec<_> = several.iter().map(|sent| format!("`{}`", sent.name())).collect();
-                let what =
-                    format!("several runs in `{shown}` begin with `{name}`: {}", shown_names.join(", "));
-                Err(Problem::new(what, "write more of the id"))
-            }
+            several => Err(ambiguous(several.iter().map(Sent::name), name, folder)),
         }
     }
 
@@ -86,6 +114,12 @@ impl Loaded {
             Problem::new(what, "`e2e-store runs` lists them; --runs names another place")
         }
     }
+}
+
+fn ambiguous(names: impl Iterator<Item = String>, name: &str, folder: &Path) -> Problem {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let what = format!("several runs in `{}` begin with `{name}`: {}", folder.display(), names.join(", "));
+    Problem::new(what, "write more of the id")
 }
 
 /// The replay whose id begins so.

@@ -28,12 +28,11 @@ pub(crate) fn print_source(out: &mut dyn Write, surveyed: &Surveyed) -> anyhow::
     let Surveyed { path, kind, survey, recipe, .. } = surveyed;
     let files = counted(recipe.source.files().len() as u64, "file");
     writeln!(out, "source   {}   {kind}, {files}", plain(&path.display().to_string()))?;
-    let more = if survey.more_traces { "more than " } else { "" };
     let requests =
         survey.requests.map_or_else(String::new, |count| format!(" in {}", counted(count, "request")));
     writeln!(
         out,
-        "spans    {} of {more}{}{requests}",
+        "spans    {} of {}{requests}",
         counted(survey.spans, "span"),
         counted(survey.traces, "trace")
     )?;
@@ -140,7 +139,7 @@ pub(crate) fn print_plan(
     Ok(())
 }
 
-fn renamed(options: &Options) -> String {
+pub(super) fn renamed(options: &Options) -> String {
     let renamed = options.rename.iter().map(|(old, new)| format!(", {} as {}", service(old), service(new)));
     let scrubbed = options.scrub.iter().map(|key| format!(", without `{}`", plain(key)));
     renamed.chain(scrubbed).collect()

@@ -2,21 +2,21 @@
 
 use super::numbers::grouped;
 use crate::ledger::{
-    lookup::Sent,
     manifest::Manifest,
     results::{Results, Verdict},
 };
 
 pub(crate) mod compare;
 pub(crate) mod list;
+pub(crate) mod replay;
 pub(crate) mod show;
 
 /// The form of `--format json`.
 const VERSION: u32 = 1;
 
-/// What a run came to, in a word or two: the worst that can be said of it.
-fn outcome(sent: &Sent<'_>) -> &'static str {
-    let Some(results) = sent.results() else { return "unfinished" };
+/// What came of so many spans that were to be sent, in a word or two: the worst that can be said of it.
+fn outcome(results: Option<&Results>, planned: u64) -> &'static str {
+    let Some(results) = results else { return "unfinished" };
     let unmet = results.thresholds.iter().any(|judged| judged.verdict != Verdict::Met);
     if results.taken() == 0 {
         "nothing acked"
@@ -28,7 +28,7 @@ fn outcome(sent: &Sent<'_>) -> &'static str {
         "indeterminate in part"
     } else if results.interrupted {
         "interrupted"
-    } else if not_started(sent, results) > 0 {
+    } else if not_started(results, planned) > 0 {
         "not all sent"
     } else {
         "all acked"
@@ -36,8 +36,8 @@ fn outcome(sent: &Sent<'_>) -> &'static str {
 }
 
 /// Spans; older manifests leave it to the plan.
-fn not_started(sent: &Sent<'_>, results: &Results) -> u64 {
-    results.not_started.unwrap_or_else(|| sent.planned().saturating_sub(results.issued))
+fn not_started(results: &Results, planned: u64) -> u64 {
+    results.not_started.unwrap_or_else(|| planned.saturating_sub(results.issued))
 }
 
 /// Services and the workflows of each: `3 × 10`.

@@ -171,7 +171,7 @@ impl<'a> RunJson<'a> {
         let manifest = sent.manifest();
         Self {
             run: sent.name(),
-            outcome: outcome(sent),
+            outcome: outcome(sent.results(), sent.planned()),
             profile: manifest.profile.to_string(),
             services: manifest.config.num_services,
             workflows_per_service: manifest.config.workflows_per_service,

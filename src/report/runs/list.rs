@@ -6,7 +6,13 @@ use serde::Serialize;
 
 use super::{VERSION, outcome, size};
 use crate::{
-    ledger::{lookup::Sent, manifest::Manifest, runs::Loaded},
+    ledger::{
+        lookup::Sent,
+        manifest::{Manifest, Timestamp},
+        replay::ReplayManifest,
+        results::Results,
+        runs::{Loaded, Replay},
+    },
     report::{
         numbers::{amount, counted, grouped, moment, plain},
         table::{self, Align},
@@ -26,11 +32,13 @@ pub(crate) fn print(out: &mut dyn Write, loaded: &Loaded, folder: &Path) -> anyh
         ("workflows/s", Align::Right),
         ("outcome", Align::Left),
     ];
-    let sent = loaded.sent();
-    if sent.is_empty() {
+    let mut rows: Vec<_> = loaded.sent().iter().map(row).collect();
+    rows.extend(loaded.replays.iter().map(|replay| replay_row(&replay.manifest)));
+    rows.sort_by_key(|(created_at, _)| *created_at);
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    if rows.is_empty() {
         writeln!(out, "no run in `{}`", folder.display())?;
     } else {
-        let rows: Vec<_> = sent.iter().map(row).collect();
         out.write_all(table::render_whole(&header, &rows).as_bytes())?;
     }
     if !loaded.unreadable.is_empty() {
@@ -42,20 +50,42 @@ pub(crate) fn print(out: &mut dyn Write, loaded: &Loaded, folder: &Path) -> anyh
     Ok(())
 }
 
-fn row(sent: &Sent<'_>) -> Vec<String> {
+fn row(sent: &Sent<'_>) -> (Timestamp, Vec<String>) {
     let manifest = sent.manifest();
     let results = sent.results();
-    vec![
+    let row = vec![
         sent.name(),
         moment(manifest.created_at.0),
         manifest.profile.to_string(),
         size(manifest),
         plain(&manifest.endpoint),
-        results.map(|results| grouped(results.taken())).unwrap_or_default(),
+        taken(results),
         grouped(sent.planned()),
         results.map(|results| amount(results.throughput)).unwrap_or_default(),
-        outcome(sent).to_owned(),
-    ]
+        outcome(results, sent.planned()).to_owned(),
+    ];
+    (manifest.created_at, row)
+}
+
+/// Nobody planned the workflows of a replay.
+fn replay_row(manifest: &ReplayManifest) -> (Timestamp, Vec<String>) {
+    let results = manifest.results.as_ref();
+    let row = vec![
+        manifest.run_id.clone(),
+        moment(manifest.created_at.0),
+        "(replay)".to_owned(),
+        String::new(),
+        plain(&manifest.endpoint),
+        taken(results),
+        grouped(manifest.spans),
+        String::new(),
+        outcome(results, manifest.spans).to_owned(),
+    ];
+    (manifest.created_at, row)
+}
+
+fn taken(results: Option<&Results>) -> String {
+    results.map(|results| grouped(results.taken())).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -63,6 +93,7 @@ struct Json<'a> {
     version: u32,
     /// Oldest first.
     runs: Vec<RunJson<'a>>,
+    replays: Vec<ReplayJson<'a>>,
     unreadable: Vec<UnreadableJson<'a>>,
 }
 
@@ -76,6 +107,13 @@ struct RunJson<'a> {
 }
 
 #[derive(Serialize)]
+struct ReplayJson<'a> {
+    folder: &'a Path,
+    outcome: &'static str,
+    manifest: &'a ReplayManifest,
+}
+
+#[derive(Serialize)]
 struct UnreadableJson<'a> {
     run: &'a str,
     why: String,
@@ -86,14 +124,24 @@ pub(crate) fn print_json(out: &mut dyn Write, loaded: &Loaded) -> anyhow::Result
     let runs = sent.iter().map(|sent| RunJson {
         run: sent.name(),
         folder: &sent.part.folder,
-        outcome: outcome(sent),
+        outcome: outcome(sent.results(), sent.planned()),
         planned_spans: sent.planned(),
         manifest: sent.manifest(),
+    });
+    let replays = loaded.replays.iter().map(|Replay { manifest, folder }| ReplayJson {
+        folder,
+        outcome: outcome(manifest.results.as_ref(), manifest.spans),
+        manifest,
     });
     let unreadable = loaded.unreadable.iter();
     let unreadable = unreadable
         .map(|unreadable| UnreadableJson { run: &unreadable.name, why: format!("{:#}", unreadable.error) });
-    let json = Json { version: VERSION, runs: runs.collect(), unreadable: unreadable.collect() };
+    let json = Json {
+        version: VERSION,
+        runs: runs.collect(),
+        replays: replays.collect(),
+        unreadable: unreadable.collect(),
+    };
     serde_json::to_writer_pretty(&mut *out, &json)?;
     writeln!(out)?;
     Ok(())

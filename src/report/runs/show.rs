@@ -22,15 +22,17 @@ use crate::{
 /// The width of the labels.
 const LABEL: usize = 10;
 
+pub(super) const UNFINISHED: &str = "its end was not recorded: it was killed, or is still at work";
+
 pub(crate) fn print(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> anyhow::Result<()> {
     let manifest = sent.manifest();
-    writeln!(out, "run {}: {}", sent.name(), outcome(&sent))?;
+    writeln!(out, "run {}: {}", sent.name(), outcome(sent.results(), sent.planned()))?;
     line(out, "made", &format!("{}, in {}", moment(manifest.created_at.0), sent.part.folder.display()))?;
     print_plan(out, sent)?;
     writeln!(out)?;
     match sent.results() {
-        Some(results) => print_results(out, sent, results)?,
-        None => line(out, "unfinished", "its end was not recorded: it was killed, or is still at work")?,
+        Some(results) => print_results(out, sent.planned(), results)?,
+        None => line(out, "unfinished", UNFINISHED)?,
     }
     print_ledger(out, &LedgerAccount::of(history))?;
     Ok(())
@@ -90,10 +92,10 @@ fn gathering(manifest: &Manifest, load: &Load) -> String {
     words.join(", ")
 }
 
-fn print_results(out: &mut dyn Write, sent: Sent<'_>, results: &Results) -> anyhow::Result<()> {
+pub(super) fn print_results(out: &mut dyn Write, planned: u64, results: &Results) -> anyhow::Result<()> {
     let Results { issued, acked, rejected, indeterminate, partial, partial_taken, .. } = *results;
-    let waiting = not_started(&sent, results);
-    let planned = results.planned.unwrap_or_else(|| sent.planned());
+    let waiting = not_started(results, planned);
+    let planned = results.planned.unwrap_or(planned);
     line(
         out,
         "spans",
@@ -116,13 +118,11 @@ fn print_results(out: &mut dyn Write, sent: Sent<'_>, results: &Results) -> anyh
         line(out, "retries", &grouped(results.retries))?;
     }
     let took = Duration::try_from_secs_f64(results.duration_seconds).unwrap_or_default();
-    let spans_per_s =
-        results.spans_per_s.map(|rate| format!(", {} spans/s", amount(rate))).unwrap_or_default();
-    line(
-        out,
-        "took",
-        &format!("{}: {} workflows/s{spans_per_s}", duration(took), amount(results.throughput)),
-    )?;
+    let workflows =
+        (results.total_workflows > 0).then(|| format!("{} workflows/s", amount(results.throughput)));
+    let spans = results.spans_per_s.map(|rate| format!("{} spans/s", amount(rate)));
+    let rates: Vec<_> = workflows.into_iter().chain(spans).collect();
+    line(out, "took", &format!("{}: {}", duration(took), rates.join(", ")))?;
     if results.interrupted {
         line(out, "", "interrupted before everything was sent")?;
     }
@@ -172,7 +172,7 @@ fn quantiles(times: &Quantiles) -> String {
 
 /// What a ledger says, added up.
 #[derive(Debug, Serialize)]
-struct LedgerAccount<'a> {
+pub(super) struct LedgerAccount<'a> {
     exports: Vec<OutcomeCount>,
     /// Calls beyond the first of each export.
     retries: u64,
@@ -202,7 +202,7 @@ struct CallJson<'a> {
 }
 
 impl<'a> LedgerAccount<'a> {
-    fn of(history: &'a History) -> Self {
+    pub(super) fn of(history: &'a History) -> Self {
         let mut counts: BTreeMap<_, (u64, u64)> = BTreeMap::new();
         for export in &history.exports {
             let (exports, spans) = counts.entry((export.outcome.name(), export.outcome.code())).or_default();
@@ -231,7 +231,7 @@ impl<'a> LedgerAccount<'a> {
     }
 }
 
-fn print_ledger(out: &mut dyn Write, account: &LedgerAccount<'_>) -> anyhow::Result<()> {
+pub(super) fn print_ledger(out: &mut dyn Write, account: &LedgerAccount<'_>) -> anyhow::Result<()> {
     let mut label = "ledger";
     for count in &account.exports {
         let code = count.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
@@ -256,7 +256,7 @@ fn print_ledger(out: &mut dyn Write, account: &LedgerAccount<'_>) -> anyhow::Res
     Ok(())
 }
 
-fn line(out: &mut dyn Write, label: &str, text: &str) -> anyhow::Result<()> {
+pub(super) fn line(out: &mut dyn Write, label: &str, text: &str) -> anyhow::Result<()> {
     writeln!(out, "{label:LABEL$} {text}")?;
     Ok(())
 }
@@ -277,7 +277,7 @@ pub(crate) fn print_json(out: &mut dyn Write, sent: Sent<'_>, history: &History)
         version: VERSION,
         run: sent.name(),
         folder: &sent.part.folder,
-        outcome: outcome(&sent),
+        outcome: outcome(sent.results(), sent.planned()),
         planned_spans: sent.planned(),
         manifest: sent.manifest(),
         ledger: LedgerAccount::of(history),
