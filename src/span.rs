@@ -2,8 +2,10 @@
 //!
 //! Owns the row model, the two schemas of the store and the mapping between a span and its row
 //! (contract, section 3), and the way back from a row to a span that is stored as that row. Traffic, the
-//! stand-in and the auditor share this module and nothing else of each other. Knows no files and no Arrow arrays.
+//! stand-in and the auditor share this module and nothing else of each other. Knows no
+//! files, and of Arrow only how rows are written down.
 
+pub(crate) mod columns;
 pub(crate) mod digest;
 pub(crate) mod json;
 mod json_walk;

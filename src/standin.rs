@@ -24,7 +24,6 @@ use crate::{
 
 mod auth;
 mod cold;
-pub(crate) mod columns;
 mod discard;
 mod folder;
 mod host;

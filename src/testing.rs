@@ -20,8 +20,7 @@ use datafusion::{
 };
 
 use crate::{
-    span::{row::Row, schema::Schema},
-    standin::columns,
+    span::{columns, row::Row, schema::Schema},
     traffic::{
         ids::RunId,
         plan::{Outline, Plan},

@@ -20,8 +20,7 @@ use crate::{
     judge::runs::choose_runs,
     ledger::{entry::Entry, manifest::Manifest, runs},
     report::audit::{AuditReport, Overall},
-    span::{mapping::ResourceFacts, row::Row, schema::Schema},
-    standin::columns,
+    span::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
     testing::{files, write_parquet},
     traffic::{
         ids::RunId,

@@ -27,7 +27,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
 
-    /// Only stored rows that fulfil this condition, in SQL over their columns
+    /// Only spans that fulfil this condition, in SQL over the columns that a store has of them
     #[arg(long = "where", value_name = "SQL")]
     condition: Option<String>,
 

@@ -13,10 +13,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 
-use super::{
-    piece::{Body, Notes, Piece},
-    select::Selection,
-};
+use super::piece::{Body, Notes, Piece};
 use crate::{
     ledger::expected::{Expectation, IdKey},
     span::{
@@ -97,23 +94,22 @@ impl Converter {
         Ok(resource)
     }
 
-    /// Requests as they are sent, of the spans that are wanted: one, or several where one would be larger
-    /// than `max_bytes`.
+    /// Requests as they are sent, of the spans that nothing refuses: one, or several where one would be
+    /// larger than `max_bytes`.
     pub(crate) fn of_request(
         &mut self,
         mut request: ExportTraceServiceRequest,
+        refusals: &[Option<&'static str>],
         at: i64,
-        selection: &Selection,
         max_bytes: usize,
         notes: &mut Notes,
     ) -> Vec<Piece> {
+        refusals.iter().flatten().for_each(|why| notes.skip(why, 1));
+        let mut refusals = refusals.iter();
         for resource_spans in &mut request.resource_spans {
             let facts = ResourceFacts::of(resource_spans.resource.as_ref());
             for scope in &mut resource_spans.scope_spans {
-                scope.spans.retain(|span| {
-                    let refused = selection.refuses(facts.service_name(), &span.trace_id, &span.span_id, at);
-                    refused.inspect(|why| notes.skip(why, 1)).is_none()
-                });
+                scope.spans.retain(|_| refusals.next().is_none_or(Option::is_none));
                 scope.spans.iter_mut().for_each(|span| self.change_span(span, notes));
             }
             resource_spans.scope_spans.retain(|scope| !scope.spans.is_empty());

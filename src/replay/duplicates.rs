@@ -1,12 +1,55 @@
-//! Which rows of a store are copies of one that was met before.
+//! Which spans of a source are copies of one that was met before.
 //!
-//! The ids of all rows are gone through in shares of bounded size, chosen by a hash of the trace id, so
-//! that memory does not grow with the store. Only the places of the copies are kept.
+//! As long as they are few, the ids of all are held, and one walk tells. Of more, they are gone through in
+//! shares of bounded size, chosen by a hash of the trace id, so that memory does not grow with the source:
+//! only the places of the copies are kept.
+
+use std::collections::HashSet;
 
 use crate::ledger::expected::IdKey;
 
-/// Rows whose ids are held at once: 48 MB.
-const SHARE: u64 = 2_000_000;
+/// Spans whose ids are held at once: 48 MB at most.
+pub(crate) const HELD: u64 = 1_800_000;
+
+/// The ids that were met so far.
+#[derive(Debug)]
+pub(crate) struct Met {
+    room: u64,
+    ids: HashSet<IdKey>,
+    /// Places of copies, in order.
+    pub(crate) copies: Vec<u64>,
+    /// Whether there were more than can be held: then nothing is known.
+    pub(crate) overflowed: bool,
+}
+
+impl Met {
+    pub(crate) fn new(room: u64) -> Self {
+        Self { room, ids: HashSet::new(), copies: Vec::new(), overflowed: false }
+    }
+
+    /// Whether the span was met before. Places come in order.
+    pub(crate) fn is_copy(&mut self, ids: IdKey, place: u64) -> bool {
+        if self.overflowed {
+            return false;
+        }
+        if self.ids.len() as u64 >= self.room && !self.ids.contains(&ids) {
+            *self = Self { overflowed: true, ..Self::new(self.room) };
+            return false;
+        }
+        let is_copy = !self.ids.insert(ids);
+        if is_copy {
+            self.copies.push(place);
+        }
+        is_copy
+    }
+
+    pub(crate) fn traces(&self) -> u64 {
+        let mut traces: Vec<u64> = self.ids.iter().map(|ids| ids.trace).collect();
+        traces.sort_unstable();
+        traces.dedup();
+        traces.len() as u64
+    }
+}
 
 /// Collects the ids of one share of the traces.
 #[derive(Debug)]
@@ -20,13 +63,12 @@ pub(crate) struct Share {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) traces: u64,
-    /// Places of copies, counted over all rows.
     pub(crate) copies: Vec<u64>,
 }
 
-/// How many shares so many rows need.
-pub(crate) fn shares(rows: u64) -> u64 {
-    rows.div_ceil(SHARE).max(1)
+/// How many shares so many spans need.
+pub(crate) fn shares(spans: u64) -> u64 {
+    spans.div_ceil(HELD).max(1)
 }
 
 impl Share {
@@ -79,6 +121,19 @@ mod tests {
         // After 600 rows both ids repeat.
         assert_eq!((one.traces, one.copies.clone()), (30, (600..900).collect()));
         assert_eq!(counted(4), one);
+
+        let mut met = Met::new(600);
+        let copies: Vec<u64> = rows
+            .iter()
+            .zip(0..)
+            .filter(|(ids, place)| met.is_copy(**ids, *place))
+            .map(|(_, place)| place)
+            .collect();
+        assert_eq!((met.traces(), &met.copies), (30, &one.copies));
+        assert_eq!(copies, one.copies);
+        let mut cramped = Met::new(599);
+        rows.iter().zip(0..).for_each(|(ids, place)| _ = cramped.is_copy(*ids, place));
+        assert!(cramped.overflowed && !met.overflowed);
     }
 
     #[test]
@@ -89,6 +144,6 @@ mod tests {
             share.add(ids(span), place);
         }
         assert_eq!(share.count(), Counted { traces: 1, copies: vec![2, 5] });
-        assert_eq!((shares(0), shares(2_000_000), shares(2_000_001)), (1, 1, 2));
+        assert_eq!((shares(0), shares(HELD), shares(HELD + 1)), (1, 1, 2));
     }
 }

@@ -30,7 +30,7 @@ impl Piece {
 }
 
 /// What was met in a source beside what is sent. Counts are of spans.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     /// Why spans are not sent.
     pub(crate) skipped: BTreeMap<String, u64>,

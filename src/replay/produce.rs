@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use datafusion::arrow::array::BooleanArray;
 use tokio::sync::mpsc;
 
 use super::{
@@ -11,20 +10,15 @@ use super::{
     gather::{Draft, Gatherer},
     pace::{Pace, Timeline},
     piece::{Notes, Piece},
-    requests::Requests,
+    requests::{Received, Requests},
     rows::{RowBatch, RowReader, every_column},
-    select::Selection,
+    select::{Admitted, COPIES, Selection},
     window::Window,
 };
 use crate::{
     judge::rows::Rows,
     ledger::replay::Options,
-    span::{
-        otlp::{Cells, Changes},
-        renewal::Renewal,
-        row::Cell,
-        schema::column,
-    },
+    span::{otlp::Changes, renewal::Renewal},
 };
 
 /// The largest request that a studio decodes (contract, section 5).
@@ -38,7 +32,7 @@ pub(crate) struct Recipe {
     pub(crate) selection: Selection,
     pub(crate) pace: Pace,
     pub(crate) max_gap: Option<Duration>,
-    /// Places of rows that are copies of another, in order.
+    /// Places of spans that are copies of another, in order.
     pub(crate) copies: Vec<u64>,
     pub(crate) renewal: Renewal,
     /// What each further loop's times are shifted by beyond the one before.
@@ -144,9 +138,8 @@ impl<'r> Walker<'r> {
                 Some(self.of_rows(&rows, notes))
             }
             Reading::Requests(requests) => {
-                let (at, request) = requests.next(notes)?;
-                let selection = &self.recipe.selection;
-                Some(self.converter.of_request(request, at, selection, MAX_REQUEST_BYTES, notes))
+                let received = requests.next(notes)?;
+                Some(self.of_request(received, notes))
             }
         }
     }
@@ -157,7 +150,8 @@ impl<'r> Walker<'r> {
         notes: &mut Notes,
     ) -> Vec<Piece> {
         let rows = Rows::new(batch, present);
-        let mask = condition(&self.recipe.selection, batch, notes);
+        let selection = &self.recipe.selection;
+        let mask = selection.mask(batch, notes);
         let mut pieces = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             if is_copy(&self.recipe.copies, &mut self.passed, first_place + row as u64) {
@@ -165,12 +159,23 @@ impl<'r> Walker<'r> {
                 continue;
             }
             let cells = rows.cells(row);
-            match admit(&self.recipe.selection, mask.as_ref(), row, &cells) {
+            match selection.admit(mask.as_ref(), row, &cells) {
                 Err(why) => notes.skip(why, 1),
                 Ok(Admitted { at, .. }) => pieces.extend(self.converter.of_row(&cells, at, notes)),
             }
         }
         pieces
+    }
+
+    fn of_request(&mut self, received: Received, notes: &mut Notes) -> Vec<Piece> {
+        let Received { first_place, at, request } = received;
+        let mut refusals = self.recipe.selection.refusals(&request, at, notes);
+        for (place, refusal) in (first_place..).zip(&mut refusals) {
+            if is_copy(&self.recipe.copies, &mut self.passed, place) {
+                *refusal = Some(COPIES);
+            }
+        }
+        self.converter.of_request(request, &refusals, at, MAX_REQUEST_BYTES, notes)
     }
 }
 
@@ -180,51 +185,6 @@ pub(crate) fn is_copy(copies: &[u64], passed: &mut usize, place: u64) -> bool {
         *passed += 1;
     }
     copies.get(*passed) == Some(&place)
-}
-
-pub(crate) const COPIES: &str =
-    "that were found before, in another file or twice; --keep-duplicates sends them";
-
-/// What decides about a row.
-pub(crate) struct Admitted {
-    pub(crate) at: i64,
-    pub(crate) trace_id: Vec<u8>,
-    pub(crate) span_id: Vec<u8>,
-}
-
-/// Whether a row is sent or, if it is not, why.
-pub(crate) fn admit(
-    selection: &Selection,
-    mask: Option<&BooleanArray>,
-    row: usize,
-    cells: &Cells<'_>,
-) -> Result<Admitted, &'static str> {
-    if mask.is_some_and(|mask| !mask.value(row)) {
-        return Err("outside the condition of --where");
-    }
-    let text = |column: usize| cells[column].and_then(Cell::text);
-    let id = |column| text(column).and_then(|text| const_hex::decode(text).ok());
-    let trace_id = id(column::TRACE_ID).ok_or("whose trace id is no hexadecimal text")?;
-    let span_id = id(column::SPAN_ID).ok_or("whose span id is no hexadecimal text")?;
-    let at = cells[column::END_TIME].and_then(Cell::number).ok_or("without an end")?;
-    let service = text(column::SERVICE_NAME).unwrap_or_default();
-    match selection.refuses(service, &trace_id, &span_id, at) {
-        Some(why) => Err(why),
-        None => Ok(Admitted { at, trace_id, span_id }),
-    }
-}
-
-/// Which rows of a batch the condition lets through; a condition that cannot be worked out lets none.
-pub(crate) fn condition(
-    selection: &Selection,
-    batch: &datafusion::arrow::array::RecordBatch,
-    notes: &mut Notes,
-) -> Option<BooleanArray> {
-    let condition = selection.condition.as_ref()?;
-    Some(condition.keeps(batch).unwrap_or_else(|err| {
-        notes.trouble("--where", format!("cannot be worked out: {}", err.strip_backtrace()));
-        BooleanArray::from(vec![false; batch.num_rows()])
-    }))
 }
 
 #[cfg(test)]

@@ -26,11 +26,23 @@ pub(crate) struct RequestFile {
     pub(crate) shown: String,
 }
 
+/// A request that was read.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The place of its first span in the source.
+    pub(crate) first_place: u64,
+    /// When it came in, in Unix nanoseconds.
+    pub(crate) at: i64,
+    pub(crate) request: ExportTraceServiceRequest,
+}
+
 /// A walk through files of requests.
 pub(crate) struct Requests {
     files: Vec<RequestFile>,
     next: usize,
     current: Option<Current>,
+    /// Spans of all files that were read.
+    spans: u64,
     /// Whether what the target had refused is sent, too.
     with_refused: bool,
 }
@@ -43,11 +55,10 @@ struct Current {
 
 impl Requests {
     pub(crate) fn new(files: Vec<RequestFile>, with_refused: bool) -> Self {
-        Self { files, next: 0, current: None, with_refused }
+        Self { files, next: 0, current: None, spans: 0, with_refused }
     }
 
-    /// The next request and its time.
-    pub(crate) fn next(&mut self, notes: &mut Notes) -> Option<(i64, ExportTraceServiceRequest)> {
+    pub(crate) fn next(&mut self, notes: &mut Notes) -> Option<Received> {
         loop {
             let Some(current) = &mut self.current else {
                 let file = self.files.get(self.next)?;
@@ -73,6 +84,8 @@ impl Requests {
                     continue;
                 }
             };
+            let first_place = self.spans;
+            self.spans += count_spans(&request) as u64;
             let call = match call {
                 Some(None) => {
                     notes.trouble(shown, "has requests that its file of calls does not tell of");
@@ -87,7 +100,7 @@ impl Requests {
                 continue;
             }
             let at = call.map(|call| call.at.cast_signed()).or_else(|| last_end(&request));
-            return Some((at.unwrap_or_default(), request));
+            return Some(Received { first_place, at: at.unwrap_or_default(), request });
         }
     }
 }

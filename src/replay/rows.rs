@@ -29,8 +29,6 @@ const BATCH_ROWS: usize = 1_024;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StoredFiles {
     pub(crate) files: Vec<FoundFile>,
-    /// Rows of Parquet files, and a guess at those of segments.
-    pub(crate) about_rows: u64,
 }
 
 impl StoredFiles {
@@ -45,12 +43,7 @@ impl StoredFiles {
             }
             files.extend(tier.data().cloned());
         }
-        let rows = |file: &FoundFile| match file.kind {
-            Kind::Parquet => footer::footer(&file.path).map_or(0, |footer| footer.rows),
-            // A small span takes a few hundred bytes.
-            _ => file.size / 256,
-        };
-        Self { about_rows: files.iter().map(rows).sum(), files }
+        Self { files }
     }
 }
 

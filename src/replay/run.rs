@@ -99,12 +99,6 @@ pub(crate) struct Replayed {
 pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<Surveyed> {
     let mut notes = Notes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
-    if options.filter.is_some() && !matches!(source, detect::Source::Store(_)) {
-        let what = format!("--where asks about the columns of a store, and `{}` is none", path.display());
-        let hint =
-            "select with --service, --trace, --from, --to and --sample, or replay it into a store first";
-        return Err(Problem::new(what, hint).into());
-    }
     let digest = digest::of_files(&source.files());
     let mut recipe = Recipe {
         source,

@@ -2,12 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    ledger::replay::Options,
-    problem::Problem,
-    span::{digest::hash, renewal::is_usual},
-    store::predicate::Predicate,
+use datafusion::{
+    arrow::array::{BooleanArray, RecordBatch},
+    error::DataFusionError,
 };
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
+use super::piece::Notes;
+use crate::{
+    ledger::{expected::IdKey, replay::Options},
+    problem::Problem,
+    span::{
+        columns,
+        digest::hash,
+        mapping::{self, ResourceFacts},
+        otlp::Cells,
+        renewal::is_usual,
+        row::Cell,
+        schema::{Schema, column},
+    },
+    store::{columns::adapt, predicate::Predicate},
+};
+
+pub(crate) const COPIES: &str =
+    "that were found before, in another file or twice; --keep-duplicates sends them";
+const UNFIT: &str = "outside the condition of --where";
+
+/// A stored row that is wanted.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) at: i64,
+    pub(crate) ids: IdKey,
+}
 
 /// The conditions of a replay. All of them must hold.
 #[derive(Debug, Default)]
@@ -18,7 +44,7 @@ pub(crate) struct Selection {
     to: Option<i64>,
     /// Of the hashes of trace ids, the lowest that are too high.
     sample: Option<u64>,
-    pub(crate) condition: Option<Predicate>,
+    condition: Option<Predicate>,
     /// Whether ids must be ones that can be renewed.
     usual_ids: bool,
 }
@@ -50,14 +76,67 @@ impl Selection {
         })
     }
 
-    /// Why a span is not sent, the condition apart.
-    pub(crate) fn refuses(
+    /// Whether all columns of a row must be read to decide about it.
+    pub(crate) fn asks_about_columns(&self) -> bool {
+        self.condition.is_some()
+    }
+
+    /// Which rows of a batch the condition lets through; one that cannot be worked out lets none.
+    pub(crate) fn mask(&self, batch: &RecordBatch, notes: &mut Notes) -> Option<BooleanArray> {
+        let condition = self.condition.as_ref()?;
+        Some(condition.keeps(batch).unwrap_or_else(|err| none_of(batch.num_rows(), &err, notes)))
+    }
+
+    /// Whether a stored row is sent or, if it is not, why.
+    pub(crate) fn admit(
         &self,
-        service: &str,
-        trace_id: &[u8],
-        span_id: &[u8],
+        mask: Option<&BooleanArray>,
+        row: usize,
+        cells: &Cells<'_>,
+    ) -> Result<Admitted, &'static str> {
+        if mask.is_some_and(|mask| !mask.value(row)) {
+            return Err(UNFIT);
+        }
+        let text = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
+        let mut trace_id = IdBytes::default();
+        let trace_id =
+            trace_id.decode(text(column::TRACE_ID)).ok_or("whose trace id is no hexadecimal text")?;
+        let mut span_id = IdBytes::default();
+        let span_id = span_id.decode(text(column::SPAN_ID)).ok_or("whose span id is no hexadecimal text")?;
+        let at = cells[column::END_TIME].and_then(Cell::number).ok_or("without an end")?;
+        match self.refuses(text(column::SERVICE_NAME), trace_id, span_id, at) {
+            Some(why) => Err(why),
+            None => Ok(Admitted { at, ids: IdKey::of(trace_id, span_id) }),
+        }
+    }
+
+    /// Why each span of a request is not sent, in their order; none for those that are.
+    pub(crate) fn refusals(
+        &self,
+        request: &ExportTraceServiceRequest,
         at: i64,
-    ) -> Option<&'static str> {
+        notes: &mut Notes,
+    ) -> Vec<Option<&'static str>> {
+        let mask = self.condition.as_ref().map(|condition| {
+            let rows = mapping::rows(&request.resource_spans, Schema::V2);
+            let batch = columns::batch(&rows, Schema::V2).and_then(|batch| adapt(&batch));
+            let kept = batch.map_err(DataFusionError::from).and_then(|batch| condition.keeps(&batch));
+            kept.unwrap_or_else(|err| none_of(rows.len(), &err, notes))
+        });
+        let mut refusals = Vec::new();
+        for resource_spans in &request.resource_spans {
+            let facts = ResourceFacts::of(resource_spans.resource.as_ref());
+            for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
+                let is_unfit = mask.as_ref().is_some_and(|mask| !mask.value(refusals.len()));
+                let refused = || self.refuses(facts.service_name(), &span.trace_id, &span.span_id, at);
+                refusals.push(if is_unfit { Some(UNFIT) } else { refused() });
+            }
+        }
+        refusals
+    }
+
+    /// Why a span is not sent, the condition apart.
+    fn refuses(&self, service: &str, trace_id: &[u8], span_id: &[u8], at: i64) -> Option<&'static str> {
         if !self.services.is_empty() && !self.services.contains(service) {
             Some("of other services")
         } else if !self.traces.is_empty() && !self.traces.contains(trace_id) {
@@ -71,6 +150,30 @@ impl Selection {
         } else {
             None
         }
+    }
+}
+
+fn none_of(rows: usize, err: &DataFusionError, notes: &mut Notes) -> BooleanArray {
+    notes.trouble("--where", format!("cannot be worked out: {}", err.strip_backtrace()));
+    BooleanArray::from(vec![false; rows])
+}
+
+/// Room for an id's bytes: a vector's where it is longer than any id of OTLP.
+#[derive(Debug, Default)]
+struct IdBytes([u8; 16], Vec<u8>);
+
+impl IdBytes {
+    fn decode(&mut self, text: &str) -> Option<&[u8]> {
+        let length = text.len() / 2;
+        let room = match self.0.get_mut(..length) {
+            Some(room) => room,
+            None => {
+                self.1.resize(length, 0);
+                &mut self.1[..]
+            }
+        };
+        const_hex::decode_to_slice(text, room).ok()?;
+        Some(room)
     }
 }
 

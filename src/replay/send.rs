@@ -85,7 +85,8 @@ pub(crate) async fn send_all(
     let slots = Arc::new(Semaphore::new(sending.in_flight));
     let mut exports: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let (mut number, mut ordinal, mut taken_before) = (0_u64, 0_u64, 0_u64);
-    let mut first_due = None;
+    // What the plan begins with, and when it was at hand: what comes before is nobody's delay.
+    let mut origin = None;
     let mut gave_up = None;
     while let Some(draft) = receive(&mut drafts, &stop).await {
         let count = draft.expectations.len() as u32;
@@ -103,8 +104,9 @@ pub(crate) async fn send_all(
                 continue;
             }
         }
-        let first_due = *first_due.get_or_insert(draft.due.unwrap_or_default());
-        let planned = draft.due.map(|due| due.saturating_sub(first_due));
+        let (first_due, at_hand) =
+            *origin.get_or_insert_with(|| (draft.due.unwrap_or_default(), shared.began.elapsed()));
+        let planned = draft.due.map(|due| at_hand + due.saturating_sub(first_due));
         let Some(slot) = slot(&slots, &stop).await else { break };
         if !wait_until(shared.began, planned, &stop).await {
             break;

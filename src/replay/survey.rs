@@ -1,18 +1,16 @@
 //! Looks through a source before anything is sent: how much, of whom, how long.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     detect::Source,
-    duplicates::{Share, shares},
+    duplicates::{HELD, Met, Share, shares},
     pace::Timeline,
     piece::Notes,
-    produce::{COPIES, Recipe, admit, condition, is_copy},
-    requests::Requests,
+    produce::{Recipe, is_copy},
+    requests::{Received, Requests},
     rows::{RowReader, StoredFiles, every_column},
+    select::{Admitted, COPIES},
     window::Window,
 };
 use crate::{
@@ -32,8 +30,6 @@ pub(crate) struct Survey {
     /// Recorded requests; none of stored rows.
     pub(crate) requests: Option<u64>,
     pub(crate) traces: u64,
-    /// Whether there are more traces than were counted.
-    pub(crate) more_traces: bool,
     /// Spans by service.
     pub(crate) services: BTreeMap<String, u64>,
     /// The times of the first and the last, in Unix nanoseconds.
@@ -44,39 +40,140 @@ pub(crate) struct Survey {
     pub(crate) disordered: u64,
     /// Of those, how many are so late that they are sent after their time.
     pub(crate) late: u64,
-    /// Places of rows that are copies.
+    /// Places of spans that are copies.
     pub(crate) copies: Vec<u64>,
     pub(crate) notes: Notes,
 }
 
-/// Traces of recorded requests that are counted one by one.
-const TRACES: usize = 1_000_000;
-
-/// The times of what is sent, in the order in which it is.
-struct Times {
-    window: Window<(i64, usize)>,
-    timeline: Timeline,
+/// A span of a source that is wanted, copies included.
+struct Wanted<'s> {
+    /// Where it stands in the source.
+    place: u64,
+    ids: IdKey,
+    service: &'s str,
+    /// When it came in.
+    at: i64,
+    /// The number of its request; none of a stored row, which comes alone.
+    request: Option<u64>,
 }
 
-impl Times {
-    fn new(recipe: &Recipe) -> Self {
-        Self { window: Window::new(recipe.pace.keeps_time()), timeline: recipe.timeline() }
+pub(crate) async fn survey(recipe: &Recipe, notes: Notes) -> anyhow::Result<Survey> {
+    let mut met = Met::new(HELD);
+    let mut survey = pass(recipe, notes.clone(), |wanted| met.is_copy(wanted.ids, wanted.place)).await?;
+    if met.overflowed {
+        let (traces, copies) = in_shares(recipe, survey.spans).await?;
+        let mut passed = 0;
+        survey = pass(recipe, notes, |wanted| is_copy(&copies, &mut passed, wanted.place)).await?;
+        (survey.traces, survey.copies) = (traces, copies);
+    } else {
+        survey.traces = met.traces();
+        survey.copies = met.copies;
     }
+    if recipe.options.keep_duplicates {
+        survey.copies.clear();
+    }
+    Ok(survey)
+}
 
-    fn add(&mut self, at: i64, spans: usize) {
-        self.window.push(at, spans, (at, spans));
-        while let Some((at, spans)) = self.window.pop() {
-            self.timeline.due(at, spans);
+/// Counts traces, and finds copies, of more spans than can be held.
+async fn in_shares(recipe: &Recipe, spans: u64) -> anyhow::Result<(u64, Vec<u64>)> {
+    let (mut traces, mut copies) = (0, Vec::new());
+    let shares = shares(spans);
+    for number in 0..shares {
+        let mut share = Share::new(number, shares);
+        walk(recipe, &mut Notes::default(), |wanted| share.add(wanted.ids, wanted.place)).await?;
+        let counted = share.count();
+        traces += counted.traces;
+        copies.extend(counted.copies);
+    }
+    copies.sort_unstable();
+    Ok((traces, copies))
+}
+
+/// Counts what is sent.
+async fn pass(
+    recipe: &Recipe,
+    mut notes: Notes,
+    mut is_copy: impl FnMut(&Wanted<'_>) -> bool,
+) -> anyhow::Result<Survey> {
+    let mut survey = Survey::default();
+    let mut times = Times::new(recipe);
+    let mut copies = 0;
+    walk(recipe, &mut notes, |wanted| {
+        if is_copy(&wanted) && !recipe.options.keep_duplicates {
+            copies += 1;
+            return;
+        }
+        survey.add(wanted.service, wanted.at);
+        times.add(wanted.at, wanted.request);
+    })
+    .await?;
+    if copies > 0 {
+        notes.skip(COPIES, copies);
+    }
+    survey.requests = matches!(recipe.source, Source::Requests(_)).then_some(times.requests);
+    survey.notes = notes;
+    times.end(&mut survey);
+    Ok(survey)
+}
+
+/// Hands over each span that is wanted, in the order of the source.
+async fn walk(recipe: &Recipe, notes: &mut Notes, take: impl FnMut(Wanted<'_>)) -> anyhow::Result<()> {
+    match &recipe.source {
+        Source::Store(stored) => rows(recipe, stored, notes, take).await,
+        Source::Requests(files) => {
+            requests(recipe, Requests::new(files.clone(), recipe.options.keep_duplicates), notes, take);
+            Ok(())
         }
     }
+}
 
-    fn end(mut self, survey: &mut Survey) {
-        while let Some((at, spans)) = self.window.drain() {
-            self.timeline.due(at, spans);
+async fn rows(
+    recipe: &Recipe,
+    stored: &StoredFiles,
+    notes: &mut Notes,
+    mut take: impl FnMut(Wanted<'_>),
+) -> anyhow::Result<()> {
+    let ids = || [column::TRACE_ID, column::SPAN_ID, column::SERVICE_NAME, column::END_TIME];
+    let selection = &recipe.selection;
+    let columns =
+        if selection.asks_about_columns() { every_column() } else { ids().map(column_name).to_vec() };
+    let mut reader = RowReader::new(stored.files.clone(), columns)?;
+    while let Some(read) = reader.next(notes).await {
+        let rows = Rows::new(&read.batch, &read.present);
+        let mask = selection.mask(&read.batch, notes);
+        for row in 0..read.batch.num_rows() {
+            let cells = rows.cells(row);
+            match selection.admit(mask.as_ref(), row, &cells) {
+                Err(why) => notes.skip(why, 1),
+                Ok(Admitted { at, ids }) => {
+                    let service = cells[column::SERVICE_NAME].and_then(Cell::text).unwrap_or_default();
+                    take(Wanted { place: read.first_place + row as u64, ids, service, at, request: None });
+                }
+            }
         }
-        survey.length = self.timeline.length();
-        survey.disordered = self.window.disordered;
-        survey.late = self.timeline.late;
+    }
+    Ok(())
+}
+
+fn requests(recipe: &Recipe, mut requests: Requests, notes: &mut Notes, mut take: impl FnMut(Wanted<'_>)) {
+    let mut number = 0;
+    while let Some(Received { first_place, at, request }) = requests.next(notes) {
+        let refusals = recipe.selection.refusals(&request, at, notes);
+        let mut refusals = (first_place..).zip(refusals);
+        for resource_spans in &request.resource_spans {
+            let facts = ResourceFacts::of(resource_spans.resource.as_ref());
+            let spans = resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans);
+            for (span, (place, refusal)) in spans.zip(&mut refusals) {
+                if let Some(why) = refusal {
+                    notes.skip(why, 1);
+                    continue;
+                }
+                let ids = IdKey::of(&span.trace_id, &span.span_id);
+                take(Wanted { place, ids, service: facts.service_name(), at, request: Some(number) });
+            }
+        }
+        number += 1;
     }
 }
 
@@ -94,101 +191,53 @@ impl Survey {
     }
 }
 
-pub(crate) async fn survey(recipe: &Recipe, notes: Notes) -> anyhow::Result<Survey> {
-    let mut survey = Survey { notes, ..Survey::default() };
-    match &recipe.source {
-        Source::Store(stored) => of_store(recipe, stored, &mut survey).await?,
-        Source::Requests(files) => {
-            let requests = Requests::new(files.clone(), recipe.options.keep_duplicates);
-            of_requests(recipe, requests, &mut survey);
-        }
-    }
-    Ok(survey)
+/// The times of what is sent, in the order in which it is.
+struct Times {
+    window: Window<(i64, usize)>,
+    timeline: Timeline,
+    /// The request whose spans are being counted, with its time.
+    open: Option<(u64, i64, usize)>,
+    requests: u64,
 }
 
-/// Copies first, because they count for nothing.
-async fn of_store(recipe: &Recipe, stored: &StoredFiles, survey: &mut Survey) -> anyhow::Result<()> {
-    let columns = || -> Vec<&'static str> {
-        if recipe.selection.condition.is_some() {
-            return every_column();
-        }
-        [column::TRACE_ID, column::SPAN_ID, column::SERVICE_NAME, column::END_TIME].map(column_name).to_vec()
-    };
-    let shares = shares(stored.about_rows);
-    for number in 0..shares {
-        let mut share = Share::new(number, shares);
-        let mut reader = RowReader::new(stored.files.clone(), columns())?;
-        while let Some(read) = reader.next(&mut survey.notes).await {
-            let rows = Rows::new(&read.batch, &read.present);
-            let mask = condition(&recipe.selection, &read.batch, &mut survey.notes);
-            for row in 0..read.batch.num_rows() {
-                if let Ok(admitted) = admit(&recipe.selection, mask.as_ref(), row, &rows.cells(row)) {
-                    share
-                        .add(IdKey::of(&admitted.trace_id, &admitted.span_id), read.first_place + row as u64);
-                }
-            }
-        }
-        let counted = share.count();
-        survey.traces += counted.traces;
-        survey.copies.extend(counted.copies);
+impl Times {
+    fn new(recipe: &Recipe) -> Self {
+        let window = Window::new(recipe.pace.keeps_time());
+        Self { window, timeline: recipe.timeline(), open: None, requests: 0 }
     }
-    survey.copies.sort_unstable();
-    if recipe.options.keep_duplicates {
-        survey.copies.clear();
-    }
-    let mut times = Times::new(recipe);
-    let mut reader = RowReader::new(stored.files.clone(), columns())?;
-    let mut passed = 0;
-    while let Some(read) = reader.next(&mut survey.notes).await {
-        let rows = Rows::new(&read.batch, &read.present);
-        let mask = condition(&recipe.selection, &read.batch, &mut survey.notes);
-        for row in 0..read.batch.num_rows() {
-            let cells = rows.cells(row);
-            let is_copy = is_copy(&survey.copies, &mut passed, read.first_place + row as u64);
-            match admit(&recipe.selection, mask.as_ref(), row, &cells) {
-                _ if is_copy => survey.notes.skip(COPIES, 1),
-                Err(why) => survey.notes.skip(why, 1),
-                Ok(admitted) => {
-                    let service = cells[column::SERVICE_NAME].and_then(Cell::text).unwrap_or_default();
-                    survey.add(service, admitted.at);
-                    times.add(admitted.at, 1);
-                }
-            }
-        }
-    }
-    times.end(survey);
-    Ok(())
-}
 
-fn of_requests(recipe: &Recipe, mut requests: Requests, survey: &mut Survey) {
-    let mut times = Times::new(recipe);
-    let mut traces = HashSet::new();
-    let mut count = 0;
-    while let Some((at, request)) = requests.next(&mut survey.notes) {
-        let before = survey.spans;
-        for resource_spans in &request.resource_spans {
-            let facts = ResourceFacts::of(resource_spans.resource.as_ref());
-            for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
-                let refused =
-                    recipe.selection.refuses(facts.service_name(), &span.trace_id, &span.span_id, at);
-                if let Some(why) = refused {
-                    survey.notes.skip(why, 1);
-                    continue;
-                }
-                survey.add(facts.service_name(), at);
-                if traces.len() < TRACES {
-                    traces.insert(crate::span::digest::hash(&span.trace_id));
-                }
+    fn add(&mut self, at: i64, request: Option<u64>) {
+        match (&mut self.open, request) {
+            (_, None) => self.push(at, 1),
+            (Some((open, _, spans)), Some(request)) if *open == request => *spans += 1,
+            (_, Some(request)) => {
+                self.close();
+                self.open = Some((request, at, 1));
+                self.requests += 1;
             }
         }
-        let spans = usize::try_from(survey.spans - before).unwrap_or(usize::MAX);
-        if spans > 0 {
-            count += 1;
-            times.add(at, spans);
+    }
+
+    fn close(&mut self) {
+        if let Some((_, at, spans)) = self.open.take() {
+            self.push(at, spans);
         }
     }
-    survey.requests = Some(count);
-    survey.traces = traces.len() as u64;
-    survey.more_traces = traces.len() >= TRACES;
-    times.end(survey);
+
+    fn push(&mut self, at: i64, spans: usize) {
+        self.window.push(at, spans, (at, spans));
+        while let Some((at, spans)) = self.window.pop() {
+            self.timeline.due(at, spans);
+        }
+    }
+
+    fn end(mut self, survey: &mut Survey) {
+        self.close();
+        while let Some((at, spans)) = self.window.drain() {
+            self.timeline.due(at, spans);
+        }
+        survey.length = self.timeline.length();
+        survey.disordered = self.window.disordered;
+        survey.late = self.timeline.late;
+    }
 }

@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
 use crate::{
-    span::{row::Row, schema::Schema},
-    standin::{cold, columns, folder::Folder},
+    span::{columns, row::Row, schema::Schema},
+    standin::{cold, folder::Folder},
 };
 
 /// How long spans stay in memory when no batch fills up.

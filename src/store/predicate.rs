@@ -44,8 +44,7 @@ impl Predicate {
 mod tests {
     use super::*;
     use crate::{
-        span::{row::Row, schema::Schema},
-        standin::columns,
+        span::{columns, row::Row, schema::Schema},
         store::columns::adapt,
     };
 

@@ -335,6 +335,25 @@ fn spans_are_selected_renamed_and_scrubbed() {
     assert_eq!(export(&["--service", &services[0]]).len(), of_first);
     assert_eq!(export(&["--where", &format!("service_name = '{}'", services[0])]).len(), of_first);
     assert_eq!(export(&["--sample", "100%"]).len(), all.len());
+
+    // The same of a file of requests, which holds everything twice.
+    export(&[]);
+    let once = fs::read(folder.path().join("out.jsonl")).unwrap();
+    fs::write(folder.path().join("twice.jsonl"), [once.as_slice(), &once].concat()).unwrap();
+    let again = |args: &[&str]| {
+        let output = run(folder.path(), &[&["export", "twice.jsonl", "-o", "out.jsonl"], args].concat());
+        assert_eq!(exit_status(&output), "[exit status: 0]", "{args:?} {output}");
+        (spans(&folder.path().join("out.jsonl")).len(), output)
+    };
+    let (exported, output) = again(&[]);
+    assert_eq!(exported, all.len());
+    assert!(output.contains("that were found before"), "{output}");
+    assert_eq!(again(&["--keep-duplicates"]).0, 2 * all.len());
+    assert_eq!(again(&["--where", &format!("service_name = '{}'", services[0])]).0, of_first);
+    assert_eq!(
+        again(&["--where", "resource_attributes ->> 'service.name' = 'nobody' OR span_kind = 1"]).0,
+        all.len()
+    );
     let late = run(folder.path(), &["export", &source, "-o", "out.jsonl", "--from", "2100-01-01T00:00:00Z"]);
     assert!(late.contains("no span of") && late.ends_with("[exit status: 2]"), "{late}");
 
@@ -347,6 +366,12 @@ fn spans_are_selected_renamed_and_scrubbed() {
         &["--rename-service", &renamed, "--scrub", "service.instance.id", "--speed", "1000x"],
     );
     assert_eq!(exit_status(&sent), "[exit status: 0]", "{sent}");
+    let listed = run(folder.path(), &["runs"]);
+    assert!(listed.contains("(replay)") && listed.contains("all acked"), "{listed}");
+    let shown = run(folder.path(), &["runs", "show", "latest"]);
+    for said in ["replay ", "1000x", "ids fresh", " as renamed, without `service.instance.id`", "acked: "] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
     let stored = run(folder.path(), &["export", ".dbdata", "-o", "renamed.jsonl"]);
     assert!(lines(&stored, &["renamed "]).len() == 1, "{stored}");
     assert!(

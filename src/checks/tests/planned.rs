@@ -10,8 +10,7 @@ use datafusion::arrow::{
 use super::bench::Bench;
 use crate::{
     ledger::writer::LedgerWriter,
-    span::{row::Row, schema::Schema},
-    standin::columns,
+    span::{columns, row::Row, schema::Schema},
     testing::{files, fixture, parquet_rows, segment_rows, write_batch, write_parquet},
 };
 

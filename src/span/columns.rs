@@ -1,6 +1,6 @@
 //! Rows as Arrow columns, in the stored order of either schema.
 //!
-//! Only for writing. The reader of the store has its own way from a file to a row, so that the two
+//! For writing, and for asking about spans that are in no store. The reader of the store has its own way from a file to a row, so that the two
 //! cannot agree on the same mistake.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use datafusion::arrow::{
     error::ArrowError,
 };
 
-use crate::span::{row::Row, schema::Schema};
+use super::{row::Row, schema::Schema};
 
 /// One batch that holds `rows` under the columns of `schema`.
 pub(crate) fn batch(rows: &[Row], schema: Schema) -> Result<RecordBatch, ArrowError> {
