@@ -19,8 +19,10 @@ use crate::{
         scope::Scope,
         tables,
     },
+    ledger::runs::Replay,
     memory::Memory,
     problem::Problem,
+    replay::proof::{self, Proof},
     report::{
         audit::{AuditReport, FailOn, Subject},
         format::KEPT,
@@ -35,6 +37,8 @@ use crate::{
 mod live_tests;
 #[cfg(test)]
 pub(crate) mod random_tests;
+#[cfg(test)]
+mod replay_tests;
 
 /// How to judge.
 #[derive(Debug)]
@@ -98,7 +102,7 @@ pub(crate) async fn examine(
     layout: &Layout,
     runs: &Runs,
     manner: Manner,
-    waiting: impl FnMut(Duration),
+    mut waiting: impl FnMut(Duration),
 ) -> anyhow::Result<AuditReport> {
     let began = Instant::now();
     let session = session::session(manner.memory.session())?;
@@ -116,7 +120,7 @@ pub(crate) async fn examine(
         budget: manner.memory.budget(),
         progress: manner.progress.clone(),
     };
-    let judgement = Arc::new(reading::read(&question, &session, waiting).await?);
+    let mut judgement = reading::read(&question, &session, &mut waiting).await?;
     if judgement.files.is_empty() && judgement.judged.is_empty() && runs.replayed.is_empty() {
         let what = format!(
             "nothing to audit: `{}` holds no file, and no run is said to be in it",
@@ -124,9 +128,13 @@ pub(crate) async fn examine(
         );
         return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
     }
+    let proofs = prove(layout, runs, manner.settle, manner.wait, waiting).await?;
+    proofs.iter().for_each(|proof| judgement.account += &proof.reckoning.account);
+    let judgement = Arc::new(judgement);
+    let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
-    let source = tables::register(&session, &judgement, settled_before.cast_signed())?;
+    let source = tables::register(&session, &judgement, replayed, settled_before.cast_signed())?;
     let baseline = manner.baseline.as_ref();
     let keeping = Keeping {
         samples: manner.samples,
@@ -139,9 +147,25 @@ pub(crate) async fn examine(
     let subject = Subject {
         layout,
         runs,
+        proofs: &proofs,
         fail_on: manner.fail_on,
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };
     AuditReport::new(&subject, &judgement, checked, summary)
+}
+
+/// Holds the store against the replays that must be in it. One file alone shows nothing of what is absent.
+async fn prove(
+    layout: &Layout,
+    runs: &Runs,
+    settle: Duration,
+    wait: bool,
+    mut waiting: impl FnMut(Duration),
+) -> anyhow::Result<Vec<Proof>> {
+    let mut proofs = Vec::new();
+    for Replay { manifest, folder } in runs.replays.iter().filter(|_| !layout.single_file) {
+        proofs.push(proof::prove(folder, manifest, layout, settle, wait, &mut waiting).await?);
+    }
+    Ok(proofs)
 }

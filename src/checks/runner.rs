@@ -238,7 +238,11 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
         _ if judgement.depth != Depth::Content && examined == 0 => {
             Some(format!("not looked at (--depth {})", judgement.depth.name()))
         }
-        Needs::Run if judgement.judged.is_empty() && judgement.rows.claimed() == 0 => {
+        Needs::Run
+            if judgement.judged.is_empty()
+                && judgement.rows.claimed() == 0
+                && judgement.account.planned == 0 =>
+        {
             Some("no run to hold the store against".to_owned())
         }
         Needs::WholeStore if !judgement.whole_store => Some("one file alone cannot tell".to_owned()),

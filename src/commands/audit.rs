@@ -16,15 +16,12 @@ use crate::{
     exit::Exit,
     interrupt::Interrupts,
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
-    ledger::runs::{self, Replay},
+    ledger::runs,
     memory::Memory,
     problem::Problem,
     progress::{self, Audience},
-    replay::proof::{self, Verdict},
-    report::{
-        self,
-        audit::{AuditReport, FailOn, Overall},
-    },
+    replay::proof,
+    report::audit::{AuditReport, FailOn},
     settings::AuditSettings,
 };
 
@@ -141,9 +138,6 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Findings of a kind that are shown of a replay.
-const PROOFS_SHOWN: usize = 10;
-
 pub(crate) async fn run(
     args: &AuditArgs,
     out: &mut dyn Write,
@@ -157,8 +151,8 @@ pub(crate) async fn run(
     let is_replay = !matches!(args.run.as_str(), "latest" | "all" | "none") && !replays.is_empty();
     let mut runs = choose_runs(&folder, if is_replay { "none" } else { &args.run }, &layout)?;
     runs.replayed = Arc::new(proof::left_behind(&replays)?);
+    runs.replays = replays;
     let waiting = args.reporting.open()?;
-    let (settle, wait) = (manner.settle, manner.wait);
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},
@@ -167,26 +161,9 @@ pub(crate) async fn run(
             return Ok(Exit::Unknown);
         }
     };
-    let mut proofs = Vec::new();
-    // One file alone shows nothing of what is absent.
-    let provable = replays.iter().filter(|_| !layout.single_file);
-    for Replay { manifest, folder } in provable {
-        let proof = proof::prove(folder, manifest, &layout, settle, wait, progress::waiting).await?;
-        if let Some(complaint) = proof::complaint(&proof) {
-            let failed = proof.verdict() == Verdict::Fail;
-            report.qualify(if failed { Overall::Fail } else { Overall::Inconclusive }, complaint);
-        }
-        report::replay::print_proof(&mut proofs, &proof, PROOFS_SHOWN)?;
-    }
     args.name_the_store(&mut report);
     reporting::save(&report, &runs)?;
     args.reporting.deliver(&report, waiting, out)?;
-    // With a form for machines standard output is the report's alone.
-    if args.reporting.is_for_machines() {
-        std::io::stderr().write_all(&proofs)?;
-    } else {
-        out.write_all(&proofs)?;
-    }
     Ok(reporting::exit_of(report.overall))
 }
 

@@ -73,7 +73,12 @@ impl Judged {
         };
         let judgement = Arc::new(reading::read(&question, &session, |_| {}).await?);
         let settle = i64::try_from(DEFAULT_SETTLE.as_nanos()).unwrap_or(i64::MAX);
-        tables::register(&session, &judgement, judgement.read_began.cast_signed().saturating_sub(settle))?;
+        tables::register(
+            &session,
+            &judgement,
+            Vec::new(),
+            judgement.read_began.cast_signed().saturating_sub(settle),
+        )?;
         Ok(Self { of, took: began.elapsed(), rows: judgement.rows.total(), session })
     }
 

@@ -62,6 +62,10 @@ impl fmt::Debug for ExportTable {
 }
 
 impl ExportTable {
+    pub(super) fn columns() -> SchemaRef {
+        SchemaRef::clone(&SCHEMA)
+    }
+
     pub(super) fn new(judgement: Arc<Judgement>) -> Self {
         let suspects = Arc::new(judgement.suspects());
         Self { judgement, suspects }

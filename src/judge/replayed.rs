@@ -6,6 +6,7 @@
 //! the source again.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +14,11 @@ use std::{
 use datafusion::execution::TaskContext;
 
 use self::share::Share;
-use super::barrier::Barrier;
+use super::{
+    account::Account,
+    barrier::Barrier,
+    evidence::{Address, Attempts},
+};
 use crate::{
     clock::unix_nanos,
     ledger::{
@@ -30,13 +35,17 @@ use crate::{
     wire::outcome::Outcome,
 };
 
+pub(crate) mod rows;
 mod share;
 
 /// Expectations that are held at once.
 const SHARE: u64 = 2_000_000;
 
 /// Findings of a kind that are kept.
-const SAMPLES: usize = 100;
+pub(crate) const KEPT: usize = 1 << 20;
+
+/// Bytes of rows that differ and are kept whole, so that it can be said in what.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// How long a flush may take between its rename and its last delete.
 const FLUSH_GRACE: Duration = Duration::from_secs(2);
@@ -56,18 +65,33 @@ impl Replayed {
         self.0.is_empty()
     }
 
-    /// Whether a row is one of them, with all of its values.
-    pub(crate) fn holds(&self, digester: &mut Digester, cells: &Cells<'_>, schema: Schema) -> bool {
+    /// Whether a row is one of them.
+    pub(crate) fn recognise(&self, digester: &mut Digester, cells: &Cells<'_>, schema: Schema) -> Recognised {
+        if self.is_empty() {
+            return Recognised::No;
+        }
         let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
-        let Some(ids) = IdKey::of_hex(id(column::TRACE_ID), id(column::SPAN_ID)) else { return false };
+        let ids = IdKey::of_hex(id(column::TRACE_ID), id(column::SPAN_ID));
+        let Some(ids) = ids else { return Recognised::No };
         let first = self.0.partition_point(|expected| expected.ids < ids);
         let mut same = self.0[first..].iter().take_while(|expected| expected.ids == ids).peekable();
         if same.peek().is_none() {
-            return false;
+            return Recognised::No;
         }
         let digest = digester.stored(cells, schema);
-        same.any(|expected| expected.digests[usize::from(schema == Schema::V2)] == digest)
+        let is_same = same.any(|expected| expected.digests[usize::from(schema == Schema::V2)] == digest);
+        if is_same { Recognised::AsSent } else { Recognised::Differing }
     }
+}
+
+/// What a stored row is to replays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recognised {
+    No,
+    /// One of their spans, with all of its values.
+    AsSent,
+    /// One of their spans, with other values.
+    Differing,
 }
 
 /// What to hold a store against.
@@ -80,11 +104,7 @@ pub(crate) struct Sent<'a> {
 /// What became of a replay's spans.
 #[derive(Debug, Default)]
 pub(crate) struct Reckoning {
-    pub(crate) sent: u64,
-    pub(crate) acked: u64,
-    pub(crate) rejected: u64,
-    pub(crate) indeterminate: u64,
-    pub(crate) found: u64,
+    pub(crate) account: Account,
     /// Copies in files, and those that are as they were sent.
     pub(crate) rows: u64,
     pub(crate) as_sent: u64,
@@ -97,8 +117,12 @@ pub(crate) struct Reckoning {
     /// Copies that a further attempt explains.
     pub(crate) retried: Findings<Span>,
     pub(crate) refused_but_stored: Findings<Span>,
-    /// Exports taken in part of which another number of spans is there.
-    pub(crate) broken_partials: Findings<Span>,
+    /// Stored, though nobody answered that they were.
+    pub(crate) recovered: Findings<Span>,
+    /// Exports that were taken in part.
+    pub(crate) partial: Vec<PartialExport>,
+    /// Every copy of a span that has several.
+    pub(crate) copies: Vec<Duplicate>,
     /// Files that could not be read to their end, and why.
     pub(crate) unread: Vec<(String, String)>,
 }
@@ -107,53 +131,107 @@ pub(crate) struct Reckoning {
 #[derive(Debug)]
 pub(crate) struct Findings<T> {
     pub(crate) total: u64,
-    pub(crate) samples: Vec<T>,
+    pub(crate) kept: Vec<T>,
 }
 
 impl<T> Default for Findings<T> {
     fn default() -> Self {
-        Self { total: 0, samples: Vec::new() }
+        Self { total: 0, kept: Vec::new() }
     }
 }
 
 impl<T> Findings<T> {
     fn add(&mut self, finding: impl FnOnce() -> T) {
         self.total += 1;
-        if self.samples.len() < SAMPLES {
-            self.samples.push(finding());
+        if self.kept.len() < KEPT {
+            self.kept.push(finding());
         }
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.total += other.total;
+        other.kept.truncate(KEPT.saturating_sub(self.kept.len()));
+        self.kept.append(&mut other.kept);
     }
 }
 
-/// A span of a replay.
+/// A span of a replay, and where its copies lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Span {
     /// Its number in the replay.
     pub(crate) ordinal: u64,
+    pub(crate) id: u64,
+    pub(crate) cold: u32,
+    pub(crate) wal: u32,
+    /// When its export was answered, in Unix nanoseconds.
+    pub(crate) answered_at: Option<u64>,
+    /// Whether a barrier lies behind that.
+    pub(crate) settled: bool,
+}
+
+impl Span {
     /// 16 hexadecimal digits.
-    pub(crate) id: String,
-    pub(crate) copies: u32,
+    pub(crate) fn id(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
+    pub(crate) fn copies(&self) -> u32 {
+        self.cold + self.wal
+    }
+}
+
+/// An export of which nobody says which spans were taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PartialExport {
+    pub(crate) export: Export,
+    /// How many of its spans are stored.
+    pub(crate) found: u64,
+    pub(crate) settled: bool,
+}
+
+impl PartialExport {
+    /// Whether another number is stored than was taken, and that means something.
+    pub(crate) fn is_broken(&self, hides: bool) -> bool {
+        let taken = i64::from(self.export.count) - self.export.outcome.rejected_spans().unwrap_or_default();
+        let taken = u64::try_from(taken).unwrap_or_default();
+        self.found > taken || (self.found < taken && self.settled && !hides)
+    }
+}
+
+/// One of several copies of a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Duplicate {
+    pub(crate) address: Address,
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    pub(crate) attempts: Attempts,
+    /// The row's digest, where it is not as it was sent.
+    pub(crate) alteration: Option<u64>,
 }
 
 /// A stored row that is not what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Altered {
     pub(crate) ordinal: u64,
-    pub(crate) file: String,
-    pub(crate) row_number: u64,
+    pub(crate) span: u64,
+    pub(crate) address: Address,
     pub(crate) schema: Schema,
-    /// By column of schema 2: text, or a number as text; none for null and for what the file lacks.
+    /// By column of schema 2: text, or a number as text; none for null and for what the file lacks. Empty where
+    /// too many rows differ to keep this one's values.
     pub(crate) values: Vec<Option<String>>,
+    /// Whether it was said in which columns it differs.
+    pub(crate) explained: bool,
 }
 
-/// One expectation in a share, and what was found of it.
+/// What was found of one expectation of a share.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     cold: u32,
     wal: u32,
 }
 
-/// Looks at a store as often as is needed until every absence means something, or `settle` has passed.
+/// Looks at a store as often as is needed until every absence means something, or `settle` has passed. What the
+/// barrier of the last look was comes back, too.
 pub(crate) async fn reckon(
     layout: &Layout,
     sent: &Sent<'_>,
@@ -161,7 +239,7 @@ pub(crate) async fn reckon(
     settle: Duration,
     wait: bool,
     mut waiting: impl FnMut(Duration),
-) -> anyhow::Result<Reckoning> {
+) -> anyhow::Result<(Reckoning, Barrier)> {
     let began = Instant::now();
     let mut waited = Duration::ZERO;
     loop {
@@ -170,7 +248,7 @@ pub(crate) async fn reckon(
         let reckoning = look(layout, sent, &barrier, context).await?;
         let left = settle.saturating_sub(began.elapsed());
         if !wait || reckoning.pending.total == 0 || waited >= settle {
-            return Ok(reckoning);
+            return Ok((reckoning, barrier));
         }
         waiting(left);
         tokio::time::sleep(left).await;
@@ -184,9 +262,11 @@ async fn look(
     barrier: &Barrier,
     context: &Arc<TaskContext>,
 ) -> anyhow::Result<Reckoning> {
-    let mut reckoning = Reckoning::default();
     let issued = sent.issued().min(sent.expected.len() as u64);
-    reckoning.sent = issued;
+    let mut reckoning = Reckoning { account: sent.account(), ..Reckoning::default() };
+    let mut exports: Vec<&Export> = sent.history.exports.iter().collect();
+    exports.sort_by_key(|export| export.first);
+    let mut found_of_partial = BTreeMap::new();
     let shares = issued.div_ceil(SHARE).max(1);
     for number in 0..shares {
         let began = Instant::now();
@@ -200,19 +280,25 @@ async fn look(
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };
+        if share.seen.iter().any(|seen| seen.cold + seen.wal > 1) {
+            share.look_at_copies(layout, context).await;
+        }
         reckoning.rows += share.rows;
         reckoning.as_sent += share.as_sent;
-        reckoning.altered.total += share.altered.total;
-        reckoning.altered.samples.append(&mut share.altered.samples);
+        reckoning.altered.append(std::mem::take(&mut share.altered));
         for unread in std::mem::take(&mut share.unread) {
             if !reckoning.unread.contains(&unread) {
                 reckoning.unread.push(unread);
             }
         }
-        let hides = !reckoning.unread.is_empty();
-        reckoning.judge(sent, barrier, &share, hides);
+        reckoning.judge(sent, &exports, barrier, &share, &mut found_of_partial);
     }
+    reckoning.end(&exports, barrier, &found_of_partial);
     Ok(reckoning)
+}
+
+fn is_settled(export: &Export, barrier: &Barrier) -> bool {
+    export.ended_at().is_some_and(|ended| barrier.proof(export.part, ended).is_some())
 }
 
 impl Sent<'_> {
@@ -220,6 +306,29 @@ impl Sent<'_> {
     pub(crate) fn issued(&self) -> u64 {
         let ends = self.history.exports.iter().map(|export| export.first + u64::from(export.count));
         ends.max().unwrap_or_default()
+    }
+
+    /// What the ledger says, before a store was looked at.
+    fn account(&self) -> Account {
+        let mut account = Account { planned: self.issued(), ..Account::default() };
+        for export in &self.history.exports {
+            let spans = u64::from(export.count);
+            if export.attempts > 1 {
+                account.retried += spans;
+            }
+            match export.outcome {
+                Outcome::Acked => account.acked += spans,
+                Outcome::Rejected { .. } => account.rejected += spans,
+                Outcome::Indeterminate { .. } => account.indeterminate += spans,
+                Outcome::Partial { rejected_spans } => {
+                    let rejected = u64::from(rejected_spans.min(export.count));
+                    account.partial_exports += 1;
+                    account.rejected += rejected;
+                    account.acked += spans - rejected;
+                }
+            }
+        }
+        account
     }
 }
 
@@ -234,75 +343,80 @@ pub(crate) fn values(cells: &Cells<'_>) -> Vec<Option<String>> {
 }
 
 impl Reckoning {
-    fn judge(&mut self, sent: &Sent<'_>, barrier: &Barrier, share: &Share<'_>, hides: bool) {
-        let mut members = share.members.iter().zip(&share.seen).peekable();
-        let mut exports: Vec<&Export> = sent.history.exports.iter().collect();
-        exports.sort_by_key(|export| export.first);
+    /// Whether something of the store could not be read.
+    pub(crate) fn hides(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Adds what a look found of a share of the spans.
+    fn judge(
+        &mut self,
+        sent: &Sent<'_>,
+        exports: &[&Export],
+        barrier: &Barrier,
+        share: &Share<'_>,
+        found_of_partial: &mut BTreeMap<u64, u64>,
+    ) {
+        let hides = self.hides();
+        let mut members = share.members.iter().zip(&share.seen).enumerate().peekable();
+        let mut copied = share.copies.iter().peekable();
         for export in exports {
             let end = export.first + u64::from(export.count);
-            let mut found = 0;
-            let first = members.peek().map(|(ordinal, _)| **ordinal);
-            while let Some((ordinal, seen)) = members.next_if(|(ordinal, _)| **ordinal < end) {
-                let copies = seen.cold + seen.wal;
-                found += u64::from(copies > 0);
-                let span = || Span {
+            let settled = is_settled(export, barrier);
+            let attempts = Attempts { made: export.attempts, refused: export.refusals.into() };
+            while let Some((place, (ordinal, seen))) = members.next_if(|(_, (ordinal, _))| **ordinal < end) {
+                let span = Span {
                     ordinal: *ordinal,
-                    id: format!("{:016x}", sent.expected[*ordinal as usize].ids.span),
-                    copies,
+                    id: sent.expected[*ordinal as usize].ids.span,
+                    cold: seen.cold,
+                    wal: seen.wal,
+                    answered_at: export.ended_at(),
+                    settled,
                 };
-                self.span(export, barrier, copies, hides, span);
-            }
-            // What was taken of an export in part can be counted only where all of it is in this share.
-            if let (Outcome::Partial { rejected_spans }, Some(ordinal)) = (export.outcome, first)
-                && share.members.len() as u64 == self.sent
-                && found != u64::from(export.count).saturating_sub(rejected_spans.into())
-                && !hides
-                && export.ended_at().is_some_and(|ended| barrier.proof(export.part, ended).is_some())
-            {
-                self.broken_partials.add(|| Span {
-                    ordinal,
-                    id: format!("{:016x}", sent.expected[ordinal as usize].ids.span),
-                    copies: found as u32,
-                });
+                if let Outcome::Partial { .. } = export.outcome {
+                    *found_of_partial.entry(export.first).or_default() += u64::from(span.copies() > 0);
+                }
+                self.span(export.outcome, attempts, hides, span);
+                while let Some(copy) = copied.next_if(|(of, _)| *of as usize == place) {
+                    self.copies.push(Duplicate { attempts, ..copy.1.clone() });
+                }
             }
         }
     }
 
-    fn span(
-        &mut self,
-        export: &Export,
-        barrier: &Barrier,
-        copies: u32,
-        hides: bool,
-        span: impl Fn() -> Span,
-    ) {
-        self.found += u64::from(copies > 0);
-        match export.outcome {
+    fn span(&mut self, outcome: Outcome, attempts: Attempts, hides: bool, span: Span) {
+        let copies = span.copies();
+        self.account.found += u64::from(copies > 0);
+        match outcome {
             Outcome::Acked => {
-                self.acked += 1;
-                let settled =
-                    export.ended_at().is_some_and(|ended| barrier.proof(export.part, ended).is_some());
-                match (copies, settled) {
-                    (0, _) if hides => self.unproven.add(&span),
-                    (0, true) => self.lost.add(&span),
-                    (0, false) => self.pending.add(&span),
+                self.account.missing += u64::from(copies == 0);
+                self.account.settled += u64::from(copies > 0 || (span.settled && !hides));
+                match (copies, span.settled) {
+                    (0, _) if hides => self.unproven.add(|| span.clone()),
+                    (0, true) => self.lost.add(|| span.clone()),
+                    (0, false) => self.pending.add(|| span.clone()),
                     _ => {}
                 }
             }
-            Outcome::Rejected { .. } => {
-                self.rejected += 1;
-                if copies > 0 {
-                    self.refused_but_stored.add(&span);
-                }
-            }
-            Outcome::Indeterminate { .. } | Outcome::Partial { .. } => self.indeterminate += 1,
+            Outcome::Rejected { .. } if copies > 0 => self.refused_but_stored.add(|| span.clone()),
+            Outcome::Indeterminate { .. } if copies > 0 => self.recovered.add(|| span.clone()),
+            Outcome::Rejected { .. } | Outcome::Indeterminate { .. } | Outcome::Partial { .. } => {}
         }
-        if copies > 1 {
-            if export.attempts > 1 && copies <= export.attempts {
-                self.retried.add(&span);
-            } else {
-                self.duplicates.add(&span);
-            }
+        if copies > attempts.made.saturating_sub(attempts.refused).max(1) {
+            self.duplicates.add(|| span);
+        } else if copies > 1 {
+            self.retried.add(|| span);
+        }
+    }
+
+    /// What can be said when all shares have been looked at.
+    fn end(&mut self, exports: &[&Export], barrier: &Barrier, found: &BTreeMap<u64, u64>) {
+        for export in exports.iter().filter(|export| matches!(export.outcome, Outcome::Partial { .. })) {
+            self.partial.push(PartialExport {
+                export: (*export).clone(),
+                found: found.get(&export.first).copied().unwrap_or_default(),
+                settled: is_settled(export, barrier),
+            });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use super::replayed::Replayed;
 
 use crate::{
-    ledger::runs::{self, Run, UnreadableRun},
+    ledger::runs::{self, Replay, Run, UnreadableRun},
     problem::Problem,
     store::layout::Layout,
     traffic::ids::RunId,
@@ -23,7 +23,9 @@ pub(crate) struct Runs {
     pub(crate) unreadable: Vec<UnreadableRun>,
     /// One of the unreadable may be a run that had to be judged.
     pub(crate) newest_unreadable: bool,
-    /// What replays left behind.
+    /// Replays that must be in the store, too.
+    pub(crate) replays: Vec<Replay>,
+    /// What they left behind.
     pub(crate) replayed: Arc<Replayed>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             only_wanted: false,
             unreadable,
             newest_unreadable,
-            replayed: Arc::default(),
+            ..Runs::default()
         });
     }
     if run == "all" {
@@ -62,7 +64,7 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             only_wanted: false,
             unreadable,
             newest_unreadable,
-            replayed: Arc::default(),
+            ..Runs::default()
         });
     }
     let named: Vec<RunId> = known
@@ -80,7 +82,7 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             only_wanted: true,
             unreadable,
             newest_unreadable: false,
-            replayed: Arc::default(),
+            ..Runs::default()
         }),
         [] => {
             if let Some(unreadable) =

@@ -23,14 +23,17 @@ use super::{
     fact_table::{FactSource, FactTable, Grain},
     facts::Facts,
     judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
+    replayed::rows::ReplayRows,
     spool::{Spool, SpoolTable},
 };
 use crate::{span::schema, store::layout::Tier};
 
-/// Registers every table of a judgement; rows and traces that no plan calls for are there by their facts.
+/// Registers every table of a judgement, with what replays add to them; rows and traces that no plan calls for
+/// are there by their facts.
 pub(crate) fn register(
     session: &SessionContext,
     judgement: &Arc<Judgement>,
+    replays: Vec<ReplayRows>,
     settled_before: i64,
 ) -> Result<Arc<FactSource>> {
     let source = Arc::new(judgement.fact_source(settled_before)?);
@@ -53,10 +56,31 @@ pub(crate) fn register(
     ] {
         session.register_table(name, spool_table(spool))?;
     }
-    session.register_table("exports", Arc::new(ExportTable::new(Arc::clone(judgement))))?;
-    session.register_table("delivery", Arc::new(Delivery::new(Arc::clone(judgement))))?;
+    let (mut of_exports, mut of_delivery) = (Vec::new(), Vec::new());
+    for rows in replays {
+        judgement.sightings.push(rows.sightings)?;
+        judgement.collected.differences.push(rows.differences)?;
+        of_exports.push(rows.exports);
+        of_delivery.push(rows.delivery);
+    }
+    let exports = Arc::new(ExportTable::new(Arc::clone(judgement)));
+    session.register_table("exports", with_more(session, exports, of_exports)?)?;
+    let delivery = Arc::new(Delivery::new(Arc::clone(judgement)));
+    session.register_table("delivery", with_more(session, delivery, of_delivery)?)?;
     register_facts(session, &source, Facts::ALL)?;
     Ok(source)
+}
+
+/// A table and further rows of it.
+fn with_more(
+    session: &SessionContext,
+    table: Arc<dyn TableProvider>,
+    more: Vec<RecordBatch>,
+) -> Result<Arc<dyn TableProvider>> {
+    if more.is_empty() {
+        return Ok(table);
+    }
+    Ok(session.read_table(table)?.union(session.read_batches(more)?)?.into_view())
 }
 
 /// Registers `facts` and `trace_facts` anew, with the rows of some buckets.

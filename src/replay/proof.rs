@@ -12,7 +12,11 @@ use prost::Message;
 use super::run::{self, Surveyed};
 use crate::{
     judge::{
-        replayed::{self, Altered, Reckoning, Replayed, Sent},
+        barrier::{self, last_ack},
+        replayed::{
+            self, Altered, KEPT, PartialExport, Reckoning, Replayed, Sent,
+            rows::{Difference, ReplayRows},
+        },
         runs::is_at,
         strict_json::StrictValue,
     },
@@ -26,7 +30,7 @@ use crate::{
     span::{
         mapping,
         row::Row,
-        schema::{column, column_name, in_schema},
+        schema::{Schema, column, column_name, in_schema},
     },
     store::{
         layout::Layout,
@@ -38,21 +42,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Proof {
     pub(crate) run_id: String,
+    /// The last ack, in Unix nanoseconds, and what lies between it and the read.
+    pub(crate) last_ack: Option<(u64, u16)>,
+    pub(crate) barrier: Option<barrier::Proof>,
     pub(crate) reckoning: Reckoning,
     /// Of the rows that differ and were looked at again.
     pub(crate) differences: Vec<Difference>,
     /// Why it cannot be said which columns differ.
     pub(crate) unexplained: Option<String>,
-}
-
-/// One value that is not what was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub(crate) file: String,
-    pub(crate) row_number: u64,
-    pub(crate) column: &'static str,
-    pub(crate) expected: Option<String>,
-    pub(crate) actual: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,18 +62,62 @@ pub(crate) enum Verdict {
 impl Proof {
     /// Nothing that was acked is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
-        let Reckoning { lost, altered, duplicates, refused_but_stored, broken_partials, .. } =
-            &self.reckoning;
-        let bad =
-            [lost.total, altered.total, duplicates.total, refused_but_stored.total, broken_partials.total];
-        let Reckoning { pending, unproven, acked, indeterminate, .. } = &self.reckoning;
-        if bad.iter().any(|total| *total > 0) {
+        let Reckoning { lost, altered, duplicates, refused_but_stored, .. } = &self.reckoning;
+        let bad = [lost.total, altered.total, duplicates.total, refused_but_stored.total];
+        let Reckoning { pending, unproven, account, .. } = &self.reckoning;
+        if bad.iter().any(|total| *total > 0) || self.broken_partials().next().is_some() {
             Verdict::Fail
-        } else if *acked == 0 || pending.total + unproven.total + indeterminate > 0 {
+        } else if account.acked == 0 || pending.total + unproven.total + account.indeterminate > 0 {
             Verdict::Open
         } else {
             Verdict::Pass
         }
+    }
+
+    /// Exports taken in part of which another number of spans is stored.
+    pub(crate) fn broken_partials(&self) -> impl Iterator<Item = &PartialExport> {
+        let hides = self.reckoning.hides();
+        self.reckoning.partial.iter().filter(move |partial| partial.is_broken(hides))
+    }
+
+    /// What an audit must say of it beyond the checks.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let Reckoning { lost, pending, unproven, altered, duplicates, .. } = &self.reckoning;
+        let most =
+            [lost.total, pending.total, unproven.total, altered.total, duplicates.total].into_iter().max();
+        let mut remarks = Vec::new();
+        if most.is_some_and(|most| most > KEPT as u64) {
+            remarks.push(format!(
+                "replay {}: of each kind of finding only the first {KEPT} are counted",
+                self.run_id
+            ));
+        }
+        if let Some(why) = &self.unexplained {
+            remarks.push(format!(
+                "replay {}: which columns differ cannot be said of all rows: {why}",
+                self.run_id
+            ));
+        }
+        remarks
+    }
+
+    /// What it adds to the tables of an audit.
+    pub(crate) fn rows(&self) -> anyhow::Result<ReplayRows> {
+        let run = self.run_id.parse().context("a replay's run id")?;
+        let mut differences = self.differences.clone();
+        differences.extend(self.reckoning.altered.kept.iter().filter(|row| !row.explained).map(|row| {
+            Difference {
+                address: row.address.clone(),
+                ordinal: row.ordinal,
+                trace_id: row.values.get(column::TRACE_ID).cloned().flatten(),
+                span_id: format!("{:016x}", row.span),
+                service: None,
+                column: "unknown",
+                expected: None,
+                actual: None,
+            }
+        }));
+        Ok(ReplayRows::new(run, &self.reckoning, &differences)?)
     }
 }
 
@@ -111,28 +152,6 @@ pub(crate) fn left_behind(replays: &[Replay]) -> anyhow::Result<Replayed> {
     Ok(Replayed::new(all))
 }
 
-/// What a proof comes to in one sentence, where it is no pass.
-pub(crate) fn complaint(proof: &Proof) -> Option<String> {
-    let Reckoning { lost, altered, duplicates, refused_but_stored, broken_partials, .. } = &proof.reckoning;
-    let Reckoning { pending, unproven, acked, indeterminate, .. } = &proof.reckoning;
-    let parts: Vec<String> = [
-        (lost.total, "lost"),
-        (altered.total, "altered"),
-        (duplicates.total, "duplicated"),
-        (refused_but_stored.total, "stored though refused"),
-        (broken_partials.total, "of another number than taken"),
-        (pending.total, "pending"),
-        (unproven.total, "unproven"),
-        (*indeterminate, "sent with an unknown outcome"),
-        (u64::from(*acked == 0), "that could be judged: none was acked"),
-    ]
-    .into_iter()
-    .filter(|(total, _)| *total > 0)
-    .map(|(total, what)| if what.starts_with("that") { what.to_owned() } else { format!("{total} {what}") })
-    .collect();
-    (proof.verdict() != Verdict::Pass).then(|| format!("replay {}: spans {}", proof.run_id, parts.join(", ")))
-}
-
 /// Reads what was sent, and the store.
 pub(crate) async fn prove(
     folder: &Path,
@@ -161,9 +180,16 @@ pub(crate) async fn prove(
     }
     let limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: 1_024 };
     let context = session(limits)?.task_ctx();
-    let reckoning = replayed::reckon(layout, &sent, &context, settle, wait, waiting).await?;
-    let mut proof =
-        Proof { run_id: manifest.run_id.clone(), reckoning, differences: Vec::new(), unexplained: None };
+    let (reckoning, barrier) = replayed::reckon(layout, &sent, &context, settle, wait, waiting).await?;
+    let last_ack = last_ack(&history);
+    let mut proof = Proof {
+        run_id: manifest.run_id.clone(),
+        last_ack,
+        barrier: last_ack.and_then(|(acked_at, part)| barrier.proof(part, acked_at)),
+        reckoning,
+        differences: Vec::new(),
+        unexplained: None,
+    };
     if proof.reckoning.altered.total > 0
         && let Err(err) = explain(&mut proof, manifest).await
     {
@@ -179,23 +205,34 @@ async fn explain(proof: &mut Proof, manifest: &ReplayManifest) -> anyhow::Result
         run::prepare(&manifest.source.path, manifest.options.clone(), fresh_ids).await?;
     run::restore(&mut surveyed, manifest)?;
     let mut wanted: BTreeMap<u64, Vec<Altered>> = BTreeMap::new();
-    for altered in std::mem::take(&mut proof.reckoning.altered.samples) {
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut proof.reckoning.altered.kept).into_iter().partition(|row| !row.values.is_empty());
+    if !unknown.is_empty() {
+        proof.unexplained = Some(format!("{} more than were kept differ", unknown.len()));
+    }
+    for altered in known {
         wanted.entry(altered.ordinal).or_default().push(altered);
     }
+    let mut explained = Vec::new();
     let mut first = 0;
-    run::make(Arc::new(surveyed.recipe), |draft| {
+    let made = run::make(Arc::new(surveyed.recipe), |draft| {
         let end = first + draft.expectations.len() as u64;
-        for (&ordinal, rows) in wanted.range(first..end) {
+        let reached: Vec<u64> = wanted.range(first..end).map(|(ordinal, _)| *ordinal).collect();
+        for ordinal in reached {
             let request = ExportTraceServiceRequest::decode(&*draft.request)?;
-            for altered in rows {
-                let made = mapping::rows(&request.resource_spans, altered.schema);
-                let row = made.get(usize::try_from(ordinal - first)?).context("an export is too short")?;
-                let differences = differences(row, altered);
+            let [v1, v2] =
+                [Schema::V1, Schema::V2].map(|schema| mapping::rows(&request.resource_spans, schema));
+            let place = usize::try_from(ordinal - first)?;
+            let sent = [v1.get(place), v2.get(place)];
+            for altered in wanted.remove(&ordinal).into_iter().flatten() {
+                let sent =
+                    sent[usize::from(altered.schema == Schema::V2)].context("an export is too short")?;
+                let differences = differences(sent, &altered);
                 if differences.is_empty() {
                     proof.reckoning.altered.total -= 1;
                     proof.reckoning.as_sent += 1;
                 } else {
-                    proof.reckoning.altered.samples.push(altered.clone());
+                    explained.push(Altered { explained: true, ..altered });
                     proof.differences.extend(differences);
                 }
             }
@@ -203,20 +240,27 @@ async fn explain(proof: &mut Proof, manifest: &ReplayManifest) -> anyhow::Result
         first = end;
         Ok(())
     })
-    .await?;
-    Ok(())
+    .await;
+    let kept = &mut proof.reckoning.altered.kept;
+    // What was not reached differs all the same.
+    kept.extend(unknown.into_iter().chain(explained).chain(wanted.into_values().flatten()));
+    kept.sort_by_key(|altered| altered.ordinal);
+    made.map(drop)
 }
 
-fn differences(expected: &Row, altered: &Altered) -> Vec<Difference> {
-    let expected = replayed::values(&expected.cells().map(Some));
+fn differences(sent: &Row, altered: &Altered) -> Vec<Difference> {
+    let expected = replayed::values(&sent.cells().map(Some));
     let columns = expected.into_iter().zip(&altered.values).enumerate();
     let differing = columns.filter(|(number, (expected, actual))| {
         in_schema(*number, altered.schema) && !is_equal(*number, expected.as_ref(), actual.as_ref())
     });
     differing
         .map(|(number, (expected, actual))| Difference {
-            file: altered.file.clone(),
-            row_number: altered.row_number,
+            address: altered.address.clone(),
+            ordinal: altered.ordinal,
+            trace_id: Some(sent.trace_id.clone()),
+            span_id: sent.span_id.clone(),
+            service: Some(sent.service_name.clone()),
             column: column_name(number),
             expected,
             actual: actual.clone(),
@@ -234,4 +278,4 @@ fn is_equal(number: usize, expected: Option<&String>, actual: Option<&String>) -
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -23,6 +23,7 @@ use crate::{
         judgement::{Depth, Judgement},
         runs::Runs,
     },
+    replay::proof::Proof,
     store::layout::Layout,
 };
 
@@ -85,6 +86,8 @@ pub(crate) struct StaleFinding {
 pub(crate) struct Subject<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) runs: &'a Runs,
+    /// The replays that the store was held against.
+    pub(crate) proofs: &'a [Proof],
     pub(crate) fail_on: FailOn,
     pub(crate) baseline: Option<(&'a Path, &'a Baseline)>,
     pub(crate) took: Duration,
@@ -154,6 +157,15 @@ impl AuditReport {
                     Overall::Inconclusive,
                     format!("run {id}: nothing was acked, so nothing can be lost"),
                 );
+            }
+        }
+        for proof in subject.proofs {
+            for remark in proof.remarks() {
+                self.because.push(remark);
+            }
+            if proof.reckoning.account.acked == 0 {
+                let why = format!("replay {}: nothing was acked, so nothing can be lost", proof.run_id);
+                self.qualify(Overall::Inconclusive, why);
             }
         }
         self.settle_places(judgement);

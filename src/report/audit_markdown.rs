@@ -70,7 +70,8 @@ fn head(text: &mut String, report: &AuditReport) -> std::fmt::Result {
     for run in runs {
         writeln!(
             text,
-            "- run {}: {} planned, {} acked, {} found; barrier: {}",
+            "- {} {}: {} planned, {} acked, {} found; barrier: {}",
+            if run.replay_of.is_some() { "replay" } else { "run" },
             code(&run.run),
             counted(run.planned, "span"),
             grouped(run.acked),

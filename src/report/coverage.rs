@@ -16,6 +16,8 @@ use crate::{
         runs,
         scope::Scope,
     },
+    ledger::runs::Replay,
+    replay,
     store::layout::Tier,
 };
 
@@ -76,6 +78,9 @@ pub(crate) struct ScopeCoverage {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RunCoverage {
     pub(crate) run: String,
+    /// Of a replay: what was sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replay_of: Option<PathBuf>,
     pub(crate) planned: u64,
     pub(crate) acked: u64,
     pub(crate) rejected: u64,
@@ -163,6 +168,9 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         };
         Some(NotRead { file: file.file.clone(), why })
     });
+    let generated = judgement.judged.iter().map(|run| run_coverage(subject, judgement, run));
+    let replays = subject.proofs.iter().zip(&subject.runs.replays);
+    let replays = replays.map(|(proof, replay)| replay_coverage(proof, replay, judgement.read_began));
     Coverage {
         store: subject.layout.spans.clone(),
         of: None,
@@ -177,7 +185,7 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         depth: judgement.depth.name(),
         scope: (!judgement.scope.is_all()).then(|| scope(&judgement.scope)),
         bytes_scanned: judgement.bytes_scanned,
-        runs: judgement.judged.iter().map(|run| run_coverage(subject, judgement, run)).collect(),
+        runs: generated.chain(replays).collect(),
         other_runs: other_runs(subject, judgement),
         not_read: not_read.collect(),
         took: subject.took,
@@ -194,6 +202,7 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
     judged.services.iter().for_each(|service| total += service);
     RunCoverage {
         run: judgement.known(judged).plan.outline.run.to_string(),
+        replay_of: None,
         planned: total.planned,
         acked: total.acked,
         rejected: total.rejected,
@@ -201,16 +210,40 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
         not_started: total.not_started,
         found: total.found,
         unfinished: judged.history.torn || !subject.runs.known[judged.index].is_finished(),
-        barrier: barrier(judgement, judged),
+        barrier: barrier(last_ack(&judged.history), judged.proof(), judgement.read_began, || {
+            judged.has_pending(&judgement.runs)
+        }),
     }
 }
 
-fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
-    let Some((acked_at, _)) = last_ack(&judged.history) else {
+fn replay_coverage(proof: &replay::proof::Proof, replay: &Replay, read_began: u64) -> RunCoverage {
+    let Account { planned, acked, rejected, indeterminate, found, .. } = proof.reckoning.account;
+    let results = replay.manifest.results.as_ref();
+    RunCoverage {
+        run: proof.run_id.clone(),
+        replay_of: Some(replay.manifest.source.path.clone()),
+        planned: replay.manifest.spans,
+        acked,
+        rejected,
+        indeterminate,
+        not_started: replay.manifest.spans.saturating_sub(planned),
+        found,
+        unfinished: results.is_none(),
+        barrier: barrier(proof.last_ack, proof.barrier, read_began, || proof.reckoning.pending.total > 0),
+    }
+}
+
+fn barrier(
+    last_ack: Option<(u64, u16)>,
+    proof: Option<Proof>,
+    read_began: u64,
+    has_pending: impl FnOnce() -> bool,
+) -> BarrierCoverage {
+    let Some((acked_at, _)) = last_ack else {
         return BarrierCoverage { kind: "nothing acked", text: "none needed: nothing was acked".to_owned() };
     };
     let after = |began: u64| duration(Duration::from_nanos(began.saturating_sub(acked_at)));
-    let (kind, text) = match judged.proof() {
+    let (kind, text) = match proof {
         Some(Proof::Flush { began }) => {
             ("flush", format!("FlushWAL at {}, {} after the last ack", moment(began), after(began)))
         }
@@ -218,13 +251,10 @@ fn barrier(judgement: &Judgement, judged: &JudgedRun) -> BarrierCoverage {
             "snapshot",
             format!("PrepareHotSnapshot at {}, {} after the last ack", moment(began), after(began)),
         ),
-        Some(Proof::Settled) => (
-            "settled",
-            format!("no flush after the last ack, but {} until the read", after(judgement.read_began)),
-        ),
-        None if judged.has_pending(&judgement.runs) => {
-            ("none", "none: acked spans may still be in the studio's memory".to_owned())
+        Some(Proof::Settled) => {
+            ("settled", format!("no flush after the last ack, but {} until the read", after(read_began)))
         }
+        None if has_pending() => ("none", "none: acked spans may still be in the studio's memory".to_owned()),
         None => ("none", "none, and none needed: every acked span was found".to_owned()),
     };
     BarrierCoverage { kind, text }

@@ -121,6 +121,9 @@ fn run_lines(text: &mut String, run: &RunCoverage) -> std::fmt::Result {
     }
     let unfinished = if run.unfinished { "; no end of it is recorded" } else { "" };
     writeln!(text, "run      {}   {account}{unfinished}", run.run)?;
+    if let Some(source) = &run.replay_of {
+        writeln!(text, "         a replay of {}", plain(&source.display().to_string()))?;
+    }
     writeln!(text, "barrier  {}", run.barrier.text)?;
     if run.acked > 0 && run.found == 0 {
         writeln!(text, "         not one span of it is here: is this the store that it was sent to?")?;

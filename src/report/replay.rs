@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     capture::recorder::Recorded,
-    judge::replayed::{Findings, Reckoning, Span},
+    judge::{
+        account::Account,
+        evidence::Address,
+        replayed::{Findings, Reckoning, Span},
+    },
     ledger::replay::Options,
     load::summary::per_second,
     replay::{
@@ -196,7 +200,8 @@ pub(crate) fn print(out: &mut dyn Write, replayed: &Replayed) -> anyhow::Result<
 
 /// A replay held against a store. At most `limit` findings of a kind are shown, their totals always.
 pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Result<()> {
-    let Reckoning { sent, acked, rejected, indeterminate, found, rows, as_sent, .. } = proof.reckoning;
+    let Reckoning { account, rows, as_sent, .. } = &proof.reckoning;
+    let Account { planned, acked, rejected, indeterminate, found, .. } = *account;
     let word = match proof.verdict() {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
@@ -210,37 +215,35 @@ pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> a
     writeln!(
         out,
         "sent     {}: {} acked{others}; {} found",
-        counted(sent, "span"),
+        counted(planned, "span"),
         grouped(acked),
         grouped(found)
     )?;
     writeln!(
         out,
         "judged   {}: {} as sent, {} differing\n",
-        counted(rows, "row"),
-        grouped(as_sent),
+        counted(*rows, "row"),
+        grouped(*as_sent),
         grouped(rows - as_sent)
     )?;
     let reckoning = &proof.reckoning;
-    let lines: [(&str, &str, &Findings<Span>); 6] = [
+    let lines: [(&str, &str, &Findings<Span>); 5] = [
         ("FAIL", "lost: acked, behind a barrier, and absent", &reckoning.lost),
         ("FAIL", "stored more often than sent", &reckoning.duplicates),
         ("FAIL", "stored although refused", &reckoning.refused_but_stored),
-        ("FAIL", "of exports taken in part, stored in another number than taken", &reckoning.broken_partials),
         ("OPEN", "acked and absent, without a barrier since", &reckoning.pending),
         ("OPEN", "absent, and perhaps in a file that could not be read", &reckoning.unproven),
     ];
     for (word, what, findings) in lines.into_iter().filter(|(.., findings)| findings.total > 0) {
         writeln!(out, "{word}  {} {what}", counted(findings.total, "span"))?;
-        for span in findings.samples.iter().take(limit) {
-            writeln!(
-                out,
-                "  span {}   number {}, {}",
-                span.id,
-                span.ordinal,
-                counted(span.copies.into(), "copy")
-            )?;
+        for span in findings.kept.iter().take(limit) {
+            let rows = counted(span.copies().into(), "row");
+            writeln!(out, "  span {}   number {}, {rows}", span.id(), span.ordinal)?;
         }
+    }
+    for partial in proof.broken_partials().take(limit) {
+        let (first, spans) = (partial.export.first, counted(partial.export.count.into(), "span"));
+        writeln!(out, "FAIL  of the {spans} from number {first} on, {} are stored", grouped(partial.found))?;
     }
     if reckoning.retried.total > 0 {
         writeln!(
@@ -267,8 +270,9 @@ fn print_altered(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Re
     writeln!(out, "FAIL  {} not as sent", counted(altered.total, "row"))?;
     if let Some(why) = &proof.unexplained {
         writeln!(out, "  which columns differ cannot be said: {}", plain(why))?;
-        for row in altered.samples.iter().take(limit) {
-            writeln!(out, "  {} row {}   number {}", plain(&row.file), row.row_number, row.ordinal)?;
+        for row in altered.kept.iter().filter(|row| !row.explained).take(limit) {
+            let Address { file, row_number, .. } = &row.address;
+            writeln!(out, "  {} row {row_number}   number {}", plain(file), row.ordinal)?;
         }
     }
     for difference in proof.differences.iter().take(limit) {
@@ -280,8 +284,8 @@ fn print_altered(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Re
         writeln!(
             out,
             "  {} row {}   {}: sent {}, stored {}",
-            plain(&difference.file),
-            difference.row_number,
+            plain(&difference.address.file),
+            difference.address.row_number,
             difference.column,
             shown(&difference.expected),
             shown(&difference.actual)

@@ -5,9 +5,12 @@ use std::{collections::HashMap, io, sync::Arc};
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::StreamExt;
 
-use super::{Altered, Findings, Seen, values};
+use super::{Altered, Duplicate, Findings, KEPT_BYTES, Seen, values};
 use crate::{
-    judge::rows::Rows,
+    judge::{
+        evidence::{Address, Attempts},
+        rows::Rows,
+    },
     ledger::expected::{Expectation, IdKey},
     span::{
         digest::Digester,
@@ -36,9 +39,22 @@ pub(super) struct Share<'a> {
     pub(super) as_sent: u64,
     pub(super) altered: Findings<Altered>,
     pub(super) unread: Vec<(String, String)>,
+    /// Copies of spans that have several, by their place in `members`.
+    pub(super) copies: Vec<(u32, Duplicate)>,
     /// Whether a segment went away while we looked.
     pub(super) vanished: bool,
+    /// What is done with rows.
+    aim: Aim,
+    /// Bytes of rows that differ and were kept.
+    kept_bytes: usize,
     digester: Digester,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Count,
+    /// Rows were counted; those of spans that have several copies are noted.
+    NoteCopies,
 }
 
 impl<'a> Share<'a> {
@@ -60,9 +76,21 @@ impl<'a> Share<'a> {
             as_sent: 0,
             altered: Findings::default(),
             unread: Vec::new(),
+            copies: Vec::new(),
             vanished: false,
+            aim: Aim::Count,
+            kept_bytes: 0,
             digester: Digester::default(),
         }
+    }
+
+    /// Goes through the store once more, for the places of spans that were seen several times.
+    pub(super) async fn look_at_copies(&mut self, layout: &Layout, context: &Arc<TaskContext>) {
+        self.aim = Aim::NoteCopies;
+        let unread = std::mem::take(&mut self.unread);
+        self.scan(layout, context).await;
+        self.unread = unread;
+        self.copies.sort_by_key(|(place, _)| *place);
     }
 
     /// Segments are read before cold files are listed: a flush in between can show a span twice, but never
@@ -121,12 +149,14 @@ impl<'a> Share<'a> {
     fn batch(&mut self, batch: &RecordBatch, present: &[String], file: &FoundFile, row_number: &mut u64) {
         let rows = Rows::new(batch, present);
         let schema = Schema::of_columns(present);
+        let shown: Arc<str> = file.shown.as_str().into();
         for row in 0..batch.num_rows() {
             let cells = rows.cells(row);
-            let number = *row_number;
+            let address = Address { tier: file.tier, file: Arc::clone(&shown), row_number: *row_number };
             *row_number += 1;
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
-            let Some(ids) = IdKey::of_hex(id(column::TRACE_ID), id(column::SPAN_ID)) else { continue };
+            let (trace_id, span_id) = (id(column::TRACE_ID), id(column::SPAN_ID));
+            let Some(ids) = IdKey::of_hex(trace_id, span_id) else { continue };
             let Some(places) = self.ordinals.get(&ids) else { continue };
             let digest = self.digester.stored(&cells, schema);
             let expected = |place: &u32| {
@@ -141,6 +171,21 @@ impl<'a> Share<'a> {
             let equal = places.iter().filter(|place| expected(place)).min_by_key(copies).copied();
             let place = equal.or_else(|| places.iter().min_by_key(copies).copied());
             let Some(place) = place else { continue };
+            if self.aim == Aim::NoteCopies {
+                if copies(&&place) > 1 {
+                    self.copies.push((
+                        place,
+                        Duplicate {
+                            address,
+                            trace_id: trace_id.to_owned(),
+                            span_id: span_id.to_owned(),
+                            attempts: Attempts { made: 1, refused: 0 },
+                            alteration: equal.is_none().then_some(digest),
+                        },
+                    ));
+                }
+                continue;
+            }
             let seen = &mut self.seen[place as usize];
             match file.tier {
                 Tier::Wal => seen.wal += 1,
@@ -151,13 +196,17 @@ impl<'a> Share<'a> {
                 self.as_sent += 1;
                 continue;
             }
+            let has_room = self.kept_bytes < KEPT_BYTES;
+            let values = if has_room { values(&cells) } else { Vec::new() };
+            self.kept_bytes += values.iter().flatten().map(String::len).sum::<usize>();
             let ordinal = self.members[place as usize];
             self.altered.add(|| Altered {
                 ordinal,
-                file: file.shown.clone(),
-                row_number: number,
+                span: ids.span,
+                address,
                 schema,
-                values: values(&cells),
+                values,
+                explained: false,
             });
         }
     }

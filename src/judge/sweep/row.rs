@@ -15,6 +15,7 @@ use crate::{
         evidence::{Address, StoredDifference},
         fact::{Fact, Observer, Spot},
         names::Name,
+        replayed::Recognised,
         rows::Rows,
         strays::Stray,
         tally::Evidence,
@@ -75,8 +76,11 @@ impl<'s> RowJudge<'s> {
                 Claim::Planned { run, slot, place } => {
                     self.planned(run, slot, place, &cells, row_number, one);
                 }
-                Claim::Unclaimed { .. } if self.is_replayed(&cells) => one.notes.rows.as_planned += 1,
-                Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
+                Claim::Unclaimed { run } => match self.recognise(&cells) {
+                    Recognised::AsSent => one.notes.rows.as_planned += 1,
+                    Recognised::Differing => one.notes.rows.differing += 1,
+                    Recognised::No => self.unclaimed(run, &cells, row_number, one),
+                },
             }
         }
     }
@@ -88,10 +92,14 @@ impl<'s> RowJudge<'s> {
         RowDigest { id, content: self.digester.stored(cells, self.schema) }
     }
 
-    /// Whether a replay sent just this row.
-    fn is_replayed(&mut self, cells: &StoredCells<'_>) -> bool {
-        let replayed = &self.sweep.runs.replayed;
-        !replayed.is_empty() && replayed.holds(&mut self.digester, cells, self.schema)
+    /// Whether the row is a replay's. In what it differs is found out beside the sweep, of a whole store only:
+    /// of one file alone, such a row is judged by its structure.
+    fn recognise(&mut self, cells: &StoredCells<'_>) -> Recognised {
+        let Sweep { runs, layout, .. } = self.sweep;
+        match runs.replayed.recognise(&mut self.digester, cells, self.schema) {
+            Recognised::Differing if layout.single_file => Recognised::No,
+            recognised => recognised,
+        }
     }
 
     fn address(&self, row_number: u64) -> Address {
