@@ -134,7 +134,7 @@ pub(crate) async fn examine(
     let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
-    let source = tables::register(&session, &judgement, replayed, settled_before.cast_signed())?;
+    let source = tables::register(&session, &judgement, replayed, settled_before.cast_signed()).await?;
     let baseline = manner.baseline.as_ref();
     let keeping = Keeping {
         samples: manner.samples,

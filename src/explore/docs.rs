@@ -353,6 +353,27 @@ pub(crate) const TABLES: &[TableDoc] = &[
         ],
     },
     TableDoc {
+        name: "copies",
+        about: "one row per span that is stored more than once, planned or not, with its last copy",
+        source: Source::Sweep,
+        columns: &[
+            ADDRESS,
+            IDS,
+            &[
+                ("copies", "how many rows it has"),
+                ("wal_copies", "how many of them lie in segments"),
+                (
+                    "files",
+                    "files that they lie in; 2 stands for any number of them where no plan calls for it",
+                ),
+                ("copies_differ", "whether the copies are not all equal"),
+                ("sent", "how often it was sent without being refused"),
+                ("first_file", "the file of its first copy"),
+                ("first_row_number", "the row of its first copy"),
+            ],
+        ],
+    },
+    TableDoc {
         name: "exports",
         about: "one row per export of a judged run, with what was found of it",
         source: Source::Sweep,

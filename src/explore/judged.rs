@@ -78,7 +78,8 @@ impl Judged {
             &judgement,
             Vec::new(),
             judgement.read_began.cast_signed().saturating_sub(settle),
-        )?;
+        )
+        .await?;
         Ok(Self { of, took: began.elapsed(), rows: judgement.rows.total(), session })
     }
 

@@ -30,7 +30,7 @@ use crate::{span::schema, store::layout::Tier};
 
 /// Registers every table of a judgement, with what replays add to them; rows and traces that no plan calls for
 /// are there by their facts.
-pub(crate) fn register(
+pub(crate) async fn register(
     session: &SessionContext,
     judgement: &Arc<Judgement>,
     replays: Vec<ReplayRows>,
@@ -67,7 +67,7 @@ pub(crate) fn register(
     session.register_table("exports", with_more(session, exports, of_exports)?)?;
     let delivery = Arc::new(Delivery::new(Arc::clone(judgement)));
     session.register_table("delivery", with_more(session, delivery, of_delivery)?)?;
-    register_facts(session, &source, Facts::ALL)?;
+    register_facts(session, &source, Facts::ALL).await?;
     Ok(source)
 }
 
@@ -83,8 +83,10 @@ fn with_more(
     Ok(session.read_table(table)?.union(session.read_batches(more)?)?.into_view())
 }
 
-/// Registers `facts` and `trace_facts` anew, with the rows of some buckets.
-pub(crate) fn register_facts(
+const COPIES: &str = include_str!("../../sql/views/copies.sql");
+
+/// Registers `facts` and `trace_facts` anew, with the rows of some buckets, and the views over them.
+async fn register_facts(
     session: &SessionContext,
     source: &Arc<FactSource>,
     buckets: Range<usize>,
@@ -94,19 +96,20 @@ pub(crate) fn register_facts(
         let table = FactTable::new(Arc::clone(source), buckets.clone(), grain);
         session.register_table(name, Arc::new(table))?;
     }
+    session.deregister_table("copies")?;
+    session.register_table("copies", session.sql(COPIES).await?.into_view())?;
     Ok(())
 }
 
 /// Shows one shard of the facts. Rows of known runs are shown beside the first only, so that asking shard by
 /// shard meets each row once.
-pub(crate) fn show_shard(
+pub(crate) async fn show_shard(
     session: &SessionContext,
     source: &Arc<FactSource>,
     buckets: Range<usize>,
     without_planned: bool,
 ) -> Result<()> {
     source.facts.hold(buckets.clone())?;
-    register_facts(session, source, buckets)?;
     if without_planned {
         let delivery = Delivery::columns();
         for (name, schema) in [
@@ -119,7 +122,7 @@ pub(crate) fn show_shard(
             session.register_table(name, Arc::new(MemTable::try_new(schema, vec![vec![]])?))?;
         }
     }
-    Ok(())
+    register_facts(session, source, buckets).await
 }
 
 fn spool_table(spool: &Arc<Spool>) -> Arc<dyn TableProvider> {
