@@ -37,14 +37,23 @@ pub(crate) struct Difference {
     /// Null where there is no value.
     pub(crate) expected: Option<String>,
     pub(crate) actual: Option<String>,
+    /// Whether both values are JSON texts of one length, as after damage to the text.
+    has_same_form: bool,
 }
 
 impl Difference {
-    /// Whether both values are texts of one length, as after damage to the text.
-    fn has_same_form(&self) -> bool {
-        let text =
+    fn new(
+        column: usize,
+        key: Option<String>,
+        kind: DifferenceKind,
+        expected: Option<String>,
+        actual: Option<String>,
+    ) -> Self {
+        let length =
             |value: &Option<String>| value.as_ref().filter(|text| text.starts_with('"')).map(String::len);
-        text(&self.expected).is_some() && text(&self.expected) == text(&self.actual)
+        let has_same_form = length(&expected).is_some() && length(&expected) == length(&actual);
+        let (expected, actual) = shorten(expected, actual);
+        Self { column, key, kind, expected, actual, has_same_form }
     }
 }
 
@@ -90,7 +99,7 @@ impl<'r> Comparer<'r> {
         for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES)
         {
             let lost = difference.key.as_deref().map(|key| workflow.lost_of(place.position, key));
-            if lost.is_some_and(Lost::any) && !difference.has_same_form() {
+            if lost.is_some_and(Lost::any) && !difference.has_same_form {
                 difference.kind = DifferenceKind::Declared;
             }
         }
@@ -150,8 +159,7 @@ fn compare_json(
             };
             out.extend(keys.into_iter().map(|key| {
                 let text = |of: &Map<String, Value>| of.get(key).map(ToString::to_string);
-                let (expected, actual) = shorten(text(&expected), text(&actual));
-                Difference { column, key: Some(key.to_owned()), kind, expected, actual }
+                Difference::new(column, Some(key.to_owned()), kind, text(&expected), text(&actual))
             }));
         }
         _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
@@ -169,8 +177,7 @@ fn whole(column: usize, kind: DifferenceKind, expected: Cell<'_>, actual: Cell<'
         Cell::Number(number) => Some(number.to_string()),
         Cell::Null => None,
     };
-    let (expected, actual) = shorten(show(expected), show(actual));
-    Difference { column, key: None, kind, expected, actual }
+    Difference::new(column, None, kind, show(expected), show(actual))
 }
 
 /// Cuts both values after so many characters. Where they begin alike for longer than is good to read, that is left out

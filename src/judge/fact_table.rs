@@ -71,6 +71,7 @@ impl FactSource {
         read_began: i64,
         settled_before: i64,
     ) -> io::Result<Self> {
+        facts.settle()?;
         let (elsewhere, traces) = Elsewhere::look(&facts)?;
         Ok(Self {
             facts,

@@ -1,8 +1,9 @@
 //! All facts of a store: in memory as far as the budget goes, beyond it in a folder of our own.
 //!
-//! Facts lie in buckets by a hash of their trace, so that a bucket holds whole traces. Buckets are grouped
-//! into as few shards as fit into the budget; relations within a trace are worked out when a bucket is
-//! asked for.
+//! Facts lie in buckets by a hash of their trace, so that a bucket holds whole traces. Where there are more
+//! than the budget holds, whole buckets go to disk, the last first, so that the others need not. Buckets are
+//! grouped into as few shards as fit into the budget; relations within a trace are worked out when a bucket is
+//! asked for, and kept where its rows are in memory.
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,9 @@ const BUCKETS: usize = 64;
 /// Buckets, or parts of them, that are worked on at a time: as many as files are swept at a time.
 pub(crate) const SIDE_BY_SIDE: usize = 2;
 
+/// Facts that are allocated at a time: growing one long list would touch each page twice.
+const CHUNK: usize = 512;
+
 /// A fact and its kin.
 const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
 
@@ -36,17 +40,41 @@ pub(crate) struct Facts {
     families: Vec<OnceLock<Arc<Family>>>,
     /// The families of the shard that is being asked about.
     shard: Mutex<BTreeMap<usize, Arc<Family>>>,
+    /// Bytes in memory.
     held: AtomicUsize,
     /// Bytes to hold before facts go to disk.
     budget: usize,
+    /// How many of the last buckets are on disk.
+    on_disk: AtomicUsize,
     folder: OnceLock<TempDir>,
 }
 
 #[derive(Debug, Default)]
 struct Bucket {
-    held: Vec<Fact>,
+    /// In the order of their coming; all but the last are full.
+    held: Vec<Vec<Fact>>,
     spilled: Option<File>,
     rows: usize,
+}
+
+impl Bucket {
+    fn add(&mut self, fact: Fact) {
+        self.rows += 1;
+        match self.held.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(fact),
+            last => {
+                // A small store has a few facts in a bucket.
+                let room = if last.is_some() { CHUNK } else { 0 };
+                let mut chunk = Vec::with_capacity(room);
+                chunk.push(fact);
+                self.held.push(chunk);
+            }
+        }
+    }
+
+    fn held_rows(&self) -> usize {
+        self.held.iter().map(Vec::len).sum()
+    }
 }
 
 impl Facts {
@@ -57,6 +85,7 @@ impl Facts {
             shard: Mutex::default(),
             held: AtomicUsize::new(0),
             budget,
+            on_disk: AtomicUsize::new(0),
             folder: OnceLock::new(),
         }
     }
@@ -68,19 +97,35 @@ impl Facts {
             sorted[bucket_of(fact.trace)].push(fact);
         }
         for (index, facts) in sorted.into_iter().enumerate().filter(|(_, facts)| !facts.is_empty()) {
-            let held =
-                self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed) + facts.len() * ROW_BYTES;
+            self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed);
             let mut bucket = self.bucket(index);
-            bucket.rows += facts.len();
-            bucket.held.extend(facts);
-            // One bucket's share at a time, so that all buckets go to disk evenly.
-            if held > self.budget && bucket.held.len() * ROW_BYTES > self.budget / BUCKETS / 2 {
-                let freed = bucket.held.len() * ROW_BYTES;
+            facts.into_iter().for_each(|fact| bucket.add(fact));
+            if index >= self.in_memory().end && bucket.held.len() > 1 {
                 self.spill(&mut bucket)?;
-                self.held.fetch_sub(freed, Ordering::Relaxed);
             }
         }
+        self.shrink_to(self.budget)
+    }
+
+    /// Sends buckets to disk until no more than this is in memory.
+    fn shrink_to(&self, bytes: usize) -> io::Result<()> {
+        while self.held.load(Ordering::Relaxed) > bytes {
+            let one_less = |on_disk: usize| (on_disk < BUCKETS).then_some(on_disk + 1);
+            let Ok(before) = self.on_disk.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) else {
+                break;
+            };
+            self.spill(&mut self.bucket(BUCKETS - 1 - before))?;
+        }
         Ok(())
+    }
+
+    /// No more facts come: makes room for those that are on disk, if any are.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        if self.on_disk.load(Ordering::Relaxed) > 0 { self.shrink_to(self.budget / 2) } else { Ok(()) }
+    }
+
+    fn in_memory(&self) -> Range<usize> {
+        0..BUCKETS - self.on_disk.load(Ordering::Relaxed)
     }
 
     fn bucket(&self, index: usize) -> std::sync::MutexGuard<'_, Bucket> {
@@ -94,25 +139,30 @@ impl Facts {
             let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
             self.folder.get_or_init(|| made)
         };
+        self.held.fetch_sub(bucket.held_rows() * ROW_BYTES, Ordering::Relaxed);
         let file = match &mut bucket.spilled {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(folder.path())?),
         };
-        let mut bytes = Vec::with_capacity(bucket.held.len() * fact_bytes::LEN);
-        bucket.held.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
-        file.write_all(&bytes)?;
-        bucket.held = Vec::new();
+        let mut bytes = Vec::with_capacity(CHUNK * fact_bytes::LEN);
+        for chunk in std::mem::take(&mut bucket.held) {
+            bytes.clear();
+            chunk.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
+            file.write_all(&bytes)?;
+        }
         Ok(())
     }
 
-    /// Ranges of buckets that can be held at a time, all rows of a trace in one.
+    /// Ranges of buckets that can be held at a time, all rows of a trace in one: what is in memory first.
     pub(crate) fn shards(&self) -> Vec<Range<usize>> {
-        let mut shards: Vec<Range<usize>> = Vec::new();
-        let mut bytes = 0;
-        for index in 0..BUCKETS {
+        let in_memory = self.in_memory();
+        let room = self.budget.saturating_sub(self.held.load(Ordering::Relaxed));
+        let mut shards = vec![in_memory.clone()];
+        let mut bytes = room;
+        for index in in_memory.end..BUCKETS {
             let more = self.bucket(index).rows * ROW_BYTES;
             match shards.last_mut() {
-                Some(shard) if bytes + more <= self.budget => shard.end = index + 1,
+                Some(shard) if bytes + more <= room => shard.end = index + 1,
                 _ => {
                     shards.push(index..index + 1);
                     bytes = 0;
@@ -120,6 +170,7 @@ impl Facts {
             }
             bytes += more;
         }
+        shards.retain(|shard| !shard.is_empty());
         shards
     }
 
@@ -172,17 +223,15 @@ impl Facts {
             return Ok(Arc::clone(family));
         }
         let mut bucket = self.bucket(index);
-        if bucket.spilled.is_none() {
-            let family =
-                self.families[index].get_or_init(|| Arc::new(Family::of(std::mem::take(&mut bucket.held))));
-            return Ok(Arc::clone(family));
-        }
         let mut facts = Vec::with_capacity(bucket.rows);
         let Bucket { held, spilled, .. } = &mut *bucket;
-        if let Some(file) = spilled {
-            read_facts(file, &mut facts)?;
-        }
-        facts.extend_from_slice(held);
+        let Some(file) = spilled else {
+            std::mem::take(held).into_iter().for_each(|chunk| facts.extend(chunk));
+            let family = Arc::new(Family::of(facts));
+            return Ok(Arc::clone(self.families[index].get_or_init(|| family)));
+        };
+        read_facts(file, &mut facts)?;
+        held.iter().for_each(|chunk| facts.extend_from_slice(chunk));
         Ok(Arc::new(Family::of(facts)))
     }
 }

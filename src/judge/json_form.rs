@@ -144,18 +144,25 @@ struct Scan<'t> {
     at: usize,
 }
 
-/// Bytes that end a plain run inside a string: the quote, the backslash, and control characters.
-const STOPS: [bool; 256] = {
-    let mut stops = [false; 256];
-    let mut byte = 0;
-    while byte < b' ' as usize {
-        stops[byte] = true;
-        byte += 1;
+/// How many bytes come before the first that ends a plain run inside a string: a quote, a backslash, or a control
+/// character. None where there is no such byte.
+fn plain_run(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The lowest bit that is set is right, whatever the subtraction carries into the bytes above.
+    let less_than = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word & HIGH;
+    let equal = |word: u64, byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let stops = equal(word, b'"') | equal(word, b'\\') | less_than(word, b' ');
+        if stops != 0 {
+            return Some(8 * index + stops.trailing_zeros() as usize / 8);
+        }
     }
-    stops[b'"' as usize] = true;
-    stops[b'\\' as usize] = true;
-    stops
-};
+    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    rest.iter().position(stops).map(|at| 8 * words.len() + at)
+}
 
 impl<'t> Scan<'t> {
     fn new(text: &'t str) -> Self {
@@ -180,8 +187,7 @@ impl<'t> Scan<'t> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            let run = self.bytes[self.at..].iter().position(|byte| STOPS[usize::from(*byte)])?;
-            self.at += run;
+            self.at += plain_run(&self.bytes[self.at..])?;
             match self.bytes[self.at] {
                 b'"' => break,
                 b'\\' => {
@@ -402,6 +408,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_run_ends_where_a_look_at_each_byte_ends_it(
+            bytes in prop::collection::vec(prop_oneof![8 => b' '..=255, 1 => any::<u8>()], 0..40),
+        ) {
+            let each = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+            prop_assert_eq!(plain_run(&bytes), each);
+        }
+
         /// The scanner never calls a text canonical that `serde_json` would not read.
         #[test]
         fn no_invalid_text_is_canonical(text in r#"[\[\]{}:,"\\a-c0-2.eE+u-]{0,24}"#) {

@@ -54,6 +54,9 @@ pub(crate) struct Call {
     pub(crate) error: String,
 }
 
+/// Bytes that an export takes in a ledger at least.
+const LEAST_EXPORT: u64 = 80;
+
 /// The outcome of an attempt whose end was never written.
 const UNFINISHED: Outcome = Outcome::Indeterminate { code: GrpcCode::Unknown };
 
@@ -127,8 +130,12 @@ impl History {
     /// outcome, but may hold what they sent.
     pub(crate) fn read(path: &Path, known: u64) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read ledger `{}`", path.display());
-        let ledger = BufReader::new(File::open(path).with_context(cannot)?);
-        match Self::parse(ledger, usize::try_from(known).unwrap_or(usize::MAX)) {
+        let ledger = File::open(path).with_context(cannot)?;
+        let length = ledger.metadata().with_context(cannot)?.len();
+        let mut history = Self::default();
+        // Room that is not used costs no memory; a list that has to grow costs twice its own.
+        history.exports.reserve((length / LEAST_EXPORT) as usize);
+        match history.parse(BufReader::new(ledger), usize::try_from(known).unwrap_or(usize::MAX)) {
             Ok(history) => Ok(history),
             Err(Unparsed::Io(err)) => Err(err).with_context(cannot),
             Err(Unparsed::Line(line)) => {
@@ -139,8 +146,7 @@ impl History {
         }
     }
 
-    fn parse(mut ledger: impl BufRead, known: usize) -> Result<Self, Unparsed> {
-        let mut history = Self::default();
+    fn parse(mut self, mut ledger: impl BufRead, known: usize) -> Result<Self, Unparsed> {
         let mut offset = 0;
         let mut open: HashMap<u64, Open> = HashMap::new();
         let mut taken = Numbers::default();
@@ -151,7 +157,7 @@ impl History {
                 break;
             }
             if !text.ends_with(b"\n") {
-                history.torn = true;
+                self.torn = true;
                 break;
             }
             offset += text.len();
@@ -159,15 +165,15 @@ impl History {
             let odd = Unparsed::Line(number);
             match serde_json::from_slice(&text).map_err(|_| Unparsed::Line(number))? {
                 Entry::ExportStarted { export, stream, first, count, at } => {
-                    let begun = Open { index: history.exports.len(), before: None };
+                    let begun = Open { index: self.exports.len(), before: None };
                     if taken.has(export) || open.insert(export, begun).is_some() {
                         return Err(odd);
                     }
-                    history.exports.push(Export::begun(stream, first, count, at));
+                    self.exports.push(Export::begun(stream, first, count, at));
                 }
                 Entry::ExportRetried { export, attempt, outcome, .. } => {
                     let Some(begun) = open.get_mut(&export) else { return Err(odd) };
-                    let export = &mut history.exports[begun.index];
+                    let export = &mut self.exports[begun.index];
                     let was_ended = export.begin_again(attempt, outcome).ok_or(odd)?;
                     if !too_late {
                         let together = if was_ended { export.outcome } else { export.add(begun, outcome) };
@@ -177,7 +183,7 @@ impl History {
                 Entry::ExportEnded { export, at, outcome } => {
                     let Some(begun) = open.get_mut(&export) else { return Err(odd) };
                     if !too_late {
-                        history.exports[begun.index].end(begun, at, outcome).ok_or(odd)?;
+                        self.exports[begun.index].end(begun, at, outcome).ok_or(odd)?;
                     }
                     // What was taken is not sent again: nothing more is to be said of it.
                     if outcome == Outcome::Acked && !too_late && taken.add(export) {
@@ -187,12 +193,11 @@ impl History {
                 Entry::Reconnected { .. } => {}
                 Entry::Called { .. } if too_late => {}
                 Entry::Called { rpc, began, ended, success, error } => {
-                    history.calls.push(Call { part: 0, rpc, began, ended, success, error });
+                    self.calls.push(Call { part: 0, rpc, began, ended, success, error });
                 }
             }
         }
-        history.exports.shrink_to_fit();
-        Ok(history)
+        Ok(self)
     }
 }
 
@@ -255,12 +260,16 @@ impl Export {
 mod tests {
     use super::*;
 
+    fn parse(ledger: &[u8], known: usize) -> Result<History, Unparsed> {
+        History::default().parse(ledger, known)
+    }
+
     const START: &str = r#"{"event":"export_started","export":0,"stream":0,"first":0,"count":5,"at":10}"#;
     const END: &str = r#"{"event":"export_ended","export":0,"at":20,"outcome":"acked"}"#;
 
     #[test]
     fn a_start_without_an_end_is_indeterminate() {
-        let history = History::parse(format!("{START}\n").as_bytes(), usize::MAX).expect("one whole line");
+        let history = parse(format!("{START}\n").as_bytes(), usize::MAX).expect("one whole line");
         assert_eq!(history.exports[0].outcome, UNFINISHED);
         assert_eq!(history.exports[0].ended_at(), None);
         assert!(!history.torn);
@@ -269,7 +278,7 @@ mod tests {
     #[test]
     fn a_torn_tail_is_said_and_loses_only_itself() {
         let text = format!("{START}\n{END}\n{}", &START[..30]);
-        let history = History::parse(text.as_bytes(), usize::MAX).expect("two whole lines");
+        let history = parse(text.as_bytes(), usize::MAX).expect("two whole lines");
         assert_eq!(history.exports[0].outcome, Outcome::Acked);
         assert!(history.torn);
     }
@@ -288,7 +297,7 @@ mod tests {
             (format!("{START}\n{0}\n{0}\n", retried(2, "rejected")), 3),
             (format!("{START}\n{}\n", retried(2, "acked")), 2),
         ] {
-            let parsed = History::parse(text.as_bytes(), usize::MAX);
+            let parsed = parse(text.as_bytes(), usize::MAX);
             assert!(matches!(parsed, Err(Unparsed::Line(found)) if found == line), "{text}");
         }
     }
@@ -320,7 +329,7 @@ mod tests {
         ] {
             let retries = attempts.iter().zip(2..).map(|(outcome, attempt)| retried(attempt, outcome) + "\n");
             let text = format!("{START}\n{}{}\n", retries.collect::<String>(), ended(end));
-            let history = History::parse(text.as_bytes(), usize::MAX).expect("whole lines");
+            let history = parse(text.as_bytes(), usize::MAX).expect("whole lines");
             let Export { outcome, attempts, refusals, .. } = history.exports[0];
             assert_eq!((outcome, attempts, refusals), expected, "{text}");
             assert_eq!(history.exports[0].ended_at(), Some(20));
@@ -335,11 +344,10 @@ mod tests {
                 r#"{{"event":"export_ended","export":0,"at":20,"outcome":"{code}","code":"UNAVAILABLE"}}"#
             );
             let begun = format!("{START}\n{end}\n{}\n", retried(2, code));
-            let history = History::parse(begun.as_bytes(), usize::MAX).expect("whole lines");
+            let history = parse(begun.as_bytes(), usize::MAX).expect("whole lines");
             assert!(matches!(history.exports[0].outcome, Outcome::Indeterminate { .. }));
             assert_eq!(history.exports[0].ended_at(), None);
-            let history =
-                History::parse(format!("{begun}{END}\n").as_bytes(), usize::MAX).expect("whole lines");
+            let history = parse(format!("{begun}{END}\n").as_bytes(), usize::MAX).expect("whole lines");
             let Export { outcome, attempts, refusals, .. } = history.exports[0];
             assert_eq!((outcome, attempts, refusals), after);
         }
@@ -349,11 +357,11 @@ mod tests {
     fn an_attempt_in_flight_keeps_an_export_from_being_known() {
         let text = format!("{START}\n{}\n{END}\n", retried(2, "rejected"));
         for (known, refusals) in [(START.len() + 1, 0), (text.len() - END.len() - 1, 1)] {
-            let history = History::parse(text.as_bytes(), known).expect("whole lines");
+            let history = parse(text.as_bytes(), known).expect("whole lines");
             assert_eq!((history.exports[0].outcome, history.exports[0].ended_at()), (UNFINISHED, None));
             assert_eq!((history.exports[0].attempts, history.exports[0].refusals), (2, refusals));
         }
-        let torn = History::parse(&text.as_bytes()[..text.len() - 9], usize::MAX).expect("a torn tail");
+        let torn = parse(&text.as_bytes()[..text.len() - 9], usize::MAX).expect("a torn tail");
         assert_eq!((torn.exports[0].outcome, torn.exports[0].attempts), (UNFINISHED, 2));
         assert!(torn.torn);
     }
@@ -361,8 +369,7 @@ mod tests {
     #[test]
     fn a_further_connection_changes_no_account() {
         let reconnected = r#"{"event":"reconnected","stream":0,"at":12}"#;
-        let history =
-            |text: String| History::parse(text.as_bytes(), usize::MAX).expect("whole lines").exports;
+        let history = |text: String| parse(text.as_bytes(), usize::MAX).expect("whole lines").exports;
         assert_eq!(history(format!("{START}\n{reconnected}\n{END}\n")), history(format!("{START}\n{END}\n")));
     }
 
@@ -370,7 +377,7 @@ mod tests {
     fn what_came_after_the_store_was_read_has_begun_and_no_more() {
         let called = r#"{"event":"called","rpc":"FlushWAL","began":30,"ended":31,"success":true}"#;
         let text = format!("{START}\n{END}\n{called}\n");
-        let history = |known| History::parse(text.as_bytes(), known).expect("three whole lines");
+        let history = |known| parse(text.as_bytes(), known).expect("three whole lines");
         let before_the_answer = history(START.len() + 1);
         assert_eq!(before_the_answer.exports[0].outcome, UNFINISHED);
         assert_eq!(before_the_answer.calls, []);

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::problem::Problem;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// `manifest.json` of a replay. Written when it begins, and again, with its results, when it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

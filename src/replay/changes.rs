@@ -179,8 +179,7 @@ impl Converter {
                 let mut expected = Expected::default();
                 expected.of_span(span);
                 facts.write(Schema::V2, &mut expected.row);
-                let digests =
-                    [Schema::V1, Schema::V2].map(|schema| self.digester.expected(&expected, schema));
+                let digests = self.digester.expected(&expected);
                 expectations.push(Expectation { ids: IdKey::of(&span.trace_id, &span.span_id), digests });
             }
         }
@@ -190,8 +189,7 @@ impl Converter {
 
 fn expectation(digester: &mut Digester, expected: &Expected) -> Option<Expectation> {
     let ids = IdKey::of_hex(&expected.row.trace_id, &expected.row.span_id)?;
-    let digests = [Schema::V1, Schema::V2].map(|schema| digester.expected(expected, schema));
-    Some(Expectation { ids, digests })
+    Some(Expectation { ids, digests: digester.expected(expected) })
 }
 
 pub(crate) fn count_spans(request: &ExportTraceServiceRequest) -> usize {

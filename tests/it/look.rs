@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use insta::assert_snapshot;
 
-use super::cli::{e2e_store, exit_status, folder};
+use super::cli::{command, e2e_store, exit_status, folder};
 
 fn golden() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/studio-0.82.1").display().to_string()
@@ -22,6 +22,18 @@ fn a_trace_is_named_by_the_beginning_of_its_id() {
     assert!(shown.contains("trace    e0f70f0e1bb87700f3fa96815a03c7ba"), "{shown}");
     let upper = told(["trace", "E0F70F0E1BB87700F3FA96815A03C7BA", &golden(), "--format", "json"]);
     assert!(upper.contains(r#""name": "Cancel WF""#), "{upper}");
+}
+
+#[test]
+fn a_trace_as_otlp_is_a_source() {
+    let folder = folder();
+    let printed =
+        command(folder.path()).args(["trace", "e4a8", &golden(), "--format", "otlp"]).output().unwrap();
+    assert!(printed.status.success() && printed.stderr.is_empty());
+    fs::write(folder.path().join("trace.jsonl"), &printed.stdout).unwrap();
+    let plan = e2e_store(folder.path(), ["replay", "trace.jsonl", "--dry-run"]);
+    assert!(plan.contains("OTLP JSON lines") && plan.contains("5 spans of 1 trace in 1 request"), "{plan}");
+    assert_eq!(exit_status(&plan), "[exit status: 0]");
 }
 
 #[test]
