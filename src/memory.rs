@@ -24,21 +24,22 @@ impl Default for Memory {
 impl Memory {
     /// All of it, where nothing but queries needs any.
     pub(crate) fn whole(self) -> usize {
-        self.part(1)
+        self.sixteenths(16)
     }
 
-    /// Half for facts; they are read by every check.
+    /// Most of it for facts, which every check reads: by default those of a million rows. A sixteenth for each of
+    /// three kinds of notes.
     pub(crate) fn budget(self) -> Budget {
-        Budget { facts: self.part(2), notes: self.part(16) }
+        Budget { facts: self.sixteenths(10), notes: self.sixteenths(1) }
     }
 
-    /// One partition: see `store::session`.
+    /// What is left, in one partition: see `store::session`.
     pub(crate) fn session(self) -> Limits {
-        Limits { memory: self.part(4), partitions: 1, batch_rows: BATCH_ROWS }
+        Limits { memory: self.sixteenths(3), partitions: 1, batch_rows: BATCH_ROWS }
     }
 
-    fn part(self, share: u64) -> usize {
-        usize::try_from(self.0 / share).unwrap_or(usize::MAX)
+    fn sixteenths(self, share: u64) -> usize {
+        usize::try_from(self.0 / 16 * share).unwrap_or(usize::MAX)
     }
 }
 

@@ -27,8 +27,9 @@ const BUCKETS: usize = 64;
 /// Buckets, or parts of them, that are worked on at a time: as many as files are swept at a time.
 pub(crate) const SIDE_BY_SIDE: usize = 2;
 
-/// Facts that are allocated at a time: growing one long list would touch each page twice.
-const CHUNK: usize = 512;
+/// Facts that a bucket holds before it makes room for its share of the budget at once. Room that is not used
+/// costs no memory; a long list that has to grow costs twice its own.
+const FEW: usize = 512;
 
 /// A fact and its kin.
 const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
@@ -51,29 +52,19 @@ pub(crate) struct Facts {
 
 #[derive(Debug, Default)]
 struct Bucket {
-    /// In the order of their coming; all but the last are full.
-    held: Vec<Vec<Fact>>,
+    held: Vec<Fact>,
     spilled: Option<File>,
     rows: usize,
 }
 
 impl Bucket {
-    fn add(&mut self, fact: Fact) {
+    /// `share` is how many facts fit into a bucket's part of the budget.
+    fn add(&mut self, fact: Fact, share: usize) {
         self.rows += 1;
-        match self.held.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK => chunk.push(fact),
-            last => {
-                // A small store has a few facts in a bucket.
-                let room = if last.is_some() { CHUNK } else { 0 };
-                let mut chunk = Vec::with_capacity(room);
-                chunk.push(fact);
-                self.held.push(chunk);
-            }
+        if self.held.len() == self.held.capacity() && (FEW..share).contains(&self.held.len()) {
+            self.held.reserve_exact(share - self.held.len());
         }
-    }
-
-    fn held_rows(&self) -> usize {
-        self.held.iter().map(Vec::len).sum()
+        self.held.push(fact);
     }
 }
 
@@ -99,8 +90,9 @@ impl Facts {
         for (index, facts) in sorted.into_iter().enumerate().filter(|(_, facts)| !facts.is_empty()) {
             self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed);
             let mut bucket = self.bucket(index);
-            facts.into_iter().for_each(|fact| bucket.add(fact));
-            if index >= self.in_memory().end && bucket.held.len() > 1 {
+            let share = self.budget / BUCKETS / ROW_BYTES;
+            facts.into_iter().for_each(|fact| bucket.add(fact, share));
+            if index >= self.in_memory().end && bucket.held.len() >= FEW {
                 self.spill(&mut bucket)?;
             }
         }
@@ -139,17 +131,18 @@ impl Facts {
             let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
             self.folder.get_or_init(|| made)
         };
-        self.held.fetch_sub(bucket.held_rows() * ROW_BYTES, Ordering::Relaxed);
+        self.held.fetch_sub(bucket.held.len() * ROW_BYTES, Ordering::Relaxed);
         let file = match &mut bucket.spilled {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(folder.path())?),
         };
-        let mut bytes = Vec::with_capacity(CHUNK * fact_bytes::LEN);
-        for chunk in std::mem::take(&mut bucket.held) {
+        let mut bytes = Vec::with_capacity(FEW * fact_bytes::LEN);
+        for facts in bucket.held.chunks(FEW) {
             bytes.clear();
-            chunk.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
+            facts.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
             file.write_all(&bytes)?;
         }
+        bucket.held = Vec::new();
         Ok(())
     }
 
@@ -223,15 +216,14 @@ impl Facts {
             return Ok(Arc::clone(family));
         }
         let mut bucket = self.bucket(index);
-        let mut facts = Vec::with_capacity(bucket.rows);
-        let Bucket { held, spilled, .. } = &mut *bucket;
+        let Bucket { held, spilled, rows } = &mut *bucket;
         let Some(file) = spilled else {
-            std::mem::take(held).into_iter().for_each(|chunk| facts.extend(chunk));
-            let family = Arc::new(Family::of(facts));
-            return Ok(Arc::clone(self.families[index].get_or_init(|| family)));
+            let family = || Arc::new(Family::of(std::mem::take(held)));
+            return Ok(Arc::clone(self.families[index].get_or_init(family)));
         };
+        let mut facts = Vec::with_capacity(*rows);
         read_facts(file, &mut facts)?;
-        held.iter().for_each(|chunk| facts.extend_from_slice(chunk));
+        facts.extend_from_slice(held);
         Ok(Arc::new(Family::of(facts)))
     }
 }

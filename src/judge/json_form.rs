@@ -144,26 +144,6 @@ struct Scan<'t> {
     at: usize,
 }
 
-/// How many bytes come before the first that ends a plain run inside a string: a quote, a backslash, or a control
-/// character. None where there is no such byte.
-fn plain_run(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The lowest bit that is set is right, whatever the subtraction carries into the bytes above.
-    let less_than = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word & HIGH;
-    let equal = |word: u64, byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let stops = equal(word, b'"') | equal(word, b'\\') | less_than(word, b' ');
-        if stops != 0 {
-            return Some(8 * index + stops.trailing_zeros() as usize / 8);
-        }
-    }
-    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    rest.iter().position(stops).map(|at| 8 * words.len() + at)
-}
-
 impl<'t> Scan<'t> {
     fn new(text: &'t str) -> Self {
         Self { bytes: text.as_bytes(), at: 0 }
@@ -187,7 +167,7 @@ impl<'t> Scan<'t> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.at += plain_run(&self.bytes[self.at..])?;
+            self.at += json::plain_run(&self.bytes[self.at..])?;
             match self.bytes[self.at] {
                 b'"' => break,
                 b'\\' => {
@@ -408,14 +388,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_plain_run_ends_where_a_look_at_each_byte_ends_it(
-            bytes in prop::collection::vec(prop_oneof![8 => b' '..=255, 1 => any::<u8>()], 0..40),
-        ) {
-            let each = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
-            prop_assert_eq!(plain_run(&bytes), each);
-        }
-
         /// The scanner never calls a text canonical that `serde_json` would not read.
         #[test]
         fn no_invalid_text_is_canonical(text in r#"[\[\]{}:,"\\a-c0-2.eE+u-]{0,24}"#) {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     frames::{Broken, Form, Records},
-    piece::Notes,
+    piece::{Notes, Trouble},
     requests::RequestFile,
     rows::StoredFiles,
 };
@@ -107,7 +107,11 @@ fn open_folder(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
     found.sort_by_key(|file| calls::first_at(&calls::path_of(&file.path)));
     if found.is_empty() {
         let what = format!("`{}` is no data directory, and holds no file of OTLP requests", path.display());
-        return Err(Problem::new(what, HINT).into());
+        let problem = Problem::new(what, HINT);
+        return Err(match notes.trouble.first() {
+            Some(Trouble { file, reason }) => problem.caused_by(format!("`{file}` {reason}")).into(),
+            None => problem.into(),
+        });
     }
     let kind = kind(&found.iter().collect::<Vec<_>>(), form);
     Ok(Opened { kind, source: Source::Requests(found) })

@@ -8,7 +8,10 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use prost::encoding::WireType;
 
-use super::protobuf::{close, field_len, key, open, write_bytes, write_head, write_varint};
+use super::{
+    json::plain_run,
+    protobuf::{close, field_len, key, open, write_bytes, write_head, write_varint},
+};
 
 /// Arrays and objects inside each other. Each is two messages, and prost decodes a hundred.
 const MAX_DEPTH: usize = 45;
@@ -198,8 +201,7 @@ impl<'a> Walk<'a> {
     pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, NotJson> {
         self.take(b'"')?;
         let start = self.at;
-        let run = self.text[self.at..].iter().position(|&byte| needs_look(byte)).ok_or(NotJson::Form)?;
-        self.at += run;
+        self.at += plain_run(&self.text[self.at..]).ok_or(NotJson::Form)?;
         match self.text[self.at] {
             b'"' => {
                 self.at += 1;
@@ -226,7 +228,7 @@ impl<'a> Walk<'a> {
                 0..b' ' => return Err(NotJson::Form),
                 _ => {
                     let rest = &self.text[self.at..];
-                    let run = rest.iter().position(|&byte| needs_look(byte)).ok_or(NotJson::Form)?;
+                    let run = plain_run(rest).ok_or(NotJson::Form)?;
                     plain.extend_from_slice(&rest[..run]);
                     self.at += run;
                 }
@@ -363,10 +365,6 @@ impl<'a> Walk<'a> {
 enum Number {
     Int(i64),
     Double(f64),
-}
-
-fn needs_look(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < b' '
 }
 
 /// A varint field; one that is 0 is not written.
