@@ -1,7 +1,7 @@
 //! The form of stored JSON, seen in one pass that copies nothing.
 //!
 //! The studio writes compact text with the keys of each object in the order of their bytes (contract,
-//! section 3). The scanner accepts just that, at the speed of a byte loop; whatever else a text is, valid
+//! section 3). The scanner accepts just that, and copies nothing; whatever else a text is, valid
 //! in another form, with a key there twice, or no JSON at all, `serde_json` says.
 
 use serde_json::Value;

@@ -106,8 +106,14 @@ impl Numbers {
 
 impl History {
     /// Adds what another place did of the same run.
-    pub(crate) fn append(&mut self, part: u16, other: Self) {
-        self.exports.extend(other.exports.into_iter().map(|export| Export { part, ..export }));
+    pub(crate) fn append(&mut self, part: u16, mut other: Self) {
+        other.exports.iter_mut().for_each(|export| export.part = part);
+        if self.exports.is_empty() {
+            // Most runs have one part, and no room for a second copy of it.
+            self.exports = other.exports;
+        } else {
+            self.exports.append(&mut other.exports);
+        }
         self.calls.extend(other.calls.into_iter().map(|call| Call { part, ..call }));
         self.torn |= other.torn;
     }
