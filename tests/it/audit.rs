@@ -4,15 +4,18 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cli::{command, e2e_store, exit_status, folder, lines};
+use super::{
+    cli::{command, e2e_store, exit_status, folder, lines},
+    judging::own_check,
+};
 
-const FIXTURE: &str = "fixtures/getting-started/studio-0.82.1";
+pub(super) const FIXTURE: &str = "fixtures/getting-started/studio-0.82.1";
 /// The run in the segment.
 const RUN: &str = "be48";
-const SEGMENT: &str = ".dbdata/spans/wal/batch_1795466683733889754_0002.ipc";
+pub(super) const SEGMENT: &str = ".dbdata/spans/wal/batch_1795466683733889754_0002.ipc";
 
 /// A store that the real service wrote, with the runs that it was sent.
-fn clean() -> TempDir {
+pub(super) fn clean() -> TempDir {
     let folder = folder();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(FIXTURE);
     copy_tree(&fixture.join("spans"), &folder.path().join(".dbdata/spans"));
@@ -21,7 +24,7 @@ fn clean() -> TempDir {
 }
 
 /// The same with a name, an attribute and a service's name in its segment changed by a byte each.
-fn damaged() -> TempDir {
+pub(super) fn damaged() -> TempDir {
     let folder = clean();
     let path = folder.path().join(SEGMENT);
     let mut bytes = fs::read(&path).unwrap();
@@ -50,7 +53,7 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 /// Audits the run in the segment, and renders what came of it without what differs each time.
-fn audit(folder: &Path, args: &[&str]) -> String {
+pub(super) fn audit(folder: &Path, args: &[&str]) -> String {
     let output = command(folder).args(["audit", "--run", RUN]).args(args).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*folder.to_string_lossy(), "FOLDER");
     let errors = text(&output.stderr);
@@ -69,7 +72,7 @@ fn steady(text: &str) -> String {
     lines.join("\n")
 }
 
-fn json(folder: &Path, args: &[&str]) -> Value {
+pub(super) fn json(folder: &Path, args: &[&str]) -> Value {
     let output =
         command(folder).args(["audit", "--run", RUN, "--format", "json"]).args(args).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|err| {
@@ -77,7 +80,7 @@ fn json(folder: &Path, args: &[&str]) -> Value {
     })
 }
 
-fn check<'j>(report: &'j Value, id: &str) -> &'j Value {
+pub(super) fn check<'j>(report: &'j Value, id: &str) -> &'j Value {
     report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap()
 }
 
@@ -534,251 +537,4 @@ fn an_audit_is_saved_with_its_run() {
     let run = fs::read_dir(folder.path().join("mine")).unwrap().next().unwrap().unwrap().path();
     let report: Value = serde_json::from_slice(&fs::read(run.join("audit.json")).unwrap()).unwrap();
     assert_eq!((&report["verdict"], &report["coverage"]["of"]), (&"pass".into(), &"stand-in".into()));
-}
-
-#[test]
-fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
-    let folder = damaged();
-    let whole = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(FIXTURE).join(&SEGMENT[8..])).unwrap();
-    let only = ["--only", "altered_spans,polluted_attributes,polluted_resource,polluted_service_name"];
-    let of = |args: &[&str]| audit(folder.path(), &[&only[..], args].concat());
-    let written = of(&["--write-baseline", "known.json"]);
-    assert!(
-        written.contains("baseline `known.json`: 3 findings; `--baseline known.json` accepts them"),
-        "{written}"
-    );
-    assert_eq!(exit_status(&written), "[exit status: 1]", "writing accepts nothing yet");
-    assert_snapshot!(fs::read_to_string(folder.path().join("known.json")).unwrap(), @r#"
-    {
-      "version": 1,
-      "findings": [
-        {
-          "id": "altered_spans:4f1da55b650e",
-          "check": "altered_spans",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot"
-        },
-        {
-          "id": "altered_spans:d0d2efa4cc52",
-          "check": "altered_spans",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name"
-        },
-        {
-          "id": "polluted_service_name:87577dc1cec1",
-          "check": "polluted_service_name",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483"
-        }
-      ]
-    }
-    "#);
-
-    let accepted = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&accepted, &["PASS", "baseline", "accepted", "[exit"]).join("\n"), @"
-PASS
-baseline known.json: 3 findings accepted
-accepted altered_spans 2 findings in 40 planned rows in 2 files
-accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
-[exit status: 0]
-");
-
-    let segment = folder.path().join(SEGMENT);
-    let mut bytes = fs::read(&segment).unwrap();
-    let other = bytes.windows(12).position(|window| window == b"OddItemsNode").unwrap();
-    bytes[other] = b'X';
-    fs::write(&segment, bytes).unwrap();
-    let with_new = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&with_new, &["FAIL", "baseline", "accepted", "- altered", "altered_spans:", "[exit"]).join("\n"), @"
-FAIL
-baseline known.json: 3 findings accepted
-FAIL altered_spans 1 finding in 40 planned rows in 2 files; 2 more accepted
-accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
-altered_spans: A stored span has the values that it was sent with.
-- altered_spans:ed895649eb5a
-[exit status: 1]
-");
-
-    fs::write(&segment, whole).unwrap();
-    let repaired = of(&["--baseline", "known.json"]);
-    assert_snapshot!(lines(&repaired, &["PASS", "baseline", "altered_spans:", "polluted_", "[exit"]).join("\n"), @"
-PASS
-baseline known.json: 0 findings accepted, 3 stale: found no more
-altered_spans:4f1da55b650e trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot
-altered_spans:d0d2efa4cc52 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name
-polluted_service_name:87577dc1cec1 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483
-[exit status: 0]
-");
-
-    let elsewhere = audit(folder.path(), &["--only", "lost_spans", "--baseline", "known.json"]);
-    assert_eq!(
-        lines(&elsewhere, &["baseline"]),
-        ["baseline known.json: 0 findings accepted, 3 not looked for"]
-    );
-    assert_snapshot!(of(&["--baseline", "nowhere.json"]), @"
-    ------- stderr -------
-    error: cannot read baseline `nowhere.json`
-      caused by: No such file or directory (os error 2)
-    hint: `e2e-store audit --write-baseline FILE` writes one
-    [exit status: 2]
-    ");
-}
-
-#[test]
-fn severities_and_fail_on_decide_what_fails() {
-    let folder = damaged();
-    let of = |args: &[&str]| {
-        let output = audit(folder.path(), &[&["--only", "altered_spans"][..], args].concat());
-        lines(&output, &["PASS", "FAIL", "INCONCLUSIVE", "warn", "info", "[exit"])
-    };
-    assert_eq!(of(&[])[0], "FAIL");
-    assert_eq!(
-        of(&["--severity", "altered_spans=warn"]),
-        ["PASS", "warn altered_spans 2 findings in 40 planned rows in 2 files", "[exit status: 0]"]
-    );
-    assert_eq!(
-        of(&["--severity", "altered_spans=warn", "--fail-on", "warn"]),
-        [
-            "FAIL",
-            "warnings fail this audit (--fail-on warn)",
-            "warn altered_spans 2 findings in 40 planned rows in 2 files",
-            "[exit status: 1]"
-        ]
-    );
-    assert_eq!(
-        of(&["--severity", "altered_spans=info", "--fail-on", "warn"]),
-        ["PASS", "info altered_spans 2 findings in 40 planned rows in 2 files", "[exit status: 0]"]
-    );
-
-    fs::write(
-        folder.path().join("e2e-store.yaml"),
-        "audit:\n  severity: {altered_spans: warn}\n  fail_on: warn\n  skip: [pollution]\n",
-    )
-    .unwrap();
-    assert_eq!(of(&[])[0], "FAIL");
-    assert_eq!(of(&["--fail-on", "error"])[0], "PASS", "a flag outranks the file");
-    let all = audit(folder.path(), &["--fail-on", "error"]);
-    assert!(!all.contains("polluted_service_name"), "{all}");
-    assert_eq!(exit_status(&audit(folder.path(), &["--skip", "fidelity"])), "[exit status: 1]");
-    assert_snapshot!(audit(folder.path(), &["--severity", "altered_spans=dire"]), @"
-    ------- stderr -------
-    error: invalid value 'altered_spans=dire' for '--severity <CHECK=SEVERITY>': `dire` is none of `error`, `warn`, `info`
-
-    For more information, try '--help'.
-    [exit status: 2]
-    ");
-    fs::write(folder.path().join("e2e-store.yaml"), "audit: {severity: {luck: warn}}\n").unwrap();
-    assert!(audit(folder.path(), &[]).contains("error: there is no check `luck`\nhint: the checks are: "));
-}
-
-fn own_check(severity: &str, sql: &str) -> String {
-    format!(
-        "-- No segment is left.\n-- severity: {severity}\n-- examines: segments\n--\n-- Ours are flushed at night.\n--\n\
-         -- Usually: the night's job did not run. Call FlushWAL.\n--\n-- Not covered: cold files.\n{sql}\n"
-    )
-}
-
-#[test]
-fn the_users_own_checks_run_beside_ours() {
-    let folder = clean();
-    fs::create_dir_all(folder.path().join("checks/house")).unwrap();
-    let write = |path: &str, text: &str| fs::write(folder.path().join("checks").join(path), text).unwrap();
-    write(
-        "house/left_segments.sql",
-        &own_check("warn", "SELECT tier, file, rows FROM files WHERE tier = 'wal'"),
-    );
-    let args = ["--checks", "checks", "--only", "house"];
-    assert_snapshot!(audit(folder.path(), &args), @"
-    PASS
-
-    store    .dbdata/spans
-             1 cold file: 20 rows, 12.8 kB
-             1 WAL segment: 20 rows, 41.5 kB
-             1 hot snapshot: 20 rows, 12.9 kB; a copy, not evidence
-    run      be4853f43680   20 spans planned: 20 acked
-    barrier  no flush after the last ack, but …
-    also     run 75ab2a233443: rows of it are here and were compared; another run is judged
-    judged   40 rows: 40 as planned, 0 differing, 0 by structure
-             48.3 kB read, all in …
-
-    warn  left_segments  1 finding in 1 segment
-
-    service                          workflows  found  spans  acked  found  missing
-    brazenly-engrossing-turkey               2      2     10     10     10        0
-    admittedly-effectual-kookaburra          2      2     10     10     10        0
-    all 2 services                           4      4     20     20     20        0
-
-    left_segments: No segment is left.
-    finding                     tier  file                                    rows
-    left_segments:a35af73a48b3  wal   wal/batch_1795466683733889754_0002.ipc    20
-    points to 2026-11-23T20:44Z, the first minute
-    to see    e2e-store sql .dbdata/spans --run be48 --query finding --param id=left_segments:a35af73a48b3
-    usually   the night's job did not run. Call FlushWAL.
-
-    1 with warnings
-    [exit status: 0]
-    ");
-    let listed = e2e_store(folder.path(), ["checks", "--checks", "checks"]);
-    assert!(
-        lines(&listed, &["house", "left_segments"]) == ["house", "left_segments warn No segment is left."],
-        "{listed}"
-    );
-    let explained = e2e_store(folder.path(), ["checks", "left_segments", "--checks", "checks"]);
-    assert!(explained.contains("\nUsually: the night's job did not run. Call FlushWAL.\n"), "{explained}");
-
-    for (name, sql) in [
-        ("no_table", "SELECT * FROM nowhere"),
-        ("no_sense", "SELEC"),
-        ("no_limit", "SELECT file FROM files LIMIT 1"),
-        ("no_writing", "COPY (SELECT file FROM files) TO 'stolen.csv'"),
-        ("no_luck", "SELECT 1 / (size - size) FROM files"),
-    ] {
-        write(&format!("{name}.sql"), &own_check("warn", sql));
-    }
-    let broken = audit(folder.path(), &["--checks", "checks", "--only", "user"]);
-    assert_snapshot!(lines(&broken, &["INCONCLUSIVE", "BROKEN", "[exit"]).join("\n"), @r#"
-    INCONCLUSIVE
-    BROKEN no_limit Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says how many are shown
-    BROKEN no_luck Arrow error: Divide by zero error
-    BROKEN no_sense SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
-    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found
-    BROKEN no_writing Error during planning: DML not supported: COPY
-    [exit status: 2]
-    "#);
-    assert!(!folder.path().join("stolen.csv").exists());
-
-    write("lost_spans.sql", &own_check("warn", "SELECT 1"));
-    assert_snapshot!(audit(folder.path(), &["--checks", "checks"]), @"
-    ------- stderr -------
-    error: check `checks/lost_spans.sql` has the id of a built-in check
-    hint: give its file another name
-    [exit status: 2]
-    ");
-    write("lost_spans.sql", "SELECT 1");
-    assert_snapshot!(audit(folder.path(), &["--checks", "checks"]), @"
-    ------- stderr -------
-    error: check `checks/lost_spans.sql`: does not begin with `-- ` and its rule
-    hint: `e2e-store checks lost_spans` shows a whole one; the README has the grammar
-    [exit status: 2]
-    ");
-}
-
-#[test]
-fn checks_are_listed_and_explained_for_machines_too() {
-    let folder = folder();
-    let run = |args: &[&str]| -> Value {
-        let output = command(folder.path()).args(args).output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
-    let all = run(&["checks", "--format", "json"]);
-    assert_eq!(all["version"], 1);
-    let all = all["checks"].as_array().unwrap();
-    let one = run(&["checks", "lost_spans", "--format", "json"]);
-    assert!(all.contains(&one["checks"][0]));
-    for check in all {
-        for key in ["rule", "why", "usually", "not_covered", "sql"] {
-            assert!(!check[key].as_str().unwrap().trim().is_empty(), "{key}: {check}");
-        }
-    }
-    assert_eq!(
-        (&one["checks"][0]["needs"], &one["checks"][0]["query"]),
-        (&"run".into(), &"missing_spans".into())
-    );
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod cli;
 mod doctor;
+mod judging;
 mod load;
 mod look;
 mod replay;
