@@ -23,6 +23,7 @@ pub(crate) mod family;
 pub(crate) mod json_form;
 pub(crate) mod judgement;
 pub(crate) mod junjo;
+mod lazy_table;
 pub(crate) mod name_column;
 pub(crate) mod names;
 pub(crate) mod odd_ids;

@@ -1,28 +1,17 @@
 //! The table `exports`: one row for each export of a judged run, made when it is asked for.
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
-    catalog::{Session, TableProvider},
+    catalog::TableProvider,
     common::Result,
-    datasource::TableType,
-    execution::{SendableRecordBatchStream, TaskContext},
-    logical_expr::Expr,
-    physical_plan::{
-        ExecutionPlan,
-        stream::RecordBatchStreamAdapter,
-        streaming::{PartitionStream, StreamingTableExec},
-    },
 };
-use futures::stream;
 
 use super::{
     columns::{self, Kind, flag, number, text, time},
     judgement::{JudgedRun, Judgement},
+    lazy_table::LazyTable,
     suspects::Suspect,
 };
 use crate::{ledger::history::Export, traffic::plan::Plan};
@@ -48,27 +37,31 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
+pub(super) fn columns() -> SchemaRef {
+    SchemaRef::clone(&SCHEMA)
+}
+
 /// Exports beside what the store says of them.
+pub(super) fn export_table(judgement: Arc<Judgement>) -> Arc<dyn TableProvider> {
+    let suspects = Arc::new(judgement.suspects());
+    let exports = Exports { judgement, suspects };
+    LazyTable::new(columns(), move || Ok(Box::new(exports.clone().batches())))
+}
+
 #[derive(Clone)]
-pub(super) struct ExportTable {
+struct Exports {
     judgement: Arc<Judgement>,
     suspects: Arc<Vec<Suspect>>,
 }
 
-impl fmt::Debug for ExportTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ExportTable")
-    }
-}
-
-impl ExportTable {
-    pub(super) fn columns() -> SchemaRef {
-        SchemaRef::clone(&SCHEMA)
-    }
-
-    pub(super) fn new(judgement: Arc<Judgement>) -> Self {
-        let suspects = Arc::new(judgement.suspects());
-        Self { judgement, suspects }
+impl Exports {
+    fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
+        let (mut run, mut export) = (0, 0);
+        std::iter::from_fn(move || {
+            let batch;
+            (batch, run, export) = self.next_batch(run, export)?;
+            Some(batch)
+        })
     }
 
     fn batch(&self, judged: &JudgedRun, exports: &[Export]) -> Result<RecordBatch> {
@@ -111,48 +104,4 @@ impl ExportTable {
 fn service_of<'p>(plan: &'p Plan, export: &Export) -> Option<&'p String> {
     let own = plan.outline.collectors.is_none();
     own.then(|| plan.outline.services.get(export.stream as usize))?
-}
-
-#[async_trait::async_trait]
-impl TableProvider for ExportTable {
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&SCHEMA)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let stream: Arc<dyn PartitionStream> = Arc::new(self.clone());
-        let exec = StreamingTableExec::try_new(
-            TableProvider::schema(self),
-            vec![stream],
-            projection,
-            [],
-            false,
-            limit,
-        )?;
-        Ok(Arc::new(exec))
-    }
-}
-
-impl PartitionStream for ExportTable {
-    fn schema(&self) -> &SchemaRef {
-        &SCHEMA
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = stream::unfold((self.clone(), 0, 0), |(table, run, export)| async move {
-            let (batch, run, export) = table.next_batch(run, export)?;
-            Some((batch, (table, run, export)))
-        });
-        Box::pin(RecordBatchStreamAdapter::new(SchemaRef::clone(&SCHEMA), batches))
-    }
 }

@@ -13,20 +13,13 @@ use datafusion::{
         datatypes::SchemaRef,
         ipc::{reader::StreamReader, writer::StreamWriter},
     },
-    catalog::{Session, TableProvider},
+    catalog::TableProvider,
     common::Result,
-    datasource::TableType,
     error::DataFusionError,
-    execution::{SendableRecordBatchStream, TaskContext},
-    logical_expr::Expr,
-    physical_plan::{
-        ExecutionPlan,
-        stream::RecordBatchStreamAdapter,
-        streaming::{PartitionStream, StreamingTableExec},
-    },
 };
-use futures::stream;
 use tempfile::NamedTempFile;
+
+use super::lazy_table::{Batches, LazyTable};
 
 /// Batches of one schema, in the order in which they were added.
 pub(crate) struct Spool {
@@ -92,55 +85,20 @@ impl Spool {
         Ok(())
     }
 
+    /// The rows so far, whenever they are asked for.
+    pub(super) fn table(self: &Arc<Self>) -> Arc<dyn TableProvider> {
+        let spool = Arc::clone(self);
+        LazyTable::new(Arc::clone(&self.schema), move || spool.batches())
+    }
+
     /// All batches so far: first those on disk.
-    fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>> {
+    fn batches(&self) -> Result<Batches> {
         let state = self.state();
         let held = state.held.clone().into_iter().map(Ok);
         let Some(file) = &state.file else { return Ok(Box::new(held)) };
         let reader = StreamReader::try_new(BufReader::new(file.reopen()?), None)?;
         let spilled = reader.map(|batch| batch.map_err(DataFusionError::from));
         Ok(Box::new(spilled.chain(held)))
-    }
-}
-
-/// A spool as a table.
-#[derive(Debug)]
-pub(crate) struct SpoolTable(pub(crate) Arc<Spool>);
-
-#[async_trait::async_trait]
-impl TableProvider for SpoolTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.0.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Temporary
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let stream: Arc<dyn PartitionStream> = Arc::new(SpoolStream(Arc::clone(&self.0)));
-        let exec = StreamingTableExec::try_new(self.schema(), vec![stream], projection, [], false, limit)?;
-        Ok(Arc::new(exec))
-    }
-}
-
-#[derive(Debug)]
-struct SpoolStream(Arc<Spool>);
-
-impl PartitionStream for SpoolStream {
-    fn schema(&self) -> &SchemaRef {
-        &self.0.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = self.0.batches().unwrap_or_else(|err| Box::new(std::iter::once(Err(err))));
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.0.schema), stream::iter(batches)))
     }
 }
 
@@ -165,7 +123,7 @@ mod tests {
         assert!(spool.state().file.is_some() && !spool.state().held.is_empty());
 
         let session = SessionContext::new();
-        session.register_table("t", Arc::new(SpoolTable(Arc::clone(&spool)))).unwrap();
+        session.register_table("t", spool.table()).unwrap();
         for _ in 0..2 {
             let found = session.sql("SELECT n FROM t").await.unwrap().collect().await.unwrap();
             let numbers: Vec<i64> = found

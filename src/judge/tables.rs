@@ -19,12 +19,11 @@ use super::{
     compare::DifferenceKind,
     delivery::Delivery,
     evidence::{Address, Attempts, Sighting, StoredDifference},
-    export_table::ExportTable,
+    export_table::export_table,
     fact_table::{FactSource, FactTable, Grain},
     facts::Facts,
     judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
     replayed::rows::ReplayRows,
-    spool::{Spool, SpoolTable},
 };
 use crate::{span::schema, store::layout::Tier};
 
@@ -54,7 +53,7 @@ pub(crate) async fn register(
         ("strays", &judgement.collected.strays),
         ("sightings", &judgement.sightings),
     ] {
-        session.register_table(name, spool_table(spool))?;
+        session.register_table(name, spool.table())?;
     }
     let (mut of_exports, mut of_delivery) = (Vec::new(), Vec::new());
     for rows in replays {
@@ -63,7 +62,7 @@ pub(crate) async fn register(
         of_exports.push(rows.exports);
         of_delivery.push(rows.delivery);
     }
-    let exports = Arc::new(ExportTable::new(Arc::clone(judgement)));
+    let exports = export_table(Arc::clone(judgement));
     session.register_table("exports", with_more(session, exports, of_exports)?)?;
     let delivery = Arc::new(Delivery::new(Arc::clone(judgement)));
     session.register_table("delivery", with_more(session, delivery, of_delivery)?)?;
@@ -123,10 +122,6 @@ pub(crate) async fn show_shard(
         }
     }
     register_facts(session, source, buckets).await
-}
-
-fn spool_table(spool: &Arc<Spool>) -> Arc<dyn TableProvider> {
-    Arc::new(SpoolTable(Arc::clone(spool)))
 }
 
 type Columns = Vec<(&'static str, ArrayRef)>;

@@ -72,7 +72,7 @@ fn steady(text: &str) -> String {
     lines.join("\n")
 }
 
-pub(super) fn json(folder: &Path, args: &[&str]) -> Value {
+fn json(folder: &Path, args: &[&str]) -> Value {
     let output =
         command(folder).args(["audit", "--run", RUN, "--format", "json"]).args(args).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|err| {
@@ -80,7 +80,7 @@ pub(super) fn json(folder: &Path, args: &[&str]) -> Value {
     })
 }
 
-pub(super) fn check<'j>(report: &'j Value, id: &str) -> &'j Value {
+fn check<'j>(report: &'j Value, id: &str) -> &'j Value {
     report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap()
 }
 

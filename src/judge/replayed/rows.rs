@@ -18,8 +18,7 @@ use crate::{
         columns::{flag, number, text, time},
         delivery::Delivery,
         evidence::{Address, Sighting},
-        export_table::ExportTable,
-        tables,
+        export_table, tables,
     },
     traffic::ids::RunId,
 };
@@ -143,7 +142,7 @@ fn exports(run: RunId, reckoning: &Reckoning) -> Result<RecordBatch, ArrowError>
         flag(rows().map(|partial| Some(partial.settled))),
         flag(rows().map(|_| Some(reckoning.hides()))),
     ];
-    RecordBatch::try_new(ExportTable::columns(), columns)
+    RecordBatch::try_new(export_table::columns(), columns)
 }
 
 fn of_differences(run: RunId, differences: &[Difference]) -> Result<RecordBatch, ArrowError> {
