@@ -4,6 +4,7 @@
 //! of its business.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use std::{
 use crate::{
     checks::{baseline::Baseline, catalog::Check, findings::Keeping, runner::run_checks, summary::summarise},
     judge::{
-        judgement::Depth,
+        judgement::{Depth, Health, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
@@ -28,8 +29,9 @@ use crate::{
         format::KEPT,
     },
     store::{
-        layout::{Layout, LayoutError},
-        session,
+        inventory::{self, FoundFile, Inventory},
+        layout::{Layout, LayoutError, Tier},
+        scan, session,
     },
 };
 
@@ -39,6 +41,9 @@ mod live_tests;
 pub(crate) mod random_tests;
 #[cfg(test)]
 mod replay_tests;
+
+/// A table that only checks of the users' read: each such check pays for a scan of its own.
+const STORED: &str = "stored_spans";
 
 /// How to judge.
 #[derive(Debug)]
@@ -121,7 +126,7 @@ pub(crate) async fn examine(
         progress: manner.progress.clone(),
     };
     let mut judgement = reading::read(&question, &session, &mut waiting).await?;
-    if judgement.files.is_empty() && judgement.judged.is_empty() && runs.replayed.is_empty() {
+    if judgement.files.is_empty() && judgement.judged.is_empty() && runs.replays.is_empty() {
         let what = format!(
             "nothing to audit: `{}` holds no file, and no run is said to be in it",
             layout.spans.display()
@@ -135,6 +140,9 @@ pub(crate) async fn examine(
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
     let source = tables::register(&session, &judgement, replayed, settled_before.cast_signed()).await?;
+    if manner.checks.iter().any(|check| check.sql.contains(STORED)) {
+        session.register_table(STORED, scan::stored_spans(whole_files(layout, &judgement)))?;
+    }
     let baseline = manner.baseline.as_ref();
     let keeping = Keeping {
         samples: manner.samples,
@@ -153,6 +161,15 @@ pub(crate) async fn examine(
         took: began.elapsed(),
     };
     AuditReport::new(&subject, &judgement, checked, summary)
+}
+
+/// The files that a query can read on its own.
+fn whole_files(layout: &Layout, judgement: &Judgement) -> Vec<FoundFile> {
+    let whole = judgement.files.iter().filter(|file| file.health == Health::Ok);
+    let whole: HashSet<&str> = whole.map(|file| file.file.as_str()).collect();
+    let found = Tier::ALL.map(|tier| inventory::list(layout, tier));
+    let found = found.iter().flat_map(Inventory::data);
+    found.filter(|file| whole.contains(file.shown.as_str())).cloned().collect()
 }
 
 /// Holds the store against the replays that must be in it. One file alone shows nothing of what is absent.

@@ -68,7 +68,18 @@ pub(crate) async fn examine(visit: Visit<'_>, context: &Arc<TaskContext>) -> any
         skip_the_store(&mut steps);
     }
     steps.skip(List::Polluted, "all other rows", "`e2e-store audit` judges them, one by one");
-    Ok(Diagnosis { settings: visit.shown_settings, steps: steps.in_order() })
+    let flags = flags(&visit.shown_settings);
+    Ok(Diagnosis { settings: visit.shown_settings, steps: steps.in_order(&flags) })
+}
+
+/// The flags that were given, without secrets.
+fn flags(settings: &[Setting]) -> String {
+    let of_setting = |setting: &Setting| {
+        let flag = setting.from.strip_prefix("flag ")?;
+        let is_open = ["--endpoint", "--internal-endpoint", "--data-dir", "--config"].contains(&flag);
+        is_open.then(|| format!(" {flag} {}", setting.value))
+    };
+    settings.iter().filter_map(of_setting).collect()
 }
 
 fn skip_the_store(steps: &mut Steps) {

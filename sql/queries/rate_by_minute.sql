@@ -6,8 +6,8 @@ WITH minutes AS (
     SELECT date_trunc('minute', start_time) AS minute, count(*) AS spans,
            count(DISTINCT trace_id) AS traces,
            count(*) FILTER (WHERE status_code = 2) AS errors,
-           CAST(approx_percentile_cont(duration_ns, 0.5) AS BIGINT) AS p50_ns,
-           CAST(approx_percentile_cont(duration_ns, 0.95) AS BIGINT) AS p95_ns,
+           CAST(least(approx_percentile_cont(duration_ns, 0.5), 9.2e18) AS BIGINT) AS p50_ns,
+           CAST(least(approx_percentile_cont(duration_ns, 0.95), 9.2e18) AS BIGINT) AS p95_ns,
            max(duration_ns) AS max_ns
     FROM spans
     WHERE service_name LIKE $service

@@ -16,8 +16,8 @@ use crate::{
 async fn audited(replayed: &Replayed) -> AuditReport {
     let layout = find_store(Some(&replayed.folder.path().join(".dbdata"))).unwrap();
     let replay = Replay { manifest: replayed.manifest.clone(), folder: replayed.run.clone() };
-    let left_behind = Arc::new(proof::left_behind(std::slice::from_ref(&replay)).unwrap());
-    let runs = Runs { replays: vec![replay], replayed: left_behind, ..Runs::default() };
+    let mut runs = Runs { replays: vec![replay], ..Runs::default() };
+    runs.replayed = Arc::new(proof::left_behind(&runs).unwrap());
     let manner = Manner { settle: Duration::ZERO, wait: false, ..Manner::of(built_in().unwrap()) };
     examine(&layout, &runs, manner, |_| {}).await.unwrap()
 }

@@ -38,13 +38,17 @@ pub(crate) fn path_of(file: &Path) -> PathBuf {
 
 pub(crate) const ENDING: &str = ".calls.ndjson";
 
+/// All calls; what is none, as half a line at the end, is passed over.
+pub(crate) fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Call>>> {
+    let lines = BufReader::new(File::open(path)?).lines();
+    Ok(lines.filter_map(|line| line.map(|line| serde_json::from_str(&line).ok()).transpose()))
+}
+
 /// The requests of which the target kept nothing.
 pub(crate) fn refused(path: &Path) -> io::Result<BTreeSet<u64>> {
     let mut refused = BTreeSet::new();
-    for line in BufReader::new(File::open(path)?).lines() {
-        if let Ok(Call::Answered { request, outcome: Outcome::Rejected { .. }, .. }) =
-            serde_json::from_str(&line?)
-        {
+    for call in read(path)? {
+        if let Call::Answered { request, outcome: Outcome::Rejected { .. }, .. } = call? {
             refused.insert(request);
         }
     }
@@ -53,9 +57,7 @@ pub(crate) fn refused(path: &Path) -> io::Result<BTreeSet<u64>> {
 
 /// When the first request of a capture's file came in.
 pub(crate) fn first_at(path: &Path) -> Option<u64> {
-    let lines = BufReader::new(File::open(path).ok()?).lines();
-    let calls = lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok());
-    calls.into_iter().find_map(|call| match call {
+    read(path).ok()?.map_while(Result::ok).find_map(|call| match call {
         Call::Received { at, .. } => Some(at),
         Call::Answered { .. } | Call::Missed { .. } => None,
     })

@@ -7,7 +7,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, Seek, Write},
     path::{Path, PathBuf},
     rc::Rc,
     sync::{Arc, atomic::Ordering},
@@ -43,6 +43,21 @@ pub(crate) struct Recorded {
     pub(crate) failed: Option<String>,
 }
 
+impl Recorded {
+    fn count(&mut self, call: &Call) {
+        match call {
+            Call::Received { bytes, .. } => {
+                self.requests += 1;
+                self.bytes += bytes;
+            }
+            Call::Answered { outcome: Outcome::Acked, .. } => self.acked += 1,
+            Call::Answered { outcome: Outcome::Rejected { .. }, .. } => self.refused += 1,
+            Call::Answered { .. } => self.other += 1,
+            Call::Missed { .. } => {}
+        }
+    }
+}
+
 /// Where to record.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -65,7 +80,7 @@ struct Recorder {
 struct Current {
     requests: BufWriter<File>,
     calls: Calls,
-    /// Of whole requests.
+    /// Of requests with their lengths.
     length: u64,
 }
 
@@ -146,6 +161,9 @@ fn record(
     }
     recorder.guarded(Recorder::flush);
     recorder.recorded.missed += queue.missed.load(Ordering::Relaxed);
+    if recorder.recorded.failed.is_some() {
+        recorder.recount();
+    }
     recorder.recorded
 }
 
@@ -153,10 +171,10 @@ impl Recorder {
     /// Does what can fail; after the first failure nothing more is written.
     fn guarded(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
         if let Err(err) = work(self) {
+            self.in_flight.clear();
             if let Some(current) = self.current.take() {
                 current.cut();
             }
-            self.in_flight.clear();
             progress::note(&format!(
                 "error: recording has ended: {err}\nrequests are forwarded as before; what was recorded is whole"
             ));
@@ -177,25 +195,39 @@ impl Recorder {
                 };
                 let bytes = message.len() as u64;
                 let offset = current.length;
+                let received = Call::Received { request, at, offset, bytes };
+                self.recorded.count(&received);
                 current.write(&message)?;
-                write_call(&current.calls, &Call::Received { request, at, offset, bytes })?;
+                write_call(&current.calls, &received)?;
                 self.in_flight.insert(request, Rc::clone(&current.calls));
-                self.recorded.requests += 1;
-                self.recorded.bytes += bytes;
             }
             Passed::Answered { request, at, outcome } => {
-                match outcome {
-                    Outcome::Acked => self.recorded.acked += 1,
-                    Outcome::Rejected { .. } => self.recorded.refused += 1,
-                    Outcome::Indeterminate { .. } | Outcome::Partial { .. } => self.recorded.other += 1,
-                }
-                if let Some(calls) = self.in_flight.remove(&request) {
-                    write_call(&calls, &Call::Answered { request, at, outcome })?;
-                }
+                // The answer to a request that is not in a file is nobody's business.
+                let Some(calls) = self.in_flight.remove(&request) else { return Ok(()) };
+                let answered = Call::Answered { request, at, outcome };
+                self.recorded.count(&answered);
+                write_call(&calls, &answered)?;
             }
             Passed::Ended => {}
         }
         Ok(())
+    }
+
+    /// Counts what is in the files, after some of what was written did not get there.
+    fn recount(&mut self) {
+        let passed = self.recorded.requests + self.recorded.missed;
+        let Recorded { files, failed, .. } = std::mem::take(&mut self.recorded);
+        let mut there = Recorded { failed, ..Recorded::default() };
+        for file in &files {
+            let mut count = || -> io::Result<()> {
+                calls::read(&calls::path_of(file))?.try_for_each(|call| call.map(|call| there.count(&call)))
+            };
+            if let Err(err) = count() {
+                progress::note(&format!("calls of `{}` cannot be read back: {err}", file.display()));
+            }
+        }
+        there.missed = passed.saturating_sub(there.requests);
+        self.recorded = Recorded { files, ..there };
     }
 
     fn tell(&mut self, call: &Call) -> io::Result<()> {
@@ -234,19 +266,21 @@ impl Current {
 
     fn write(&mut self, message: &[u8]) -> io::Result<()> {
         let length = u32::try_from(message.len()).map_err(io::Error::other)?;
-        self.requests.write_all(&length.to_be_bytes())?;
-        self.requests.write_all(message)?;
         self.length += 4 + u64::from(length);
-        Ok(())
+        self.requests.write_all(&length.to_be_bytes())?;
+        self.requests.write_all(message)
     }
 
-    /// Leaves whole requests only: what the system has not taken is dropped, and half of one cut off.
+    /// Leaves whole requests only, and calls about them: what the system has not taken is dropped, and half of a
+    /// request cut off.
     fn cut(self) {
         let (file, _unwritten) = self.requests.into_parts();
-        let Ok(path_length) = file.metadata().map(|metadata| metadata.len()) else { return };
-        let whole = whole_requests(&file, path_length);
-        if file.set_len(whole).is_err() {
-            progress::note("the last recorded request is not whole, and could not be cut off");
+        let Ok(length) = file.metadata().map(|metadata| metadata.len()) else { return };
+        let whole = whole_requests(&file, length);
+        let calls = Rc::try_unwrap(self.calls).map(RefCell::into_inner);
+        let calls_cut = calls.map_or(Ok(()), |calls| cut_calls(calls, whole));
+        if file.set_len(whole).and(calls_cut).is_err() {
+            progress::note("the end of the last recorded file is not whole, and could not be cut off");
         }
     }
 }
@@ -263,6 +297,25 @@ fn whole_requests(file: &File, length: u64) -> u64 {
         offset = end;
     }
     offset
+}
+
+/// Cuts calls off from the first on that tells of a request beyond this end.
+fn cut_calls(calls: BufWriter<File>, end: u64) -> io::Result<()> {
+    let (mut file, _unwritten) = calls.into_parts();
+    file.rewind()?;
+    let (mut kept, mut line) = (0, Vec::new());
+    let mut lines = BufReader::new(&file);
+    loop {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line)? as u64;
+        let is_whole = line.ends_with(b"\n");
+        let beyond =
+            matches!(serde_json::from_slice(&line), Ok(Call::Received { offset, .. }) if offset >= end);
+        if !is_whole || beyond {
+            return file.set_len(kept);
+        }
+        kept += read;
+    }
 }
 
 fn write_call(calls: &Calls, call: &Call) -> io::Result<()> {
@@ -332,6 +385,24 @@ mod tests {
         "#);
         assert_eq!(calls::refused(&calls::path_of(&recorded.files[0])).unwrap().len(), 1);
         assert!(Place::at(folder.path(), 4).is_err(), "a capture is never overwritten");
+    }
+
+    #[test]
+    fn calls_about_what_is_not_in_the_file_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls");
+        let file = OpenOptions::new().read(true).append(true).create_new(true).open(&path).unwrap();
+        let calls = Rc::new(RefCell::new(BufWriter::new(file)));
+        let received = |request| Call::Received { request, at: 1, offset: 6 * request, bytes: 2 };
+        let answered = |request| Call::Answered { request, at: 2, outcome: Outcome::Acked };
+        for call in [received(0), received(1), answered(0), received(2), answered(1)] {
+            write_call(&calls, &call).unwrap();
+        }
+        calls.borrow_mut().write_all(b"{\"event\":\"rec").unwrap();
+        calls.borrow_mut().flush().unwrap();
+        cut_calls(Rc::try_unwrap(calls).unwrap().into_inner(), 12).unwrap();
+        let kept: Vec<Call> = calls::read(&path).unwrap().map(Result::unwrap).collect();
+        assert_eq!(kept, [received(0), received(1), answered(0)]);
     }
 
     #[test]

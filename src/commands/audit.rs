@@ -147,11 +147,8 @@ pub(crate) async fn run(
     let progress = manner.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
-    let replays = proof::chosen(runs::load_all(&folder)?, &args.run, &layout);
-    let is_replay = !matches!(args.run.as_str(), "latest" | "all" | "none") && !replays.is_empty();
-    let mut runs = choose_runs(&folder, if is_replay { "none" } else { &args.run }, &layout)?;
-    runs.replayed = Arc::new(proof::left_behind(&replays)?);
-    runs.replays = replays;
+    let mut runs = choose_runs(&folder, &args.run, &layout)?;
+    runs.replayed = Arc::new(proof::left_behind(&runs)?);
     let waiting = args.reporting.open()?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
@@ -170,6 +167,9 @@ pub(crate) async fn run(
 impl AuditArgs {
     /// A folder that was named must be there; without one there may be no runs yet.
     fn runs_folder(&self) -> Result<PathBuf, Problem> {
+        if self.run == "none" {
+            return Ok(PathBuf::new());
+        }
         let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
         runs::folder(self.runs.as_deref(), hint)
     }

@@ -336,10 +336,21 @@ impl ReplayArgs {
         })
     }
 
-    /// The command that sends the rest.
+    /// The command that sends the rest; flags that an environment or a file may have given are told, too.
     fn go_on(&self, run_id: &str) -> String {
         let endpoint = self.otlp.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("e2e-store replay {} --endpoint {endpoint} --resume {run_id}", self.source.display())
+        let mut words = format!("e2e-store replay {} --endpoint {endpoint}", self.source.display());
+        let mut add = |flag: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!(" {flag} {value}")));
+        };
+        let runs = (self.runs != Path::new(DEFAULT_FOLDER)).then(|| self.runs.display().to_string());
+        add("--runs", runs);
+        add("--internal-endpoint", self.internal.internal_endpoint.as_ref().map(ToString::to_string));
+        add("--data-dir", self.data_dir.as_ref().map(|data_dir| data_dir.display().to_string()));
+        for (flag, given) in [("--verify", self.verify), ("--no-flush", self.no_flush)] {
+            words.extend(given.then(|| format!(" {flag}")));
+        }
+        format!("{words} --resume {run_id}")
     }
 }
 

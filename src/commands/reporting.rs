@@ -146,8 +146,10 @@ impl ReportArgs {
 pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
     let text = format::render(ReportFormat::Json, report, None, None)?;
     let judged = |id: &str| report.coverage.runs.iter().any(|run| run.run == id);
-    let folders = runs.known.iter().filter(|run| judged(&run.plan.outline.run.to_string()));
-    for folder in folders.flat_map(|run| &run.parts).map(|part| &part.folder) {
+    let generated = runs.known.iter().filter(|run| judged(&run.plan.outline.run.to_string()));
+    let generated = generated.flat_map(|run| &run.parts).map(|part| &part.folder);
+    let replays = runs.replays.iter().filter(|replay| judged(&replay.manifest.run_id));
+    for folder in generated.chain(replays.map(|replay| &replay.folder)) {
         let path = folder.join(SAVED);
         let saved = beside(&path).and_then(|file| replace(file, &text, &path));
         if let Err(err) = saved {

@@ -131,7 +131,13 @@ fn named<'a>(
 ) -> anyhow::Result<Vec<(Sent<'a>, &'a Results)>> {
     let mut compared = Vec::with_capacity(names.len());
     for name in names {
-        let sent = loaded.find(name, folder)?;
+        let sent = match loaded.named(name, folder)? {
+            Named::Run(sent) => sent,
+            Named::Replay(_) => {
+                let what = format!("`{name}` is a replay, and only generated runs can be compared");
+                return Err(Problem::new(what, "`e2e-store runs` lists them").into());
+            }
+        };
         let results = sent.results().ok_or_else(|| {
             let name = sent.name();
             let hint = format!("`e2e-store runs show {name}` tells what its ledger says");

@@ -135,6 +135,10 @@ async fn verify(
     report.ask_at(&bench.data_dir);
     report.sql_command.extend(["--runs".to_owned(), bench.runs.display().to_string()]);
     reporting::save(&report, &runs)?;
+    if bench.temporary.is_some() && !args.keep && report.overall == Overall::Pass {
+        // Nobody can ask a store that is removed.
+        report.sql_command.clear();
+    }
     args.reporting.deliver(&report, waiting, out)?;
     Ok(reporting::exit_of(report.overall))
 }

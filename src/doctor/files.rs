@@ -15,6 +15,7 @@ use crate::{
     audit::find_store,
     inspect::{
         self, Inspection, age,
+        file::FileFacts,
         snapshot::{Freshness, Snapshot},
         wal::{NextFlush, Overdue, Wal},
     },
@@ -65,11 +66,8 @@ pub(super) async fn walk(
 }
 
 fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
-    let cannot = |problem: &str| {
-        problem.starts_with("the file cannot be read") || problem.starts_with("cannot be read")
-    };
-    let files = inspection.damaged().filter_map(|file| Some((&file.file, file.problem.as_deref()?)));
-    let files = files.filter(|(_, problem)| cannot(problem));
+    let files = inspection.damaged().filter(|file| is_withheld(file));
+    let files = files.filter_map(|file| Some((&file.file, file.problem.as_deref()?)));
     let places = inspection.unlisted.iter().map(|place| (&place.file, place.problem.as_str()));
     let unread: Vec<_> = places.chain(files).collect();
     if unread.is_empty() {
@@ -89,8 +87,15 @@ fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
     steps.fail(List::NotAppearing, "permissions", text, advice::give_the_right_to_read(&first));
 }
 
+/// Whether the system did not let this user read a file, which says nothing of its bytes.
+fn is_withheld(file: &FileFacts) -> bool {
+    let problem = file.problem.as_deref().unwrap_or_default();
+    problem.starts_with("the file cannot be read") || problem.starts_with("cannot be read")
+}
+
 fn files(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
-    let damaged: Vec<_> = inspection.damaged().filter(|file| file.tier != Tier::Wal).collect();
+    let of_parquet = inspection.damaged().filter(|file| file.tier != Tier::Wal);
+    let damaged: Vec<_> = of_parquet.filter(|file| !is_withheld(file)).collect();
     let Some(first) = damaged.first() else {
         let text = "every Parquet file has its footer (`e2e-store audit` reads the rows)";
         return steps.ok(List::NotAppearing, "files", text);

@@ -23,7 +23,7 @@ pub(super) fn disk(layout: &Layout, steps: &mut Steps) {
     let text = format!("{} free, {}", bytes(free), percent(free as f64 / whole as f64));
     match free {
         ..NOTHING => {
-            let text = format!("{text}: segments cannot be written");
+            let text = format!("{text}: so little that the next segments may not be written");
             steps.fail(List::NotAppearing, "disk", text, advice::free_space(&layout.spans));
         }
         NOTHING..LITTLE => {

@@ -53,16 +53,21 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Rows that replays are to have left behind: 32 bytes for each span that was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Replayed(Vec<Expectation>);
+pub(crate) struct Replayed {
+    judged: Vec<Expectation>,
+    /// Of replays that are not judged.
+    others: Vec<Expectation>,
+}
 
 impl Replayed {
-    pub(crate) fn new(mut expected: Vec<Expectation>) -> Self {
-        expected.sort_unstable();
-        Self(expected)
+    pub(crate) fn new(mut judged: Vec<Expectation>, mut others: Vec<Expectation>) -> Self {
+        judged.sort_unstable();
+        others.sort_unstable();
+        Self { judged, others }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn is_empty(&self) -> bool {
+        self.judged.is_empty() && self.others.is_empty()
     }
 
     /// Whether a row is one of them.
@@ -73,24 +78,36 @@ impl Replayed {
         let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
         let ids = IdKey::of_hex(id(column::TRACE_ID), id(column::SPAN_ID));
         let Some(ids) = ids else { return Recognised::No };
-        let first = self.0.partition_point(|expected| expected.ids < ids);
-        let mut same = self.0[first..].iter().take_while(|expected| expected.ids == ids).peekable();
-        if same.peek().is_none() {
+        let [judged, others] = [&self.judged, &self.others].map(|expected| of_ids(expected, ids));
+        if judged.is_empty() && others.is_empty() {
             return Recognised::No;
         }
         let digest = digester.stored(cells, schema);
-        let is_same = same.any(|expected| expected.digests[usize::from(schema == Schema::V2)] == digest);
-        if is_same { Recognised::AsSent } else { Recognised::Differing }
+        let is_same = |expected: &Expectation| expected.digests[usize::from(schema == Schema::V2)] == digest;
+        if judged.iter().chain(others).any(is_same) {
+            Recognised::AsSent
+        } else if judged.is_empty() {
+            Recognised::No
+        } else {
+            Recognised::Differing
+        }
     }
+}
+
+fn of_ids(sorted: &[Expectation], ids: IdKey) -> &[Expectation] {
+    let first = sorted.partition_point(|expected| expected.ids < ids);
+    let end = sorted[first..].iter().take_while(|expected| expected.ids == ids).count();
+    &sorted[first..first + end]
 }
 
 /// What a stored row is to replays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recognised {
+    /// Nothing: it is judged by its structure.
     No,
-    /// One of their spans, with all of its values.
+    /// A span of any of them, with all of its values.
     AsSent,
-    /// One of their spans, with other values.
+    /// A span of one that is judged, with other values.
     Differing,
 }
 

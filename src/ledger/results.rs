@@ -117,6 +117,16 @@ impl Results {
         self.acked.saturating_add(self.partial_taken)
     }
 
+    /// Of a plan that was broken off and gone on with: so many spans had been taken before.
+    pub(crate) fn after(self, taken_before: u64) -> Self {
+        Self {
+            planned: self.planned.map(|planned| planned + taken_before),
+            issued: self.issued + taken_before,
+            acked: self.acked + taken_before,
+            ..self
+        }
+    }
+
     /// Spans that the studio said it did not take.
     pub(crate) fn refused(&self) -> u64 {
         self.rejected.saturating_add(self.partial.saturating_sub(self.partial_taken))

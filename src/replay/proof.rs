@@ -17,15 +17,10 @@ use crate::{
             self, Altered, KEPT, PartialExport, Reckoning, Replayed, Sent,
             rows::{Difference, ReplayRows},
         },
-        runs::is_at,
+        runs::Runs,
         strict_json::StrictValue,
     },
-    ledger::{
-        expected,
-        history::History,
-        replay::ReplayManifest,
-        runs::{self, Loaded, Replay},
-    },
+    ledger::{expected, history::History, replay::ReplayManifest, runs},
     problem::Problem,
     span::{
         mapping,
@@ -121,35 +116,19 @@ impl Proof {
     }
 }
 
-/// The replays that a store is held against, by the word that names runs: the newest, if it was sent after every
-/// generated run and may be of this store; all that may; the one that is named; or none.
-pub(crate) fn chosen(loaded: Loaded, word: &str, layout: &Layout) -> Vec<Replay> {
-    let may_be_here = |data_dir: Option<&Path>| is_at(data_dir, layout) != Some(false);
-    let newest_run = loaded.runs.iter().filter(|run| may_be_here(run.manifest.data_dir.as_deref()));
-    let newest_run = newest_run.map(|run| run.manifest.created_at).max();
-    let mut replays = loaded.replays;
-    match word {
-        "none" | "" => replays.clear(),
-        "all" => replays.retain(|replay| may_be_here(replay.manifest.data_dir.as_deref())),
-        "latest" => {
-            replays.retain(|replay| may_be_here(replay.manifest.data_dir.as_deref()));
-            let newest = replays.pop();
-            replays.clear();
-            replays.extend(newest.filter(|replay| Some(replay.manifest.created_at) > newest_run));
-        }
-        id => replays.retain(|replay| replay.manifest.run_id.starts_with(id)),
-    }
-    replays
-}
-
-/// The rows that replays left behind.
-pub(crate) fn left_behind(replays: &[Replay]) -> anyhow::Result<Replayed> {
-    let mut all = Vec::new();
-    for replay in replays {
+/// The rows that replays left behind: those that are judged, and others.
+pub(crate) fn left_behind(runs: &Runs) -> anyhow::Result<Replayed> {
+    let mut judged = Vec::new();
+    for replay in &runs.replays {
         let path = runs::expected_path(&replay.folder);
-        all.extend(expected::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
+        judged.extend(expected::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?);
     }
-    Ok(Replayed::new(all))
+    // A row of one that cannot be read is judged by its structure, as any row that nobody knows.
+    let others = runs
+        .other_replays
+        .iter()
+        .filter_map(|replay| expected::read(&runs::expected_path(&replay.folder)).ok());
+    Ok(Replayed::new(judged, others.flatten().collect()))
 }
 
 /// Reads what was sent, and the store.

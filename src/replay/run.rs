@@ -286,7 +286,7 @@ pub(crate) async fn perform(
     sent.summary.replan(&[Amount { workflows: 0, spans: left }]);
     sent.summary.finish();
     sent.summary.interrupted &= sent.summary.total().not_started.spans > 0;
-    manifest.results = Some(results::of(&sent.summary, sent.elapsed, &[]));
+    manifest.results = Some(results::of(&sent.summary, sent.elapsed, &[]).after(sent.taken_before));
     manifest.write(&runs::manifest_path(&folder))?;
     Ok(Replayed { manifest, folder, ledger, sent, notes })
 }

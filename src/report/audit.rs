@@ -153,10 +153,9 @@ impl AuditReport {
             let acked: u64 = run.services.iter().map(|service| service.acked).sum();
             if acked == 0 {
                 let id = judgement.known(run).plan.outline.run;
-                self.qualify(
-                    Overall::Inconclusive,
-                    format!("run {id}: nothing was acked, so nothing can be lost"),
-                );
+                let part = if judgement.scope.is_all() { "" } else { " of what was asked about" };
+                let why = format!("run {id}: nothing{part} was acked, so nothing can be lost");
+                self.qualify(Overall::Inconclusive, why);
             }
         }
         for proof in subject.proofs {

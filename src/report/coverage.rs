@@ -12,7 +12,7 @@ use crate::{
     judge::{
         account::Account,
         barrier::{Proof, last_ack},
-        judgement::{Health, JudgedRun, Judgement},
+        judgement::{Depth, Health, JudgedRun, Judgement},
         runs,
         scope::Scope,
     },
@@ -263,6 +263,9 @@ fn barrier(
 fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
     let judged = |index: usize| judgement.judged.iter().any(|run| run.index == index);
     let why = |index: usize| match judgement.runs.runs[index].was_seen() {
+        _ if judgement.depth != Depth::Content => {
+            format!("whether spans of it are here was not looked at (--depth {})", judgement.depth.name())
+        }
         true if judgement.whole_store => {
             "rows of it are here and were compared; another run is judged".to_owned()
         }
@@ -281,15 +284,30 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         why: why(index),
     });
 
+    let replays = subject.runs.other_replays.iter().map(|replay| OtherRun {
+        run: replay.manifest.run_id.clone(),
+        why: match replay.manifest.data_dir.as_deref() {
+            Some(data_dir) if runs::is_at(Some(data_dir), subject.layout) == Some(false) => {
+                format!("a replay, whose manifest names another store, `{}`", data_dir.display())
+            }
+            _ => {
+                "a replay; of its spans only those that are here were looked at: `--run` names it".to_owned()
+            }
+        },
+    });
     let strange = judgement.collected.strange_runs().into_iter().map(|run| OtherRun {
         run: run.to_string(),
-        why: "rows of it are here, its folder is not among the runs".to_owned(),
+        why: if subject.runs.left_out {
+            "rows of it are here, and no run was to be looked at (--run none)".to_owned()
+        } else {
+            "rows of it are here, its folder is not among the runs".to_owned()
+        },
     });
     let unreadable = subject.runs.unreadable.iter().map(|unreadable| OtherRun {
         run: unreadable.name.clone(),
         why: format!("it cannot be judged: {:#}", unreadable.error),
     });
-    idle.chain(strange).chain(unreadable).collect()
+    idle.chain(replays).chain(strange).chain(unreadable).collect()
 }
 
 fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
@@ -309,7 +327,8 @@ pub(crate) fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Com
         found: account.found,
         missing: account.missing,
     };
-    plan.outline.services.iter().zip(&judged.services).map(of_service).collect()
+    let services = plan.outline.services.iter().zip(&judged.services);
+    services.filter(|(service, _)| judgement.scope.has_service(&[Some(service)])).map(of_service).collect()
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

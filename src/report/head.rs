@@ -8,14 +8,27 @@ use super::{
     coverage::{Coverage, RowCoverage, RunCoverage, ScopeCoverage},
     numbers::{bytes, counted, duration, grouped, plain},
 };
+use crate::judge::judgement::Depth;
 
 const NOT_READ_SHOWN: usize = 10;
 const RUNS_SHOWN: usize = 10;
 const STALE_SHOWN: usize = 10;
 
 pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std::fmt::Result {
-    let Coverage { store, of, tiers, rows, scope, runs, other_runs, not_read, took, bytes_scanned, .. } =
-        &report.coverage;
+    let Coverage {
+        store,
+        of,
+        tiers,
+        rows,
+        scope,
+        runs,
+        other_runs,
+        not_read,
+        took,
+        bytes_scanned,
+        depth,
+        ..
+    } = &report.coverage;
     let of = of.as_ref().map(|of| format!("   {of}")).unwrap_or_default();
     writeln!(text, "{}{of}", verdict_word(page.paint, report.overall))?;
     for because in report.because.iter().chain(&report.summary.problems) {
@@ -30,9 +43,11 @@ pub(crate) fn print(text: &mut String, page: Page, report: &AuditReport) -> std:
             _ => ("hot snapshot", "; a copy, not evidence"),
         };
         if tier.files > 0 || tier.evidence {
-            let (files, rows, size) =
-                (counted(tier.files, noun), counted(tier.rows, "row"), bytes(tier.bytes));
-            writeln!(text, "         {files}: {rows}, {size}{note}")?;
+            let (files, size) = (counted(tier.files, noun), bytes(tier.bytes));
+            // By their names and sizes alone, files do not tell of rows.
+            let rows =
+                if *depth == Depth::Files.name() { String::new() } else { counted(tier.rows, "row") + ", " };
+            writeln!(text, "         {files}: {rows}{size}{note}")?;
         }
     }
     for run in runs.iter().take(RUNS_SHOWN) {

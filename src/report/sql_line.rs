@@ -11,10 +11,10 @@ use crate::checks::{
     investigations::{self, Investigation},
 };
 
-/// For the first finding that was kept; `command` is `e2e-store sql PATH` in words. The check's own
+/// For the first finding that was kept; `command` is `e2e-store sql PATH` in words, and empty where the store will be gone. The check's own
 /// investigation where the finding has its parameters, else what lies around its row, else the finding itself.
 pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -> Option<String> {
-    let sample = evidence.samples.first()?;
+    let sample = evidence.samples.first().filter(|_| !command.is_empty())?;
     let fallback = ["around_row", "finding"].map(investigations::named);
     let candidates = check.query.into_iter().chain(fallback.into_iter().flatten());
     let (investigation, values) =

@@ -398,6 +398,29 @@ fn exports_are_compressed_by_their_names_and_read_again() {
 }
 
 #[test]
+fn replays_into_one_store_know_each_other() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), ".dbdata");
+    let source = fixture("getting-started/studio-0.82.1").to_string_lossy().into_owned();
+    for _ in 0..2 {
+        let sent = replay(folder.path(), &serving, &source, &["--data-dir", ".dbdata"]);
+        assert_eq!(exit_status(&sent), "[exit status: 0]", "{sent}");
+    }
+    for word in ["latest", "all", "none"] {
+        let audited = run(folder.path(), &["audit", ".dbdata", "--run", word]);
+        assert_eq!(exit_status(&audited), "[exit status: 0]", "{word}: {audited}");
+        let others = audited.lines().filter(|line| line.starts_with("also ")).count();
+        assert_eq!(others, usize::from(word == "latest"), "{word}: {audited}");
+    }
+    fs::rename(folder.path().join(".dbdata"), folder.path().join("moved")).unwrap();
+    fs::create_dir_all(folder.path().join(".dbdata/spans/wal")).unwrap();
+    let elsewhere = run(folder.path(), &["audit", "moved", "--run", "all"]);
+    assert_eq!(elsewhere.matches("a replay, whose manifest names another store").count(), 2, "{elsewhere}");
+    let emptied = run(folder.path(), &["audit", ".dbdata"]);
+    assert!(emptied.contains("FAIL  lost_spans"), "{emptied}");
+}
+
+#[test]
 fn a_replay_is_judged_like_any_run() {
     let folder = folder();
     let source = fixture("profiles/studio-0.82.1").to_string_lossy().into_owned();

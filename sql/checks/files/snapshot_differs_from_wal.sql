@@ -10,8 +10,11 @@
 -- Usually: A segment was damaged, changed or removed after the snapshot was made, or the snapshot was. What was sent
 -- tells which: audit with the run.
 --
--- Not covered: rows that a flush has moved to a cold file since (see stale_hot_snapshot), and which of the two is right.
+-- Not covered: rows that a flush has moved to a cold file since (see stale_hot_snapshot), rows that a segment which could
+-- not be read to its end may hold, and which of the two is right.
 SELECT tier, file, row_number, trace_id, span_id,
        CASE WHEN is_changed THEN 'the WAL has it with another content' ELSE 'it is in no other tier' END AS cause
 FROM snapshot_rows
+WHERE is_changed
+   OR (SELECT count(*) FROM files WHERE tier = 'wal' AND health IN ('unreadable', 'torn', 'empty', 'not read')) = 0
 ORDER BY file, row_number
