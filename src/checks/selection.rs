@@ -106,6 +106,8 @@ pub(crate) fn select(checks: Vec<Check>, only: &[String], skip: &[String]) -> Re
     Ok(checks.into_iter().filter(selected).collect())
 }
 
+const ALIKE_SHOWN: usize = 3;
+
 /// The check of that id.
 pub(crate) fn find(checks: Vec<Check>, id: &str) -> Result<Check, Problem> {
     match checks.iter().position(|check| check.id == id) {
@@ -129,13 +131,14 @@ pub(crate) fn change_severities<'a>(
 }
 
 fn unknown_check(name: &str, checks: &[Check], or_family: bool) -> Problem {
-    let ids = checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(", ");
-    let mut families: Vec<&str> = checks.iter().map(|check| check.family.as_str()).collect();
-    families.dedup();
-    let (noun, hint) = if or_family {
-        (" or family", format!("the checks are: {ids}; the families: {}", families.join(", ")))
-    } else {
-        ("", format!("the checks are: {ids}"))
+    let noun = if or_family { " or family" } else { "" };
+    let words: Vec<&str> = name.split('_').filter(|word| word.len() > 2).collect();
+    let shares = |check: &&Check| words.iter().any(|word| check.id.contains(word));
+    let alike: Vec<_> =
+        checks.iter().filter(shares).take(ALIKE_SHOWN).map(|check| check.id.as_str()).collect();
+    let hint = match alike.join("`, `") {
+        none if none.is_empty() => "`e2e-store checks` lists them".to_owned(),
+        alike => format!("like it are `{alike}`; `e2e-store checks` lists all"),
     };
     Problem::new(format!("there is no check{noun} `{name}`"), hint)
 }

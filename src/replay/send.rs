@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -24,6 +24,7 @@ use crate::{
     ledger::{entry::Entry, expected::ExpectationWriter, history::Export, writer::LedgerWriter},
     load::{sample::Sample, summary::Summary},
     problem::Problem,
+    progress,
     wire::{
         exporter::{Exporter, Reply},
         outcome::{GrpcCode, Outcome},
@@ -64,6 +65,8 @@ struct Shared {
     began: Instant,
     summary: Mutex<Summary>,
     unanswered: AtomicU32,
+    /// Whether somebody was told that the endpoint does not answer.
+    said_away: AtomicBool,
 }
 
 /// Sends until there are no more drafts, the endpoint is gone, or `stop` turns true.
@@ -81,6 +84,7 @@ pub(crate) async fn send_all(
         began: Instant::now(),
         summary: Mutex::new(summary),
         unanswered: AtomicU32::new(0),
+        said_away: AtomicBool::new(false),
     });
     let slots = Arc::new(Semaphore::new(sending.in_flight));
     let mut exports: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -168,6 +172,10 @@ impl Shared {
         let Call { export, request, spans, planned, attempts: before } = call;
         let started = self.began.elapsed();
         let on_retry = |attempt, reply: &Reply| {
+            let is_away = reply.outcome.code() == Some(GrpcCode::Unavailable);
+            if is_away && !self.said_away.swap(true, Ordering::Relaxed) {
+                progress::note("the endpoint does not answer: exports are tried again, as --retry says");
+            }
             let (attempt, at, outcome) = (attempt + before, unix_nanos(), reply.outcome);
             self.ledger.append(&Entry::ExportRetried { export, attempt, at, outcome })
         };

@@ -92,6 +92,13 @@ fn checks(text: &mut String, page: Page, checked: &[Checked]) -> std::fmt::Resul
             Verdict::Skipped(_) => paint.quiet("skip"),
             Verdict::Broken(_) => paint.bad("BROKEN"),
         };
+        if let Verdict::Broken(reason) = &one.verdict {
+            writeln!(text, "{word}  {}", one.check.id)?;
+            for line in prose::wrap(&plain(reason), page.prose_width() - 6) {
+                writeln!(text, "      {line}")?;
+            }
+            continue;
+        }
         writeln!(text, "{word}  {:width$}  {}", one.check.id, note(one))?;
     }
     for (reason, ids) in skipped {
