@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{replayed::Replayed, tally::Tally};
+use super::{replayed::left_behind::Replayed, tally::Tally};
 use crate::{
     span::mapping::ResourceFacts,
     traffic::{

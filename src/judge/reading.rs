@@ -26,7 +26,7 @@ use super::{
     evidence::{Address, Attempts, Sighting},
     judgement::{Depth, JudgedRun, Judgement},
     progress::Progress,
-    replayed::Replayed,
+    replayed::left_behind::Replayed,
     scope::Scope,
     spool::Spool,
     sweep::{Sweep, Swept, sweep},

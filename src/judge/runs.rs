@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use super::replayed::Replayed;
+use super::replayed::left_behind::Replayed;
 
 use crate::{
     ledger::runs::{self, Replay, Run, UnreadableRun},

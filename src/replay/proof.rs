@@ -14,7 +14,8 @@ use crate::{
     judge::{
         barrier::{self, last_ack},
         replayed::{
-            self, Altered, KEPT, PartialExport, Reckoning, Replayed, Sent,
+            self, Altered, KEPT, PartialExport, Reckoning, Sent,
+            left_behind::Replayed,
             rows::{Difference, ReplayRows},
         },
         runs::Runs,

@@ -15,7 +15,7 @@ use crate::{
         evidence::{Address, StoredDifference},
         fact::{Fact, Observer, Spot},
         names::Name,
-        replayed::Recognised,
+        replayed::left_behind::Recognised,
         rows::Rows,
         strays::Stray,
         tally::Evidence,
