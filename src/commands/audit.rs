@@ -7,12 +7,11 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, NaiveDate, NaiveTime};
-
 use super::reporting::{self, ReportArgs};
 use crate::{
     audit::{Manner, examine, find_store},
     checks::{baseline::Baseline, catalog::Severity, selection},
+    clock::moment,
     exit::Exit,
     interrupt::Interrupts,
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
@@ -221,14 +220,6 @@ impl JudgingArgs {
         }
         Ok(Scope { services: self.service.clone(), from: self.from, to: self.to })
     }
-}
-
-/// A day or a moment in UTC, in Unix nanoseconds.
-fn moment(text: &str) -> Result<i64, String> {
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let moment = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc()));
-    let nanos = moment.ok().and_then(|moment| moment.timestamp_nanos_opt());
-    nanos.ok_or_else(|| "write `2026-11-25` or `2026-11-25T08:00:00Z`".to_owned())
 }
 
 fn severity(text: &str) -> Result<(String, Severity), String> {

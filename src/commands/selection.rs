@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    clock,
     ledger::{manifest::Timestamp, replay::Options},
     problem::Problem,
 };
@@ -19,7 +20,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "ID", value_parser = trace_id)]
     trace: Vec<String>,
 
-    /// Only what came in from this moment on, as 2026-11-25T08:00:00Z. Of stored rows their end counts
+    /// Only what came in from this day or moment on, as 2026-11-25T08:00:00Z. Of stored rows their end counts
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
 
@@ -70,8 +71,7 @@ fn trace_id(text: &str) -> Result<String, String> {
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::try_from(text.to_owned())
-        .map_err(|err| format!("{err}: write for example 2026-11-25T08:00:00Z"))
+    clock::moment(text).map(|nanos| Timestamp(nanos.cast_unsigned()))
 }
 
 /// A percentage of the traces, above 0 and up to 100.
