@@ -1,8 +1,8 @@
 //! The command line: parse, run, and turn an error into text and a code.
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
-    process::ExitCode,
 };
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -53,14 +53,14 @@ enum Command {
     Man(completions::ManArgs),
 }
 
-/// Runs the command line that this process was started with.
-pub(crate) fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+/// Runs a command line; the exit code comes back.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         // Help and version are results; a usage error is clap's to print, and its code is 2.
         Err(err) => {
             err.print().ok();
-            return ExitCode::from(u8::try_from(err.exit_code()).unwrap_or(2));
+            return u8::try_from(err.exit_code()).unwrap_or(2);
         }
     };
     let outcome = tokio::runtime::Builder::new_multi_thread()
@@ -69,12 +69,12 @@ pub(crate) fn run() -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(until_interrupted(cli.command)));
     match outcome {
-        Ok(Exit::Clean) => ExitCode::SUCCESS,
-        Ok(Exit::Found) => ExitCode::from(1),
-        Ok(Exit::Unknown) => ExitCode::from(2),
+        Ok(Exit::Clean) => 0,
+        Ok(Exit::Found) => 1,
+        Ok(Exit::Unknown) => 2,
         Err(err) => {
             io::stderr().write_all(problem::explain(&err).as_bytes()).ok();
-            ExitCode::from(2)
+            2
         }
     }
 }

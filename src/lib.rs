@@ -1,6 +1,6 @@
 //! Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 mod audit;
 mod capture;
@@ -38,5 +38,11 @@ mod wire;
 /// Runs the command line of this process and says how it went: 0 clean, 1 findings, 2 trouble.
 #[must_use]
 pub fn run() -> ExitCode {
-    cli::run()
+    ExitCode::from(cli::run(std::env::args_os()))
+}
+
+/// Runs a command line, its first word the program's name, and gives back the exit code. For fuzzing.
+#[doc(hidden)]
+pub fn run_with(args: impl IntoIterator<Item = OsString>) -> u8 {
+    cli::run(args)
 }
