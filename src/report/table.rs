@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use super::prose;
+
 /// How a column's values line up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -97,7 +99,12 @@ fn paragraph(header: &[(&str, Align)], row: &[String], width: usize) -> String {
             used = 1;
         }
         text.push_str(if used == 1 { " " } else { "  " });
-        text.push_str(&pair);
+        if used == 1 && len + GAP > width && value.contains(' ') {
+            // Ids and paths have no spaces, and stay whole.
+            text.push_str(&prose::wrap(&pair, width.saturating_sub(2 * GAP)).join("\n    "));
+        } else {
+            text.push_str(&pair);
+        }
         used += len + GAP;
     }
     text + "\n"
@@ -116,6 +123,11 @@ mod tests {
         - tier cold
           file a/long/path/of/a/file.parquet
           row 12
+        ");
+        let listed = ["one, two and three".to_owned()];
+        insta::assert_snapshot!(paragraph(&[("services", Align::Left)], &listed, 20), @r"
+        - services one,
+            two and three
         ");
         insta::assert_snapshot!(paragraph(&header, &row, 99), @"- tier cold  file a/long/path/of/a/file.parquet  row 12");
     }
