@@ -97,7 +97,7 @@ fn files(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
     let of_parquet = inspection.damaged().filter(|file| file.tier != Tier::Wal);
     let damaged: Vec<_> = of_parquet.filter(|file| !is_withheld(file)).collect();
     let Some(first) = damaged.first() else {
-        let text = "every Parquet file has its footer (`e2e-store audit` reads the rows)";
+        let text = "every readable Parquet file has its footer (`e2e-store audit` reads the rows)";
         return steps.ok(List::NotAppearing, "files", text);
     };
     let problem = first.problem.as_deref().unwrap_or_default();

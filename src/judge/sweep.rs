@@ -8,11 +8,14 @@ use std::{
     iter::Enumerate,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
     vec,
 };
 
+use anyhow::Context;
 use datafusion::execution::TaskContext;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use self::file::{SweptFile, sweep_parquet, sweep_segment};
 use super::{
@@ -164,15 +167,27 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
         sweep.collected.names.name(&file.shown);
     }
     sweep.progress.expect(&files);
+    let count = files.len();
     let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
     let workers: Vec<_> =
-        (0..WORKERS).map(|_| tokio::spawn(work_off(Arc::clone(&queue), sweep.clone()))).collect();
+        (0..WORKERS.min(count)).map(|_| start(work_off(Arc::clone(&queue), sweep.clone()))).collect();
     let mut done = Vec::new();
     for worker in workers {
-        done.extend(worker.await?);
+        done.extend(worker.await.context("a reader of files ended before its work")?);
     }
     done.sort_by_key(|(number, ..)| *number);
     Ok(done.into_iter().map(|(_, file, one)| (file, one)).collect())
+}
+
+/// Does work on a thread of its own: when that ends, the memory of its buffers goes back to all others.
+fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
+    let (sender, receiver) = oneshot::channel();
+    let runtime = Handle::current();
+    thread::spawn(move || {
+        // Whoever asked may have been interrupted.
+        sender.send(runtime.block_on(work)).ok();
+    });
+    receiver
 }
 
 /// Files that no worker has taken yet, by their number.
