@@ -138,7 +138,9 @@ pub(crate) async fn examine(
     } else {
         Vec::new()
     };
-    proofs.iter().for_each(|proof| judgement.account += &proof.reckoning.account);
+    for proof in &proofs {
+        judgement.account += &proof.reckoning.account;
+    }
     let judgement = Arc::new(judgement);
     let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);

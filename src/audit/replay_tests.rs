@@ -32,6 +32,9 @@ fn fired(report: &AuditReport) -> String {
     found.collect::<Vec<_>>().join("; ")
 }
 
+/// A name, what is done to the rows of the cold file and to the ledger, and all that fires.
+type Case = (&'static str, fn(&mut Vec<Row>), fn(String) -> String, &'static str);
+
 /// What fires after the rows of the cold file and the ledger were changed.
 async fn damaged(rows: fn(&mut Vec<Row>), ledger: fn(String) -> String) -> String {
     let replayed = Replayed::new(&fixture("getting-started/studio-0.82.1"), Schema::V2).await;
@@ -58,7 +61,7 @@ async fn a_whole_replay_is_silent_and_is_a_run_of_the_report() {
 async fn damage_fires_what_it_fires_in_generated_traffic() {
     let keep: fn(String) -> String = |ledger| ledger;
     let still: fn(&mut Vec<Row>) = |_| {};
-    let cases: [(&str, fn(&mut Vec<Row>), fn(String) -> String, &str); 8] = [
+    let cases: [Case; 8] = [
         ("lost", |rows| drop(rows.drain(..2)), keep, "lost_spans: 2"),
         ("doubled", |rows| rows.extend_from_within(4..5), keep, "duplicate_spans: 1"),
         ("altered", |rows| rows[3].name.push('x'), keep, "altered_spans: 1"),

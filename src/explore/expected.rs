@@ -264,7 +264,7 @@ impl Column {
             Of::Span => Cell::Number(place.position.into()),
             Of::Outcome => Cell::Text(export().map_or("not_started", outcome)),
             Of::AckedAt => {
-                let ended = export().and_then(|export| export.ended_at());
+                let ended = export().and_then(Export::ended_at);
                 ended.map_or(Cell::Null, |ended| Cell::Number(ended.cast_signed()))
             }
             Of::Stored(column) => row.map_or(Cell::Null, |row| row[column]),

@@ -11,7 +11,7 @@ use datafusion::{
 use super::{
     columns::{self, Kind, flag, number, text, time},
     judgement::{JudgedRun, Judgement},
-    lazy_table::LazyTable,
+    lazy_table::lazy_table,
     suspects::Suspect,
 };
 use crate::{ledger::history::Export, traffic::plan::Plan};
@@ -45,7 +45,7 @@ pub(super) fn columns() -> SchemaRef {
 pub(super) fn export_table(judgement: Arc<Judgement>) -> Arc<dyn TableProvider> {
     let suspects = Arc::new(judgement.suspects());
     let exports = Exports { judgement, suspects };
-    LazyTable::new(columns(), move || Ok(Box::new(exports.clone().batches())))
+    lazy_table(columns(), move || Ok(Box::new(exports.clone().batches())))
 }
 
 #[derive(Clone)]

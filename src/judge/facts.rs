@@ -91,7 +91,9 @@ impl Facts {
             self.held.fetch_add(facts.len() * ROW_BYTES, Ordering::Relaxed);
             let mut bucket = self.bucket(index);
             let share = self.budget / BUCKETS / ROW_BYTES;
-            facts.into_iter().for_each(|fact| bucket.add(fact, share));
+            for fact in facts {
+                bucket.add(fact, share);
+            }
             if index >= self.in_memory().end && bucket.held.len() >= FEW {
                 self.spill(&mut bucket)?;
             }
@@ -139,7 +141,9 @@ impl Facts {
         let mut bytes = Vec::with_capacity(FEW * fact_bytes::LEN);
         for facts in bucket.held.chunks(FEW) {
             bytes.clear();
-            facts.iter().for_each(|fact| bytes.extend_from_slice(&fact_bytes::encode(fact)));
+            for fact in facts {
+                bytes.extend_from_slice(&fact_bytes::encode(fact));
+            }
             file.write_all(&bytes)?;
         }
         bucket.held = Vec::new();

@@ -19,20 +19,18 @@ use futures::stream;
 
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
-/// All rows with all columns, whatever a question needs of them.
-#[derive(Clone)]
-pub(super) struct LazyTable {
+/// A table of what `make` gives: all rows with all columns, whatever a question needs of them.
+pub(super) fn lazy_table(
     schema: SchemaRef,
-    make: Arc<dyn Fn() -> Result<Batches> + Send + Sync>,
+    make: impl Fn() -> Result<Batches> + Send + Sync + 'static,
+) -> Arc<dyn TableProvider> {
+    Arc::new(LazyTable { schema, make: Arc::new(make) })
 }
 
-impl LazyTable {
-    pub(super) fn new(
-        schema: SchemaRef,
-        make: impl Fn() -> Result<Batches> + Send + Sync + 'static,
-    ) -> Arc<dyn TableProvider> {
-        Arc::new(Self { schema, make: Arc::new(make) })
-    }
+#[derive(Clone)]
+struct LazyTable {
+    schema: SchemaRef,
+    make: Arc<dyn Fn() -> Result<Batches> + Send + Sync>,
 }
 
 impl fmt::Debug for LazyTable {

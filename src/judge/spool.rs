@@ -19,7 +19,7 @@ use datafusion::{
 };
 use tempfile::NamedTempFile;
 
-use super::lazy_table::{Batches, LazyTable};
+use super::lazy_table::{Batches, lazy_table};
 
 /// Batches of one schema, in the order in which they were added.
 pub(crate) struct Spool {
@@ -88,7 +88,7 @@ impl Spool {
     /// The rows so far, whenever they are asked for.
     pub(super) fn table(self: &Arc<Self>) -> Arc<dyn TableProvider> {
         let spool = Arc::clone(self);
-        LazyTable::new(Arc::clone(&self.schema), move || spool.batches())
+        lazy_table(Arc::clone(&self.schema), move || spool.batches())
     }
 
     /// All batches so far: first those on disk.

@@ -165,12 +165,11 @@ struct IdBytes([u8; 16], Vec<u8>);
 impl IdBytes {
     fn decode(&mut self, text: &str) -> Option<&[u8]> {
         let length = text.len() / 2;
-        let room = match self.0.get_mut(..length) {
-            Some(room) => room,
-            None => {
-                self.1.resize(length, 0);
-                &mut self.1[..]
-            }
+        let room = if let Some(room) = self.0.get_mut(..length) {
+            room
+        } else {
+            self.1.resize(length, 0);
+            &mut self.1[..]
         };
         const_hex::decode_to_slice(text, room).ok()?;
         Some(room)
