@@ -6,7 +6,7 @@ use crate::{judge::collected::Budget, store::session::Limits};
 
 /// Bytes for what grows with a store: facts of rows without a plan, what differs, and the operators of
 /// queries. All three go to disk beyond their share. The program itself, the row groups that are being decoded,
-/// a byte for each planned span and what ledgers say of exports come on top: about 250 MB for a million spans.
+/// a byte for each planned span and what ledgers say of exports come on top: about 160 MB for a million spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory(u64);
 

@@ -125,7 +125,7 @@ pub(crate) struct JudgingArgs {
     pub(crate) progress: Audience,
 
     /// Memory for facts, findings and queries, which go to disk beyond it. The program and the rows that are
-    /// being read take about 250 MB more
+    /// being read take about 160 MB more
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
     memory_limit: Memory,
 }
