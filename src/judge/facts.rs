@@ -1,4 +1,5 @@
-//! All facts of a store: in memory as far as the budget goes, beyond it in a folder of our own.
+//! All facts of a store: in memory as far as the budget goes, beyond it in files without a name, of which a
+//! process that is killed leaves nothing.
 //!
 //! Facts lie in buckets by a hash of their trace, so that a bucket holds whole traces. Where there are more
 //! than the budget holds, whole buckets go to disk, the last first, so that the others need not. Buckets are
@@ -17,8 +18,6 @@ use std::{
     },
     thread,
 };
-
-use tempfile::TempDir;
 
 use super::{fact::Fact, fact_bytes, family::Family};
 
@@ -47,7 +46,6 @@ pub(crate) struct Facts {
     budget: usize,
     /// How many of the last buckets are on disk.
     on_disk: AtomicUsize,
-    folder: OnceLock<TempDir>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +75,6 @@ impl Facts {
             held: AtomicUsize::new(0),
             budget,
             on_disk: AtomicUsize::new(0),
-            folder: OnceLock::new(),
         }
     }
 
@@ -127,16 +124,10 @@ impl Facts {
     }
 
     fn spill(&self, bucket: &mut Bucket) -> io::Result<()> {
-        let folder = if let Some(folder) = self.folder.get() {
-            folder
-        } else {
-            let made = tempfile::Builder::new().prefix("e2e-store-").tempdir()?;
-            self.folder.get_or_init(|| made)
-        };
         self.held.fetch_sub(bucket.held.len() * ROW_BYTES, Ordering::Relaxed);
         let file = match &mut bucket.spilled {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile_in(folder.path())?),
+            none => none.insert(tempfile::tempfile()?),
         };
         let mut bytes = Vec::with_capacity(FEW * fact_bytes::LEN);
         for facts in bucket.held.chunks(FEW) {
@@ -300,7 +291,8 @@ mod tests {
             roomy.extend(chunk.iter().copied()).unwrap();
             tight.extend(chunk.iter().copied()).unwrap();
         }
-        assert!(tight.folder.get().is_some() && roomy.folder.get().is_none());
+        let on_disk = |facts: &Facts| facts.on_disk.load(Ordering::Relaxed);
+        assert!(on_disk(&tight) > 0 && on_disk(&roomy) == 0);
         assert_eq!((roomy.shards().len(), tight.shards().len() > 4), (1, true));
         assert_eq!(all(&tight), rows);
         assert_eq!(all(&roomy), rows);

@@ -1,9 +1,9 @@
-//! Rows of a table that can outgrow memory: held up to a budget, beyond it in a file of our own.
+//! Rows of a table that can outgrow memory: held up to a budget, beyond it in a file without a name.
 
 use std::{
     fmt,
     fs::File,
-    io::{BufReader, BufWriter},
+    io::{self, BufReader, BufWriter, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,9 +17,9 @@ use datafusion::{
     common::Result,
     error::DataFusionError,
 };
-use tempfile::NamedTempFile;
 
 use super::lazy_table::{Batches, lazy_table};
+use crate::store::footer::read_at;
 
 /// Batches of one schema, in the order in which they were added.
 pub(crate) struct Spool {
@@ -34,7 +34,7 @@ struct State {
     held: Vec<RecordBatch>,
     bytes: usize,
     rows: u64,
-    file: Option<NamedTempFile>,
+    file: Option<Arc<File>>,
     writer: Option<StreamWriter<BufWriter<File>>>,
 }
 
@@ -71,9 +71,9 @@ impl Spool {
 
     fn spill(&self, state: &mut State) -> Result<()> {
         if state.writer.is_none() {
-            let file = tempfile::Builder::new().prefix("e2e-store-").tempfile()?;
-            let writer = StreamWriter::try_new(BufWriter::new(file.reopen()?), &self.schema)?;
-            (state.file, state.writer) = (Some(file), Some(writer));
+            let file = tempfile::tempfile()?;
+            let writer = StreamWriter::try_new(BufWriter::new(file.try_clone()?), &self.schema)?;
+            (state.file, state.writer) = (Some(Arc::new(file)), Some(writer));
         }
         if let Some(writer) = &mut state.writer {
             for batch in std::mem::take(&mut state.held) {
@@ -96,9 +96,28 @@ impl Spool {
         let state = self.state();
         let held = state.held.clone().into_iter().map(Ok);
         let Some(file) = &state.file else { return Ok(Box::new(held)) };
-        let reader = StreamReader::try_new(BufReader::new(file.reopen()?), None)?;
+        let length = file.metadata()?.len();
+        let from_start = FromStart { file: Arc::clone(file), at: 0, length };
+        let reader = StreamReader::try_new(BufReader::new(from_start), None)?;
         let spilled = reader.map(|batch| batch.map_err(DataFusionError::from));
         Ok(Box::new(spilled.chain(held)))
+    }
+}
+
+/// A file from its beginning on, wherever others are in it.
+struct FromStart {
+    file: Arc<File>,
+    at: u64,
+    length: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length - self.at).unwrap_or(usize::MAX);
+        let count = bytes.len().min(left);
+        read_at(&self.file, self.at, &mut bytes[..count])?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
