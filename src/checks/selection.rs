@@ -136,9 +136,10 @@ fn unknown_check(name: &str, checks: &[Check], or_family: bool) -> Problem {
     let shares = |check: &&Check| words.iter().any(|word| check.id.contains(word));
     let alike: Vec<_> =
         checks.iter().filter(shares).take(ALIKE_SHOWN).map(|check| check.id.as_str()).collect();
-    let hint = match alike.join("`, `") {
-        none if none.is_empty() => "`e2e-store checks` lists them".to_owned(),
-        alike => format!("like it are `{alike}`; `e2e-store checks` lists all"),
+    let hint = if alike.is_empty() {
+        "`e2e-store checks` lists them".to_owned()
+    } else {
+        format!("like it are `{}`; `e2e-store checks` lists all", alike.join("`, `"))
     };
     Problem::new(format!("there is no check{noun} `{name}`"), hint)
 }

@@ -6,7 +6,10 @@ use super::{
     claim::KnownRun,
     tally::{Standing, State},
 };
-use crate::{ledger::history::History, wire::outcome::Outcome};
+use crate::{
+    ledger::history::{Export, History},
+    wire::outcome::Outcome,
+};
 
 /// Counts of planned spans. `planned` = acked + rejected + indeterminate + not started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,16 +57,7 @@ pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
     for export in &history.exports {
         // A collector's export may be of several services, and nobody says whose spans were refused.
         let first = run.plan.place_in(export.stream as usize, export.first);
-        let account = &mut accounts[first.service];
-        if export.attempts > 1 {
-            account.retried += u64::from(export.count);
-        }
-        if let Outcome::Partial { rejected_spans } = export.outcome {
-            let rejected = u64::from(rejected_spans.min(export.count));
-            account.partial_exports += 1;
-            account.rejected += rejected;
-            account.acked += u64::from(export.count) - rejected;
-        }
+        accounts[first.service].add_export(export);
     }
     accounts
 }
@@ -87,6 +81,19 @@ fn of_service(run: &KnownRun, service: usize) -> Account {
 }
 
 impl Account {
+    /// Adds what only an export as a whole tells: that it was sent again, and how many of it were taken.
+    pub(crate) fn add_export(&mut self, export: &Export) {
+        if export.attempts > 1 {
+            self.retried += u64::from(export.count);
+        }
+        if let Outcome::Partial { rejected_spans } = export.outcome {
+            let rejected = u64::from(rejected_spans.min(export.count));
+            self.partial_exports += 1;
+            self.rejected += rejected;
+            self.acked += u64::from(export.count) - rejected;
+        }
+    }
+
     fn add(&mut self, state: State) {
         let found = state.found() > 0;
         self.found += u64::from(found);

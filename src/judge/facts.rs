@@ -146,6 +146,7 @@ impl Facts {
         let in_memory = self.in_memory();
         let room = self.budget.saturating_sub(self.held.load(Ordering::Relaxed));
         let mut shards = vec![in_memory.clone()];
+        // What is on disk begins a shard of its own.
         let mut bytes = room;
         for index in in_memory.end..BUCKETS {
             let more = self.bucket(index).rows * ROW_BYTES;

@@ -17,7 +17,7 @@ use self::share::Share;
 use super::{
     account::Account,
     barrier::Barrier,
-    evidence::{Address, Attempts},
+    evidence::{Address, Attempts, Sighting},
 };
 use crate::{
     clock::unix_nanos,
@@ -27,6 +27,7 @@ use crate::{
     },
     span::{otlp::Cells, row::Cell, schema::Schema},
     store::layout::Layout,
+    traffic::ids::RunId,
     wire::outcome::Outcome,
 };
 
@@ -50,6 +51,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What to hold a store against.
 #[derive(Debug)]
 pub(crate) struct Sent<'a> {
+    pub(crate) run: RunId,
     pub(crate) expected: &'a [Expectation],
     pub(crate) history: &'a History,
 }
@@ -75,7 +77,7 @@ pub(crate) struct Reckoning {
     /// Exports that were taken in part.
     pub(crate) partial: Vec<PartialExport>,
     /// Every copy of a span that has several.
-    pub(crate) copies: Vec<Duplicate>,
+    pub(crate) copies: Vec<Sighting>,
     /// Files that could not be read to their end, and why.
     pub(crate) unread: Vec<(String, String)>,
 }
@@ -151,17 +153,6 @@ impl PartialExport {
     }
 }
 
-/// One of several copies of a span.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Duplicate {
-    pub(crate) address: Address,
-    pub(crate) trace_id: String,
-    pub(crate) span_id: String,
-    pub(crate) attempts: Attempts,
-    /// The row's digest, where it is not as it was sent.
-    pub(crate) alteration: Option<u64>,
-}
-
 /// A stored row that is not what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Altered {
@@ -224,7 +215,7 @@ async fn look(
     for number in 0..shares {
         let began = Instant::now();
         let mut share = loop {
-            let mut share = Share::new(&sent.expected[..usize::try_from(issued)?], number, shares);
+            let mut share = Share::new(sent.run, &sent.expected[..usize::try_from(issued)?], number, shares);
             share.scan(layout, context).await;
             // A flush deletes its segments after it has named its cold file.
             let overlaps = share.seen.iter().any(|seen| seen.cold > 0 && seen.wal > 0);
@@ -265,20 +256,13 @@ impl Sent<'_> {
     fn account(&self) -> Account {
         let mut account = Account { planned: self.issued(), ..Account::default() };
         for export in &self.history.exports {
+            account.add_export(export);
             let spans = u64::from(export.count);
-            if export.attempts > 1 {
-                account.retried += spans;
-            }
             match export.outcome {
                 Outcome::Acked => account.acked += spans,
                 Outcome::Rejected { .. } => account.rejected += spans,
                 Outcome::Indeterminate { .. } => account.indeterminate += spans,
-                Outcome::Partial { rejected_spans } => {
-                    let rejected = u64::from(rejected_spans.min(export.count));
-                    account.partial_exports += 1;
-                    account.rejected += rejected;
-                    account.acked += spans - rejected;
-                }
+                Outcome::Partial { .. } => {}
             }
         }
         account
@@ -331,7 +315,7 @@ impl Reckoning {
                 }
                 self.span(export.outcome, attempts, hides, span);
                 while let Some(copy) = copied.next_if(|(of, _)| *of as usize <= place) {
-                    self.copies.push(Duplicate { attempts, ..copy.1.clone() });
+                    self.copies.push(Sighting { attempts: Some(attempts), ..copy.1.clone() });
                 }
             }
         }

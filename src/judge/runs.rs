@@ -47,8 +47,9 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     let may_be_here = |run: &&Run| is_of(run, layout) != Some(false);
     let replay_may = |replay: &Replay| is_at(replay.manifest.data_dir.as_deref(), layout) != Some(false);
     let id = |run: &Run| run.plan.outline.run;
+    let replay_id = |replay: &Replay| replay.manifest.run_id.clone();
     let mut chosen = Runs::default();
-    let is_chosen: Box<dyn Fn(&Replay) -> bool> = match run {
+    let judged: Vec<String> = match run {
         "latest" => {
             let newest = known.iter().rev().find(may_be_here);
             let began = newest.map(|run| run.manifest.created_at);
@@ -59,20 +60,19 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             chosen.newest_unreadable = unreadable.iter().any(newer);
             let newest = replays.iter().rev().find(|replay| replay_may(replay));
             let newest = newest.filter(|replay| Some(replay.manifest.created_at) > began);
-            let newest = newest.map(|replay| replay.manifest.run_id.clone());
-            Box::new(move |replay| Some(&replay.manifest.run_id) == newest.as_ref())
+            newest.map(replay_id).into_iter().collect()
         }
         "all" => {
             chosen.wanted = known.iter().filter(may_be_here).map(id).collect();
             chosen.newest_unreadable = !unreadable.is_empty();
-            Box::new(replay_may)
+            replays.iter().filter(|replay| replay_may(replay)).map(replay_id).collect()
         }
         name => {
             chosen.only_wanted = true;
             chosen.wanted = known.iter().map(id).filter(|id| id.to_string().starts_with(name)).collect();
-            let named = move |replay: &Replay| replay.manifest.run_id.starts_with(name);
-            match chosen.wanted.len() + replays.iter().filter(|replay| named(replay)).count() {
-                1 => Box::new(named),
+            let named: Vec<_> = replays.iter().map(replay_id).filter(|id| id.starts_with(name)).collect();
+            match chosen.wanted.len() + named.len() {
+                1 => named,
                 0 => return Err(absent(name, unreadable, folder)),
                 _ => {
                     let what = format!("several runs in `{}` begin with `{name}`", folder.display());
@@ -81,8 +81,8 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
             }
         }
     };
-    (chosen.replays, chosen.other_replays) = replays.into_iter().partition(|replay| is_chosen(replay));
-    drop(is_chosen);
+    (chosen.replays, chosen.other_replays) =
+        replays.into_iter().partition(|replay| judged.contains(&replay.manifest.run_id));
     Ok(Runs { known, unreadable, ..chosen })
 }
 

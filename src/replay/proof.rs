@@ -32,12 +32,13 @@ use crate::{
         layout::Layout,
         session::{Limits, session},
     },
+    traffic::ids::RunId,
 };
 
 /// A replay held against a store.
 #[derive(Debug)]
 pub(crate) struct Proof {
-    pub(crate) run_id: String,
+    pub(crate) run_id: RunId,
     /// The last ack, in Unix nanoseconds, and what lies between it and the read.
     pub(crate) last_ack: Option<(u64, u16)>,
     pub(crate) barrier: Option<barrier::Proof>,
@@ -99,7 +100,6 @@ impl Proof {
 
     /// What it adds to the tables of an audit.
     pub(crate) fn rows(&self) -> anyhow::Result<ReplayRows> {
-        let run = self.run_id.parse().context("a replay's run id")?;
         let mut differences = self.differences.clone();
         differences.extend(self.reckoning.altered.kept.iter().filter(|row| !row.explained).map(|row| {
             Difference {
@@ -113,7 +113,7 @@ impl Proof {
                 actual: None,
             }
         }));
-        Ok(ReplayRows::new(run, &self.reckoning, &differences)?)
+        Ok(ReplayRows::new(self.run_id, &self.reckoning, &differences)?)
     }
 }
 
@@ -148,7 +148,8 @@ pub(crate) async fn prove(
     let history = History::read(&runs::ledger_path(folder), u64::MAX)?;
     let path = runs::expected_path(folder);
     let expected = expected::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let sent = Sent { expected: &expected, history: &history };
+    let run = manifest.run_id.parse().context("a replay's run id")?;
+    let sent = Sent { run, expected: &expected, history: &history };
     if sent.issued() > expected.len() as u64 {
         let what = format!(
             "`{}` tells of {} spans, and {} were sent",
@@ -163,7 +164,7 @@ pub(crate) async fn prove(
     let (reckoning, barrier) = replayed::reckon(layout, &sent, &context, settle, wait, waiting).await?;
     let last_ack = last_ack(&history);
     let mut proof = Proof {
-        run_id: manifest.run_id.clone(),
+        run_id: run,
         last_ack,
         barrier: last_ack.and_then(|(acked_at, part)| barrier.proof(part, acked_at)),
         reckoning,

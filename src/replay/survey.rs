@@ -134,10 +134,12 @@ async fn rows(
     notes: &mut Notes,
     mut take: impl FnMut(Wanted<'_>),
 ) -> anyhow::Result<()> {
-    let ids = || [column::TRACE_ID, column::SPAN_ID, column::SERVICE_NAME, column::END_TIME];
     let selection = &recipe.selection;
-    let columns =
-        if selection.asks_about_columns() { every_column() } else { ids().map(column_name).to_vec() };
+    let columns = if selection.asks_about_columns() {
+        every_column()
+    } else {
+        [column::TRACE_ID, column::SPAN_ID, column::SERVICE_NAME, column::END_TIME].map(column_name).to_vec()
+    };
     let mut reader = RowReader::new(stored.files.clone(), columns)?;
     while let Some(read) = reader.next(notes).await {
         let rows = Rows::new(&read.batch, &read.present);

@@ -220,7 +220,7 @@ fn replay_coverage(proof: &replay::proof::Proof, replay: &Replay, read_began: u6
     let Account { planned, acked, rejected, indeterminate, found, .. } = proof.reckoning.account;
     let results = replay.manifest.results.as_ref();
     RunCoverage {
-        run: proof.run_id.clone(),
+        run: proof.run_id.to_string(),
         replay_of: Some(replay.manifest.source.path.clone()),
         planned: replay.manifest.spans,
         acked,

@@ -17,7 +17,7 @@ use crate::{
     judge::{
         columns::{flag, number, text, time},
         delivery::Delivery,
-        evidence::{Address, Sighting},
+        evidence::Address,
         export_table, tables,
     },
     traffic::ids::RunId,
@@ -53,22 +53,10 @@ impl ReplayRows {
         reckoning: &Reckoning,
         differences: &[Difference],
     ) -> Result<Self, ArrowError> {
-        let sightings: Vec<Sighting> = reckoning
-            .copies
-            .iter()
-            .map(|copy| Sighting {
-                address: copy.address.clone(),
-                run,
-                trace_id: copy.trace_id.clone(),
-                span_id: copy.span_id.clone(),
-                attempts: Some(copy.attempts),
-                alteration: copy.alteration,
-            })
-            .collect();
         Ok(Self {
             delivery: delivery(run, reckoning)?,
             exports: exports(run, reckoning)?,
-            sightings: tables::sightings(&sightings)?,
+            sightings: tables::sightings(&reckoning.copies)?,
             differences: of_differences(run, differences)?,
         })
     }

@@ -5,10 +5,10 @@ use std::{collections::HashMap, io, sync::Arc};
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::StreamExt;
 
-use super::{Altered, Duplicate, Findings, KEPT_BYTES, Seen, values};
+use super::{Altered, Findings, KEPT_BYTES, Seen, values};
 use crate::{
     judge::{
-        evidence::{Address, Attempts},
+        evidence::{Address, Sighting},
         rows::Rows,
     },
     ledger::expected::{Expectation, IdKey},
@@ -24,10 +24,12 @@ use crate::{
         scan,
         segment::read_segment,
     },
+    traffic::ids::RunId,
 };
 
 /// Some of the expectations, and what a look at the store found of them.
 pub(super) struct Share<'a> {
+    run: RunId,
     expected: &'a [Expectation],
     /// By ids: the ordinals that were sent with them; more than one where a source has a span twice.
     ordinals: HashMap<IdKey, Vec<u32>>,
@@ -40,7 +42,7 @@ pub(super) struct Share<'a> {
     pub(super) altered: Findings<Altered>,
     pub(super) unread: Vec<(String, String)>,
     /// Copies of spans that have several, by their place in `members`.
-    pub(super) copies: Vec<(u32, Duplicate)>,
+    pub(super) copies: Vec<(u32, Sighting)>,
     /// Whether a segment went away while we looked.
     pub(super) vanished: bool,
     /// What is done with rows.
@@ -58,7 +60,7 @@ enum Aim {
 }
 
 impl<'a> Share<'a> {
-    pub(super) fn new(expected: &'a [Expectation], number: u64, of: u64) -> Self {
+    pub(super) fn new(run: RunId, expected: &'a [Expectation], number: u64, of: u64) -> Self {
         let mut ordinals: HashMap<IdKey, Vec<u32>> = HashMap::new();
         let mut members = Vec::new();
         for (ordinal, expectation) in expected.iter().enumerate() {
@@ -68,6 +70,7 @@ impl<'a> Share<'a> {
             }
         }
         Self {
+            run,
             expected,
             ordinals,
             seen: vec![Seen::default(); members.len()],
@@ -152,8 +155,10 @@ impl<'a> Share<'a> {
         let shown: Arc<str> = file.shown.as_str().into();
         for row in 0..batch.num_rows() {
             let cells = rows.cells(row);
-            let address = Address { tier: file.tier, file: Arc::clone(&shown), row_number: *row_number };
+            let number = *row_number;
             *row_number += 1;
+            // Most rows of a store are none of this replay.
+            let address = || Address { tier: file.tier, file: Arc::clone(&shown), row_number: number };
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             let (trace_id, span_id) = (id(column::TRACE_ID), id(column::SPAN_ID));
             let Some(ids) = IdKey::of_hex(trace_id, span_id) else { continue };
@@ -173,16 +178,15 @@ impl<'a> Share<'a> {
             let Some(place) = place else { continue };
             if self.aim == Aim::NoteCopies {
                 if copies(&&place) > 1 {
-                    self.copies.push((
-                        place,
-                        Duplicate {
-                            address,
-                            trace_id: trace_id.to_owned(),
-                            span_id: span_id.to_owned(),
-                            attempts: Attempts { made: 1, refused: 0 },
-                            alteration: equal.is_none().then_some(digest),
-                        },
-                    ));
+                    let sighting = Sighting {
+                        address: address(),
+                        run: self.run,
+                        trace_id: trace_id.to_owned(),
+                        span_id: span_id.to_owned(),
+                        attempts: None,
+                        alteration: equal.is_none().then_some(digest),
+                    };
+                    self.copies.push((place, sighting));
                 }
                 continue;
             }
@@ -203,7 +207,7 @@ impl<'a> Share<'a> {
             self.altered.add(|| Altered {
                 ordinal,
                 span: ids.span,
-                address,
+                address: address(),
                 schema,
                 values,
                 explained: false,
