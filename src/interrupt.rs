@@ -1,5 +1,7 @@
 //! Ctrl-C: the first asks a command to finish, the second ends it.
 
+use std::io;
+
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
@@ -9,15 +11,28 @@ use crate::progress;
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupts(watch::Receiver<u32>);
 
+#[cfg(unix)]
+fn presses() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn presses() -> io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
+}
+
 impl Interrupts {
-    /// Counts from now on, for the rest of the process.
+    /// Counts from now on, for the rest of the process. The handler is there when this returns: line editing
+    /// puts back the one that it found.
     pub(crate) fn listen() -> Self {
         let (count, counted) = watch::channel(0);
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                count.send_modify(|pressed| *pressed += 1);
-            }
-        });
+        if let Ok(mut presses) = presses() {
+            tokio::spawn(async move {
+                while presses.recv().await.is_some() {
+                    count.send_modify(|pressed| *pressed += 1);
+                }
+            });
+        }
         Self(counted)
     }
 
@@ -30,9 +45,13 @@ impl Interrupts {
         }
     }
 
-    /// Returns when Ctrl-C is pressed from now on.
-    pub(crate) async fn again(&self) {
-        let before = *self.0.borrow();
+    /// How often Ctrl-C was pressed until now.
+    pub(crate) fn so_far(&self) -> u32 {
+        *self.0.borrow()
+    }
+
+    /// Returns when Ctrl-C has been pressed more often than `before`.
+    pub(crate) async fn after(&self, before: u32) {
         self.pressed(before.saturating_add(1)).await;
     }
 

@@ -1,6 +1,9 @@
 //! The shell at a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    pin::pin,
+};
 
 use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::FileHistory};
 use tokio::task::block_in_place;
@@ -48,6 +51,9 @@ pub(crate) async fn converse(shell: &mut Shell, interrupts: &Interrupts) -> anyh
         "{store}: .tables lists what can be asked, .queries what was asked before, .help the rest"
     ));
     loop {
+        // While a line is read, Ctrl-C is a key. From its end on it is meant for what was asked, even where that has
+        // not begun.
+        let pressed = interrupts.so_far();
         let input = match block_in_place(|| editor.readline(PROMPT)) {
             Ok(input) => input,
             Err(ReadlineError::Interrupted) => continue,
@@ -58,7 +64,7 @@ pub(crate) async fn converse(shell: &mut Shell, interrupts: &Interrupts) -> anyh
             continue;
         }
         remember(&mut editor, &input, history.as_deref());
-        if reply(shell, &mut editor, &input, interrupts).await == Flow::Quit {
+        if reply(shell, &mut editor, &input, interrupts.after(pressed)).await == Flow::Quit {
             break;
         }
     }
@@ -76,7 +82,13 @@ fn remember(editor: &mut SqlEditor, input: &str, file: Option<&std::path::Path>)
 }
 
 /// Answers all of an input; a failure or Ctrl-C ends it, not the shell.
-async fn reply(shell: &mut Shell, editor: &mut SqlEditor, input: &str, interrupts: &Interrupts) -> Flow {
+async fn reply(
+    shell: &mut Shell,
+    editor: &mut SqlEditor,
+    input: &str,
+    cancelled: impl Future<Output = ()>,
+) -> Flow {
+    let mut cancelled = pin!(cancelled);
     let source = Source { name: "your input", text: input };
     shell.said.clear();
     for piece in pieces(input) {
@@ -85,7 +97,7 @@ async fn reply(shell: &mut Shell, editor: &mut SqlEditor, input: &str, interrupt
         let mut paged = Paged::new(height);
         let done = tokio::select! {
             done = shell.perform(&piece, source, &mut paged) => done,
-            () = interrupts.again() => {
+            () = &mut cancelled => {
                 progress::note("cancelled");
                 return Flow::On;
             }
