@@ -10,37 +10,45 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::{
+    replay_proof::{self, Proof},
+    report::{AuditReport, FailOn, Subject},
+};
 use crate::{
-    checks::{baseline::Baseline, catalog::Check, findings::Keeping, runner::run_checks, summary::summarise},
+    base::{memory::Memory, problem::Problem},
+    checks::{
+        baseline::Baseline,
+        catalog::Check,
+        findings::{KEPT, Keeping},
+        runner::run_checks,
+        summary::summarise,
+    },
     judge::{
         judgement::{Depth, Health, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
         scope::Scope,
-        tables,
     },
     ledger::runs::Replay,
-    memory::Memory,
-    problem::Problem,
-    replay::proof::{self, Proof},
-    report::{
-        audit::{AuditReport, FailOn, Subject},
-        format::KEPT,
-    },
     store::{
         inventory::{self, FoundFile, Inventory},
         layout::{Layout, LayoutError, Tier},
         scan, session,
     },
+    tables::judged,
 };
 
+pub(crate) mod coverage;
+pub(crate) mod evidence;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]
 pub(crate) mod random_tests;
+pub(crate) mod replay_proof;
 #[cfg(test)]
 mod replay_tests;
+pub(crate) mod report;
 
 /// A table that only checks of the users' read: each such check pays for a scan of its own.
 const STORED: &str = "stored_spans";
@@ -81,25 +89,6 @@ impl Manner {
             progress: Progress::default(),
         }
     }
-}
-
-/// The store at a path, or at the default places.
-pub(crate) fn find_store(path: Option<&Path>) -> Result<Layout, Problem> {
-    Layout::find(path).map_err(|err| {
-        let hint = match &err {
-            LayoutError::NoDefault(_) | LayoutError::Missing(_) => {
-                "name the studio's data directory; in the shipped compose files it is `.dbdata`"
-            }
-            LayoutError::NotAStore(_) => "a data directory holds `spans/wal` or `spans/parquet`",
-            LayoutError::Unreadable { .. } => "give this user the right to read the folder",
-        };
-        match err {
-            LayoutError::Unreadable { path, source } => {
-                Problem::new(format!("cannot look into `{}`", path.display()), hint).caused_by(source)
-            }
-            err => Problem::new(err.to_string(), hint),
-        }
-    })
 }
 
 /// Reads the store, runs the checks, and puts both into a report.
@@ -145,7 +134,7 @@ pub(crate) async fn examine(
     let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
     let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
     let settled_before = judgement.read_began.saturating_sub(settle);
-    let source = tables::register(&session, &judgement, replayed, settled_before.cast_signed()).await?;
+    let source = judged::register(&session, &judgement, replayed, settled_before.cast_signed()).await?;
     if manner.checks.iter().any(|check| check.sql.contains(STORED)) {
         session.register_table(STORED, scan::stored_spans(whole_files(layout, &judgement)))?;
     }

@@ -4,5 +4,4 @@
 //! answer goes back as it came, and a writer of its own puts the bytes into a file. Metadata is never
 //! recorded. Forwarding never waits for the disk, and goes on when that is full.
 
-pub(crate) mod calls;
 pub(crate) mod recorder;

@@ -8,13 +8,11 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
+    base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
         audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
         runs, serve, snapshot, sql, trace, verify,
     },
-    exit::Exit,
-    interrupt::Interrupts,
-    problem, progress,
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
@@ -106,7 +104,7 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     tokio::select! {
         exit = dispatch(command, &interrupts) => exit,
         () = interrupts.pressed(patience) => {
-            progress::note("interrupted");
+            notice::note("interrupted");
             Ok(Exit::Unknown)
         }
     }

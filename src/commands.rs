@@ -10,6 +10,7 @@ pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod profiles;
+pub(crate) mod progress;
 pub(crate) mod replay;
 mod reporting;
 pub(crate) mod runs;

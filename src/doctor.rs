@@ -15,7 +15,11 @@ use self::{
     settings::Setting,
     steps::{List, Outcome, Step, Steps},
 };
-use crate::{clock::unix_nanos, progress, settings::Settings, store::layout::Layout};
+use crate::{
+    base::{clock::unix_nanos, notice},
+    settings::Settings,
+    store::layout::Layout,
+};
 
 pub(crate) mod advice;
 pub(crate) mod endpoint;
@@ -125,7 +129,7 @@ async fn where_it_went(
         steps.skip(List::NotAppearing, "clocks", why);
         return Ok(());
     };
-    progress::note(&format!("waiting up to {} s for the probe to reach the disk", visit.settle.as_secs()));
+    notice::note(&format!("waiting up to {} s for the probe to reach the disk", visit.settle.as_secs()));
     let arrived = turn_up::wait_for(layout, before, &sent.probe, visit.settle, context).await?;
     turn_up::judge(layout, arrived.as_ref(), sent, called, visit, steps);
     Ok(())

@@ -3,34 +3,29 @@
 use std::{ffi::OsString, process::ExitCode};
 
 mod audit;
+mod base;
 mod capture;
 mod checks;
 mod cli;
-mod clock;
 mod commands;
+mod contract;
 mod doctor;
-mod duration;
-mod exit;
-mod explore;
 mod inspect;
-mod interrupt;
 mod judge;
 mod ledger;
-mod load;
-mod memory;
-mod problem;
-mod progress;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;
-mod replay;
+mod query;
 mod report;
+mod send;
 mod settings;
-mod shell;
-mod span;
+mod source;
 mod standin;
 mod store;
+mod tables;
 #[cfg(test)]
 mod testing;
+mod text;
 mod trace;
 mod traffic;
 mod wire;

@@ -3,7 +3,6 @@
 //! Numbers are grouped with spaces, lists are capped and their totals always said, control characters
 //! are escaped; colour only where the caller allows it. A command prints single lines by itself.
 
-pub(crate) mod audit;
 mod audit_csv;
 mod audit_github;
 mod audit_json;
@@ -12,17 +11,12 @@ mod audit_markdown;
 mod audit_sarif;
 pub(crate) mod audit_text;
 pub(crate) mod checks;
-pub(crate) mod coverage;
 pub(crate) mod doctor;
-pub(crate) mod evidence;
 pub(crate) mod format;
 mod head;
 pub(crate) mod inspect;
 pub(crate) mod labelled;
-pub(crate) mod numbers;
-pub(crate) mod paint;
 pub(crate) mod profiles;
-mod prose;
 pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod run;

@@ -16,9 +16,9 @@ use std::{
 use serde::{Deserialize, Deserializer};
 
 use crate::{
+    audit::report::FailOn,
+    base::problem::Problem,
     checks::catalog::Severity,
-    problem::Problem,
-    report::audit::FailOn,
     wire::{
         target::Target,
         transport::{ClientIdentity, Compression, Header, Transport},

@@ -14,13 +14,11 @@ use std::{
 
 use tonic::service::Routes;
 
-use crate::{
-    span::schema::Schema,
-    standin::{
-        auth::KeyValidation, discard::Discard, folder::Folder, host::Host, ingest::Ingest,
-        internal::Internal, storage::Storage,
-    },
+use self::{
+    auth::KeyValidation, discard::Discard, folder::Folder, host::Host, ingest::Ingest, internal::Internal,
+    storage::Storage,
 };
+use crate::contract::schema::Schema;
 
 mod auth;
 mod cold;

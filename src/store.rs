@@ -7,14 +7,16 @@
 pub(crate) mod columns;
 #[cfg(test)]
 mod damage;
-pub(crate) mod edges;
+pub(crate) mod find;
 pub(crate) mod footer;
 pub(crate) mod inventory;
 pub(crate) mod layout;
+pub(crate) mod lazy_table;
+pub(crate) mod magic;
 pub(crate) mod pages;
 pub(crate) mod predicate;
-pub(crate) mod quiet;
 pub(crate) mod reader;
+pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod segment;
 pub(crate) mod session;

@@ -20,7 +20,7 @@ use datafusion::{
 };
 
 use crate::{
-    span::{columns, row::Row, schema::Schema},
+    contract::{columns, row::Row, schema::Schema},
     traffic::{
         ids::RunId,
         plan::{Outline, Plan},

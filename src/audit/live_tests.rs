@@ -11,17 +11,16 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Manner, examine};
+use super::{Manner, examine, report::AuditReport};
 use crate::{
     checks::catalog::built_in,
+    contract::schema::Schema,
     judge::runs::choose_runs,
-    load::{
-        plan_of::{Services, Traffic, Wish},
+    send::{
+        planner::{Services, Traffic, Wish},
         run::{Order, Pace, Secret, prepare},
         unit::Batching,
     },
-    report::audit::AuditReport,
-    span::schema::Schema,
     standin::{self, Config},
     store::layout::Layout,
     testing::files,

@@ -14,13 +14,16 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Manner, examine, find_store};
+use super::{
+    Manner, examine,
+    report::{AuditReport, Overall},
+};
 use crate::{
     checks::catalog::built_in,
+    contract::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
     judge::runs::choose_runs,
     ledger::{entry::Entry, manifest::Manifest, runs},
-    report::audit::{AuditReport, Overall},
-    span::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
+    store::find::find_store,
     testing::{files, write_parquet},
     traffic::{
         ids::RunId,

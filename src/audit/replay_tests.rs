@@ -2,14 +2,17 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use super::{Manner, examine, find_store};
+use super::{
+    Manner, examine,
+    replay_proof::{self, tests::Replayed},
+    report::AuditReport,
+};
 use crate::{
     checks::{catalog::built_in, runner::Verdict},
+    contract::{row::Row, schema::Schema},
     judge::runs::Runs,
     ledger::runs::{self, Replay},
-    replay::proof::{self, tests::Replayed},
-    report::audit::AuditReport,
-    span::{row::Row, schema::Schema},
+    store::find::find_store,
     testing::{fixture, parquet_rows, write_parquet},
 };
 

@@ -15,11 +15,9 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::calls::{self, Call};
 use crate::{
-    clock::unix_nanos,
-    problem::Problem,
-    progress,
+    base::{clock::unix_nanos, notice, problem::Problem},
+    source::calls::{self, Call},
     store::footer::read_at,
     wire::{
         outcome::Outcome,
@@ -175,7 +173,7 @@ impl Recorder {
             if let Some(current) = self.current.take() {
                 current.cut();
             }
-            progress::note(&format!(
+            notice::note(&format!(
                 "error: recording has ended: {err}\nrequests are forwarded as before; what was recorded is whole"
             ));
             self.recorded.failed = Some(err.to_string());
@@ -223,7 +221,7 @@ impl Recorder {
                 calls::read(&calls::path_of(file))?.try_for_each(|call| call.map(|call| there.count(&call)))
             };
             if let Err(err) = count() {
-                progress::note(&format!("calls of `{}` cannot be read back: {err}", file.display()));
+                notice::note(&format!("calls of `{}` cannot be read back: {err}", file.display()));
             }
         }
         there.missed = passed.saturating_sub(there.requests);
@@ -280,7 +278,7 @@ impl Current {
         let calls = Rc::try_unwrap(self.calls).map(RefCell::into_inner);
         let calls_cut = calls.map_or(Ok(()), |calls| cut_calls(calls, whole));
         if file.set_len(whole).and(calls_cut).is_err() {
-            progress::note("the end of the last recorded file is not whole, and could not be cut off");
+            notice::note("the end of the last recorded file is not whole, and could not be cut off");
         }
     }
 }
@@ -330,7 +328,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        replay::frames::Records,
+        source::frames::Records,
         wire::outcome::{GrpcCode, Outcome},
     };
 

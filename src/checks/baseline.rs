@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 const VERSION: u32 = 1;
 

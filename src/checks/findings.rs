@@ -14,6 +14,9 @@ use super::{
     finding_id::{Identity, finding_id},
 };
 
+/// Findings that are kept of each check, unless more are asked for.
+pub(crate) const KEPT: usize = 1_000;
+
 /// How much of a check's findings is kept, and which of them were accepted before.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keeping<'a> {

@@ -20,11 +20,10 @@ use super::{
 use crate::{
     judge::{
         account::Account,
-        fact_table::FactSource,
         judgement::{Depth, Judgement},
-        tables,
     },
     store::layout::Tier,
+    tables::{fact_table::FactSource, judged},
 };
 
 /// What a check told us.

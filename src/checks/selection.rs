@@ -11,7 +11,7 @@ use super::{
     catalog::{self, Check, Severity, built_in},
     grammar,
 };
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 /// The family of users' checks that lie in no folder of their own.
 const OWN_FAMILY: &str = "user";

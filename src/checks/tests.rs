@@ -5,16 +5,17 @@ use std::{collections::BTreeSet, fs};
 use self::bench::{Bench, fired, first_run, without_waiting};
 use super::catalog::built_in;
 use crate::{
-    audit::{Manner, examine, find_store, random_tests},
+    audit::{
+        Manner, examine, random_tests,
+        report::{AuditReport, Overall},
+    },
+    contract::schema::Schema,
     judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
-    report::{
-        audit::{AuditReport, Overall},
-        audit_text::{self, Page},
-        paint::Paint,
-    },
-    span::schema::Schema,
+    report::audit_text::{self, Page},
+    store::find::find_store,
     testing::{files, parquet_rows, write_parquet},
+    text::paint::Paint,
 };
 
 mod bench;

@@ -7,21 +7,21 @@ use std::{
     time::Duration,
 };
 
-use super::reporting::{self, ReportArgs};
+use super::{
+    progress::{self, Audience},
+    reporting::{self, ReportArgs},
+};
 use crate::{
-    audit::{Manner, examine, find_store},
+    audit::{
+        Manner, examine, replay_proof,
+        report::{AuditReport, FailOn},
+    },
+    base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::{baseline::Baseline, catalog::Severity, selection},
-    clock::moment,
-    exit::Exit,
-    interrupt::Interrupts,
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
     ledger::runs,
-    memory::Memory,
-    problem::Problem,
-    progress::{self, Audience},
-    replay::proof,
-    report::audit::{AuditReport, FailOn},
     settings::AuditSettings,
+    store::find::find_store,
 };
 
 /// Judge a studio's data directory
@@ -153,7 +153,7 @@ pub(crate) async fn run(
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},
         () = interrupts.pressed(1) => {
-            progress::note(&progress::covered(progress.position()));
+            notice::note(&progress::covered(progress.position()));
             return Ok(Exit::Unknown);
         }
     };

@@ -6,9 +6,8 @@ use anyhow::Context;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
+    base::{exit::Exit, interrupt::Interrupts},
     capture::recorder::{self, Place, Recorded},
-    exit::Exit,
-    interrupt::Interrupts,
     report,
     wire::{
         proxy::{self, Passed, Queue, Watcher},

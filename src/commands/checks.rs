@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use super::audit::Format;
-use crate::{checks::selection, exit::Exit, report};
+use crate::{base::exit::Exit, checks::selection, report};
 
 /// List the checks, or explain one
 ///

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 
 /// Write a shell's completions of this command line
 ///

@@ -4,15 +4,16 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use super::inspect::{Format, SESSION, Shape};
 use crate::{
+    base::exit::Exit,
     doctor::{
         self, Visit,
         settings::{Origins, told},
     },
-    exit::Exit,
     judge::reading::DEFAULT_SETTLE,
-    report::{doctor as report, paint::Paint},
+    report::doctor as report,
     settings::{InternalArgs, OtlpArgs, Settings},
     store::session,
+    text::paint::Paint,
 };
 
 /// Find out why data does not appear, is mixed up, or is slow to come

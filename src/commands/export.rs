@@ -14,12 +14,12 @@ use tempfile::NamedTempFile;
 
 use super::selection::SelectionArgs;
 use crate::{
-    exit::Exit,
-    replay::{
+    base::exit::Exit,
+    report,
+    source::{
         gather::Draft,
         run::{self, Made},
     },
-    report,
 };
 
 /// Write what a store holds as OTLP JSON lines

@@ -2,11 +2,11 @@
 
 use std::{io::Write, time::Instant};
 
+use super::progress;
 use crate::{
-    exit::Exit,
-    progress,
-    report::numbers,
+    base::exit::Exit,
     settings::{InternalArgs, Settings},
+    text::numbers,
     wire::ingestion::Ingestion,
 };
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &FlushArgs, out: &mut dyn Write) -> anyhow::Result
         }
         Err(refusal) => {
             progress::refused("FlushWAL", target, &refusal);
-            Ok(Exit::of_refusal(&refusal))
+            Ok(refusal.exit())
         }
     }
 }

@@ -5,18 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::workload::WorkloadArgs;
+use super::{progress, workload::WorkloadArgs};
 use crate::{
-    exit::Exit,
-    interrupt::Interrupts,
+    base::{exit::Exit, interrupt::Interrupts, problem::Problem},
     ledger::manifest::write_json,
-    load::{
+    report,
+    send::{
         barrier::{self, Raised, Via},
         results::RunResults,
         run::{self, Order, Performed},
     },
-    problem::Problem,
-    progress, report,
     settings::{InternalArgs, OtlpArgs, Settings},
 };
 
@@ -93,7 +91,7 @@ pub(crate) async fn run(
         let raised = raise(Via::Flush, &settings, &performed).await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
         if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
-            exit = Exit::of_refusal(refusal);
+            exit = refusal.exit();
         }
     }
     write_metadata(&args.workload, &performed)?;

@@ -3,16 +3,11 @@
 use std::{io::Write, path::PathBuf, time::Duration};
 
 use crate::{
-    audit::find_store,
-    clock::unix_nanos,
-    duration,
-    exit::Exit,
+    base::{clock::unix_nanos, duration, exit::Exit, memory::Limits},
     inspect,
-    report::{
-        inspect::{self as report, Look},
-        paint::{Color, Paint},
-    },
-    store::session::{self, Limits},
+    report::{inspect as report, inspect::Look},
+    store::{find::find_store, session},
+    text::paint::{Color, Paint},
 };
 
 /// List what a store holds: files, tiers, rows, times, services, health

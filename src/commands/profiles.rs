@@ -7,10 +7,9 @@ use tokio::task::spawn_blocking;
 
 use super::audit::Format;
 use crate::{
-    exit::Exit,
-    load::measure::measure,
-    progress,
+    base::{exit::Exit, notice},
     report::profiles::{self, Described},
+    send::measure::measure,
     traffic::{figures::Figures, profile::Profile},
 };
 
@@ -43,7 +42,7 @@ pub(crate) async fn run(args: &ProfilesArgs, out: &mut dyn Write) -> anyhow::Res
     let mut described = Vec::new();
     for &profile in Profile::value_variants() {
         let measured = if args.measure {
-            progress::note(&format!("measuring {}", profile.name()));
+            notice::note(&format!("measuring {}", profile.name()));
             Some(spawn_blocking(move || measure(profile, TIME)).await??)
         } else {
             None

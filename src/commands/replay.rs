@@ -8,31 +8,30 @@ use std::{
     time::Duration,
 };
 
-use super::selection::{SelectionArgs, nothing_else, renaming};
+use super::{
+    progress,
+    selection::{SelectionArgs, nothing_else, renaming},
+};
 use crate::{
-    audit::find_store,
-    duration,
-    exit::Exit,
-    interrupt::Interrupts,
+    audit::replay_proof::{self, Proof, Verdict},
+    base::{duration, exit::Exit, interrupt::Interrupts, notice, problem::Problem},
     judge::reading::DEFAULT_SETTLE,
     ledger::{
         lookup,
         replay::{Options, ReplayManifest},
         runs::{self, DEFAULT_FOLDER},
     },
-    load::{
+    report,
+    send::{
         barrier::{self, Raised, Via},
         run::Secret,
     },
-    problem::Problem,
-    progress,
-    replay::{
+    settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
+    source::{
         pace::Pace,
-        proof::{self, Proof, Verdict},
         run::{self, Begun, Replayed, Route, ShiftTime, Surveyed},
     },
-    report,
-    settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
+    store::find::find_store,
     wire::retry::RetryPolicy,
 };
 
@@ -234,7 +233,7 @@ async fn send(
         let raised = barrier::raise(Via::Flush, &settings.internal_endpoint, token, &replayed.ledger).await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
         if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
-            exit = Exit::of_refusal(refusal);
+            exit = refusal.exit();
         }
     }
     let Replayed { manifest, folder, sent, .. } = &replayed;
@@ -244,7 +243,7 @@ async fn send(
         return Err(Problem::new(what, args.go_on(&manifest.run_id)).into());
     }
     if sent.summary.interrupted {
-        progress::note(&format!("interrupted; to go on: {}", args.go_on(&manifest.run_id)));
+        notice::note(&format!("interrupted; to go on: {}", args.go_on(&manifest.run_id)));
     }
     if args.verify && !sent.summary.interrupted {
         let proved = prove(manifest, folder, args.data_dir.as_deref(), out).await?;

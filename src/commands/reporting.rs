@@ -14,14 +14,15 @@ use clap::ValueEnum as _;
 use tempfile::NamedTempFile;
 
 use crate::{
-    exit::Exit,
+    audit::report::{AuditReport, Overall},
+    base::{exit::Exit, notice, problem::Problem},
+    checks::findings::KEPT,
     judge::runs::Runs,
-    problem::Problem,
-    progress,
     report::{
-        audit::{AuditReport, Overall},
         audit_text::Page,
-        format::{self, KEPT, ReportFormat},
+        format::{self, ReportFormat},
+    },
+    text::{
         numbers::counted,
         paint::{Color, Paint},
     },
@@ -134,7 +135,7 @@ impl ReportArgs {
             let path = slot.path.display().to_string();
             slot.fill(&all.to_json()?)?;
             let total = counted(all.total(), "finding");
-            progress::note(&format!("baseline `{path}`: {total}; `--baseline {path}` accepts them"));
+            notice::note(&format!("baseline `{path}`: {total}; `--baseline {path}` accepts them"));
         }
         let page = Page::terminal(Paint::for_stdout(self.color));
         out.write_all(&format::render(self.format, report, self.limit, Some(page))?)?;
@@ -153,7 +154,7 @@ pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
         let path = folder.join(SAVED);
         let saved = beside(&path).and_then(|file| replace(file, &text, &path));
         if let Err(err) = saved {
-            progress::note(&format!("the audit is not saved with its run: `{}`: {err}", path.display()));
+            notice::note(&format!("the audit is not saved with its run: `{}`: {err}", path.display()));
         }
     }
     Ok(())

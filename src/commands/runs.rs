@@ -7,16 +7,15 @@ use std::{
 
 use super::{audit::Format, workload::fraction};
 use crate::{
-    exit::Exit,
+    base::{exit::Exit, problem::Problem},
     ledger::{
         history::History,
         lookup::{Named, Sent},
         results::Results,
         runs::{self, Loaded},
     },
-    load::compare::{Comparison, Standing},
-    problem::Problem,
     report::runs::{compare, list, replay, show},
+    send::compare::{Comparison, Standing},
 };
 
 /// List the runs that were sent, show one, or compare some

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    clock,
+    base::{clock, problem::Problem},
     ledger::{manifest::Timestamp, replay::Options},
-    problem::Problem,
 };
 
 /// What to take of the source

@@ -3,10 +3,9 @@
 use std::{io::Write, path::PathBuf};
 
 use crate::{
-    exit::Exit,
-    interrupt::Interrupts,
+    base::{exit::Exit, interrupt::Interrupts},
+    contract::schema::Schema,
     settings::{self, DEFAULT_API_KEY},
-    span::schema::Schema,
     standin::{self, Config, Single},
 };
 

@@ -2,12 +2,12 @@
 
 use std::{io::Write, path::PathBuf, time::Instant};
 
+use super::progress;
 use crate::{
-    exit::Exit,
-    progress,
-    report::numbers::{bytes, counted, duration},
+    base::exit::Exit,
     settings::{InternalArgs, Settings},
     store::layout::Layout,
+    text::numbers::{bytes, counted, duration},
     wire::ingestion::Ingestion,
 };
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Res
         Ok(snapshot) => snapshot,
         Err(refusal) => {
             progress::refused("PrepareHotSnapshot", target, &refusal);
-            return Ok(Exit::of_refusal(&refusal));
+            return Ok(refusal.exit());
         }
     };
     let took = duration(began.elapsed());

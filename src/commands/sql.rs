@@ -9,20 +9,17 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    audit::find_store,
-    exit::Exit,
-    explore::{
-        complaint::Source,
+    base::{exit::Exit, interrupt::Interrupts, memory::Memory, notice},
+    ledger::runs,
+    query::{
+        diagnostics::Source,
         engine::{Engine, Params},
         investigations,
+        shell::{Shell, interactive},
         tables::{RunChoice, Tables},
     },
-    interrupt::Interrupts,
-    ledger::runs,
-    memory::Memory,
-    progress,
     report::rows::Mode,
-    shell::{Shell, interactive},
+    store::find::find_store,
 };
 
 /// Ask the store in SQL: one question, a file of them, or a shell
@@ -111,7 +108,7 @@ pub(crate) async fn run(
             Ok(Exit::Clean)
         }
         () = interrupts.pressed(1) => {
-            progress::note("interrupted");
+            notice::note("interrupted");
             Ok(Exit::Unknown)
         }
     }

@@ -4,17 +4,13 @@ use std::{fmt::Write as _, io::Write, path::PathBuf};
 
 use super::inspect::SESSION;
 use crate::{
-    audit::find_store,
-    exit::Exit,
-    problem::Problem,
-    progress,
-    report::{
+    base::{exit::Exit, notice, problem::Problem},
+    report::{table, trace as report, trace::Look},
+    store::{find::find_store, layout::Layout, session},
+    text::{
         numbers::{counted, plain},
         paint::{Color, Paint},
-        table,
-        trace::{self as report, Look},
     },
-    store::{layout::Layout, session},
     trace::{
         Trace,
         fetch::{self, Fetched},
@@ -101,10 +97,10 @@ fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
     serde_json::to_writer(&mut *out, &request)?;
     writeln!(out)?;
     for LeftOut { span_id, why } in &left_out {
-        progress::note(&format!("span {} is left out: its {why}", plain(span_id)));
+        notice::note(&format!("span {} is left out: its {why}", plain(span_id)));
     }
     for Unread { file, why } in &trace.unread {
-        progress::note(&format!("not read, and may hold more of it: {}: {}", plain(file), plain(why)));
+        notice::note(&format!("not read, and may hold more of it: {}: {}", plain(file), plain(why)));
     }
     Ok(if left_out.is_empty() { Exit::Clean } else { Exit::Found })
 }

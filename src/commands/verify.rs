@@ -9,31 +9,29 @@ use tempfile::TempDir;
 
 use super::{
     audit::JudgingArgs,
-    generate,
+    generate, progress,
     reporting::{self, ReportArgs},
     serve,
     workload::WorkloadArgs,
 };
 use crate::{
-    audit::{examine, find_store},
-    exit::Exit,
-    interrupt::Interrupts,
+    audit::{
+        examine,
+        report::{AuditReport, Overall},
+    },
+    base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem},
+    contract::schema::Schema,
     judge::runs::choose_runs,
     ledger::{results::Verdict, runs::DEFAULT_FOLDER},
-    load::{
+    report,
+    send::{
         barrier::{Raised, Via},
         run::Performed,
     },
-    problem::Problem,
-    progress,
-    report::{
-        self,
-        audit::{AuditReport, Overall},
-        numbers::counted,
-    },
     settings::{InternalArgs, OtlpArgs, Settings},
-    span::schema::Schema,
     standin::{self, Config, StandIn},
+    store::find::find_store,
+    text::numbers::counted,
 };
 
 /// Send traffic, bring it to disk, and judge what is there
@@ -147,7 +145,7 @@ async fn verify(
 fn qualify(report: &mut AuditReport, performed: &Performed, raised: &Raised) {
     let total = performed.summary.total();
     if let Raised::Refused { refusal, .. } = raised {
-        let overall = match Exit::of_refusal(refusal) {
+        let overall = match refusal.exit() {
             Exit::Found => Overall::Fail,
             Exit::Clean | Exit::Unknown => Overall::Inconclusive,
         };
@@ -236,7 +234,7 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
 
 fn say_where(folder: &Path) {
     let folder = folder.display();
-    progress::note(&format!(
+    notice::note(&format!(
         "kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"
     ));
 }

@@ -8,19 +8,18 @@ use std::{
 };
 
 use crate::{
-    duration,
+    base::{duration, problem::Problem},
     ledger::{runs::DEFAULT_FOLDER, shard::Shard},
-    load::{
+    send::{
         closed::Closed,
         open::Open,
-        plan_of::{Services, Traffic, Wish},
+        planner::{Services, Traffic, Wish},
         run::{Gap, Order, Pace, Secret, Straddling},
         scenario::{Defaults, Scenario},
         schedule::{Rate, Schedule, Stages},
         threshold::Threshold,
         unit::Batching,
     },
-    problem::Problem,
     settings::{Settings, at_least_one},
     traffic::{mix::Mix, profile::Telemetry},
     wire::retry::RetryPolicy,

@@ -13,9 +13,9 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    clock::unix_nanos,
-    report::numbers::{duration, plain},
+    base::clock::unix_nanos,
     settings::DEFAULT_API_KEY,
+    text::numbers::{duration, plain},
     wire::{
         exporter::{Exporter, Refused, RefusedKind},
         outcome::Outcome,

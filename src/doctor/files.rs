@@ -12,19 +12,21 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    audit::find_store,
     inspect::{
         self, Inspection, age,
         file::FileFacts,
         snapshot::{Freshness, Snapshot},
         wal::{NextFlush, Overdue, Wal},
     },
-    report::{
-        inspect::{flush_line, overdue_line, snapshot_line},
+    report::inspect::{flush_line, overdue_line, snapshot_line},
+    store::{
+        find::find_store,
+        layout::{Layout, Tier},
+    },
+    text::{
         numbers::{bytes, counted, long, plain},
         paint::{Color, Paint},
     },
-    store::layout::{Layout, Tier},
 };
 
 /// So many cold files of which half are smaller than a megabyte make every query slow.

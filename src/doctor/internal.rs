@@ -8,7 +8,7 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    report::numbers::{counted, duration, plain},
+    text::numbers::{counted, duration, plain},
     wire::ingestion::{Ingestion, Refusal, RefusalKind, Snapshot},
 };
 

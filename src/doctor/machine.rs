@@ -5,8 +5,8 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    report::numbers::{bytes, percent},
     store::layout::Layout,
+    text::numbers::{bytes, percent},
 };
 
 /// Below the first a flush may not fit, below the second nothing does.

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 
 use crate::{
-    span::{mapping, row::Row, schema::Schema},
+    contract::{mapping, row::Row, schema::Schema},
     traffic::{
         ids::{MAX_WORKFLOWS, RunId},
         place::Place,

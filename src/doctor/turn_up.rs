@@ -20,13 +20,13 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    clock::unix_nanos,
-    report::numbers::{duration, plain},
-    span::schema::{COLUMN_COUNT, Schema, column_name},
+    base::clock::unix_nanos,
+    contract::schema::{COLUMN_COUNT, Schema, column_name},
     store::{
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
     },
+    text::numbers::{duration, plain},
     trace::{
         fetch::{self, Fetched, StoredRow},
         find,

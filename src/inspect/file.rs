@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{moment, tier_name};
 use crate::{
-    span::schema::Schema,
+    contract::schema::Schema,
     store::{
         columns,
         footer::{self, Footer, Unreadable},

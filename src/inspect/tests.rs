@@ -9,12 +9,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    report::{
-        inspect::{self as report, Look},
-        paint::{Color, Paint},
-    },
-    store::session::{self, Limits},
+    base::memory::Limits,
+    report::{inspect as report, inspect::Look},
+    store::session,
     testing::{copy_tree, files, fixture},
+    text::paint::{Color, Paint},
 };
 
 const SESSION: Limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: 1_024 };

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     ledger::{entry::Rpc, history::History},
-    load::barrier::PAST_SNAPSHOT_CACHE,
+    send::barrier::PAST_SNAPSHOT_CACHE,
     wire::outcome::Outcome,
 };
 

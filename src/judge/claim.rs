@@ -7,7 +7,7 @@ use std::{
 
 use super::{replayed::left_behind::Replayed, tally::Tally};
 use crate::{
-    span::mapping::ResourceFacts,
+    contract::mapping::ResourceFacts,
     traffic::{
         ids::{self, RunId, SpanId, TraceId},
         plan::{Plan, SpanPlace},

@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{claim::KnownRun, strict_json::StrictValue};
+use super::claim::KnownRun;
 use crate::{
-    span::{
+    contract::{
         loss::{Losses, Lost},
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, column},
+        strict_json::StrictValue,
     },
     traffic::{plan::SpanPlace, workflow::Workflow},
 };
-
-/// The values of one row in the order of schema 2; `None` where the file lacks the column.
-pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
 
 /// What makes a difference of a column one of pollution, rather than of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,18 @@
 //! What is noted of a row that no known plan calls for: about a hundred bytes, whatever the row holds.
 
 use super::{
-    compare::StoredCells,
-    json_form::{self, Form},
+    interner::{Name, Names, Recent},
     junjo::{self, Execution},
-    names::{Name, Names, Recent},
-    odd_ids::{IdForm, OddIds},
+    malformed_ids::{IdForm, OddIds},
 };
 use crate::{
-    span::{
+    contract::{
         digest::Digester,
+        json_form::{self, Form},
         row::Cell,
         schema::{Schema, column},
     },
+    store::rows::StoredCells,
     traffic::ids::RunId,
 };
 

@@ -2,8 +2,8 @@
 
 use super::{
     fact::{Fact, Marks},
+    interner::Name,
     junjo::Execution,
-    names::Name,
 };
 
 pub(super) const LEN: usize = 116;

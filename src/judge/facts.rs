@@ -19,7 +19,7 @@ use std::{
     thread,
 };
 
-use super::{fact::Fact, fact_bytes, family::Family};
+use super::{fact::Fact, fact_bytes, trace_bucket::Family};
 
 const BUCKETS: usize = 64;
 
@@ -248,9 +248,9 @@ mod tests {
     use super::*;
     use crate::judge::{
         fact::{Id, Marks},
+        interner::Name,
         junjo::Execution,
-        names::Name,
-        odd_ids::IdForm,
+        malformed_ids::IdForm,
     };
 
     fn fact(trace: u128, span: u64, parent: u64, row_number: u32) -> Fact {

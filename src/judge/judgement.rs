@@ -1,7 +1,6 @@
 //! All that one reading of a store established.
 
 use std::{
-    io,
     ops::{AddAssign, Range},
     sync::Arc,
 };
@@ -10,11 +9,10 @@ use super::{
     account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
     claim::{KnownRun, KnownRuns},
-    collected::Collected,
-    fact_table::FactSource,
     scope::Scope,
     spool::Spool,
     suspects::{Suspect, suspect_of},
+    sweep_output::Collected,
     tally::{Standing, State},
 };
 use crate::{
@@ -306,13 +304,6 @@ impl Judgement {
     /// What this user may not look into.
     pub(crate) fn not_read(&self) -> impl Iterator<Item = &FileRecord> {
         self.files.iter().filter(|file| file.health == Health::NotRead)
-    }
-
-    /// Rows and traces that no plan calls for, as the tables of facts read them.
-    pub(crate) fn fact_source(&self, settled_before: i64) -> io::Result<FactSource> {
-        let Collected { facts, names, odd, .. } = &*self.collected;
-        let read_began = self.read_began.cast_signed();
-        FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)
     }
 
     /// The files that may hold spans which were found nowhere else.

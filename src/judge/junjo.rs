@@ -93,7 +93,7 @@ impl<'t> Attributes<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::json_form;
+    use crate::contract::json_form;
 
     fn execution(attributes: &str) -> Execution {
         let mut found = Attributes::default();

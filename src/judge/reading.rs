@@ -22,7 +22,7 @@ use super::{
     account::Account,
     barrier::Barrier,
     claim::{Claim, KnownRun, KnownRuns},
-    collected::{Budget, Collected},
+    encode,
     evidence::{Address, Attempts, Sighting},
     judgement::{Depth, JudgedRun, Judgement},
     progress::Progress,
@@ -30,10 +30,10 @@ use super::{
     scope::Scope,
     spool::Spool,
     sweep::{Sweep, Swept, sweep},
-    tables,
+    sweep_output::Collected,
 };
 use crate::{
-    clock::unix_nanos,
+    base::{clock::unix_nanos, memory::Budget},
     ledger::{export_index::ExportIndex, runs::Run},
     store::{
         inventory::{self, FoundFile},
@@ -144,7 +144,7 @@ async fn conclude(
 ) -> anyhow::Result<Judgement> {
     let Swept { files, bytes_scanned, evidence } = swept;
     let Sweep { runs, collected, .. } = sweep;
-    let seen = Arc::new(Spool::new(tables::sightings_schema(), question.budget.notes));
+    let seen = Arc::new(Spool::new(encode::sightings_schema(), question.budget.notes));
     if runs.runs.iter().any(KnownRun::has_repeated) {
         sightings(evidence, sweep, &judged, &seen, session).await?;
     }
@@ -208,7 +208,7 @@ async fn sightings(
                 alteration: sweep.collected.alteration(files.value(row), row_number),
             });
         }
-        seen.push(tables::sightings(&found)?)?;
+        seen.push(encode::sightings(&found)?)?;
     }
     Ok(())
 }

@@ -20,12 +20,12 @@ use super::{
     evidence::{Address, Attempts, Sighting},
 };
 use crate::{
-    clock::unix_nanos,
+    base::clock::unix_nanos,
+    contract::{otlp::Cells, row::Cell, schema::Schema},
     ledger::{
         expected::Expectation,
         history::{Export, History},
     },
-    span::{otlp::Cells, row::Cell, schema::Schema},
     store::layout::Layout,
     traffic::ids::RunId,
     wire::outcome::Outcome,

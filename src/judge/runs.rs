@@ -5,8 +5,8 @@ use std::{fs, path::Path, sync::Arc};
 use super::replayed::left_behind::Replayed;
 
 use crate::{
+    base::problem::Problem,
     ledger::runs::{self, Replay, Run, UnreadableRun},
-    problem::Problem,
     store::layout::Layout,
     traffic::ids::RunId,
 };

@@ -18,8 +18,10 @@ use datafusion::{
     error::DataFusionError,
 };
 
-use super::lazy_table::{Batches, lazy_table};
-use crate::store::footer::read_at;
+use crate::store::{
+    footer::read_at,
+    lazy_table::{Batches, lazy_table},
+};
 
 /// Batches of one schema, in the order in which they were added.
 pub(crate) struct Spool {

@@ -20,10 +20,10 @@ use tokio::{runtime::Handle, sync::oneshot};
 use self::file::{SweptFile, sweep_parquet, sweep_segment};
 use super::{
     claim::KnownRuns,
-    collected::Collected,
     judgement::{Depth, FileRecord, Health},
     progress::Progress,
     scope::Scope,
+    sweep_output::Collected,
 };
 use crate::store::{
     inventory::{self, FoundFile, Inventory, Kind},

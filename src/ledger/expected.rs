@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use crate::span::digest::hash;
+use crate::contract::digest::hash;
 
 /// Bytes that a span takes in the file.
 pub(crate) const WIDTH: usize = 32;

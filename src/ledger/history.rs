@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use super::entry::{Entry, Rpc};
 use crate::{
-    problem::Problem,
+    base::problem::Problem,
     wire::outcome::{GrpcCode, Outcome},
 };
 

@@ -8,7 +8,7 @@ use super::{
     results::Results,
     runs::{Loaded, Part, Replay, Run},
 };
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 /// What was sent from one place: a run, or a shard of one.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{load::Load, results::Results, shard::Shard};
 use crate::{
-    problem::Problem,
+    base::problem::Problem,
     traffic::{
         ids::RunId,
         mix::Mix,

@@ -13,7 +13,7 @@ use super::{
     manifest::{Timestamp, write_json},
     results::Results,
 };
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 const VERSION: u32 = 2;
 

@@ -17,7 +17,7 @@ use super::{
     writer::LedgerWriter,
 };
 use crate::{
-    problem::Problem,
+    base::problem::Problem,
     traffic::{ids::RunId, plan::Plan},
 };
 

@@ -5,12 +5,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    audit::AuditReport,
-    audit_json::samples,
-    evidence::{Sample, text},
+use super::audit_json::samples;
+use crate::{
+    audit::{
+        evidence::{Sample, text},
+        report::AuditReport,
+    },
+    checks::runner::Checked,
 };
-use crate::checks::runner::Checked;
 
 const OF_THE_CHECK: [&str; 8] =
     ["audit", "check", "family", "severity", "verdict", "examined", "findings", "accepted"];

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    audit::{AuditReport, FailOn, Overall},
-    audit_text::note,
-    sql_line::sql_line,
-};
-use crate::checks::{
-    catalog::Severity,
-    runner::{Checked, Verdict},
+use super::{audit_text::note, sql_line::sql_line};
+use crate::{
+    audit::report::{AuditReport, FailOn, Overall},
+    checks::{
+        catalog::Severity,
+        runner::{Checked, Verdict},
+    },
 };
 
 pub(crate) fn render(report: &AuditReport) -> Vec<u8> {

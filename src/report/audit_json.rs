@@ -3,15 +3,17 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    audit::{AuditReport, BaselineUse, Overall},
-    coverage::{Completeness, Coverage},
-    evidence::{PointsTo, Sample},
-    sql_line::sql_line,
-};
-use crate::checks::{
-    runner::{Checked, OwnScan, Verdict},
-    summary::{AlteredColumn, PollutionCell},
+use super::sql_line::sql_line;
+use crate::{
+    audit::{
+        coverage::{Completeness, Coverage},
+        evidence::{PointsTo, Sample},
+        report::{AuditReport, BaselineUse, Overall},
+    },
+    checks::{
+        runner::{Checked, OwnScan, Verdict},
+        summary::{AlteredColumn, PollutionCell},
+    },
 };
 
 /// The form of `--format json` and of what is saved with a run.

@@ -5,17 +5,16 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use super::{
-    audit::{AuditReport, FailOn, Overall},
-    audit_json::samples,
-    audit_text::note,
-    evidence::Evidence,
-    samples as blocks,
-    sql_line::sql_line,
-};
-use crate::checks::{
-    catalog::Severity,
-    runner::{Checked, Verdict},
+use super::{audit_json::samples, audit_text::note, samples as blocks, sql_line::sql_line};
+use crate::{
+    audit::{
+        evidence::Evidence,
+        report::{AuditReport, FailOn, Overall},
+    },
+    checks::{
+        catalog::Severity,
+        runner::{Checked, Verdict},
+    },
 };
 
 pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u8>> {

@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    audit::{AuditReport, Overall},
-    audit_json::samples,
-    audit_text::note,
-    coverage::{Completeness, Coverage},
-    evidence::Column,
-    numbers::{bytes, counted, grouped, plain, service, short},
-    sql_line::sql_line,
-};
-use crate::checks::{
-    findings::Findings,
-    runner::Checked,
-    summary::{AlteredColumn, PollutionCell},
+use super::{audit_json::samples, audit_text::note, sql_line::sql_line};
+use crate::{
+    audit::{
+        coverage::{Completeness, Coverage},
+        evidence::Column,
+        report::{AuditReport, Overall},
+    },
+    checks::{
+        findings::Findings,
+        runner::Checked,
+        summary::{AlteredColumn, PollutionCell},
+    },
+    text::numbers::{bytes, counted, grouped, plain, service, short},
 };
 
 const VALUE_CHARS: usize = 200;

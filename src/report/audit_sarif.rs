@@ -7,17 +7,17 @@ use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{
-    audit::{AuditReport, Overall},
-    audit_json::samples,
-    audit_text::note,
-    evidence::Sample,
-    numbers::plain,
-    sql_line::sql_line,
-};
-use crate::checks::{
-    catalog::Severity,
-    runner::{Checked, Verdict},
+use super::{audit_json::samples, audit_text::note, sql_line::sql_line};
+use crate::{
+    audit::{
+        evidence::Sample,
+        report::{AuditReport, Overall},
+    },
+    checks::{
+        catalog::Severity,
+        runner::{Checked, Verdict},
+    },
+    text::numbers::plain,
 };
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";

@@ -2,19 +2,21 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, io::Write};
 
-use super::{
-    audit::{AuditReport, Overall},
-    evidence::Evidence,
-    head,
-    numbers::{counted, grouped, plain},
-    paint::Paint,
-    prose, samples, services,
-    sql_line::sql_line,
-    table,
-};
-use crate::checks::{
-    catalog::Severity,
-    runner::{Checked, OwnScan, Verdict},
+use super::{head, samples, services, sql_line::sql_line, table};
+use crate::{
+    audit::{
+        evidence::Evidence,
+        report::{AuditReport, Overall},
+    },
+    checks::{
+        catalog::Severity,
+        runner::{Checked, OwnScan, Verdict},
+    },
+    text::{
+        numbers::{counted, grouped, plain},
+        paint::Paint,
+        wrap,
+    },
 };
 
 /// Longer lines of running text are hard to read.
@@ -94,7 +96,7 @@ fn checks(text: &mut String, page: Page, checked: &[Checked]) -> std::fmt::Resul
         };
         if let Verdict::Broken(reason) = &one.verdict {
             writeln!(text, "{word}  {}", one.check.id)?;
-            for line in prose::wrap(&plain(reason), page.prose_width() - 6) {
+            for line in wrap::wrap(&plain(reason), page.prose_width() - 6) {
                 writeln!(text, "      {line}")?;
             }
             continue;
@@ -103,7 +105,7 @@ fn checks(text: &mut String, page: Page, checked: &[Checked]) -> std::fmt::Resul
     }
     for (reason, ids) in skipped {
         writeln!(text, "{}  {} checks: {}", paint.quiet("skip"), ids.len(), plain(reason))?;
-        for line in prose::wrap(&ids.join(", "), page.prose_width() - 6) {
+        for line in wrap::wrap(&ids.join(", "), page.prose_width() - 6) {
             writeln!(text, "      {line}")?;
         }
     }
@@ -170,7 +172,7 @@ fn found(
     for (label, lines) in [
         ("points to", points_to(evidence, page)),
         ("to see", sql_line(&report.sql_command, &one.check, evidence).into_iter().collect()),
-        ("usually", prose::wrap(&one.check.usually, page.prose_width() - LABEL)),
+        ("usually", wrap::wrap(&one.check.usually, page.prose_width() - LABEL)),
         ("code", one.check.code.iter().map(|code| format!("{code}, in the studio's own words")).collect()),
     ] {
         labelled(text, label, &lines)?;
@@ -187,7 +189,7 @@ pub(crate) fn labelled(text: &mut String, label: &str, lines: &[String]) -> std:
 }
 
 fn points_to(evidence: &Evidence, page: Page) -> Vec<String> {
-    prose::wrap(&evidence.points_to.describe(), page.prose_width() - LABEL)
+    wrap::wrap(&evidence.points_to.describe(), page.prose_width() - LABEL)
 }
 
 fn closing(checked: &[Checked]) -> String {

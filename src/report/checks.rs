@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::{
     audit_text::PROSE_WIDTH,
-    prose,
     table::{self, Align},
 };
-use crate::checks::catalog::{Check, Finding, Needs, Scope};
+use crate::{
+    checks::catalog::{Check, Finding, Needs, Scope},
+    text::wrap,
+};
 
 /// The form of `checks --format json`.
 const VERSION: u32 = 1;
@@ -99,7 +101,7 @@ pub(crate) fn explain(check: &Check, out: &mut dyn Write) -> anyhow::Result<()> 
 
 fn paragraphs(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
     for paragraph in text.split("\n\n") {
-        for line in prose::wrap(paragraph, table::terminal_width().unwrap_or(PROSE_WIDTH).min(PROSE_WIDTH)) {
+        for line in wrap::wrap(paragraph, table::terminal_width().unwrap_or(PROSE_WIDTH).min(PROSE_WIDTH)) {
             writeln!(out, "{line}")?;
         }
         writeln!(out)?;

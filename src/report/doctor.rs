@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::{
     labelled::labelled,
-    numbers::plain,
-    paint::Paint,
     table::{self, Align},
 };
-use crate::doctor::{
-    Diagnosis,
-    steps::{List, Outcome, Step},
+use crate::{
+    doctor::{
+        Diagnosis,
+        steps::{List, Outcome, Step},
+    },
+    text::{numbers::plain, paint::Paint},
 };
 
 const VERSION: u32 = 1;

@@ -3,14 +3,11 @@
 use std::path::Path;
 
 use super::{
-    audit::AuditReport,
     audit_csv, audit_github, audit_json, audit_junit, audit_markdown, audit_sarif,
     audit_text::{self, Page},
-    paint::Paint,
 };
+use crate::{audit::report::AuditReport, text::paint::Paint};
 
-/// Findings that are kept of each check, unless more are asked for.
-pub(crate) const KEPT: usize = 1_000;
 /// Findings of each check in what people read, unless they say otherwise.
 pub(crate) const SHOWN: usize = 10;
 

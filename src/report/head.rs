@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    audit::{AuditReport, BaselineUse},
-    audit_text::{Page, verdict_word},
-    coverage::{Coverage, RowCoverage, RunCoverage, ScopeCoverage},
-    numbers::{bytes, counted, duration, grouped, plain},
+use super::audit_text::{Page, verdict_word};
+use crate::{
+    audit::{
+        coverage::{Coverage, RowCoverage, RunCoverage, ScopeCoverage},
+        report::{AuditReport, BaselineUse},
+    },
+    judge::judgement::Depth,
+    text::numbers::{bytes, counted, duration, grouped, plain},
 };
-use crate::judge::judgement::Depth;
 
 const NOT_READ_SHOWN: usize = 10;
 const RUNS_SHOWN: usize = 10;

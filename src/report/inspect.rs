@@ -6,8 +6,6 @@ use serde::Serialize;
 
 use super::{
     labelled::labelled,
-    numbers::{bytes, counted, duration, grouped, long, moment, percent, plain, service},
-    paint::Paint,
     table::{self, Align},
 };
 use crate::{
@@ -18,6 +16,10 @@ use crate::{
         wal::{FLUSH_MAX_AGE, FLUSH_MAX_BYTES, Growth, NextFlush, Overdue, Wal},
     },
     store::layout::Tier,
+    text::{
+        numbers::{bytes, counted, duration, grouped, long, moment, percent, plain, service},
+        paint::Paint,
+    },
 };
 
 /// The form of `--format json`.

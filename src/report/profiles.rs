@@ -4,12 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{
-    numbers::{amount, bytes, grouped},
-    table::{self, Align},
-};
+use super::table::{self, Align};
 use crate::{
-    load::measure::{Measured, Speed},
+    send::measure::{Measured, Speed},
+    text::numbers::{amount, bytes, grouped},
     traffic::{
         figures::Figures,
         profile::{Profile, Telemetry},

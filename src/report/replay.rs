@@ -3,11 +3,11 @@
 use std::{io::Write, time::Duration};
 
 use super::{
-    numbers::{bytes, counted, duration, grouped, moment, plain, service},
     run::{NAMES_SHOWN, print_latency},
     table::{self, Align},
 };
 use crate::{
+    audit::replay_proof::{Proof, Verdict},
     capture::recorder::Recorded,
     judge::{
         account::Account,
@@ -15,13 +15,13 @@ use crate::{
         replayed::{Findings, Reckoning, Span},
     },
     ledger::replay::Options,
-    load::summary::per_second,
-    replay::{
+    send::summary::per_second,
+    source::{
+        chunk::Notes,
         pace::Pace,
-        piece::Notes,
-        proof::{Proof, Verdict},
         run::{Made, Replayed, ShiftTime, Surveyed},
     },
+    text::numbers::{bytes, counted, duration, grouped, moment, plain, service},
 };
 
 /// Files that are named of those that cannot be read.

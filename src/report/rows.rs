@@ -14,7 +14,7 @@ use datafusion::arrow::{
 };
 
 use self::grid::Grid;
-use super::numbers::plain;
+use crate::text::numbers::plain;
 
 mod grid;
 

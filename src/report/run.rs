@@ -4,22 +4,20 @@ use std::{fmt::Write as _, io::Write, time::Duration};
 
 use hdrhistogram::Histogram;
 
-use super::{
-    numbers::{amount, counted, duration, grouped, plain, service},
-    table::{self, Align},
-};
+use super::table::{self, Align};
 use crate::{
+    base::problem::Problem,
     ledger::{
         manifest::Manifest,
         results::{Bottleneck, Judged, Unit, Verdict},
     },
-    load::{
+    send::{
         barrier::Raised,
         health::LATE,
         run::Performed,
         summary::{Counts, Summary, per_second},
     },
-    problem::Problem,
+    text::numbers::{amount, counted, duration, grouped, plain, service},
     traffic::{mix::Mix, profile::Profile},
 };
 

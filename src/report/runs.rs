@@ -1,9 +1,11 @@
 //! Runs as they were sent: a list, one in full, several side by side.
 
-use super::numbers::grouped;
-use crate::ledger::{
-    manifest::Manifest,
-    results::{Results, Verdict},
+use crate::{
+    ledger::{
+        manifest::Manifest,
+        results::{Results, Verdict},
+    },
+    text::numbers::grouped,
 };
 
 pub(crate) mod compare;

@@ -4,10 +4,10 @@
 //! each other on lines of their own, a long text going on under its own beginning. What has no spaces is never broken:
 //! a terminal that breaks an id or a path by itself still lets it be copied whole.
 
-use super::{
-    evidence::{Column, Evidence, Sample},
-    numbers::{plain, short},
-    table::{self, Align},
+use super::table::{self, Align};
+use crate::{
+    audit::evidence::{Column, Evidence, Sample},
+    text::numbers::{plain, short},
 };
 
 /// Expected and actual values are cut before they are kept; names may have any length.
@@ -142,7 +142,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::report::evidence::PointsTo;
+    use crate::audit::evidence::PointsTo;
 
     fn rendered(width: Option<usize>, samples: &[Value]) -> String {
         let names = ["tier", "file", "row_number", "trace_id", "key", "problem", "expected", "actual"];

@@ -4,12 +4,14 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     audit_text::Page,
-    coverage::Completeness,
-    numbers::{self, counted, grouped, plain, short},
     samples::compared,
     table::{self, Align},
 };
-use crate::checks::summary::{AlteredColumn, PollutionCell};
+use crate::{
+    audit::coverage::Completeness,
+    checks::summary::{AlteredColumn, PollutionCell},
+    text::numbers::{self, counted, grouped, plain, short},
+};
 
 const SERVICES_SHOWN: usize = 20;
 /// As many columns as a page of 80 characters has room for, or a few more.

@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::{
-    evidence::{Evidence, Sample},
-    numbers::is_invisible,
-};
-use crate::checks::{
-    catalog::Check,
-    investigations::{self, Investigation},
+use crate::{
+    audit::evidence::{Evidence, Sample},
+    checks::{
+        catalog::Check,
+        investigations::{self, Investigation},
+    },
+    text::numbers::is_invisible,
 };
 
 /// For the first finding that was kept; `command` is `e2e-store sql PATH` in words, and empty where the store will be gone. The check's own
@@ -71,7 +71,7 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::{checks::selection, report::evidence::PointsTo};
+    use crate::{audit::evidence::PointsTo, checks::selection};
 
     fn line(check: &str, values: Value) -> String {
         let check = selection::find(crate::checks::catalog::built_in().unwrap(), check).unwrap();

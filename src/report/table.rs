@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::prose;
+use crate::text::wrap;
 
 /// How a column's values line up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn paragraph(header: &[(&str, Align)], row: &[String], width: usize) -> String {
         text.push_str(if used == 1 { " " } else { "  " });
         if used == 1 && len + GAP > width && value.contains(' ') {
             // Ids and paths have no spaces, and stay whole.
-            text.push_str(&prose::wrap(&pair, width.saturating_sub(2 * GAP)).join("\n    "));
+            text.push_str(&wrap::wrap(&pair, width.saturating_sub(2 * GAP)).join("\n    "));
         } else {
             text.push_str(&pair);
         }

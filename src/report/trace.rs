@@ -11,16 +11,18 @@ use self::{
     details::details,
     waterfall::{Row, Scale},
 };
-use super::{
-    labelled::labelled,
-    numbers::{counted, duration, grouped, moment, plain, service, short},
-    paint::Paint,
-};
-use crate::trace::{
-    Place, Trace,
-    span::Span,
-    state::{End, Store},
-    tree::{Line, What},
+use super::labelled::labelled;
+use crate::{
+    text::{
+        numbers::{counted, duration, grouped, moment, plain, service, short},
+        paint::Paint,
+    },
+    trace::{
+        Place, Trace,
+        span::Span,
+        state::{End, Store},
+        tree::{Line, What},
+    },
 };
 
 pub(crate) mod json;

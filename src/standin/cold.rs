@@ -14,7 +14,7 @@ use datafusion::{
     parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties},
 };
 
-use crate::span::schema::Schema;
+use crate::contract::schema::Schema;
 
 const ROW_GROUP_ROWS: usize = 122_880;
 

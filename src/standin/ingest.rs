@@ -10,10 +10,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use tonic::{Request, Response, Status, service::Routes};
 
-use crate::{
-    span::{mapping, schema::Schema},
-    standin::{auth, storage::Storage},
-};
+use super::{auth, storage::Storage};
+use crate::contract::{mapping, schema::Schema};
 
 /// Takes the exports that carry the right key.
 #[derive(Debug)]

@@ -11,12 +11,10 @@ use std::{
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status, service::Routes};
 
-use crate::{
-    proto::{
-        FlushWalRequest, FlushWalResponse, PrepareHotSnapshotRequest, PrepareHotSnapshotResponse,
-        internal_ingestion_service_server::{InternalIngestionService, InternalIngestionServiceServer},
-    },
-    standin::{auth, storage::Storage, wal::Snapshot},
+use super::{auth, storage::Storage, wal::Snapshot};
+use crate::proto::{
+    FlushWalRequest, FlushWalResponse, PrepareHotSnapshotRequest, PrepareHotSnapshotResponse,
+    internal_ingestion_service_server::{InternalIngestionService, InternalIngestionServiceServer},
 };
 
 const SNAPSHOT_CACHE_AGE: Duration = Duration::from_secs(1);

@@ -12,15 +12,13 @@ use std::{
 use chrono::Utc;
 use tokio::{sync::Notify, task, time::interval};
 
-use crate::{
-    span::row::Row,
-    standin::{
-        Config,
-        folder::Folder,
-        recent::RecentCold,
-        wal::{SEGMENT_INTERVAL, Snapshot, Wal},
-    },
+use super::{
+    Config,
+    folder::Folder,
+    recent::RecentCold,
+    wal::{SEGMENT_INTERVAL, Snapshot, Wal},
 };
+use crate::contract::row::Row;
 
 /// How often the age of the log is looked at.
 const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(10);

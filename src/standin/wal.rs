@@ -13,10 +13,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
-use crate::{
-    span::{columns, row::Row, schema::Schema},
-    standin::{cold, folder::Folder},
-};
+use super::{cold, folder::Folder};
+use crate::contract::{columns, row::Row, schema::Schema};
 
 /// How long spans stay in memory when no batch fills up.
 pub(super) const SEGMENT_INTERVAL: Duration = Duration::from_secs(3);

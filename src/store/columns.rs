@@ -16,7 +16,7 @@ use datafusion::{
     parquet::arrow::RowNumber,
 };
 
-use crate::span::schema::{Schema, readable};
+use crate::contract::schema::{Schema, readable};
 
 /// Which studio wrote these columns; none when they are not exactly one era's.
 pub(crate) fn era(columns: &[String]) -> Option<Schema> {

@@ -22,8 +22,9 @@ use super::{
     layout::{Layout, Tier},
     scan::{reason, scan_parquet, schema},
     segment::read_segment,
-    session::{Limits, session},
+    session::session,
 };
+use crate::base::memory::Limits;
 
 /// What became of one damaged file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,8 @@ use std::{fs::File, io, path::Path, sync::Arc};
 
 use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
-use super::{quiet::caught, thrift};
+use super::thrift;
+use crate::base::panic_guard::caught;
 
 const MAGIC: &[u8] = b"PAR1";
 /// The length of the metadata, and the magic.
@@ -173,7 +174,7 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     use super::*;
-    use crate::{span::schema::Schema, store::columns};
+    use crate::{contract::schema::Schema, store::columns};
 
     fn fixture(name: &str) -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

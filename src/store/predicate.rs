@@ -12,8 +12,8 @@ use datafusion::{
     physical_expr::PhysicalExpr,
 };
 
-use super::session::{Limits, session};
-use crate::span::schema::readable;
+use super::session::session;
+use crate::{base::memory::Limits, contract::schema::readable};
 
 /// What comes after WHERE, over the 21 columns.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Predicate {
 mod tests {
     use super::*;
     use crate::{
-        span::{columns, row::Row, schema::Schema},
+        contract::{columns, row::Row, schema::Schema},
         store::columns::adapt,
     };
 

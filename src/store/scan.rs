@@ -29,10 +29,9 @@ use super::{
     columns::{ADDRESS_KEY, address_fields, row_number_field},
     footer::Footer,
     inventory::{FoundFile, Kind},
-    quiet::Guarded,
     reader::{GuardedReaders, LocalFile, Refused},
 };
-use crate::span::schema::readable;
+use crate::{base::panic_guard::Guarded, contract::schema::readable};
 
 mod segments;
 

@@ -17,7 +17,8 @@ use self::{
     body::check_body,
     frame::{Frame, Frames},
 };
-use super::{columns, quiet::caught};
+use super::columns;
+use crate::base::panic_guard::caught;
 
 mod body;
 mod frame;
@@ -138,7 +139,7 @@ mod tests {
     use datafusion::arrow::datatypes::DataType;
 
     use super::*;
-    use crate::span::schema::{Schema, readable};
+    use crate::contract::schema::{Schema, readable};
 
     fn golden(studio: &str) -> Vec<u8> {
         let wal = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(studio).join("spans/wal");

@@ -17,16 +17,6 @@ use datafusion::{
     prelude::{SessionConfig, SessionContext},
 };
 
-/// What a session may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Bytes that operators may hold before they spill.
-    pub(crate) memory: usize,
-    /// 1 for checks and sweeps.
-    pub(crate) partitions: usize,
-    pub(crate) batch_rows: usize,
-}
-
 pub(crate) fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
     let runtime =
         RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory))).build_arc()?;

@@ -10,14 +10,14 @@ use super::{
     find::{Hit, Unread},
 };
 use crate::{
-    judge::{compare::StoredCells, rows::Rows},
-    span::{
+    contract::{
         row::{Cell, Row},
         schema::{self, COLUMN_COUNT, Schema},
     },
     store::{
         footer::{self, Unreadable},
         layout::Tier,
+        rows::{Rows, StoredCells},
         scan,
         segment::read_segment,
     },

@@ -6,7 +6,7 @@
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::ResourceSpans};
 
 use super::{Trace, span::Span};
-use crate::span::{
+use crate::contract::{
     otlp::{Unsendable, resource_spans_of},
     schema::in_schema,
 };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Place, fetch::StoredRow};
 use crate::{
-    span::{
+    contract::{
         row::Row,
         schema::{COLUMN_COUNT, Schema, column_name},
     },

@@ -12,16 +12,12 @@ use super::{
     *,
 };
 use crate::{
-    report::{
-        paint::{Color, Paint},
-        trace::{self as report, Look},
-    },
-    span::{mapping, row::Row, schema::Schema},
-    store::{
-        layout::Layout,
-        session::{self, Limits},
-    },
+    base::memory::Limits,
+    contract::{mapping, row::Row, schema::Schema},
+    report::{trace as report, trace::Look},
+    store::{layout::Layout, session},
     testing::{copy_tree, files, fixture, parquet_rows, write_parquet},
+    text::paint::{Color, Paint},
 };
 
 const SESSION: Limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: 1_024 };

@@ -6,7 +6,7 @@
 use prost::Message;
 
 use super::{otlp, plan::Plan, planned::SCOPE, recorded::Scope, resource::Resource, workflow::Workflow};
-use crate::span::protobuf::{Open, close, open, write_bytes};
+use crate::contract::protobuf::{Open, close, open, write_bytes};
 
 /// Encodes the exports of one plan.
 #[derive(Debug)]

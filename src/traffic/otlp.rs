@@ -7,7 +7,7 @@
 use prost::encoding::{WireType, encoded_len_varint};
 
 use super::planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedEvent, PlannedSpan, Value};
-use crate::span::protobuf::{
+use crate::contract::protobuf::{
     close, field_len, key, open, write_bytes, write_fixed64, write_head, write_varint,
 };
 

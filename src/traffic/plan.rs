@@ -358,7 +358,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        span::{
+        contract::{
             mapping::{self, ResourceFacts},
             row::Row,
             schema::Schema,

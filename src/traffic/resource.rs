@@ -2,7 +2,11 @@
 
 use opentelemetry_proto::tonic::resource::v1::Resource as Message;
 
-use super::{dice::Dice, ids, ids::RunId, recorded::pair};
+use super::{
+    dice::Dice,
+    ids::{self, RunId},
+    recorded::pair,
+};
 
 /// One service's resource.
 #[derive(Debug, Clone, PartialEq)]

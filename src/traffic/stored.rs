@@ -4,7 +4,7 @@
 //! that is used again for the next span. A property test holds it against the general mapping.
 
 use super::planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedEvent, PlannedSpan, Value};
-use crate::span::{
+use crate::contract::{
     json::{write_i64, write_str},
     row::Row,
     schema::Schema,

@@ -12,7 +12,7 @@ use super::{
     recorded::{Recorded, Scope},
     stored::{self, Escaped},
 };
-use crate::span::{loss::Lost, mapping, row::Row, schema::Schema};
+use crate::contract::{loss::Lost, mapping, row::Row, schema::Schema};
 
 /// A workflow with everything that its spans are made of.
 ///

@@ -20,7 +20,7 @@ use super::{
     target::Target,
     transport::{CA_HINT, Compression, Transport},
 };
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 pub(super) const EXPORT: PathAndQuery =
     PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export");

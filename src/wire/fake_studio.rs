@@ -27,7 +27,7 @@ use tonic::{
 };
 
 use super::{exporter::Exporter, target::Target, transport::Transport};
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 /// What the server does with a request that has spans.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use tonic::{
 
 use super::target::Target;
 use crate::{
-    problem::Problem,
+    base::{exit::Exit, problem::Problem},
     proto::{
         FlushWalRequest, PrepareHotSnapshotRequest,
         internal_ingestion_service_client::InternalIngestionServiceClient,
@@ -51,6 +51,14 @@ pub(crate) enum RefusalKind {
 }
 
 impl Refusal {
+    /// An answer is a finding; no answer is not.
+    pub(crate) fn exit(&self) -> Exit {
+        match self.kind {
+            RefusalKind::Failed | RefusalKind::Unauthenticated => Exit::Found,
+            RefusalKind::Unknown | RefusalKind::Unanswered => Exit::Unknown,
+        }
+    }
+
     /// The next thing to do.
     pub(crate) fn hint(&self) -> &'static str {
         match self.kind {

@@ -28,7 +28,7 @@ use tonic::{
 };
 
 use super::{exporter::EXPORT, outcome::Outcome, target::Target, transport::Transport};
-use crate::{clock::unix_nanos, problem::Problem};
+use crate::base::{clock::unix_nanos, problem::Problem};
 
 /// What passed. Times are Unix nanoseconds.
 #[derive(Debug)]

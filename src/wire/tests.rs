@@ -28,7 +28,7 @@ use super::{
     target::Target,
     transport::{ClientIdentity, Compression, Header, Transport},
 };
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 /// Ample on a busy machine.
 const LONG: Duration = Duration::from_secs(30);

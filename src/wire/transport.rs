@@ -17,7 +17,7 @@ use tonic::{
 };
 
 use super::target::Target;
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 
 /// The metadata that carries the studio's API key.
 pub(super) const API_KEY: &str = "x-junjo-api-key";

@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod doctor;
 mod judging;
+mod layers;
 mod load;
 mod look;
 mod replay;

@@ -10,12 +10,12 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    audit::{Manner, examine, find_store},
+    audit::{Manner, examine, report::AuditReport},
     checks::catalog::built_in,
+    contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
     ledger::runs,
-    report::audit::AuditReport,
-    span::{row::Row, schema::Schema},
+    store::find::find_store,
     testing::{copy_tree, files, fixture, parquet_rows, write_parquet},
 };
 

@@ -9,8 +9,8 @@ use datafusion::arrow::{
 
 use super::bench::Bench;
 use crate::{
+    contract::{columns, row::Row, schema::Schema},
     ledger::writer::LedgerWriter,
-    span::{columns, row::Row, schema::Schema},
     testing::{files, fixture, parquet_rows, segment_rows, write_batch, write_parquet},
 };
 
@@ -452,7 +452,7 @@ pub(super) fn lose_what_was_just_acked(bench: &Bench) {
     let ledger = bench.ledger(1);
     fs::remove_file(&ledger).unwrap();
     let writer = LedgerWriter::create(&ledger).unwrap();
-    let now = crate::clock::unix_nanos();
+    let now = crate::base::clock::unix_nanos();
     for export in 0..4 {
         let (stream, first) = ((export % 2) as u32, export / 2 * 5);
         let acked = crate::wire::outcome::Outcome::Acked;

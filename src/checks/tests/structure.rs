@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bench::Bench;
 use crate::{
-    span::{row::Row, schema::Schema},
+    contract::{row::Row, schema::Schema},
     testing::{segment_rows, write_parquet},
 };
 
@@ -257,7 +257,7 @@ fn make_a_cycle(rows: &mut [Row]) {
 /// The first trace ends now, and its root is not there yet.
 fn drop_young_root(rows: &mut Vec<Row>) {
     let root = rows.remove(root(rows));
-    let now = i64::try_from(crate::clock::unix_nanos()).unwrap();
+    let now = i64::try_from(crate::base::clock::unix_nanos()).unwrap();
     for row in rows.iter_mut().filter(|row| row.trace_id == root.trace_id) {
         let shift = now - root.end_time - i64::try_from(Duration::from_mins(30).as_nanos()).unwrap();
         (row.start_time, row.end_time) = (row.start_time + shift, row.end_time + shift);

@@ -1,13 +1,13 @@
 //! The rows that replays left behind, by their ids and digests: so that the sweep knows them when it meets them.
 
 use crate::{
-    ledger::expected::{Expectation, IdKey},
-    span::{
+    contract::{
         digest::Digester,
         otlp::Cells,
         row::Cell,
         schema::{Schema, column},
     },
+    ledger::expected::{Expectation, IdKey},
 };
 
 /// Rows that replays are to have left behind: 32 bytes for each span that was sent.

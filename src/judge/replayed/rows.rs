@@ -14,12 +14,9 @@ use datafusion::arrow::{
 
 use super::{Reckoning, Span};
 use crate::{
-    judge::{
-        columns::{flag, number, text, time},
-        delivery::Delivery,
-        evidence::Address,
-        export_table, tables,
-    },
+    base::arrays::{flag, number, text, time},
+    judge::{encode, evidence::Address},
+    tables::{delivery::Delivery, exports},
     traffic::ids::RunId,
 };
 
@@ -56,7 +53,7 @@ impl ReplayRows {
         Ok(Self {
             delivery: delivery(run, reckoning)?,
             exports: exports(run, reckoning)?,
-            sightings: tables::sightings(&reckoning.copies)?,
+            sightings: encode::sightings(&reckoning.copies)?,
             differences: of_differences(run, differences)?,
         })
     }
@@ -130,7 +127,7 @@ fn exports(run: RunId, reckoning: &Reckoning) -> Result<RecordBatch, ArrowError>
         flag(rows().map(|partial| Some(partial.settled))),
         flag(rows().map(|_| Some(reckoning.hides()))),
     ];
-    RecordBatch::try_new(export_table::columns(), columns)
+    RecordBatch::try_new(exports::columns(), columns)
 }
 
 fn of_differences(run: RunId, differences: &[Difference]) -> Result<RecordBatch, ArrowError> {
@@ -153,7 +150,7 @@ fn of_differences(run: RunId, differences: &[Difference]) -> Result<RecordBatch,
         text(rows().map(|found| found.expected.as_ref())),
         text(rows().map(|found| found.actual.as_ref())),
     ];
-    RecordBatch::try_new(tables::differences_schema(), columns)
+    RecordBatch::try_new(encode::differences_schema(), columns)
 }
 
 fn nullable(schema: &Schema) -> SchemaRef {

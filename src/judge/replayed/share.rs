@@ -7,20 +7,18 @@ use futures::StreamExt;
 
 use super::{Altered, Findings, KEPT_BYTES, Seen, values};
 use crate::{
-    judge::{
-        evidence::{Address, Sighting},
-        rows::Rows,
-    },
-    ledger::expected::{Expectation, IdKey},
-    span::{
+    contract::{
         digest::Digester,
         row::Cell,
         schema::{COLUMN_COUNT, Schema, column, column_name},
     },
+    judge::evidence::{Address, Sighting},
+    ledger::expected::{Expectation, IdKey},
     store::{
         footer,
         inventory::{self, FoundFile, Kind},
         layout::{Layout, Tier},
+        rows::Rows,
         scan,
         segment::read_segment,
     },

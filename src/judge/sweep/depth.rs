@@ -11,10 +11,9 @@ use super::{
 use crate::{
     judge::judgement::{Depth, Health},
     store::{
-        edges,
         footer::{self, Unreadable},
         inventory::{FoundFile, Kind},
-        pages,
+        magic, pages,
         segment::read_segment,
     },
 };
@@ -23,7 +22,7 @@ use crate::{
 pub(super) fn look(file: &FoundFile, depth: Depth) -> Option<SweptFile> {
     let mut one = SweptFile::new(record::of(file, Health::Ok, None));
     let looked = match (depth, file.kind) {
-        (Depth::Files, _) => edges::check(file),
+        (Depth::Files, _) => magic::check(file),
         (_, Kind::Segment) => segment(file, &mut one),
         _ => parquet(file, &mut one),
     };

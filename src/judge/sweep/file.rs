@@ -10,13 +10,13 @@ use super::{
     row::RowJudge,
 };
 use crate::{
+    contract::schema::{self, COLUMN_COUNT},
     judge::{
         claim::KnownRuns,
-        collected::Notes,
         judgement::{FileRecord, Health},
+        sweep_output::Notes,
         tally::Evidence,
     },
-    span::schema::{self, COLUMN_COUNT},
     store::{
         footer::{self, Unreadable},
         inventory::FoundFile,

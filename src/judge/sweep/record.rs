@@ -1,8 +1,8 @@
 //! What is said of a file as a whole.
 
 use crate::{
+    contract::schema::Schema,
     judge::judgement::{FileRecord, Health},
-    span::schema::Schema,
     store::{
         columns,
         inventory::{FoundFile, Unlisted},

@@ -9,23 +9,26 @@ use super::{
     file::{RowDigest, SweptFile},
 };
 use crate::{
-    judge::{
-        claim::{Claim, KnownRun},
-        compare::{Comparer, Difference, StoredCells},
-        evidence::{Address, StoredDifference},
-        fact::{Fact, Observer, Spot},
-        names::Name,
-        replayed::left_behind::Recognised,
-        rows::Rows,
-        strays::Stray,
-        tally::Evidence,
-    },
-    span::{
+    contract::{
         digest::Digester,
         row::Cell,
         schema::{Schema, column},
     },
-    store::{inventory::FoundFile, layout::Tier},
+    judge::{
+        claim::{Claim, KnownRun},
+        compare::{Comparer, Difference},
+        evidence::{Address, StoredDifference},
+        fact::{Fact, Observer, Spot},
+        interner::Name,
+        replayed::left_behind::Recognised,
+        tally::Evidence,
+        unplannable::Stray,
+    },
+    store::{
+        inventory::FoundFile,
+        layout::Tier,
+        rows::{Rows, StoredCells},
+    },
     traffic::{
         ids::{self, RunId},
         plan::SpanPlace,

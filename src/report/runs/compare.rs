@@ -10,12 +10,12 @@ use crate::{
         lookup::Sent,
         results::{Judged, Unit, Verdict},
     },
-    load::compare::{Comparison, Figure, Standing, Value},
     report::{
-        numbers::{grouped, percent, plain},
         run::{measured, pace},
         table::{self, Align},
     },
+    send::compare::{Comparison, Figure, Standing, Value},
+    text::numbers::{grouped, percent, plain},
 };
 
 pub(crate) fn print(out: &mut dyn Write, sent: &[Sent<'_>], comparison: &Comparison) -> anyhow::Result<()> {

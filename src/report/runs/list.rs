@@ -13,10 +13,8 @@ use crate::{
         results::Results,
         runs::{Loaded, Replay},
     },
-    report::{
-        numbers::{amount, counted, grouped, moment, plain},
-        table::{self, Align},
-    },
+    report::table::{self, Align},
+    text::numbers::{amount, counted, grouped, moment, plain},
 };
 
 /// Prints a table, and below it what could not be read.

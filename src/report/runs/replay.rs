@@ -14,10 +14,8 @@ use crate::{
         replay::{Options, ReplayManifest, SourceNote},
         runs::Replay,
     },
-    report::{
-        numbers::{counted, duration, moment, percent, plain, service},
-        run::NAMES_SHOWN,
-    },
+    report::run::NAMES_SHOWN,
+    text::numbers::{counted, duration, moment, percent, plain, service},
 };
 
 pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {

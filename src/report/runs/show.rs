@@ -13,10 +13,8 @@ use crate::{
         manifest::{Manifest, Timestamp},
         results::{Bottleneck, Quantiles, Results},
     },
-    report::{
-        numbers::{amount, counted, duration, grouped, moment, percent, plain, service},
-        run::{NAMES_SHOWN, pace, threshold_line},
-    },
+    report::run::{NAMES_SHOWN, pace, threshold_line},
+    text::numbers::{amount, counted, duration, grouped, moment, percent, plain, service},
 };
 
 /// The width of the labels.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Legend;
 use crate::{
-    report::{
+    text::{
         numbers::{plain, short},
         paint::Paint,
     },

@@ -4,7 +4,7 @@ use super::{
     details::{Detail, Tone},
     duration, short,
 };
-use crate::{report::paint::Paint, trace::Trace};
+use crate::{text::paint::Paint, trace::Trace};
 
 /// A line of the tree before it is laid out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -25,12 +25,13 @@ use futures::TryStreamExt;
 
 use super::*;
 use crate::{
-    span::schema::Schema,
+    base::memory::Limits,
+    contract::schema::Schema,
     store::{
         footer::footer,
         inventory::list,
         layout::{Layout, Tier},
-        session::{Limits, session},
+        session::session,
     },
 };
 

@@ -1,7 +1,7 @@
 //! A text with holes for runtime ids.
 
 use crate::{
-    span::json,
+    contract::json,
     traffic::dice::{Dice, NanoId},
 };
 

@@ -1,0 +1,11 @@
+//! base.
+
+pub(crate) mod arrays;
+pub(crate) mod clock;
+pub(crate) mod duration;
+pub(crate) mod exit;
+pub(crate) mod interrupt;
+pub(crate) mod memory;
+pub(crate) mod notice;
+pub(crate) mod panic_guard;
+pub(crate) mod problem;

@@ -1,0 +1,73 @@
+//! Ctrl-C: the first asks a command to finish, the second ends it.
+
+use std::io;
+
+use indicatif::ProgressBar;
+use tokio::sync::watch;
+
+use super::notice;
+
+/// How often Ctrl-C was pressed so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupts(watch::Receiver<u32>);
+
+#[cfg(unix)]
+fn presses() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(windows)]
+fn presses() -> io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
+}
+
+impl Interrupts {
+    /// Counts from now on, for the rest of the process. The handler is there when this returns: line editing
+    /// puts back the one that it found.
+    pub(crate) fn listen() -> Self {
+        let (count, counted) = watch::channel(0);
+        if let Ok(mut presses) = presses() {
+            tokio::spawn(async move {
+                while presses.recv().await.is_some() {
+                    count.send_modify(|pressed| *pressed += 1);
+                }
+            });
+        }
+        Self(counted)
+    }
+
+    /// Returns when Ctrl-C has been pressed so often.
+    pub(crate) async fn pressed(&self, times: u32) {
+        let mut count = self.0.clone();
+        // The sender lives as long as the process; if it ever went, nobody could press any more.
+        if count.wait_for(|pressed| *pressed >= times).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// How often Ctrl-C was pressed until now.
+    pub(crate) fn so_far(&self) -> u32 {
+        *self.0.borrow()
+    }
+
+    /// Returns when Ctrl-C has been pressed more often than `before`.
+    pub(crate) async fn after(&self, before: u32) {
+        self.pressed(before.saturating_add(1)).await;
+    }
+
+    /// Turns true at the first Ctrl-C, which is answered above the bar.
+    pub(crate) fn stop_with(&self, bar: ProgressBar) -> watch::Receiver<bool> {
+        let (stop, stopped) = watch::channel(false);
+        let interrupts = self.clone();
+        tokio::spawn(async move {
+            interrupts.pressed(1).await;
+            if !bar.is_finished() {
+                bar.suspend(|| {
+                    notice::note("stopping: what is in flight is waited for; Ctrl-C again ends at once");
+                });
+            }
+            stop.send_replace(true);
+        });
+        stopped
+    }
+}

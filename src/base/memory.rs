@@ -1,0 +1,107 @@
+//! How an audit shares out the memory that it may use.
+
+use std::{fmt, str::FromStr};
+
+/// Bytes for what grows with a store: facts of rows without a plan, what differs, and the operators of
+/// queries. All three go to disk beyond their share. The program itself, the row groups that are being decoded,
+/// a byte for each planned span and what ledgers say of exports come on top: about 160 MB for a million spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory(u64);
+
+/// The part of it that the notes of a sweep may hold before they go to disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) facts: usize,
+    pub(crate) notes: usize,
+}
+
+/// What one query session may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Bytes that operators may hold before they spill.
+    pub(crate) memory: usize,
+    /// 1 for checks and sweeps.
+    pub(crate) partitions: usize,
+    pub(crate) batch_rows: usize,
+}
+
+const LEAST: u64 = 16 << 20;
+
+/// So many rows are decoded and judged at a time: they stay in a core's cache.
+const BATCH_ROWS: usize = 1_024;
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(256 << 20)
+    }
+}
+
+impl Memory {
+    /// All of it, where nothing but queries needs any.
+    pub(crate) fn whole(self) -> usize {
+        self.sixteenths(16)
+    }
+
+    /// Most of it for facts, which every check reads: by default those of a million rows. A sixteenth for each of
+    /// three kinds of notes.
+    pub(crate) fn budget(self) -> Budget {
+        Budget { facts: self.sixteenths(10), notes: self.sixteenths(1) }
+    }
+
+    /// What is left, in one partition: see `store::session`.
+    pub(crate) fn session(self) -> Limits {
+        Limits { memory: self.sixteenths(3), partitions: 1, batch_rows: BATCH_ROWS }
+    }
+
+    fn sixteenths(self, share: u64) -> usize {
+        usize::try_from(self.0 / 16 * share).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}MB", self.0 >> 20)
+    }
+}
+
+impl FromStr for Memory {
+    type Err = String;
+
+    /// `512MB`, `2GB`, or bytes. Units are powers of two.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match text[digits.len()..].trim().to_ascii_uppercase().as_str() {
+            "" | "B" => 1,
+            "K" | "KB" | "KIB" => 1 << 10,
+            "M" | "MB" | "MIB" => 1 << 20,
+            "G" | "GB" | "GIB" => 1 << 30,
+            other => return Err(format!("`{other}` is none of KB, MB, GB")),
+        };
+        let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write `256MB`"))?;
+        match number.checked_mul(unit) {
+            Some(bytes) if bytes >= LEAST => Ok(Self(bytes)),
+            Some(_) => Err(format!("at least {} are needed", Self(LEAST))),
+            None => Err(format!("`{text}` is more than can be counted")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_and_a_least() {
+        let parse = |text: &str| text.parse::<Memory>();
+        assert_eq!(parse("128MB"), Ok(Memory(128 << 20)));
+        assert_eq!(parse("1GiB").map(|memory| memory.to_string()).as_deref(), Ok("1024MB"));
+        assert_eq!(parse("134217728"), parse("128 mb"));
+        for (text, error) in [
+            ("8MB", "at least 16MB are needed"),
+            ("1TB", "`TB` is none of KB, MB, GB"),
+            ("MB", "`MB` is no size; write `256MB`"),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), error);
+        }
+    }
+}

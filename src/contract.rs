@@ -1,0 +1,20 @@
+//! The contract: one OTLP span is one stored row.
+//!
+//! Owns the row model, the two schemas of the store and the mapping between a span and its row
+//! (contract, section 3), and the way back from a row to a span that is stored as that row. Traffic, the
+//! stand-in and the auditor share this module and nothing else of each other. Knows no
+//! files, and of Arrow only how rows are written down.
+
+pub(crate) mod columns;
+pub(crate) mod digest;
+pub(crate) mod id_remap;
+pub(crate) mod json;
+pub(crate) mod json_form;
+mod json_walk;
+pub(crate) mod loss;
+pub(crate) mod mapping;
+pub(crate) mod otlp;
+pub(crate) mod protobuf;
+pub(crate) mod row;
+pub(crate) mod schema;
+pub(crate) mod strict_json;

@@ -1,0 +1,110 @@
+//! Notes of the sweep as record batches, the form in which they are spooled and read by tables.
+
+use std::sync::LazyLock;
+
+use datafusion::arrow::{
+    array::{ArrayRef, RecordBatch},
+    datatypes::SchemaRef,
+    error::ArrowError,
+};
+
+use super::{
+    compare::DifferenceKind,
+    evidence::{Address, Attempts, Sighting, StoredDifference},
+};
+use crate::{
+    base::arrays::{self, Kind, number, text},
+    contract::schema,
+};
+
+static DIFFERENCES: LazyLock<SchemaRef> = LazyLock::new(|| {
+    arrays::schema(&[
+        ("tier", Kind::Text),
+        ("file", Kind::Text),
+        ("row_number", Kind::Number),
+        ("run", Kind::Text),
+        ("sent_by", Kind::Text),
+        ("workflow", Kind::Number),
+        ("span", Kind::Number),
+        ("trace_id", Kind::Text),
+        ("span_id", Kind::Text),
+        ("column_name", Kind::Text),
+        ("key", Kind::Text),
+        ("kind", Kind::Text),
+        ("expected", Kind::Text),
+        ("actual", Kind::Text),
+    ])
+});
+
+pub(crate) fn differences_schema() -> SchemaRef {
+    SchemaRef::clone(&DIFFERENCES)
+}
+
+pub(crate) fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowError> {
+    let kind = |found: &StoredDifference| match found.difference.kind {
+        DifferenceKind::Witness => "witness",
+        DifferenceKind::Content => "content",
+        DifferenceKind::Declared => "declared",
+    };
+    let [tier, file, row_number] = address(differences.iter().map(|found| &found.address));
+    let columns = vec![
+        tier,
+        file,
+        row_number,
+        text(differences.iter().map(|found| Some(found.run.to_string()))),
+        text(differences.iter().map(|found| Some(&found.service))),
+        number(differences.iter().map(|found| Some(found.workflow.cast_signed()))),
+        number(differences.iter().map(|found| Some(found.position))),
+        text(differences.iter().map(|found| Some(&found.trace_id))),
+        text(differences.iter().map(|found| Some(&found.span_id))),
+        text(differences.iter().map(|found| Some(schema::column_name(found.difference.column)))),
+        text(differences.iter().map(|found| found.difference.key.as_ref())),
+        text(differences.iter().map(|found| Some(kind(found)))),
+        text(differences.iter().map(|found| found.difference.expected.as_ref())),
+        text(differences.iter().map(|found| found.difference.actual.as_ref())),
+    ];
+    RecordBatch::try_new(differences_schema(), columns)
+}
+
+static SIGHTINGS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    arrays::schema(&[
+        ("tier", Kind::Text),
+        ("file", Kind::Text),
+        ("row_number", Kind::Number),
+        ("run", Kind::Text),
+        ("trace_id", Kind::Text),
+        ("span_id", Kind::Text),
+        ("attempts", Kind::Number),
+        ("refusals", Kind::Number),
+        ("differing", Kind::Text),
+    ])
+});
+
+pub(crate) fn sightings_schema() -> SchemaRef {
+    SchemaRef::clone(&SIGHTINGS)
+}
+
+pub(crate) fn sightings(seen: &[Sighting]) -> Result<RecordBatch, ArrowError> {
+    let attempts = |of: fn(Attempts) -> u32| number(seen.iter().map(|one| one.attempts.map(of)));
+    let [tier, file, row_number] = address(seen.iter().map(|one| &one.address));
+    let columns = vec![
+        tier,
+        file,
+        row_number,
+        text(seen.iter().map(|one| Some(one.run.to_string()))),
+        text(seen.iter().map(|one| Some(&one.trace_id))),
+        text(seen.iter().map(|one| Some(&one.span_id))),
+        attempts(|attempts| attempts.made),
+        attempts(|attempts| attempts.refused),
+        text(seen.iter().map(|one| one.alteration.map(|digest| format!("{digest:016x}")))),
+    ];
+    RecordBatch::try_new(sightings_schema(), columns)
+}
+
+fn address<'a>(of: impl Iterator<Item = &'a Address> + Clone) -> [ArrayRef; 3] {
+    [
+        text(of.clone().map(|at| Some(at.tier.name()))),
+        text(of.clone().map(|at| Some(&*at.file))),
+        number(of.map(|at| Some(at.row_number.cast_signed()))),
+    ]
+}

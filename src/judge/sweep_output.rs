@@ -1,0 +1,191 @@
+//! Where the sweep puts what it notes: shared by its workers, bounded in memory.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use datafusion::error::Result;
+
+use super::{
+    encode,
+    evidence::StoredDifference,
+    fact::Fact,
+    facts::Facts,
+    interner::{Name, Names},
+    judgement::RowCounts,
+    malformed_ids::OddIds,
+    spool::Spool,
+    unplannable::{self, Stray},
+};
+use crate::{contract::loss::Losses, traffic::ids::RunId};
+
+/// What the rows of one file, or of a part of it, said.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) differences: Vec<StoredDifference>,
+    pub(crate) strays: Vec<Stray>,
+    pub(crate) rows: RowCounts,
+    pub(crate) losses: Losses,
+}
+
+/// The notes of all files.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) names: Arc<Names>,
+    pub(crate) odd: Arc<OddIds>,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) differences: Arc<Spool>,
+    pub(crate) strays: Arc<Spool>,
+    state: Mutex<State>,
+}
+
+/// What is kept in memory whatever its size: it grows with what is wrong, and with the variety of resources.
+#[derive(Debug, Default)]
+struct State {
+    rows: RowCounts,
+    losses: Losses,
+    tagged: u64,
+    /// Runs that trace ids name and nobody knows.
+    strange_runs: BTreeSet<RunId>,
+    resources: HashMap<ResourceKey, ResourceRows>,
+    /// By file and row: a digest of what is not as planned there.
+    altered: HashMap<(Name, u32), u64>,
+    /// The spans of segments that no plan calls for, and those of them that were met in a cold file.
+    in_segments: HashSet<(u128, u64)>,
+    in_both: HashSet<(u128, u64)>,
+}
+
+/// The parts of a resource that tell whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ResourceKey {
+    pub(crate) service: Name,
+    pub(crate) resource_service: Name,
+    pub(crate) instance: Name,
+}
+
+/// How many rows have a resource, and one of them: the first by file and row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResourceRows {
+    pub(crate) rows: u64,
+    pub(crate) file: Name,
+    pub(crate) row_number: u32,
+    pub(crate) in_wal: bool,
+}
+
+impl Collected {
+    pub(crate) fn new(budget: Budget) -> Self {
+        Self {
+            names: Arc::default(),
+            odd: Arc::default(),
+            facts: Arc::new(Facts::new(budget.facts)),
+            differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
+            strays: Arc::new(Spool::new(unplannable::schema(), budget.notes)),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what `notes` hold, and empties them.
+    pub(crate) fn take(&self, notes: &mut Notes) -> Result<()> {
+        self.note(notes);
+        self.differences.push(encode::differences(&notes.differences)?)?;
+        self.strays.push(unplannable::batch(&notes.strays)?)?;
+        self.facts.extend(notes.facts.drain(..))?;
+        *notes = Notes::default();
+        Ok(())
+    }
+
+    fn note(&self, notes: &Notes) {
+        let mut state = self.state();
+        state.rows += notes.rows;
+        state.losses += notes.losses;
+        for fact in &notes.facts {
+            state.tagged += u64::from(fact.tagged_service != Name::NONE);
+            if fact.run != Fact::NO_RUN {
+                state.strange_runs.insert(RunId::from_bits(fact.run));
+            }
+            state.note_resource(fact);
+            let id = (fact.trace, fact.span);
+            if !state.in_segments.is_empty() && !fact.in_wal() && state.in_segments.contains(&id) {
+                state.in_both.insert(id);
+            }
+        }
+        for found in &notes.differences {
+            let file = self.names.name(&found.address.file);
+            let digest = state.altered.entry((file, found.address.row_number as u32)).or_default();
+            let mut hasher = DefaultHasher::new();
+            (*digest, found.difference.column, &found.difference.key, &found.difference.actual)
+                .hash(&mut hasher);
+            *digest = hasher.finish();
+        }
+    }
+
+    /// Remembers the spans of a segment, so that those are known which a cold file has, too.
+    pub(crate) fn watch(&self, facts: &[Fact]) {
+        self.state().in_segments.extend(facts.iter().map(|fact| (fact.trace, fact.span)));
+    }
+
+    /// Whether a cold file that was read since [`Self::watch`] has this span.
+    pub(crate) fn is_in_both(&self, id: (u128, u64)) -> bool {
+        self.state().in_both.contains(&id)
+    }
+
+    /// Whether a cold file that was read since [`Self::watch`] has one of these spans.
+    pub(crate) fn overlap(&self, facts: &[Fact]) -> bool {
+        let state = self.state();
+        !state.in_both.is_empty() && facts.iter().any(|fact| state.in_both.contains(&(fact.trace, fact.span)))
+    }
+
+    pub(crate) fn rows(&self) -> RowCounts {
+        self.state().rows
+    }
+
+    pub(crate) fn losses(&self) -> Losses {
+        self.state().losses
+    }
+
+    /// Rows that no known plan calls for and that say who sent them.
+    pub(crate) fn tagged_facts(&self) -> u64 {
+        self.state().tagged
+    }
+
+    /// Runs that stored rows are of and whose folder is not at hand.
+    pub(crate) fn strange_runs(&self) -> BTreeSet<RunId> {
+        self.state().strange_runs.clone()
+    }
+
+    /// The resources of rows that no known plan calls for, by their names' numbers.
+    pub(crate) fn resources(&self) -> Vec<(ResourceKey, ResourceRows)> {
+        let mut resources: Vec<_> = self.state().resources.iter().map(|(key, rows)| (*key, *rows)).collect();
+        resources.sort_by_key(|(key, _)| *key);
+        resources
+    }
+
+    /// A digest of what of a planned row is not as planned; none where all of it is.
+    pub(crate) fn alteration(&self, file: &str, row_number: u64) -> Option<u64> {
+        self.state().altered.get(&(self.names.name(file), row_number as u32)).copied()
+    }
+}
+
+impl State {
+    fn note_resource(&mut self, fact: &Fact) {
+        let key = ResourceKey {
+            service: fact.service,
+            resource_service: fact.resource_service,
+            instance: fact.instance,
+        };
+        let here =
+            ResourceRows { rows: 0, file: fact.file, row_number: fact.row_number, in_wal: fact.in_wal() };
+        let known = self.resources.entry(key).or_insert(here);
+        known.rows += 1;
+        if (here.file, here.row_number) < (known.file, known.row_number) {
+            *known = ResourceRows { rows: known.rows, ..here };
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The rows of whole traces, beside each other: parents, copies, cycles.
+//!
+//! All rows of a trace come together here, so what relates them is worked out once, by sorting, and the
+//! checks' SQL asks for it as for any other column. Rows without a trace id have no relatives.
+
+use std::collections::BTreeSet;
+
+use super::{
+    fact::{Fact, Id, Marks},
+    interner::Name,
+    malformed_ids::IdForm,
+};
+
+/// Facts in the order of trace, span, tier, file and row, with what relates them.
+#[derive(Debug, Default)]
+pub(crate) struct Family {
+    pub(crate) facts: Vec<Fact>,
+    /// By place in `facts`.
+    pub(crate) kin: Vec<Kin>,
+    pub(crate) traces: Vec<Trace>,
+}
+
+/// A row's relatives, by their places in the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kin {
+    /// [`Kin::NONE`] for a row without a trace id.
+    pub(crate) trace: u32,
+    /// The first copy of the parent; [`Kin::NONE`] where it has none or is not here.
+    pub(crate) parent: u32,
+    /// The first and the last row of this span; this row, where there is one.
+    pub(crate) first_copy: u32,
+    pub(crate) last_copy: u32,
+    pub(crate) in_cycle: bool,
+    /// The copies of this span are not all equal.
+    pub(crate) conflicting: bool,
+    /// How many of the copies lie in segments.
+    pub(crate) wal_copies: u32,
+}
+
+impl Kin {
+    pub(crate) const NONE: u32 = u32::MAX;
+}
+
+/// What the rows of one trace come to. Copies count once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// The place of its first row in the family.
+    pub(crate) first_row: u32,
+    pub(crate) rows: u32,
+    pub(crate) spans: u32,
+    pub(crate) roots: u32,
+    /// Of the rows whose resource names the same.
+    pub(crate) services: u32,
+    /// Spans whose parent is not in the trace, by what their flags say of it.
+    pub(crate) absent_local: u32,
+    pub(crate) absent_remote: u32,
+    pub(crate) absent_unknown: u32,
+    pub(crate) start_time: i64,
+    pub(crate) end_time: i64,
+    pub(crate) has_cycle: bool,
+}
+
+impl Family {
+    /// Sorts and relates.
+    pub(crate) fn of(mut facts: Vec<Fact>) -> Self {
+        facts.sort_unstable_by_key(|fact| {
+            let (trace, trace_form) = trace_key(fact);
+            let (span, span_form) = span_key(fact);
+            let in_wal = fact.marks.has(Marks::IN_WAL);
+            (trace, trace_form.bits(), span, span_form.bits(), in_wal, fact.file, fact.row_number)
+        });
+        let mut family =
+            Self { kin: facts.iter().map(|_| Kin::alone()).collect(), facts, traces: Vec::new() };
+        let mut start = 0;
+        while start < family.facts.len() {
+            let trace = trace_key(&family.facts[start]);
+            let length = family.facts[start..].iter().take_while(|fact| trace_key(fact) == trace).count();
+            if family.facts[start].marks.id_form(Id::Trace) == IdForm::Null {
+                family.leave_alone(start, length);
+            } else {
+                family.relate(start, length);
+            }
+            start += length;
+        }
+        family
+    }
+
+    fn leave_alone(&mut self, start: usize, length: usize) {
+        for place in start..start + length {
+            self.kin[place].first_copy = place as u32;
+            self.kin[place].last_copy = place as u32;
+        }
+    }
+
+    fn relate(&mut self, start: usize, length: usize) {
+        let trace = self.traces.len() as u32;
+        let mut first = start;
+        while first < start + length {
+            let last = first + self.copies(first, start + length) - 1;
+            let copies = &self.facts[first..=last];
+            let conflicting = copies.iter().any(|copy| copy.content != copies[0].content);
+            let wal_copies = copies.iter().filter(|copy| copy.marks.has(Marks::IN_WAL)).count() as u32;
+            for place in first..=last {
+                let parent = self.parent_of(place, start, length);
+                self.kin[place] = Kin {
+                    trace,
+                    parent,
+                    first_copy: first as u32,
+                    last_copy: last as u32,
+                    in_cycle: false,
+                    conflicting,
+                    wal_copies,
+                };
+            }
+            first = last + 1;
+        }
+        let has_cycle = self.mark_cycles(start, length);
+        self.traces.push(self.sum_up(start, length, has_cycle));
+    }
+
+    /// How many rows from `first` on are of the same span; rows without a span id are of none.
+    fn copies(&self, first: usize, end: usize) -> usize {
+        let span = span_key(&self.facts[first]);
+        if span.1 == IdForm::Null {
+            return 1;
+        }
+        self.facts[first..end].iter().take_while(|fact| span_key(fact) == span).count()
+    }
+
+    fn parent_of(&self, place: usize, start: usize, length: usize) -> u32 {
+        let child = &self.facts[place];
+        let rows = &self.facts[start..start + length];
+        let wanted = (child.parent, child.marks.id_form(Id::Parent));
+        let from = rows.partition_point(|row| row.span < wanted.0);
+        let candidates = rows[from..].iter().take_while(|row| row.span == wanted.0);
+        match candidates.enumerate().find(|(_, row)| span_key(row) == wanted) {
+            Some((offset, _)) if child.has_parent() => (start + from + offset) as u32,
+            _ => Kin::NONE,
+        }
+    }
+
+    /// Follows each row's parents; who comes back to itself is in a cycle. A row that is its own parent is
+    /// none, which shows without relatives.
+    fn mark_cycles(&mut self, start: usize, length: usize) -> bool {
+        // Nearly every parent has been looked at before its child, or has no parent: one step decides.
+        let mut settled = vec![false; length];
+        let mut found = false;
+        for place in start..start + length {
+            let mut path = Vec::new();
+            let mut at = place;
+            while !settled[at - start] {
+                settled[at - start] = true;
+                path.push(at);
+                let parent = self.kin[at].parent;
+                if parent == Kin::NONE || parent as usize == at {
+                    break;
+                }
+                at = parent as usize;
+                if let Some(entry) = path.iter().position(|member| *member == at) {
+                    found = true;
+                    for member in &path[entry..] {
+                        self.kin[*member].in_cycle = true;
+                    }
+                    break;
+                }
+            }
+        }
+        found
+    }
+
+    fn sum_up(&self, start: usize, length: usize, has_cycle: bool) -> Trace {
+        let rows = &self.facts[start..start + length];
+        // A row whose column and resource differ was mixed up, and tells nothing of its trace.
+        let agrees = |row: &&Fact| row.resource_service == Name::NONE || row.resource_service == row.service;
+        let services: BTreeSet<Name> = rows.iter().filter(agrees).map(|row| row.service).collect();
+        let mut trace = Trace {
+            first_row: start as u32,
+            rows: length as u32,
+            spans: 0,
+            roots: 0,
+            services: services.len() as u32,
+            absent_local: 0,
+            absent_remote: 0,
+            absent_unknown: 0,
+            start_time: rows.iter().map(|row| row.start_time).min().unwrap_or_default(),
+            end_time: rows.iter().map(|row| row.end_time).max().unwrap_or_default(),
+            has_cycle,
+        };
+        for (place, row) in
+            (start..).zip(rows).filter(|(place, _)| self.kin[*place].first_copy as usize == *place)
+        {
+            trace.spans += 1;
+            if !row.has_parent() {
+                trace.roots += 1;
+            } else if self.kin[place].parent == Kin::NONE {
+                let absent = match (row.marks.has(Marks::FLAGGED), row.marks.has(Marks::REMOTE_PARENT)) {
+                    (true, false) => &mut trace.absent_local,
+                    (true, true) => &mut trace.absent_remote,
+                    (false, _) => &mut trace.absent_unknown,
+                };
+                *absent += 1;
+            }
+        }
+        trace
+    }
+}
+
+impl Kin {
+    fn alone() -> Self {
+        Self {
+            trace: Self::NONE,
+            parent: Self::NONE,
+            first_copy: Self::NONE,
+            last_copy: Self::NONE,
+            in_cycle: false,
+            conflicting: false,
+            wal_copies: 0,
+        }
+    }
+}
+
+fn trace_key(fact: &Fact) -> (u128, IdForm) {
+    (fact.trace, fact.marks.id_form(Id::Trace))
+}
+
+fn span_key(fact: &Fact) -> (u64, IdForm) {
+    (fact.span, fact.marks.id_form(Id::Span))
+}

@@ -1,0 +1,217 @@
+//! Carries out statements and dot commands one after the other, from a script or a terminal.
+//!
+//! Results go where the caller or `.output` says, all else to standard error. A script stops at its
+//! first failure, a terminal goes on.
+
+use std::{collections::BTreeSet, io::Write, time::Instant};
+
+use anyhow::Context;
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use self::target::Target;
+use super::{
+    diagnostics::Source,
+    engine::{Engine, Params},
+    investigations::Investigation,
+    script::{Piece, Sql, pieces},
+};
+use crate::{
+    base::notice,
+    report::{
+        rows::{Mode, RowWriter},
+        table,
+    },
+    text::numbers,
+};
+
+mod dot;
+mod helper;
+mod history;
+pub(crate) mod interactive;
+mod pager;
+mod target;
+
+/// A conversation: the store that is asked, and how answers are to look.
+pub(crate) struct Shell {
+    engine: Engine,
+    /// None where the ending of the output file decides.
+    mode: Option<Mode>,
+    params: Params,
+    timer: bool,
+    /// Rows that are shown of one answer; a script shows all.
+    limit: Option<u64>,
+    output: Option<Target>,
+    once: Option<Target>,
+    /// Says how many rows there were.
+    interactive: bool,
+    /// What is to be said below the answer.
+    remarks: Vec<String>,
+    /// Notes that were given with this script, and are not repeated for each of its statements.
+    said: BTreeSet<String>,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Quit,
+}
+
+impl Shell {
+    pub(crate) fn new(engine: Engine, mode: Option<Mode>, params: Params) -> Self {
+        Self {
+            engine,
+            mode,
+            params,
+            timer: false,
+            limit: None,
+            output: None,
+            once: None,
+            interactive: false,
+            remarks: Vec::new(),
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// Carries out a whole script, or as much of it as goes well.
+    pub(crate) async fn script(&mut self, source: Source<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+        for piece in pieces(source.text) {
+            let flow = self.perform(&piece, source, out).await?;
+            self.say_remarks();
+            if flow == Flow::Quit {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a named investigation.
+    pub(crate) async fn investigate(
+        &mut self,
+        investigation: &Investigation,
+        params: &Params,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let params = investigation.bind(params)?;
+        let name = format!("investigation `{}`", investigation.name);
+        let source = Source { name: &name, text: &investigation.text };
+        for piece in pieces(source.text) {
+            if let Piece::Statement(sql) = piece {
+                self.answer(&sql, source, &params, out).await?;
+            }
+        }
+        if !self.interactive {
+            self.say_remarks();
+        }
+        Ok(())
+    }
+
+    /// Sends what follows into a file; [`Shell::close`] puts it in place.
+    pub(crate) fn write_to(&mut self, path: &std::path::Path) -> anyhow::Result<()> {
+        self.output = Some(Target::create(path)?);
+        Ok(())
+    }
+
+    /// Puts the file that answers went into in its place.
+    pub(crate) fn close(&mut self) -> anyhow::Result<()> {
+        self.output.take().map_or(Ok(()), Target::keep)
+    }
+
+    async fn perform(
+        &mut self,
+        piece: &Piece,
+        source: Source<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Flow> {
+        match piece {
+            Piece::Statement(sql) => {
+                let params = self.params.clone();
+                self.answer(sql, source, &params, out).await?;
+                Ok(Flow::On)
+            }
+            Piece::Dot { line, text } => {
+                let place = || format!("in {}, line {line}", source.name);
+                let done = dot::perform(self, text, out).await;
+                if self.interactive { done } else { done.with_context(place) }
+            }
+        }
+    }
+
+    async fn answer(
+        &mut self,
+        sql: &Sql,
+        source: Source<'_>,
+        params: &Params,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let mut once = self.once.take();
+        let asked = self.engine.ask(sql, source, params).await;
+        self.say_notes();
+        let mut answer = asked?;
+        let target = once.as_mut().or(self.output.as_mut());
+        let mode = self.mode.or_else(|| target.as_ref().and_then(|target| target.mode()));
+        let width = if target.is_some() { None } else { table::terminal_width() };
+        let out: &mut dyn Write = match target {
+            Some(target) => target,
+            None => out,
+        };
+        let mode = match mode.unwrap_or(Mode::Table) {
+            Mode::Table if answer.explains => Mode::Vertical,
+            mode => mode,
+        };
+        let mut writer = RowWriter::new(mode, answer.schema.clone(), width);
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut is_cut_short = false;
+        while let Some(batch) = answer.next().await {
+            let begins = Location { line: sql.line, column: sql.column };
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(err) => return Err(self.engine.complaint(&err, source, begins).await),
+            };
+            is_cut_short = batch.num_rows() as u64 > left;
+            let shown = (batch.num_rows() as u64).min(left);
+            writer.write(&batch.slice(0, shown as usize), out)?;
+            left -= shown;
+            if is_cut_short {
+                break;
+            }
+        }
+        let written = writer.finish(out)?;
+        if let Some(once) = once {
+            once.keep()?;
+        }
+        self.engine.look_back();
+        let notes = self.new_notes();
+        self.remarks.extend(notes);
+        if is_cut_short {
+            let shown = numbers::counted(written.rows, "row");
+            self.remarks.push(format!("only the first {shown} are shown: .limit off shows all"));
+        }
+        if written.cut {
+            self.remarks.push("cells that end in … are cut: .mode vertical shows them whole".to_owned());
+        }
+        if self.interactive || self.timer {
+            let took = if self.timer {
+                format!(" in {}", numbers::duration(began.elapsed()))
+            } else {
+                String::new()
+            };
+            self.remarks.push(format!("{}{took}", numbers::counted(written.rows, "row")));
+        }
+        Ok(())
+    }
+
+    fn say_notes(&mut self) {
+        self.new_notes().iter().for_each(|note| notice::note(note));
+    }
+
+    fn new_notes(&mut self) -> Vec<String> {
+        let notes = self.engine.take_notes().into_iter();
+        notes.filter(|note| self.said.insert(note.clone())).map(|note| format!("note: {note}")).collect()
+    }
+
+    fn say_remarks(&mut self) {
+        self.remarks.drain(..).for_each(|remark| notice::note(&remark));
+    }
+}

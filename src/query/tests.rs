@@ -1,0 +1,390 @@
+//! Tables as they are beside their documentation, and each investigation on a store that was made for it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use datafusion::sql::sqlparser::tokenizer::Location;
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+use super::{
+    diagnostics::Source,
+    engine::{Engine, Params},
+    investigations::{self, Investigation},
+    script::{Piece, pieces},
+    tables::{RunChoice, Tables},
+};
+use crate::{
+    base::memory::Memory,
+    contract::{row::Row, schema::Schema},
+    report::rows::{Mode, RowWriter},
+    store::{find::find_store, layout::Layout},
+    tables::docs::{TABLES, table},
+    testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_parquet},
+};
+
+const GETTING_STARTED: &str = "getting-started/studio-0.82.1";
+/// The run whose spans lie in the cold file of that store.
+const FIRST_RUN: &str = "75ab2a233443";
+
+/// A copy of a store, to be changed and asked.
+struct Bench {
+    folder: TempDir,
+    run: String,
+}
+
+impl Bench {
+    fn of(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_tree(&fixture(name), folder.path());
+        Self { folder, run: "latest".to_owned() }
+    }
+
+    fn judged_by(self, run: &str) -> Self {
+        Self { run: run.to_owned(), ..self }
+    }
+
+    fn cold(&self) -> PathBuf {
+        files(&self.folder.path().join("spans/parquet"), ".parquet").remove(0)
+    }
+
+    fn segment(&self) -> PathBuf {
+        files(&self.folder.path().join("spans/wal"), ".ipc").remove(0)
+    }
+
+    fn change_cold(self, change: impl FnOnce(&mut Vec<Row>)) -> Self {
+        let file = self.cold();
+        let mut rows = parquet_rows(&file, Schema::V2);
+        change(&mut rows);
+        write_parquet(&file, &rows, Schema::V2);
+        self
+    }
+
+    fn flush_without_deleting(self) -> Self {
+        let rows = segment_rows(&self.segment(), Schema::V2);
+        write_parquet(&self.cold().with_file_name("20261124_000000_00000001.parquet"), &rows, Schema::V2);
+        self
+    }
+
+    fn layout(&self) -> Layout {
+        find_store(Some(self.folder.path())).unwrap()
+    }
+
+    fn engine(&self) -> Engine {
+        let choice = RunChoice { folder: self.folder.path().join("runs"), run: self.run.clone() };
+        let memory = Memory::default();
+        Engine::new(Tables::new(self.layout(), Vec::new(), choice, memory).unwrap(), memory).unwrap()
+    }
+
+    async fn ask(&self, sql: &str) -> String {
+        answers(&self.engine(), sql, &Params::new()).await
+    }
+
+    async fn investigate(&self, name: &str, params: &[(&str, &str)]) -> String {
+        let found: Investigation = investigations::find(name).unwrap();
+        let given = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        answers(&self.engine(), &found.text, &found.bind(&given).unwrap()).await
+    }
+}
+
+/// Answers as tables, one below the other, and the notes. File names are cut to their last part.
+async fn answers(engine: &Engine, text: &str, params: &Params) -> String {
+    let mut shown = Vec::new();
+    for piece in pieces(text) {
+        let Piece::Statement(sql) = piece else { panic!("{piece:?}") };
+        let mut answer = match engine.ask(&sql, Source { name: "test", text }, params).await {
+            Ok(answer) => answer,
+            Err(err) => return crate::base::problem::explain(&err),
+        };
+        let mut writer = RowWriter::new(Mode::Csv, answer.schema.clone(), None);
+        while let Some(batch) = answer.next().await {
+            match batch {
+                Ok(batch) => writer.write(&batch, &mut shown).unwrap(),
+                Err(err) => {
+                    let source = Source { name: "test", text };
+                    let begins = Location { line: sql.line, column: sql.column };
+                    return crate::base::problem::explain(&engine.complaint(&err, source, begins).await);
+                }
+            }
+        }
+        writer.finish(&mut shown).unwrap();
+        engine.look_back();
+        for note in engine.take_notes() {
+            let note = note.split(" in ").next().unwrap_or_default().to_owned();
+            shown.extend(format!("note: {note}\n").into_bytes());
+        }
+    }
+    String::from_utf8(shown).unwrap().replace("parquet/year=2026/month=11/day=23/", "")
+}
+
+#[tokio::test]
+async fn every_column_is_described_and_nothing_else_is() {
+    let engine = Bench::of(GETTING_STARTED).engine();
+    let tables = engine.tables();
+    for described in TABLES {
+        let shape = tables.shape(described.name).await.unwrap();
+        let shape = shape.unwrap_or_else(|| panic!("there is no table {}", described.name));
+        let mut there: Vec<&str> = shape.fields().iter().map(|field| field.name().as_str()).collect();
+        let mut said: Vec<&str> = described.columns().map(|(name, _)| *name).collect();
+        there.sort_unstable();
+        said.sort_unstable();
+        assert_eq!(said, there, "columns of {}", described.name);
+    }
+    for judged in tables.judged_names().await {
+        assert!(table(&judged).is_some(), "table {judged} is not described in docs.rs");
+    }
+}
+
+#[tokio::test]
+async fn tables_have_the_same_columns_whether_described_or_read() {
+    let bench = Bench::of(GETTING_STARTED);
+    let engine = bench.engine();
+    for described in TABLES {
+        let columns = |answer: String| answer.lines().next().unwrap_or_default().to_owned();
+        let shape = engine.tables().shape(described.name).await.unwrap().unwrap();
+        let names: Vec<&str> = shape.fields().iter().map(|field| field.name().as_str()).collect();
+        let read = bench.ask(&format!("SELECT * FROM {}", described.name)).await;
+        assert_eq!(columns(read), names.join(","), "{}", described.name);
+    }
+}
+
+#[tokio::test]
+async fn every_investigation_plans_and_binds_its_parameters_as_values() {
+    let bench = Bench::of(GETTING_STARTED);
+    for one in investigations::all().unwrap() {
+        let pointed_to = crate::checks::investigations::named(&one.name).unwrap();
+        let needed = one.params.iter().filter(|param| param.default.is_none());
+        let needed: Vec<&str> = needed.map(|param| param.name.as_str()).collect();
+        assert_eq!(needed, pointed_to.parameters, "what a report gives to {}", one.name);
+        for param in &one.params {
+            assert!(one.text.contains(&format!("${}", param.name)), "{}: {}", one.name, param.name);
+        }
+        let hostile = one.params.iter().map(|param| {
+            let value =
+                if param.default.is_some() || param.name == "row" { "1" } else { "'; DROP TABLE spans; --" };
+            (param.name.as_str(), value)
+        });
+        let answer = bench.investigate(&one.name, &hostile.collect::<Vec<_>>()).await;
+        assert!(!answer.starts_with("error:"), "{}: {answer}", one.name);
+    }
+}
+
+#[tokio::test]
+async fn to_be_described_is_not_to_be_emptied() {
+    let bench = Bench::of(GETTING_STARTED);
+    let columns =
+        bench.ask("SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'facts'").await;
+    let shape = bench.engine().tables().shape("facts").await.unwrap().unwrap();
+    assert_eq!(columns, format!("n\n{}\n", shape.fields().len()));
+    let beside = "SELECT count(*) AS n FROM spans WHERE name <> 'information_schema.columns' \
+        AND EXISTS (SELECT 1 FROM information_schema.tables)";
+    assert_eq!(bench.ask(beside).await, "n\n40\n");
+    assert!(bench.ask("DESCRIBE delivery").await.contains("behind_barrier"));
+}
+
+#[tokio::test]
+async fn new_files_are_seen_by_the_next_statement() {
+    let bench = Bench::of(GETTING_STARTED);
+    let engine = bench.engine();
+    let count = async |table: &str| {
+        let sql = format!("SELECT count(*) AS n FROM {table}");
+        let answer = answers(&engine, &sql, &Params::new()).await;
+        answer.lines().nth(1).unwrap().to_owned()
+    };
+    let tables = ["stored_spans", "spans", "files", "strays", "swept_files"];
+    let mut before = Vec::new();
+    for table in tables {
+        before.push(count(table).await);
+    }
+    assert_eq!(before, ["60", "40", "3", "0", "3"]);
+    let bench = bench.flush_without_deleting().change_cold(|rows| rows[0].span_id = "00".to_owned());
+    let mut after = Vec::new();
+    for table in tables {
+        after.push(count(table).await);
+    }
+    assert_eq!(after, ["80", "40", "4", "1", "4"]);
+    drop(bench);
+}
+
+#[tokio::test]
+async fn the_merged_view_shows_each_span_once_and_cold_before_wal() {
+    let bench = Bench::of(GETTING_STARTED).flush_without_deleting().change_cold(|rows| {
+        rows.push(rows[3].clone());
+        rows[3].name = "first".to_owned();
+    });
+    let by_tier =
+        bench.ask("SELECT tier, file, count(*) AS n FROM spans GROUP BY tier, file ORDER BY file").await;
+    assert_snapshot!(by_tier, @"
+    tier,file,n
+    cold,20261123_204443_2326d5ab.parquet,20
+    cold,20261124_000000_00000001.parquet,20
+    ");
+    let first = bench.ask("SELECT row_number FROM spans WHERE name = 'first'").await;
+    assert_eq!(first, "row_number\n3\n");
+    let as_grouped = bench
+        .ask("SELECT count(*) AS n FROM (SELECT DISTINCT trace_id, span_id FROM stored_spans WHERE tier <> 'hot')")
+        .await;
+    assert_eq!(as_grouped, bench.ask("SELECT count(*) AS n FROM spans").await);
+    let whole = bench.ask("SELECT count(*) AS n FROM spans WHERE links IS NULL").await;
+    assert_eq!(whole, "n\n0\n");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_named_alone_is_shown() {
+    let bench = Bench::of(GETTING_STARTED);
+    let layout = find_store(Some(&bench.folder.path().join("spans/hot_snapshot.parquet"))).unwrap();
+    let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
+    let memory = Memory::default();
+    let engine = Engine::new(Tables::new(layout, Vec::new(), choice, memory).unwrap(), memory).unwrap();
+    let count = answers(&engine, "SELECT tier, count(*) AS n FROM spans GROUP BY tier", &Params::new()).await;
+    assert_eq!(count, "tier,n\nhot,20\n");
+}
+
+#[tokio::test]
+async fn what_the_plan_calls_for_is_what_was_stored() {
+    // Both eras wrote the rows of every profile; 0.82's are in the form of `expected_spans`.
+    let bench = Bench::of("profiles/studio-0.82.1").judged_by("all");
+    let columns = "trace_id, span_id, parent_span_id, service_name, name, span_kind, start_time, end_time, \
+        duration_ns, status_code, status_message, attributes, events, links, trace_flags, trace_state, \
+        dropped_attributes_count, resource_attributes";
+    let both = bench
+        .ask(&format!(
+            "SELECT count(*) AS n FROM (SELECT {columns} FROM expected_spans INTERSECT SELECT {columns} FROM spans)"
+        ))
+        .await;
+    assert_eq!(both, bench.ask("SELECT count(*) AS n FROM spans").await);
+    let same_ids = bench
+        .ask(
+            "SELECT count(*) AS n FROM expected_spans JOIN delivery USING (span_id) \
+             WHERE expected_spans.run = delivery.run AND expected_spans.outcome = delivery.outcome \
+               AND expected_spans.acked_at = delivery.acked_at \
+               AND expected_spans.parent_span_id IS NOT DISTINCT FROM delivery.parent_span_id",
+        )
+        .await;
+    assert!(same_ids.starts_with("n\n515\n"), "{same_ids}");
+}
+
+#[tokio::test]
+async fn without_runs_their_tables_are_empty_and_say_so() {
+    let bench = Bench::of(GETTING_STARTED);
+    fs::remove_dir_all(bench.folder.path().join("runs")).unwrap();
+    let answer = bench.ask("SELECT count(*) AS n FROM expected_spans").await;
+    assert!(answer.starts_with("n\n0\nnote: no run of this store"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let bench = Bench::of(GETTING_STARTED);
+    let cold = fs::read(bench.cold()).unwrap();
+    fs::write(bench.cold(), &cold[..1000]).unwrap();
+    let segment = fs::read(bench.segment()).unwrap();
+    fs::write(bench.segment(), &segment[..segment.len() - 8]).unwrap();
+    let answer = bench.ask("SELECT count(*) AS n FROM spans").await;
+    assert_snapshot!(answer, @"
+    n
+    20
+    note: not
+    ");
+    let files = bench.ask("SELECT tier, health, problem FROM files WHERE health <> 'ok'").await;
+    assert_snapshot!(files, @r#"
+    tier,health,problem
+    cold,unreadable,"the file does not end in `PAR1`: it was cut, or never finished"
+    wal,torn,no end-of-stream marker: the segment is cut short
+    "#);
+    // Inside a page, where the footer tells nothing.
+    let mut inside = cold;
+    inside[300..340].fill(0);
+    fs::write(bench.cold(), inside).unwrap();
+    let answer = bench.ask("SELECT * FROM stored_spans").await;
+    assert!(
+        answer.starts_with(
+            "error: cannot read `parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet`: "
+        ),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("hint: leave out what cannot be read: --without parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn errors_point_at_the_place() {
+    let bench = Bench::of(GETTING_STARTED);
+    let hintless = |answer: String| answer.split("hint:").next().unwrap_or_default().to_owned();
+    let answer = hintless(bench.ask("SELECT 1;\nSELECT trace_id,\n       nme\nFROM spans").await);
+    assert_snapshot!(answer, @r"
+    error: column 'nme' not found
+      test, line 3, column 8:
+               nme
+               ^^^
+    ");
+    let answer = hintless(bench.ask("SELECT 1; SELECT * FROM nowhere").await);
+    assert_snapshot!(answer, @r"
+    error: table 'nowhere' not found
+      test, line 1, column 25:
+        SELECT 1; SELECT * FROM nowhere
+                                ^^^^^^^
+    ");
+    let answer = hintless(bench.ask("SELECT count(* FROM spans").await);
+    assert_snapshot!(answer, @r"
+    error: Expected: ), found: FROM
+      test, line 1, column 16:
+        SELECT count(* FROM spans
+                       ^^^^
+    ");
+    assert_snapshot!(bench.ask("SELECT $trace").await, @r"
+    error: No value found for placeholder with name $trace
+      test, line 1, column 1:
+        SELECT $trace
+        ^^^^^^
+    hint: give it a value: --param trace=VALUE
+    ");
+}
+
+#[tokio::test]
+async fn a_question_that_does_not_fit_is_answered_in_one_partition() {
+    let bench = Bench::of(GETTING_STARTED);
+    let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
+    let small: Memory = "16MB".parse().unwrap();
+    let engine = Engine::new(Tables::new(bench.layout(), Vec::new(), choice, small).unwrap(), small).unwrap();
+    let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 1000000))";
+    assert_eq!(answers(&engine, sql, &Params::new()).await, "n\n1000000\n");
+}
+
+#[tokio::test]
+async fn functions_give_what_they_say() {
+    let bench = Bench::of(GETTING_STARTED);
+    let sql = "SELECT attributes ->> 'junjo.span_type' = 'workflow' AS is_workflow, attr(attributes, 'e2e.span') AS span, \
+        run_of(trace_id) AS run, run_of('x') AS none, fmt_time(1795346058602184438) AS time, \
+        fmt_duration(-1500000) AS took, fmt_bytes(26214400) AS size FROM spans WHERE span_id IN ( \
+        SELECT span_id FROM expected_spans WHERE workflow = 0 AND parent_span_id IS NULL)";
+    let bench = bench.judged_by(FIRST_RUN);
+    assert_eq!(
+        bench.ask(sql).await,
+        "is_workflow,span,run,none,time,took,size\n\
+         true,4,75ab2a233443,,2026-11-22T11:14:18.602184438Z,-1.5 ms,26.2 MB\n"
+    );
+    assert_eq!(
+        bench.ask(r#"SELECT attr('{"a.b":1,"a":{"b":2},"c":[true]}', key) AS v FROM (VALUES ('a.b'), ('a'), ('c'), ('d')) AS t(key)"#).await,
+        "v\n1\n\"{\"\"b\"\":2}\"\n[true]\n\n"
+    );
+}
+
+mod investigated;
+
+/// The first cells of an answer's rows.
+fn rows(answer: &str) -> BTreeMap<String, usize> {
+    let mut rows = BTreeMap::new();
+    for line in answer.lines().skip(1).filter(|line| !line.starts_with("note: ")) {
+        *rows.entry(line.split(',').next().unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    rows
+}
+
+fn ledger(folder: &Path, run: &str) -> PathBuf {
+    folder.join("runs").join(run).join("ledger.ndjson")
+}

@@ -1,0 +1,70 @@
+//! What a source is made of, and what is noted on the way through it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{contract::otlp::resource::SentResource, ledger::expected::Expectation};
+
+/// What has one time and is sent as one.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// When it came in, in Unix nanoseconds.
+    pub(crate) at: i64,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// A `Span` message, and whose it is.
+    Span { resource: Arc<SentResource>, message: Vec<u8>, expectation: Expectation },
+    /// An `ExportTraceServiceRequest`, and what to expect of its spans in their order.
+    Request { message: Vec<u8>, expectations: Vec<Expectation> },
+}
+
+impl Piece {
+    pub(crate) fn spans(&self) -> usize {
+        match &self.body {
+            Body::Span { .. } => 1,
+            Body::Request { expectations, .. } => expectations.len(),
+        }
+    }
+}
+
+/// What was met in a source beside what is sent. Counts are of spans.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notes {
+    /// Why spans are not sent.
+    pub(crate) skipped: BTreeMap<String, u64>,
+    /// Spans with values that are null: absent ones, NaN and the infinities.
+    pub(crate) with_nulls: u64,
+    pub(crate) scrubbed: u64,
+    /// Spans whose service column and resource name different services.
+    pub(crate) disagreeing: u64,
+    /// What could not be read, by file.
+    pub(crate) trouble: Vec<Trouble>,
+}
+
+/// A part of a source that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) file: String,
+    pub(crate) reason: String,
+}
+
+impl Notes {
+    pub(crate) fn skip(&mut self, why: &str, spans: u64) {
+        match self.skipped.get_mut(why) {
+            Some(count) => *count += spans,
+            None => {
+                self.skipped.insert(why.to_owned(), spans);
+            }
+        }
+    }
+
+    pub(crate) fn trouble(&mut self, file: &str, reason: impl Into<String>) {
+        let trouble = Trouble { file: file.to_owned(), reason: reason.into() };
+        // A second pass meets the same again.
+        if !self.trouble.contains(&trouble) {
+            self.trouble.push(trouble);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Files of OTLP requests as a source.
+//!
+//! A capture has a file of times and outcomes beside each of its files; other files tell only when their spans
+//! ended, and a request is taken to have come in when the last of its own did.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Lines},
+    path::{Path, PathBuf},
+};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
+use super::{
+    calls::{self, Call},
+    changes::{count_spans, last_end},
+    chunk::Notes,
+    frames::{Broken, Records},
+};
+
+/// What the user named, file by file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestFile {
+    pub(crate) path: PathBuf,
+    /// What reports call it.
+    pub(crate) shown: String,
+}
+
+/// A request that was read.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The place of its first span in the source.
+    pub(crate) first_place: u64,
+    /// When it came in, in Unix nanoseconds.
+    pub(crate) at: i64,
+    pub(crate) request: ExportTraceServiceRequest,
+}
+
+/// A walk through files of requests.
+pub(crate) struct Requests {
+    files: Vec<RequestFile>,
+    next: usize,
+    current: Option<Current>,
+    /// Spans of all files that were read.
+    spans: u64,
+    /// Whether what the target had refused is sent, too.
+    with_refused: bool,
+}
+
+struct Current {
+    records: Records,
+    /// Of a capture: its times and outcomes.
+    calls: Option<Calls>,
+}
+
+impl Requests {
+    pub(crate) fn new(files: Vec<RequestFile>, with_refused: bool) -> Self {
+        Self { files, next: 0, current: None, spans: 0, with_refused }
+    }
+
+    pub(crate) fn next(&mut self, notes: &mut Notes) -> Option<Received> {
+        loop {
+            let Some(current) = &mut self.current else {
+                let file = self.files.get(self.next)?;
+                self.next += 1;
+                match Records::open(&file.path) {
+                    Ok(records) => {
+                        self.current = Some(Current { records, calls: Calls::open(&file.path) });
+                    }
+                    Err(err) => notes.trouble(&file.shown, format!("cannot be read: {err}")),
+                }
+                continue;
+            };
+            let shown = &self.files[self.next - 1].shown;
+            let Some(request) = current.records.next_request() else {
+                self.current = None;
+                continue;
+            };
+            let call = current.calls.as_mut().map(Calls::next);
+            let request = match request {
+                Ok(request) => request,
+                Err(Broken(reason)) => {
+                    notes.trouble(shown, reason);
+                    continue;
+                }
+            };
+            let first_place = self.spans;
+            self.spans += count_spans(&request) as u64;
+            let call = match call {
+                Some(None) => {
+                    notes.trouble(shown, "has requests that its file of calls does not tell of");
+                    current.calls = None;
+                    None
+                }
+                Some(Some(call)) => Some(call),
+                None => None,
+            };
+            if !self.with_refused && call.as_ref().is_some_and(|call| call.was_refused) {
+                notes.skip("that were refused when they were captured", count_spans(&request) as u64);
+                continue;
+            }
+            let at = call.map(|call| call.at.cast_signed()).or_else(|| last_end(&request));
+            return Some(Received { first_place, at: at.unwrap_or_default(), request });
+        }
+    }
+}
+
+/// The lines about received requests, in order; those about their answers come later in the same file.
+struct Calls {
+    received: Lines<BufReader<File>>,
+    refused: std::collections::BTreeSet<u64>,
+}
+
+impl Calls {
+    fn open(file: &Path) -> Option<Self> {
+        let path = calls::path_of(file);
+        let refused = calls::refused(&path).ok()?;
+        let received = BufReader::new(File::open(path).ok()?).lines();
+        Some(Self { received, refused })
+    }
+
+    fn next(&mut self) -> Option<CallOf> {
+        for line in self.received.by_ref() {
+            let line = line.ok()?;
+            if let Ok(Call::Received { request, at, .. }) = serde_json::from_str(&line) {
+                return Some(CallOf { at, was_refused: self.refused.contains(&request) });
+            }
+        }
+        None
+    }
+}
+
+struct CallOf {
+    at: u64,
+    was_refused: bool,
+}

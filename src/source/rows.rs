@@ -1,0 +1,168 @@
+//! A store's files as a source: batches of rows, file by file, each as far as it reads.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::array::RecordBatch,
+    execution::{SendableRecordBatchStream, TaskContext},
+};
+use futures::StreamExt;
+
+use super::chunk::Notes;
+use crate::{
+    base::memory::Limits,
+    contract::schema::{COLUMN_COUNT, column_name},
+    store::{
+        footer::{self, Unreadable},
+        inventory::{self, FoundFile, Inventory, Kind},
+        layout::{Layout, Tier},
+        scan,
+        segment::read_segment,
+        session::session,
+    },
+};
+
+/// Rows that are held at once.
+const BATCH_ROWS: usize = 1_024;
+
+/// The files to read, in that order: cold ones, then segments, each oldest first. The hot snapshot only
+/// where it was named, because it is a copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoredFiles {
+    pub(crate) files: Vec<FoundFile>,
+}
+
+impl StoredFiles {
+    pub(crate) fn of(layout: &Layout, notes: &mut Notes) -> Self {
+        // Segments first: what a flush takes away in between is in the cold files that are listed then.
+        let [wal, cold] = [Tier::Wal, Tier::Cold].map(|tier| inventory::list(layout, tier));
+        let hot = if layout.single_file { inventory::list(layout, Tier::Hot) } else { Inventory::default() };
+        let mut files = Vec::new();
+        for tier in [cold, wal, hot] {
+            for unlisted in &tier.unlisted {
+                notes.trouble(&unlisted.shown, format!("cannot be looked at: {}", unlisted.source));
+            }
+            files.extend(tier.data().cloned());
+        }
+        Self { files }
+    }
+}
+
+/// A walk through the rows of files.
+pub(crate) struct RowReader {
+    files: Vec<FoundFile>,
+    columns: Vec<&'static str>,
+    context: Arc<TaskContext>,
+    next: usize,
+    current: Option<Current>,
+    /// Rows of the current file that were read.
+    row: u64,
+}
+
+/// More rows than a file has.
+const PLACES: u64 = 1 << 40;
+
+struct Current {
+    /// The columns that the file has.
+    present: Arc<[String]>,
+    batches: Batches,
+}
+
+enum Batches {
+    Parquet(SendableRecordBatchStream),
+    Segment(std::vec::IntoIter<RecordBatch>),
+}
+
+/// Rows of one file.
+pub(crate) struct RowBatch {
+    /// The first one's place in the source: the same however much of other files can be read.
+    pub(crate) first_place: u64,
+    pub(crate) batch: RecordBatch,
+    pub(crate) present: Arc<[String]>,
+}
+
+/// All 21.
+pub(crate) fn every_column() -> Vec<&'static str> {
+    (0..COLUMN_COUNT).map(column_name).collect()
+}
+
+impl RowReader {
+    pub(crate) fn new(files: Vec<FoundFile>, columns: Vec<&'static str>) -> anyhow::Result<Self> {
+        let limits = Limits { memory: 64 << 20, partitions: 1, batch_rows: BATCH_ROWS };
+        let context = session(limits)?.task_ctx();
+        Ok(Self { files, columns, context, next: 0, current: None, row: 0 })
+    }
+
+    /// The next rows. What cannot be read is noted, and passed over.
+    pub(crate) async fn next(&mut self, notes: &mut Notes) -> Option<RowBatch> {
+        loop {
+            let Some(current) = &mut self.current else {
+                let file = self.files.get(self.next)?.clone();
+                self.next += 1;
+                self.row = 0;
+                self.current = self.open(&file, notes);
+                continue;
+            };
+            let batch = match &mut current.batches {
+                Batches::Parquet(stream) => stream.next().await,
+                Batches::Segment(batches) => batches.next().map(Ok),
+            };
+            match batch {
+                Some(Ok(batch)) => {
+                    let first_place = (self.next as u64 - 1) * PLACES + self.row;
+                    self.row += batch.num_rows() as u64;
+                    return Some(RowBatch { first_place, batch, present: Arc::clone(&current.present) });
+                }
+                Some(Err(err)) => {
+                    let shown = &self.files[self.next - 1].shown;
+                    notes.trouble(shown, format!("ends early: {}", scan::reason(&err)));
+                    self.current = None;
+                }
+                None => self.current = None,
+            }
+        }
+    }
+
+    fn open(&self, file: &FoundFile, notes: &mut Notes) -> Option<Current> {
+        match file.kind {
+            Kind::Parquet => {
+                let footer = match footer::footer(&file.path) {
+                    Ok(footer) => footer,
+                    Err(unreadable) => {
+                        notes.trouble(&file.shown, why(&unreadable));
+                        return None;
+                    }
+                };
+                match scan::scan_parquet(file, &footer, &self.columns, Arc::clone(&self.context)) {
+                    Ok(scan) => Some(Current {
+                        present: footer.columns.into(),
+                        batches: Batches::Parquet(scan.stream),
+                    }),
+                    Err(err) => {
+                        notes.trouble(&file.shown, format!("cannot be read: {}", scan::reason(&err)));
+                        None
+                    }
+                }
+            }
+            _ => match read_segment(&file.path) {
+                Ok(segment) => {
+                    if let Some(torn) = segment.torn {
+                        notes.trouble(&file.shown, format!("ends early: {torn}"));
+                    }
+                    Some(Current {
+                        present: segment.columns.into(),
+                        batches: Batches::Segment(segment.batches.into_iter()),
+                    })
+                }
+                Err(err) => {
+                    notes.trouble(&file.shown, format!("cannot be read: {err}"));
+                    None
+                }
+            },
+        }
+    }
+}
+
+fn why(unreadable: &Unreadable) -> String {
+    format!("cannot be read: {unreadable}")
+}

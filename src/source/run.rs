@@ -1,0 +1,296 @@
+//! One replay from its order to its manifest.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use futures::future::try_join_all;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    chunk::Notes,
+    detect::{self, Opened},
+    digest,
+    gather::Draft,
+    produce::{Recipe, produce},
+    select::Selection,
+    send::{Sending, Sent, send_all},
+    survey::{Survey, survey},
+};
+use crate::{
+    base::{clock::unix_nanos, problem::Problem},
+    contract::id_remap::Renewal,
+    ledger::{
+        expected::ExpectationWriter,
+        history::{Export, History},
+        manifest::Timestamp,
+        replay::{Kind, Options, ReplayManifest, SourceNote},
+        runs,
+        writer::LedgerWriter,
+    },
+    send::{
+        results,
+        run::Secret,
+        summary::{Amount, Summary},
+    },
+    wire::{exporter::Exporter, retry::RetryPolicy, target::Target, transport::Transport},
+};
+
+/// Drafts that are made ahead of the one that is sent.
+const AHEAD: usize = 8;
+
+/// Where a replay is sent, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Target,
+    pub(crate) api_key: Secret,
+    pub(crate) transport: Transport,
+    pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) runs: PathBuf,
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// What becomes of recorded times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShiftTime {
+    /// The last span of a loop ends when it is sent.
+    Now,
+    By(i64),
+    None,
+}
+
+/// A source that was looked through.
+#[derive(Debug)]
+pub(crate) struct Surveyed {
+    pub(crate) path: PathBuf,
+    pub(crate) kind: String,
+    pub(crate) recipe: Recipe,
+    pub(crate) survey: Survey,
+    pub(crate) digest: String,
+}
+
+/// What was made of a source.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) exports: u64,
+    pub(crate) spans: u64,
+    pub(crate) bytes: u64,
+    pub(crate) notes: Notes,
+}
+
+/// A replay that has been sent.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    pub(crate) manifest: ReplayManifest,
+    pub(crate) folder: PathBuf,
+    pub(crate) ledger: Arc<LedgerWriter>,
+    pub(crate) sent: Sent,
+    pub(crate) notes: Notes,
+}
+
+/// Looks through a source; nothing is changed yet.
+pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<Surveyed> {
+    let mut notes = Notes::default();
+    let Opened { source, kind } = detect::open(path, &mut notes)?;
+    let digest = digest::of_files(&source.files());
+    let mut recipe = Recipe {
+        source,
+        selection: Selection::new(&options, fresh_ids)?,
+        pace: options.pace.parse()?,
+        max_gap: options.max_gap_seconds.map(Duration::from_secs_f64),
+        copies: Vec::new(),
+        renewal: Renewal::default(),
+        loop_shift: 0,
+        options,
+    };
+    let survey = survey(&recipe, notes).await?;
+    recipe.copies.clone_from(&survey.copies);
+    let path = std::path::absolute(path)?;
+    Ok(Surveyed { path, kind, recipe, survey, digest })
+}
+
+impl Surveyed {
+    /// Decides about ids and times, once and for all loops.
+    pub(crate) fn renew(&mut self, fresh_ids: bool, shift: ShiftTime, now: u64) {
+        let length = i64::try_from(self.survey.length.as_nanos()).unwrap_or(i64::MAX);
+        self.recipe.renewal = Renewal {
+            key: fresh_ids.then(rand::random),
+            shift: match (shift, self.survey.times) {
+                (ShiftTime::Now, Some((_, last))) => {
+                    now.cast_signed().wrapping_add(length).wrapping_sub(last)
+                }
+                (ShiftTime::By(nanos), _) => nanos,
+                (ShiftTime::Now | ShiftTime::None, _) => 0,
+            },
+        };
+        self.recipe.loop_shift = if shift == ShiftTime::Now { length } else { 0 };
+    }
+
+    pub(crate) fn nothing_to_send(&self) -> Problem {
+        let what = format!("no span of `{}` is to be sent", self.path.display());
+        Problem::new(what, "what was left out, and why, is said above")
+    }
+
+    /// Spans of all loops.
+    pub(crate) fn spans(&self) -> u64 {
+        self.survey.spans.saturating_mul(self.recipe.options.loops.max(1))
+    }
+
+    fn manifest(&self, run_id: String, route: &Route, now: u64) -> ReplayManifest {
+        let Renewal { key, shift } = self.recipe.renewal;
+        ReplayManifest {
+            version: ReplayManifest::VERSION,
+            kind: Kind::Replay,
+            run_id,
+            created_at: Timestamp(now),
+            source: SourceNote {
+                path: self.path.clone(),
+                kind: self.kind.clone(),
+                files: self.recipe.source.files().len() as u64,
+                digest: self.digest.clone(),
+            },
+            options: self.recipe.options.clone(),
+            id_key: key.map(|key| format!("{key:016x}")),
+            shift_nanos: shift,
+            loop_shift_nanos: self.recipe.loop_shift,
+            spans: self.spans(),
+            services: self.survey.services.keys().cloned().collect(),
+            endpoint: route.endpoint.to_string(),
+            data_dir: route.data_dir.clone(),
+            results: None,
+        }
+    }
+}
+
+/// Makes everything and hands each export to `take`, until that fails.
+pub(crate) async fn make(
+    recipe: Arc<Recipe>,
+    mut take: impl FnMut(Draft) -> anyhow::Result<()>,
+) -> anyhow::Result<Made> {
+    let (sender, mut drafts) = mpsc::channel(AHEAD);
+    let making = tokio::spawn(async move { produce(&recipe, &sender).await });
+    let mut made = Made::default();
+    while let Some(draft) = drafts.recv().await {
+        made.exports += 1;
+        made.spans += draft.expectations.len() as u64;
+        made.bytes += draft.request.len() as u64;
+        take(draft)?;
+    }
+    made.notes = making.await??;
+    Ok(made)
+}
+
+/// A run's folder, and what was sent of it before.
+pub(crate) struct Begun {
+    manifest: ReplayManifest,
+    folder: PathBuf,
+    ledger: LedgerWriter,
+    expected: ExpectationWriter,
+    before: Vec<Export>,
+}
+
+/// Makes the folder of a new run.
+pub(crate) fn begin(surveyed: &Surveyed, route: &Route, now: u64) -> anyhow::Result<Begun> {
+    let manifest = surveyed.manifest(runs::draw_id(&route.runs).to_string(), route, now);
+    let folder = route.runs.join(&manifest.run_id);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    manifest.write(&runs::manifest_path(&folder))?;
+    let ledger = LedgerWriter::create(&runs::ledger_path(&folder))?;
+    let expected = open_expected(&folder, 0)?;
+    Ok(Begun { manifest, folder, ledger, expected, before: Vec::new() })
+}
+
+/// Goes on with a run whose manifest is at hand; its source must be as it was.
+pub(crate) fn resume(
+    surveyed: &mut Surveyed,
+    manifest: ReplayManifest,
+    folder: PathBuf,
+) -> anyhow::Result<Begun> {
+    restore(surveyed, &manifest)?;
+    let path = runs::ledger_path(&folder);
+    let history = History::read(&path, u64::MAX)?;
+    let sent = history.exports.last().map_or(0, |export| export.first + u64::from(export.count));
+    let ledger = LedgerWriter::reopen(&path)?;
+    let expected = open_expected(&folder, sent)?;
+    Ok(Begun { manifest, folder, ledger, expected, before: history.exports })
+}
+
+/// Gives the ids and times of a run to a source, which must be as it was.
+pub(crate) fn restore(surveyed: &mut Surveyed, manifest: &ReplayManifest) -> anyhow::Result<()> {
+    if surveyed.digest != manifest.source.digest {
+        let what = format!("`{}` is not what run {} was sent from", surveyed.path.display(), manifest.run_id);
+        return Err(Problem::new(what, "restore it, or replay it as it is now from the beginning").into());
+    }
+    let key = manifest.id_key.as_deref().map(|key| u64::from_str_radix(key, 16)).transpose();
+    let key = key.with_context(|| format!("the id key of run {}", manifest.run_id))?;
+    surveyed.recipe.renewal = Renewal { key, shift: manifest.shift_nanos };
+    surveyed.recipe.loop_shift = manifest.loop_shift_nanos;
+    Ok(())
+}
+
+fn open_expected(folder: &Path, known: u64) -> anyhow::Result<ExpectationWriter> {
+    let path = runs::expected_path(folder);
+    ExpectationWriter::open(&path, known).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+impl Begun {
+    pub(crate) fn manifest(&self) -> &ReplayManifest {
+        &self.manifest
+    }
+}
+
+/// Every connection proves that the server takes our key.
+pub(crate) async fn connect(route: &Route) -> Result<Vec<Exporter>, Problem> {
+    let connect = || Exporter::connect(&route.endpoint, &route.api_key.0, &route.transport);
+    try_join_all((0..route.connections).map(|_| connect())).await
+}
+
+/// Sends everything, or what of it is sent before `stop` turns true.
+pub(crate) async fn perform(
+    surveyed: Surveyed,
+    begun: Begun,
+    exporters: Vec<Exporter>,
+    route: &Route,
+    stop: watch::Receiver<bool>,
+    progress: impl Fn(&Summary, Duration),
+) -> anyhow::Result<Replayed> {
+    let Begun { mut manifest, folder, ledger, expected, before } = begun;
+    let ledger = Arc::new(ledger);
+    let planned = Amount { workflows: 0, spans: surveyed.spans() };
+    let recipe = Arc::new(surveyed.recipe);
+    let (sender, drafts) = mpsc::channel(AHEAD);
+    let making = tokio::spawn(async move { produce(&recipe, &sender).await });
+    let sending = Sending {
+        exporters,
+        ledger: Arc::clone(&ledger),
+        expected,
+        retry: route.retry,
+        in_flight: route.in_flight,
+        before,
+    };
+    let mut sent = send_all(sending, drafts, Summary::new(&[planned]), stop, progress).await?;
+    let notes = making.await??;
+    // What could not be turned into spans was planned, and is none.
+    let loops = manifest.options.loops.max(1);
+    let skipped = |notes: &Notes| notes.skipped.values().sum::<u64>();
+    let unsendable = skipped(&notes).saturating_sub(skipped(&surveyed.survey.notes));
+    let planned = Amount { workflows: 0, spans: planned.spans.saturating_sub(unsendable * loops) };
+    let left = planned.spans.saturating_sub(sent.taken_before);
+    sent.summary.replan(&[Amount { workflows: 0, spans: left }]);
+    sent.summary.finish();
+    sent.summary.interrupted &= sent.summary.total().not_started.spans > 0;
+    manifest.results = Some(results::of(&sent.summary, sent.elapsed, &[]).after(sent.taken_before));
+    manifest.write(&runs::manifest_path(&folder))?;
+    Ok(Replayed { manifest, folder, ledger, sent, notes })
+}
+
+/// The time that a plan counts from.
+pub(crate) fn now() -> u64 {
+    unix_nanos()
+}

@@ -1,0 +1,80 @@
+//! Typed access to a batch of the auditor's 21 columns.
+
+use datafusion::arrow::{
+    array::{
+        Array, Int8Array, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray, UInt32Array,
+    },
+    datatypes::DataType,
+};
+
+use crate::contract::{
+    row::Cell,
+    schema::{self, COLUMN_COUNT},
+};
+
+/// The values of one row in the order of schema 2; `None` where the file lacks the column.
+pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
+
+/// The columns of one batch, in the order of schema 2.
+pub(crate) struct Rows<'b> {
+    columns: [Option<Column<'b>>; COLUMN_COUNT],
+}
+
+#[derive(Clone, Copy)]
+enum Column<'b> {
+    Text(&'b StringViewArray),
+    Int8(&'b Int8Array),
+    Int64(&'b Int64Array),
+    UInt32(&'b UInt32Array),
+    Time(&'b TimestampNanosecondArray),
+}
+
+impl<'b> Rows<'b> {
+    /// `present` names the columns that the file has; the others stay unknown.
+    pub(crate) fn new(batch: &'b RecordBatch, present: &[String]) -> Self {
+        let column = |index: usize| {
+            let name = schema::column_name(index);
+            let known = present.iter().any(|column| column == name);
+            known.then(|| batch.column_by_name(name).and_then(|column| Column::of(column.as_ref())))?
+        };
+        Self { columns: std::array::from_fn(column) }
+    }
+
+    pub(crate) fn cells(&self, row: usize) -> StoredCells<'b> {
+        self.columns.map(|column| column.map(|column| column.cell(row)))
+    }
+}
+
+impl<'b> Column<'b> {
+    fn of(array: &'b dyn Array) -> Option<Self> {
+        let any = array.as_any();
+        Some(match array.data_type() {
+            DataType::Utf8View => Self::Text(any.downcast_ref()?),
+            DataType::Int8 => Self::Int8(any.downcast_ref()?),
+            DataType::Int64 => Self::Int64(any.downcast_ref()?),
+            DataType::UInt32 => Self::UInt32(any.downcast_ref()?),
+            DataType::Timestamp(..) => Self::Time(any.downcast_ref()?),
+            _ => return None,
+        })
+    }
+
+    fn cell(self, row: usize) -> Cell<'b> {
+        let null = match self {
+            Self::Text(array) => array.is_null(row),
+            Self::Int8(array) => array.is_null(row),
+            Self::Int64(array) => array.is_null(row),
+            Self::UInt32(array) => array.is_null(row),
+            Self::Time(array) => array.is_null(row),
+        };
+        if null {
+            return Cell::Null;
+        }
+        match self {
+            Self::Text(array) => Cell::Text(array.value(row)),
+            Self::Int8(array) => Cell::Number(array.value(row).into()),
+            Self::Int64(array) => Cell::Number(array.value(row)),
+            Self::UInt32(array) => Cell::Number(array.value(row).into()),
+            Self::Time(array) => Cell::Number(array.value(row)),
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The table `delivery`: one row for each planned span of a judged run.
+//!
+//! Nothing of it is stored. Filters on the columns that follow from a span's tally byte are
+//! evaluated once for each of the 256 bytes; ids are made again only for the spans that pass.
+
+use std::{fmt, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{
+            ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+            TimestampNanosecondArray,
+        },
+        datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+    },
+    catalog::{Session, TableProvider},
+    common::{DFSchema, Result, cast::as_boolean_array},
+    datasource::TableType,
+    execution::{SendableRecordBatchStream, TaskContext},
+    logical_expr::{Expr, TableProviderFilterPushDown},
+    physical_plan::{
+        ExecutionPlan, PhysicalExpr,
+        stream::RecordBatchStreamAdapter,
+        streaming::{PartitionStream, StreamingTableExec},
+    },
+};
+use futures::stream;
+
+use crate::{
+    judge::{
+        judgement::{JudgedRun, Judgement},
+        suspects::{Suspect, suspect_of},
+        tally::{Evidence, Standing, State},
+    },
+    traffic::{ids, plan::SpanPlace},
+};
+
+const BATCH_ROWS: usize = 8_192;
+
+/// The columns that a tally byte alone decides.
+const STATE_COLUMNS: [&str; 7] =
+    ["outcome", "behind_barrier", "maybe_unread", "n_cold", "n_wal", "n_found", "altered"];
+
+/// Planned spans beside what the ledger and the store say of them.
+pub(crate) struct Delivery {
+    judgement: Arc<Judgement>,
+    suspects: Arc<Vec<Suspect>>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Delivery")
+    }
+}
+
+impl Delivery {
+    pub(crate) fn columns() -> SchemaRef {
+        schema()
+    }
+
+    pub(crate) fn new(judgement: Arc<Judgement>) -> Self {
+        let suspects = Arc::new(judgement.suspects());
+        Self { judgement, suspects, schema: schema() }
+    }
+}
+
+fn schema() -> SchemaRef {
+    let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
+    let number = |name, nullable| Field::new(name, DataType::Int64, nullable);
+    let flag = |name| Field::new(name, DataType::Boolean, false);
+    let acked_at = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        text("run", false),
+        text("service_name", false),
+        number("workflow", false),
+        number("span", false),
+        text("trace_id", false),
+        text("span_id", false),
+        text("outcome", false),
+        flag("behind_barrier"),
+        flag("maybe_unread"),
+        number("n_cold", false),
+        number("n_wal", false),
+        number("n_found", false),
+        flag("altered"),
+        Field::new("acked_at", acked_at, true),
+        text("unread_file", true),
+        text("parent_span_id", true),
+        Field::new("parent_lost", DataType::Boolean, true),
+    ]))
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Delivery {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushed = |filter: &&Expr| {
+            if depends_on_state_alone(filter) {
+                TableProviderFilterPushDown::Inexact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
+        };
+        Ok(filters.iter().map(pushed).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let projected = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        };
+        let rows = PlannedRows {
+            judgement: Arc::clone(&self.judgement),
+            suspects: Arc::clone(&self.suspects),
+            wanted: wanted_states(state, filters)?,
+            schema: projected,
+        };
+        let schema = Arc::clone(&rows.schema);
+        let exec = StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
+        Ok(Arc::new(exec))
+    }
+}
+
+fn depends_on_state_alone(filter: &Expr) -> bool {
+    !filter.is_volatile()
+        && filter.column_refs().iter().all(|column| STATE_COLUMNS.contains(&column.name.as_str()))
+}
+
+/// For each of the 256 bytes, whether all filters let it pass.
+fn wanted_states(state: &dyn Session, filters: &[Expr]) -> Result<Vec<bool>> {
+    let bytes: Vec<State> = (0..=u8::MAX).map(State).collect();
+    let columns = STATE_COLUMNS.iter().map(|name| (*name, state_column(name, &bytes)));
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let df_schema = DFSchema::try_from(batch.schema())?;
+    let mut wanted = vec![true; bytes.len()];
+    for filter in filters.iter().filter(|filter| depends_on_state_alone(filter)) {
+        let passes: Arc<dyn PhysicalExpr> = state.create_physical_expr(filter.clone(), &df_schema)?;
+        let passes = passes.evaluate(&batch)?.into_array(bytes.len())?;
+        let passes = as_boolean_array(&passes)?;
+        for (wanted, pass) in wanted.iter_mut().zip(passes) {
+            *wanted &= pass == Some(true);
+        }
+    }
+    Ok(wanted)
+}
+
+fn state_column(name: &str, states: &[State]) -> ArrayRef {
+    let numbers = |of: fn(State) -> u8| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(states.iter().map(|state| i64::from(of(*state)))))
+    };
+    let flags = |of: fn(State) -> bool| -> ArrayRef {
+        Arc::new(states.iter().map(|state| Some(of(*state))).collect::<BooleanArray>())
+    };
+    match name {
+        "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
+        "behind_barrier" => flags(|state| matches!(state.standing(), Standing::Durable | Standing::Unread)),
+        "maybe_unread" => flags(|state| state.standing() == Standing::Unread),
+        "n_cold" => numbers(|state| state.copies(Evidence::Cold)),
+        "n_wal" => numbers(|state| state.copies(Evidence::Wal)),
+        "n_found" => numbers(State::found),
+        _ => flags(State::altered),
+    }
+}
+
+fn outcome(state: State) -> &'static str {
+    match state.standing() {
+        Standing::NotStarted => "not_started",
+        Standing::Durable | Standing::Pending | Standing::Unread => "acked",
+        Standing::Rejected => "rejected",
+        Standing::Indeterminate => "indeterminate",
+        Standing::Partial => "partial",
+        Standing::OutOfScope => "out_of_scope",
+    }
+}
+
+struct PlannedRows {
+    judgement: Arc<Judgement>,
+    suspects: Arc<Vec<Suspect>>,
+    wanted: Vec<bool>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for PlannedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlannedRows")
+    }
+}
+
+impl PartitionStream for PlannedRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = Self {
+            judgement: Arc::clone(&self.judgement),
+            suspects: Arc::clone(&self.suspects),
+            wanted: self.wanted.clone(),
+            schema: Arc::clone(&self.schema),
+        };
+        let schema = Arc::clone(&self.schema);
+        let batches = stream::unfold((rows, 0, 0), |(rows, run, slot)| async move {
+            let (batch, run, slot) = rows.next_batch(run, slot)?;
+            Some((batch, (rows, run, slot)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+    }
+}
+
+impl PlannedRows {
+    /// The next rows from a slot of a judged run on, and where to go on.
+    fn next_batch(&self, mut run: usize, mut slot: u64) -> Option<(Result<RecordBatch>, usize, u64)> {
+        loop {
+            let judged = self.judgement.judged.get(run)?;
+            let tally = self.judgement.known(judged).tally();
+            let mut slots = Vec::new();
+            while slot < tally.len() && slots.len() < BATCH_ROWS {
+                if self.wanted[usize::from(tally.get(slot).0)] {
+                    slots.push(slot);
+                }
+                slot += 1;
+            }
+            if slot == tally.len() {
+                (run, slot) = (run + 1, 0);
+            }
+            if !slots.is_empty() {
+                return Some((self.batch(judged, &slots), run, slot));
+            }
+        }
+    }
+
+    fn batch(&self, judged: &JudgedRun, slots: &[u64]) -> Result<RecordBatch> {
+        let columns =
+            self.schema.fields().iter().map(|field| self.column(judged, slots, field.name())).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(slots.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+
+    fn column(&self, judged: &JudgedRun, slots: &[u64], name: &str) -> ArrayRef {
+        let known = self.judgement.known(judged);
+        let (plan, tally) = (&known.plan, known.tally());
+        let places = || slots.iter().map(|slot| plan.place(*slot));
+        let parents = || slots.iter().map(|slot| plan.parent_slot(*slot));
+        let export = |place: &SpanPlace| judged.export_of(place);
+        let span_id = |place: SpanPlace| {
+            const_hex::encode(ids::span_id(plan.outline.run, place.workflow, place.position))
+        };
+        let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(values))
+        };
+        match name {
+            "run" => text(&mut places().map(|_| plan.outline.run.to_string())),
+            "service_name" => text(&mut places().map(|place| plan.outline.services[place.service].clone())),
+            "workflow" => {
+                Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed())))
+            }
+            "span" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.position.into()))),
+            "trace_id" => text(
+                &mut places().map(|place| const_hex::encode(ids::trace_id(plan.outline.run, place.workflow))),
+            ),
+            "span_id" => text(&mut places().map(span_id)),
+            "acked_at" => {
+                let acked = places().map(|place| export(&place)?.ended_at().map(u64::cast_signed));
+                Arc::new(acked.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+            }
+            "unread_file" => {
+                let suspect =
+                    |place| Some(suspect_of(&self.suspects, export(&place)?.started_at)?.shown.clone());
+                Arc::new(places().map(suspect).collect::<StringArray>())
+            }
+            "parent_span_id" => {
+                let ids = parents().map(|parent| parent.map(|slot| span_id(plan.place(slot))));
+                Arc::new(ids.collect::<StringArray>())
+            }
+            "parent_lost" => {
+                let lost =
+                    |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable;
+                Arc::new(parents().map(|parent| parent.map(lost)).collect::<BooleanArray>())
+            }
+            state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::{datasource::MemTable, prelude::SessionContext};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::{
+        base::memory::Budget,
+        judge::{
+            account::Account,
+            barrier::Barrier,
+            claim::KnownRuns,
+            judgement::{Depth, RowCounts},
+            spool::Spool,
+            sweep_output::Collected,
+        },
+        ledger::{export_index::ExportIndex, history::History},
+        tables::judged,
+        traffic::{
+            ids::RunId,
+            mix::Mix,
+            plan::{Outline, Plan},
+            profile::{Profile, Telemetry},
+        },
+    };
+
+    const ROUNDS: usize = 300;
+
+    /// A run of which every span has a random fate.
+    fn judgement(random: &mut StdRng) -> Judgement {
+        let plan = Plan::new(Outline {
+            run: RunId::from_bits(7),
+            seed: 7,
+            services: vec!["one".to_owned(), "two".to_owned()],
+            workflows_per_service: 40,
+            base_time: 0,
+            mix: Mix::only(Profile::GettingStarted),
+            telemetry: Telemetry::Current,
+            collectors: None,
+        });
+        let plan = plan.unwrap();
+        let runs = KnownRuns::new([plan]);
+        let tally = runs.runs[0].tally();
+        let standings = [
+            Standing::NotStarted,
+            Standing::Durable,
+            Standing::Pending,
+            Standing::Unread,
+            Standing::Rejected,
+            Standing::Indeterminate,
+            Standing::Partial,
+        ];
+        for slot in 0..tally.len() {
+            tally.paint(slot, standings[random.random_range(0..standings.len())]);
+            for _ in 0..random.random_range(0..3) {
+                let tier = if random.random_bool(0.7) { Evidence::Cold } else { Evidence::Wal };
+                tally.count(slot, tier, random.random_bool(0.1));
+            }
+        }
+        let history = History::default();
+        let barrier = Barrier::new(&history, 0, std::time::Duration::ZERO, std::time::Duration::ZERO);
+        let exports = ExportIndex::new(&history.exports);
+        let judged = JudgedRun { index: 0, history, exports, barrier, wanted: true, services: Vec::new() };
+        Judgement {
+            runs: Arc::new(runs),
+            judged: vec![judged],
+            files: Vec::new(),
+            collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
+            sightings: Arc::new(Spool::new(tables::sightings_schema(), 1 << 20)),
+            rows: RowCounts::default(),
+            depth: Depth::Content,
+            scope: Arc::default(),
+            account: Account::default(),
+            whole_store: true,
+            bytes_scanned: 0,
+            read_began: 0,
+        }
+    }
+
+    fn predicate(random: &mut StdRng, depth: u32) -> String {
+        let leaves = [
+            "outcome = 'acked'",
+            "outcome IN ('rejected', 'partial')",
+            "outcome <> 'indeterminate'",
+            "behind_barrier",
+            "NOT maybe_unread",
+            "n_cold > 1",
+            "n_wal = 0",
+            "n_found BETWEEN 1 AND 2",
+            "altered",
+            "parent_lost",
+            "parent_span_id IS NULL",
+            "workflow % 7 = 3",
+            "service_name = 'two' AND span < 3",
+        ];
+        if depth == 0 || random.random_bool(0.3) {
+            return leaves[random.random_range(0..leaves.len())].to_owned();
+        }
+        let (left, right) = (predicate(random, depth - 1), predicate(random, depth - 1));
+        match random.random_range(0..3) {
+            0 => format!("({left}) AND ({right})"),
+            1 => format!("({left}) OR ({right})"),
+            _ => format!("NOT ({left}) AND ({right})"),
+        }
+    }
+
+    async fn rows(session: &SessionContext, sql: &str) -> String {
+        let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
+        datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn filters_that_are_pushed_down_keep_exactly_the_rows_that_they_should() {
+        let mut random = StdRng::seed_from_u64(1);
+        let session = SessionContext::new();
+        let delivery: Arc<dyn TableProvider> = Arc::new(Delivery::new(Arc::new(judgement(&mut random))));
+        session.register_table("delivery", Arc::clone(&delivery)).unwrap();
+        let all = session.table("delivery").await.unwrap().collect().await.unwrap();
+        let plain = MemTable::try_new(delivery.schema(), vec![all]).unwrap();
+        session.register_table("plain", Arc::new(plain)).unwrap();
+        for _ in 0..ROUNDS {
+            let predicate = predicate(&mut random, 3);
+            let of =
+                |table: &str| format!("SELECT * FROM {table} WHERE {predicate} ORDER BY trace_id, span_id");
+            assert_eq!(
+                rows(&session, &of("delivery")).await,
+                rows(&session, &of("plain")).await,
+                "{predicate}"
+            );
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! text.
+
+pub(crate) mod numbers;
+pub(crate) mod paint;
+pub(crate) mod wrap;
