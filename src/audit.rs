@@ -5,13 +5,13 @@
 
 use std::{
     collections::HashSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use self::{
-    replay_proof::{self, Proof},
+    replay_proof::Proof,
     report::{AuditReport, FailOn, Subject},
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     ledger::runs::Replay,
     store::{
         inventory::{self, FoundFile, Inventory},
-        layout::{Layout, LayoutError, Tier},
+        layout::{Layout, Tier},
         scan, session,
     },
     tables::judged,
@@ -177,7 +177,7 @@ async fn prove(
 ) -> anyhow::Result<Vec<Proof>> {
     let mut proofs = Vec::new();
     for Replay { manifest, folder } in runs.replays.iter().filter(|_| !layout.single_file) {
-        proofs.push(proof::prove(folder, manifest, layout, settle, wait, &mut waiting).await?);
+        proofs.push(replay_proof::prove(folder, manifest, layout, settle, wait, &mut waiting).await?);
     }
     Ok(proofs)
 }

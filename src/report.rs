@@ -5,7 +5,7 @@
 
 mod audit_csv;
 mod audit_github;
-mod audit_json;
+pub(crate) mod audit_json;
 mod audit_junit;
 mod audit_markdown;
 mod audit_sarif;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::report::Subject;
+use super::{replay_proof, report::Subject};
 use crate::{
     judge::{
         account::Account,
@@ -14,7 +14,6 @@ use crate::{
         scope::Scope,
     },
     ledger::runs::Replay,
-    source,
     store::layout::Tier,
     text::numbers::{counted, duration, moment},
 };
@@ -214,7 +213,7 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
     }
 }
 
-fn replay_coverage(proof: &replay::proof::Proof, replay: &Replay, read_began: u64) -> RunCoverage {
+fn replay_coverage(proof: &replay_proof::Proof, replay: &Replay, read_began: u64) -> RunCoverage {
     let Account { planned, acked, rejected, indeterminate, found, .. } = proof.reckoning.account;
     let results = replay.manifest.results.as_ref();
     RunCoverage {

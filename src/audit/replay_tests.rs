@@ -20,7 +20,7 @@ async fn audited(replayed: &Replayed) -> AuditReport {
     let layout = find_store(Some(&replayed.folder.path().join(".dbdata"))).unwrap();
     let replay = Replay { manifest: replayed.manifest.clone(), folder: replayed.run.clone() };
     let mut runs = Runs { replays: vec![replay], ..Runs::default() };
-    runs.replayed = Arc::new(proof::left_behind(&runs).unwrap());
+    runs.replayed = Arc::new(replay_proof::left_behind(&runs).unwrap());
     let manner = Manner { settle: Duration::ZERO, wait: false, ..Manner::of(built_in().unwrap()) };
     examine(&layout, &runs, manner, |_| {}).await.unwrap()
 }

@@ -9,7 +9,7 @@ use datafusion::arrow::{
 
 /// What a column of a judged table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Number,
     Flag,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 }
 
 /// A table of nullable columns.
-pub(super) fn schema(columns: &[(&str, Kind)]) -> SchemaRef {
+pub(crate) fn schema(columns: &[(&str, Kind)]) -> SchemaRef {
     let field = |(name, kind): &(&str, Kind)| {
         let data_type = match kind {
             Kind::Text => DataType::Utf8View,
@@ -31,18 +31,18 @@ pub(super) fn schema(columns: &[(&str, Kind)]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-pub(super) fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+pub(crate) fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
     Arc::new(values.collect::<StringViewArray>())
 }
 
-pub(super) fn number<T: Into<i64>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+pub(crate) fn number<T: Into<i64>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
     Arc::new(values.map(|value| value.map(Into::into)).collect::<Int64Array>())
 }
 
-pub(super) fn flag(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
+pub(crate) fn flag(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
     Arc::new(values.collect::<BooleanArray>())
 }
 
-pub(super) fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(crate) fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }

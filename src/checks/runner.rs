@@ -138,7 +138,7 @@ pub(crate) async fn run_checks(
         let shown = if shards.len() == 1 {
             Ok(())
         } else {
-            tables::show_shard(session, source, shard.clone(), number > 0).await
+            judged::show_shard(session, source, shard.clone(), number > 0).await
         };
         for one in running.iter_mut().filter(of_scope(Scope::Trace)) {
             match &shown {

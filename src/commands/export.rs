@@ -20,6 +20,7 @@ use crate::{
         gather::Draft,
         run::{self, Made},
     },
+    text::numbers,
 };
 
 /// Write what a store holds as OTLP JSON lines
@@ -65,8 +66,8 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
     writeln!(
         out,
         "{} in {} written to {}",
-        report::numbers::counted(*spans, "span"),
-        report::numbers::counted(*exports, "line"),
+        numbers::counted(*spans, "span"),
+        numbers::counted(*exports, "line"),
         args.output.display()
     )?;
     let whole = notes.trouble.is_empty() && surveyed.survey.notes.trouble.is_empty();

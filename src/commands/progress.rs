@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    io::Write,
     time::{Duration, Instant},
 };
 
@@ -10,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
+    base::notice,
     judge::progress::{Position, Progress},
     ledger::manifest::Manifest,
     send::summary::{Summary, per_second},

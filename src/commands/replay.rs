@@ -260,7 +260,8 @@ async fn prove(
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let layout = find_store(data_dir)?;
-    let proof = proof::prove(folder, manifest, &layout, DEFAULT_SETTLE, true, progress::waiting).await?;
+    let proof =
+        replay_proof::prove(folder, manifest, &layout, DEFAULT_SETTLE, true, progress::waiting).await?;
     report::replay::print_proof(out, &proof, FINDINGS_SHOWN)?;
     Ok(exit_of_proof(&proof))
 }

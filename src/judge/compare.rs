@@ -9,9 +9,10 @@ use crate::{
     contract::{
         loss::{Losses, Lost},
         row::{Cell, Row},
-        schema::{COLUMN_COUNT, Schema, column},
+        schema::{Schema, column},
         strict_json::StrictValue,
     },
+    store::rows::StoredCells,
     traffic::{plan::SpanPlace, workflow::Workflow},
 };
 

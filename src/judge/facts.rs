@@ -31,7 +31,7 @@ pub(crate) const SIDE_BY_SIDE: usize = 2;
 const FEW: usize = 512;
 
 /// A fact and its kin.
-const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::family::Kin>();
+const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::trace_bucket::Kin>();
 
 /// The facts of the rows that no known plan calls for.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Facts {
     }
 
     /// No more facts come: makes room for those that are on disk, if any are.
-    pub(super) fn settle(&self) -> io::Result<()> {
+    pub(crate) fn settle(&self) -> io::Result<()> {
         if self.on_disk.load(Ordering::Relaxed) > 0 { self.shrink_to(self.budget / 2) } else { Ok(()) }
     }
 
@@ -179,7 +179,7 @@ impl Facts {
     }
 
     /// Calls `look` with each of these buckets' families, in no order and side by side.
-    pub(super) fn each(
+    pub(crate) fn each(
         &self,
         buckets: Range<usize>,
         look: impl Fn(usize, Arc<Family>) + Sync,
@@ -316,7 +316,7 @@ mod tests {
         assert!(kin(0).conflicting && kin(1).conflicting && !kin(2).conflicting);
         assert_eq!(family.facts[kin(2).parent as usize].row_number, 0);
         assert!(kin(3).in_cycle && kin(4).in_cycle && !kin(5).in_cycle && !kin(2).in_cycle);
-        assert_eq!(kin(6).parent, super::super::family::Kin::NONE);
+        assert_eq!(kin(6).parent, super::super::trace_bucket::Kin::NONE);
         let trace = family.traces[0];
         assert_eq!((trace.rows, trace.spans, trace.roots, trace.absent_unknown), (7, 6, 1, 1));
         assert!(trace.has_cycle && !family.traces[1].has_cycle);

@@ -88,7 +88,7 @@ impl Spool {
     }
 
     /// The rows so far, whenever they are asked for.
-    pub(super) fn table(self: &Arc<Self>) -> Arc<dyn TableProvider> {
+    pub(crate) fn table(self: &Arc<Self>) -> Arc<dyn TableProvider> {
         let spool = Arc::clone(self);
         lazy_table(Arc::clone(&self.schema), move || spool.batches())
     }

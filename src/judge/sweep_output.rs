@@ -19,7 +19,7 @@ use super::{
     spool::Spool,
     unplannable::{self, Stray},
 };
-use crate::{contract::loss::Losses, traffic::ids::RunId};
+use crate::{base::memory::Budget, contract::loss::Losses, traffic::ids::RunId};
 
 /// What the rows of one file, or of a part of it, said.
 #[derive(Debug, Default)]

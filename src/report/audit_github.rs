@@ -67,7 +67,7 @@ fn command(text: &mut String, level: &str, title: &str, message: &str) {
 
 /// What the runner would take for the command's end is escaped, as it asks for.
 fn data(text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(super::numbers::plain).collect();
+    let lines: Vec<String> = text.split('\n').map(crate::text::numbers::plain).collect();
     lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 

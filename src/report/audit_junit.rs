@@ -102,6 +102,6 @@ fn details(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usiz
 
 /// XML has no way to write most control characters.
 fn clean(text: &str) -> XmlString {
-    let lines: Vec<String> = text.split('\n').map(super::numbers::plain).collect();
+    let lines: Vec<String> = text.split('\n').map(crate::text::numbers::plain).collect();
     XmlString::new(lines.join("\n"))
 }

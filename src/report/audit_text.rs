@@ -145,7 +145,7 @@ pub(crate) fn note(one: &Checked) -> String {
         write!(note, "; {} more accepted", grouped(accepted)).ok();
     }
     if let Some(OwnScan { rows, bytes }) = one.own_scan {
-        let bytes = super::numbers::bytes(bytes);
+        let bytes = crate::text::numbers::bytes(bytes);
         write!(note, "; read {} by itself, {bytes}", counted(rows, "row")).ok();
     }
     note

@@ -6,7 +6,7 @@ use super::{
     audit_csv, audit_github, audit_json, audit_junit, audit_markdown, audit_sarif,
     audit_text::{self, Page},
 };
-use crate::{audit::report::AuditReport, text::paint::Paint};
+use crate::{audit::report::AuditReport, checks::findings::KEPT, text::paint::Paint};
 
 /// Findings of each check in what people read, unless they say otherwise.
 pub(crate) const SHOWN: usize = 10;

@@ -189,7 +189,7 @@ pub(crate) fn print(out: &mut dyn Write, replayed: &Replayed) -> anyhow::Result<
         "\n{} in {}: {} spans/s",
         counted(total.exports, "export"),
         duration(sent.elapsed),
-        super::numbers::amount(per_second(total.taken(), sent.elapsed))
+        crate::text::numbers::amount(per_second(total.taken(), sent.elapsed))
     )?;
     print_latency(out, &sent.summary)?;
     for (code, trouble) in &sent.summary.troubles {
@@ -279,7 +279,7 @@ fn print_altered(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Re
         let shown = |value: &Option<String>| {
             value
                 .as_ref()
-                .map_or_else(|| "nothing".to_owned(), |text| super::numbers::short(&plain(text), 120))
+                .map_or_else(|| "nothing".to_owned(), |text| crate::text::numbers::short(&plain(text), 120))
         };
         writeln!(
             out,

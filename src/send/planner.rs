@@ -84,7 +84,7 @@ pub(crate) fn plan(order: &Order, now: u64) -> anyhow::Result<Planned> {
             let hint = format!("plan at most {MAX_SERVICES}, with more workflows each");
             return Err(Problem::new(what, hint).into());
         }
-        Services::Drawn(count) => interner::suited_to(&wish.mix, draw_names(*count, wish.seed), wish.seed),
+        Services::Drawn(count) => names::suited_to(&wish.mix, draw_names(*count, wish.seed), wish.seed),
         Services::Named(name) => vec![name.clone()],
     };
     let (workflows_per_service, open_ended) = workflows(order, wish, services.len() as u64);

@@ -17,10 +17,10 @@ use datafusion::{
 };
 use futures::stream;
 
-pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 /// A table of what `make` gives: all rows with all columns, whatever a question needs of them.
-pub(super) fn lazy_table(
+pub(crate) fn lazy_table(
     schema: SchemaRef,
     make: impl Fn() -> Result<Batches> + Send + Sync + 'static,
 ) -> Arc<dyn TableProvider> {

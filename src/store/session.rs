@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::base::memory::Limits;
 use datafusion::{
     common::config::Dialect,
     error::DataFusionError,

@@ -313,7 +313,6 @@ mod tests {
             sweep_output::Collected,
         },
         ledger::{export_index::ExportIndex, history::History},
-        tables::judged,
         traffic::{
             ids::RunId,
             mix::Mix,
@@ -364,7 +363,7 @@ mod tests {
             judged: vec![judged],
             files: Vec::new(),
             collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
-            sightings: Arc::new(Spool::new(tables::sightings_schema(), 1 << 20)),
+            sightings: Arc::new(Spool::new(crate::judge::encode::sightings_schema(), 1 << 20)),
             rows: RowCounts::default(),
             depth: Depth::Content,
             scope: Arc::default(),

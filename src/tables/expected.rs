@@ -60,7 +60,7 @@ struct ExpectedSpans {
 }
 
 /// Of the runs that were asked for, and of those that were met.
-pub(super) fn expected_spans(runs: &Runs, met: &BTreeSet<RunId>) -> anyhow::Result<Arc<dyn TableProvider>> {
+pub(crate) fn expected_spans(runs: &Runs, met: &BTreeSet<RunId>) -> anyhow::Result<Arc<dyn TableProvider>> {
     let expected = |run: &&Run| {
         let id = &run.plan.outline.run;
         runs.wanted.contains(id) || (met.contains(id) && !runs.only_wanted)
@@ -70,7 +70,7 @@ pub(super) fn expected_spans(runs: &Runs, met: &BTreeSet<RunId>) -> anyhow::Resu
 }
 
 /// The runs that trace ids of these files name.
-pub(super) async fn met(session: &SessionContext, files: Vec<FoundFile>) -> Result<BTreeSet<RunId>> {
+pub(crate) async fn met(session: &SessionContext, files: Vec<FoundFile>) -> Result<BTreeSet<RunId>> {
     let rows = session.read_table(scan::stored_spans(files))?.select_columns(&["trace_id"])?;
     let mut batches = rows.execute_stream().await?;
     let mut met = BTreeSet::new();

@@ -40,12 +40,12 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ])
 });
 
-pub(super) fn columns() -> SchemaRef {
+pub(crate) fn columns() -> SchemaRef {
     SchemaRef::clone(&SCHEMA)
 }
 
 /// Exports beside what the store says of them.
-pub(super) fn export_table(judgement: Arc<Judgement>) -> Arc<dyn TableProvider> {
+pub(crate) fn export_table(judgement: Arc<Judgement>) -> Arc<dyn TableProvider> {
     let suspects = Arc::new(judgement.suspects());
     let exports = Exports { judgement, suspects };
     lazy_table(columns(), move || Ok(Box::new(exports.clone().batches())))

@@ -78,12 +78,12 @@ const COLUMNS: [(&str, Kind); 48] = [
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| arrays::schema(&COLUMNS));
 
-pub(super) fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     SchemaRef::clone(&SCHEMA)
 }
 
 /// One column for some rows of a family.
-pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
+pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
     let places = || rows.iter().map(|row| *row as usize);
     let facts = || places().map(|place| &family.facts[place]);
     let kins = || places().map(|place| family.kin[place]);
@@ -184,12 +184,12 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
     }
 }
 
-pub(super) fn tier(fact: &Fact) -> &'static str {
+pub(crate) fn tier(fact: &Fact) -> &'static str {
     if fact.marks.has(Marks::IN_WAL) { Tier::Wal.name() } else { Tier::Cold.name() }
 }
 
 /// A trace id as it is stored.
-pub(super) fn trace_text(source: &FactSource, trace: u128, form: IdForm) -> Option<String> {
+pub(crate) fn trace_text(source: &FactSource, trace: u128, form: IdForm) -> Option<String> {
     id_text(source, trace, form, || const_hex::encode(trace.to_be_bytes()))
 }
 

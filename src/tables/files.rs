@@ -12,29 +12,29 @@ use datafusion::{
 
 use super::listing::{Contents, Listing, Looked, SegmentFacts, start_times};
 
-pub(super) type Columns = Vec<(&'static str, ArrayRef)>;
+pub(crate) type Columns = Vec<(&'static str, ArrayRef)>;
 
-pub(super) fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+pub(crate) fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-pub(super) fn number(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(crate) fn number(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<Int64Array>())
 }
 
-pub(super) fn flag(values: impl Iterator<Item = bool>) -> ArrayRef {
+pub(crate) fn flag(values: impl Iterator<Item = bool>) -> ArrayRef {
     Arc::new(values.map(Some).collect::<BooleanArray>())
 }
 
-pub(super) fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(crate) fn time(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }
 
-pub(super) fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
 }
 
-pub(super) fn files(listing: &Listing) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn files(listing: &Listing) -> Result<RecordBatch, ArrowError> {
     let all = || listing.files.iter();
     let groups = |one: &Looked| match &one.contents {
         Contents::Parquet(footer) => i64::try_from(footer.metadata.num_row_groups()).ok(),
@@ -63,7 +63,7 @@ struct Group<'a> {
     metadata: &'a RowGroupMetaData,
 }
 
-pub(super) fn row_groups(listing: &Listing) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn row_groups(listing: &Listing) -> Result<RecordBatch, ArrowError> {
     let groups: Vec<_> = listing.files.iter().flat_map(groups_of).collect();
     let all = || groups.iter();
     table(vec![
@@ -90,7 +90,7 @@ fn groups_of(of: &Looked) -> Vec<Group<'_>> {
     (0..).zip(footer.metadata.row_groups()).map(group).collect()
 }
 
-pub(super) fn segments(listing: &Listing) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn segments(listing: &Listing) -> Result<RecordBatch, ArrowError> {
     let segments: Vec<(&Looked, &SegmentFacts)> = listing.files.iter().filter_map(segment_of).collect();
     let all = || segments.iter().copied();
     table(vec![

@@ -36,9 +36,9 @@ struct Checked {
 
 /// Findings as rows, and what is to be said about them.
 #[derive(Debug)]
-pub(super) struct Findings {
-    pub(super) rows: RecordBatch,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Findings {
+    pub(crate) rows: RecordBatch,
+    pub(crate) notes: Vec<String>,
 }
 
 struct Finding {
@@ -50,7 +50,7 @@ struct Finding {
 }
 
 /// The findings of the runs that were asked for.
-pub(super) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
+pub(crate) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
     let wanted = runs.known.iter().filter(|run| runs.wanted.contains(&run.plan.outline.run));
     let wanted = wanted.map(|run| {
         let folders: Vec<_> = run.parts.iter().map(|part| &part.folder).collect();

@@ -1,11 +1,10 @@
 //! A judgement as tables: what the checks' SQL reads.
 
-use std::{ops::Range, sync::Arc, sync::LazyLock};
+use std::{ops::Range, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{ArrayRef, RecordBatch},
-        datatypes::SchemaRef,
         error::ArrowError,
     },
     catalog::TableProvider,
@@ -20,14 +19,13 @@ use super::{
     fact_table::{FactSource, FactTable, Grain},
 };
 use crate::{
-    base::arrays::{self, Kind, flag, number, text, time},
-    contract::schema,
+    base::arrays::{flag, number, text, time},
     judge::{
-        compare::DifferenceKind,
-        evidence::{Address, Attempts, Sighting, StoredDifference},
+        encode,
         facts::Facts,
         judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
         replayed::rows::ReplayRows,
+        sweep_output::Collected,
     },
     store::layout::Tier,
 };

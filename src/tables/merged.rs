@@ -34,12 +34,12 @@ use futures::StreamExt;
 use crate::store::{inventory::FoundFile, scan};
 
 /// By file: the rows that another copy of the same span stands before.
-pub(super) type Hidden = BTreeMap<String, BTreeSet<i64>>;
+pub(crate) type Hidden = BTreeMap<String, BTreeSet<i64>>;
 
 type Ids = (Option<String>, Option<String>);
 
 /// Of each span, every copy but the first: cold before WAL, then by the files' names, then by row.
-pub(super) async fn hidden(session: &SessionContext, files: &[FoundFile]) -> Result<Hidden> {
+pub(crate) async fn hidden(session: &SessionContext, files: &[FoundFile]) -> Result<Hidden> {
     let doubled = doubled_hashes(session, files).await?;
     if doubled.is_empty() {
         return Ok(Hidden::new());
@@ -93,7 +93,7 @@ fn hashes(ids: &[ArrayRef]) -> Result<Vec<u64>> {
 }
 
 /// The rows of these files without those that are hidden.
-pub(super) fn view(files: Vec<FoundFile>, hidden: &Arc<Hidden>) -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn view(files: Vec<FoundFile>, hidden: &Arc<Hidden>) -> Result<Arc<dyn TableProvider>> {
     let stored = scan::stored_spans(files);
     if hidden.is_empty() {
         return Ok(stored);

@@ -5,7 +5,7 @@ use datafusion::arrow::{array::RecordBatch, error::ArrowError};
 use super::files::{flag, number, table, text, time};
 use crate::{judge::runs::Runs, ledger::runs::Run};
 
-pub(super) fn runs(runs: &Runs) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn runs(runs: &Runs) -> Result<RecordBatch, ArrowError> {
     let all = || runs.known.iter();
     let asked_for = |run: &Run| runs.wanted.contains(&run.plan.outline.run);
     table(vec![

@@ -38,12 +38,12 @@ const COLUMNS: [(&str, Kind); 17] = [
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| arrays::schema(&COLUMNS));
 
-pub(super) fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     SchemaRef::clone(&SCHEMA)
 }
 
 /// One column for some traces of a family; a trace's address is its first row's.
-pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
+pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
     let traces = || rows.iter().map(|row| &family.traces[*row as usize]);
     let firsts = || traces().map(|trace| &family.facts[trace.first_row as usize]);
     let count = |of: fn(&Trace) -> u32| number(traces().map(|trace| Some(of(trace))));

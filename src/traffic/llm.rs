@@ -59,7 +59,7 @@ static STORE: StoreClass =
 pub(crate) fn record(place: &Place<'_>, mut dice: Dice) -> Vec<Recorded> {
     let story = &STORIES[place.variant as usize];
     let definition = Definition { name: "Release Notes Workflow", graph: &GRAPH, store: &STORE };
-    let changes = wrap::changes(&mut dice);
+    let changes = prose::changes(&mut dice);
     let state = json!({ "changes": changes, "draft": null, "accepted": false, "published": false });
     sdk::record(place, dice, |sdk| sdk.workflow(&definition, state, |flow| write(flow, story, &changes)))
 }
@@ -67,9 +67,9 @@ pub(crate) fn record(place: &Place<'_>, mut dice: Dice) -> Vec<Recorded> {
 fn write(flow: &mut Flow<'_>, story: &Story, changes: &[&str]) -> Outcome {
     for draft in 1..=story.drafts {
         let accepted = draft == story.drafts;
-        let notes = wrap::notes(changes, &mut flow.sdk.dice);
+        let notes = prose::notes(changes, &mut flow.sdk.dice);
         flow.node(DRAFT, |flow| {
-            let prompt = wrap::draft_prompt(changes);
+            let prompt = prose::draft_prompt(changes);
             for _ in 0..story.outages {
                 google::fail(flow.sdk, &prompt);
             }
@@ -78,7 +78,7 @@ fn write(flow: &mut Flow<'_>, story: &Story, changes: &[&str]) -> Outcome {
             Ok(())
         })?;
         flow.node(REVIEW, |flow| {
-            xai::sample(flow.sdk, &wrap::review_prompt(&notes), wrap::verdict(accepted));
+            xai::sample(flow.sdk, &prose::review_prompt(&notes), prose::verdict(accepted));
             flow.set_state("set_accepted", json!({ "accepted": accepted }));
             Ok(())
         })?;

@@ -22,9 +22,9 @@ const REFUSAL: Range<u64> = 2_000_000..20_000_000;
 pub(super) fn generate(sdk: &mut Sdk, prompt: &str, answer: &str) {
     open(sdk, prompt);
     sdk.pass(ANSWER);
-    let read = wrap::tokens(EDITOR) + wrap::tokens(prompt);
+    let read = prose::tokens(EDITOR) + prose::tokens(prompt);
     let thought = sdk.dice.below(200).cast_signed();
-    let written = wrap::tokens(answer);
+    let written = prose::tokens(answer);
     let output = json!({
         "candidates": [{
             "content": { "parts": [{ "text": answer }], "role": "model" },

@@ -59,8 +59,8 @@ fn request(prompt: &str) -> [KeyValue; 18] {
 
 /// `thought` is the number of tokens that the model spent on reasoning.
 fn response(id: &str, prompt: &str, answer: &str, thought: i64) -> [KeyValue; 13] {
-    let read = wrap::tokens(EDITOR) + wrap::tokens(prompt);
-    let written = wrap::tokens(answer);
+    let read = prose::tokens(EDITOR) + prose::tokens(prompt);
+    let written = prose::tokens(answer);
     [
         pair("gen_ai.response.id", id),
         pair("gen_ai.response.model", MODEL),
