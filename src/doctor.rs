@@ -26,6 +26,7 @@ pub(crate) mod endpoint;
 pub(crate) mod files;
 pub(crate) mod internal;
 pub(crate) mod machine;
+pub(crate) mod page;
 pub(crate) mod probe;
 pub(crate) mod settings;
 pub(crate) mod steps;

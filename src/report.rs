@@ -11,7 +11,6 @@ mod audit_markdown;
 mod audit_sarif;
 pub(crate) mod audit_text;
 pub(crate) mod checks;
-pub(crate) mod doctor;
 pub(crate) mod format;
 mod head;
 pub(crate) mod inspect;

@@ -6,11 +6,10 @@ use super::inspect::{Format, SESSION, Shape};
 use crate::{
     base::exit::Exit,
     doctor::{
-        self, Visit,
+        self, Visit, page,
         settings::{Origins, told},
     },
     judge::reading::DEFAULT_SETTLE,
-    report::doctor as report,
     settings::{InternalArgs, OtlpArgs, Settings},
     store::session,
     text::paint::Paint,
@@ -76,9 +75,9 @@ pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Resul
     match args.shape.format {
         Format::Table => {
             let paint = Paint::for_stdout(args.shape.color);
-            report::print(out, &diagnosis, paint, args.shape.columns())?;
+            page::print(out, &diagnosis, paint, args.shape.columns())?;
         }
-        Format::Json => report::print_json(out, &diagnosis)?,
+        Format::Json => page::print_json(out, &diagnosis)?,
     }
     Ok(if diagnosis.has_failed() { Exit::Found } else { Exit::Clean })
 }

@@ -5,13 +5,13 @@ use std::{fmt::Write as _, io::Write};
 use serde::Serialize;
 
 use super::{
-    labelled::labelled,
-    table::{self, Align},
+    Diagnosis,
+    steps::{List, Outcome, Step},
 };
 use crate::{
-    doctor::{
-        Diagnosis,
-        steps::{List, Outcome, Step},
+    report::{
+        labelled::labelled,
+        table::{self, Align},
     },
     text::{numbers::plain, paint::Paint},
 };
