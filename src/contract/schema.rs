@@ -96,6 +96,9 @@ pub(crate) mod column {
     pub(crate) const LINKS: usize = 13;
     pub(crate) const TRACE_FLAGS: usize = 14;
     pub(crate) const RESOURCE_ATTRIBUTES: usize = 19;
+
+    /// The columns that hold JSON text.
+    pub(crate) const JSON: [usize; 4] = [ATTRIBUTES, EVENTS, LINKS, RESOURCE_ATTRIBUTES];
 }
 
 /// Whether files of a schema have a column of schema 2.

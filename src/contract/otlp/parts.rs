@@ -2,42 +2,42 @@
 
 use prost::encoding::WireType;
 
-use super::{Changes, Losses, write_hex};
+use super::{Changes, Losses};
 use crate::contract::{
     json,
-    json_walk::{NotJson, Walk, write_uint},
-    protobuf::{close, key, open, write_bytes, write_fixed64},
+    json_reader::{JsonError, JsonReader},
+    protobuf::{close, key, open, write_bytes, write_fixed64, write_uint},
 };
 
 /// Writes events as fields of a span, and both schemas' text of them.
 pub(super) fn write_events(
-    walk: &mut Walk<'_>,
+    reader: &mut JsonReader<'_>,
     changes: &Changes,
     losses: &mut Losses,
     [v2, v1]: [&mut String; 2],
     out: &mut Vec<u8>,
-) -> Result<(), NotJson> {
+) -> Result<(), JsonError> {
     v2.push('[');
     v1.push('[');
-    walk.array(|walk| {
+    reader.array(|reader| {
         let (mut attributes, mut name, mut time, mut dropped) = ("{}", "\"\"", 0, 0);
         let event = open(11, 2, out);
-        walk.object(|walk, key| {
-            let start = walk.position();
+        reader.object(|reader, key| {
+            let start = reader.position();
             match key {
-                b"attributes" => {
-                    losses.scrubbed += walk.attributes(3, &changes.scrub, out)?;
-                    attributes = walk.since(start);
+                "attributes" => {
+                    losses.scrubbed += reader.attributes(3, &changes.scrub, out)?;
+                    attributes = reader.since(start);
                 }
-                b"droppedAttributesCount" => {
-                    dropped = narrow(walk.unsigned()?)?;
+                "droppedAttributesCount" => {
+                    dropped = narrow(reader.unsigned()?)?;
                 }
-                b"name" => {
-                    write_bytes(2, &walk.string()?, out);
-                    name = walk.since(start);
+                "name" => {
+                    write_bytes(2, reader.string()?.as_bytes(), out);
+                    name = reader.since(start);
                 }
-                b"timeUnixNano" => time = walk.unsigned()?,
-                _ => return Err(NotJson::Form),
+                "timeUnixNano" => time = reader.unsigned()?,
+                _ => return Err(JsonError::Syntax),
             }
             Ok(())
         })?;
@@ -79,15 +79,15 @@ struct StoredLink<'a> {
 
 /// Writes links as fields of a span, and the text of them.
 pub(super) fn write_links(
-    walk: &mut Walk<'_>,
+    reader: &mut JsonReader<'_>,
     changes: &Changes,
     losses: &mut Losses,
     id: &mut Vec<u8>,
     text: &mut String,
     out: &mut Vec<u8>,
-) -> Result<(), NotJson> {
+) -> Result<(), JsonError> {
     text.push('[');
-    walk.array(|walk| {
+    reader.array(|reader| {
         let mut stored = StoredLink {
             attributes: "{}",
             dropped: 0,
@@ -97,30 +97,30 @@ pub(super) fn write_links(
             trace_state: "\"\"",
         };
         let link = open(13, 2, out);
-        walk.object(|walk, name| {
-            let start = walk.position();
+        reader.object(|reader, name| {
+            let start = reader.position();
             match name {
-                b"attributes" => {
-                    losses.scrubbed += walk.attributes(4, &changes.scrub, out)?;
-                    stored.attributes = walk.since(start);
+                "attributes" => {
+                    losses.scrubbed += reader.attributes(4, &changes.scrub, out)?;
+                    stored.attributes = reader.since(start);
                 }
-                b"droppedAttributesCount" => stored.dropped = narrow(walk.unsigned()?)?,
-                b"flags" => stored.flags = narrow(walk.unsigned()?)?,
-                b"spanId" | b"traceId" => {
-                    let hex = walk.string()?;
+                "droppedAttributesCount" => stored.dropped = narrow(reader.unsigned()?)?,
+                "flags" => stored.flags = narrow(reader.unsigned()?)?,
+                "spanId" | "traceId" => {
+                    let hex = reader.string()?;
                     id.resize(hex.len() / 2, 0);
-                    const_hex::decode_to_slice(&*hex, id).map_err(|_| NotJson::Form)?;
-                    walk.canonical &= !hex.iter().any(u8::is_ascii_uppercase);
+                    const_hex::decode_to_slice(&*hex, id).map_err(|_| JsonError::Syntax)?;
+                    reader.canonical &= !hex.bytes().any(|digit| digit.is_ascii_uppercase());
                     changes.renewal.id(id);
-                    let is_trace = name == b"traceId";
+                    let is_trace = name == "traceId";
                     write_bytes(if is_trace { 1 } else { 2 }, id, out);
-                    write_hex(id, if is_trace { &mut stored.trace_id } else { &mut stored.span_id });
+                    *(if is_trace { &mut stored.trace_id } else { &mut stored.span_id }) = const_hex::encode(id);
                 }
-                b"traceState" => {
-                    write_bytes(3, &walk.string()?, out);
-                    stored.trace_state = walk.since(start);
+                "traceState" => {
+                    write_bytes(3, reader.string()?.as_bytes(), out);
+                    stored.trace_state = reader.since(start);
                 }
-                _ => return Err(NotJson::Form),
+                _ => return Err(JsonError::Syntax),
             }
             Ok(())
         })?;
@@ -157,6 +157,6 @@ impl StoredLink<'_> {
     }
 }
 
-fn narrow(number: u64) -> Result<u32, NotJson> {
-    u32::try_from(number).map_err(|_| NotJson::Form)
+fn narrow(number: u64) -> Result<u32, JsonError> {
+    u32::try_from(number).map_err(|_| JsonError::Syntax)
 }
