@@ -8,6 +8,7 @@
 pub(crate) mod canonical_json;
 pub(crate) mod columns;
 pub(crate) mod digest;
+pub(crate) mod feistel;
 pub(crate) mod id_remap;
 pub(crate) mod json;
 mod json_encode;
