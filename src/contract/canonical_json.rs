@@ -135,7 +135,11 @@ mod tests {
             ("1e-400", "0.0"),
             ("5e-324", "0.0"),
         ] {
-            for form in [|value: &str| value.to_owned(), |value| format!("[{value}]"), |value| format!(r#"{{"a":{{"b":{value}}}}}"#)] {
+            for form in [
+                |value: &str| value.to_owned(),
+                |value| format!("[{value}]"),
+                |value| format!(r#"{{"a":{{"b":{value}}}}}"#),
+            ] {
                 assert!(!are_equal(&form(one), &form(other)), "{one} {other}");
             }
         }
@@ -159,7 +163,12 @@ mod tests {
 
     #[test]
     fn a_repeated_key_has_no_canonical_text() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"a":{"b":1,"b":2}}]"#, r#"{"b":1,"a":2,"b":3}"#, r#"{"\u0061":1,"a":1}"#] {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"[{"a":{"b":1,"b":2}}]"#,
+            r#"{"b":1,"a":2,"b":3}"#,
+            r#"{"\u0061":1,"a":1}"#,
+        ] {
             assert_eq!(canonical(text), Err(JsonError::RepeatedKey), "{text}");
             assert_eq!(CanonicalJson::parse(text), Err(JsonError::RepeatedKey), "{text}");
         }

@@ -30,8 +30,8 @@ pub(crate) fn invert_128(permuted: u128, round: impl Fn(u64, u64) -> u64) -> u12
 
 pub(crate) fn permute_64(plain: u64, round: impl Fn(u64, u64) -> u64) -> u64 {
     let halves = ((plain >> 32) as u32, plain as u32);
-    let (left, right) = (0..ROUNDS)
-        .fold(halves, |(left, right), number| (right, left ^ round(right.into(), number) as u32));
+    let (left, right) =
+        (0..ROUNDS).fold(halves, |(left, right), number| (right, left ^ round(right.into(), number) as u32));
     u64::from(left) << 32 | u64::from(right)
 }
 

@@ -338,7 +338,8 @@ mod tests {
         for text in ["", "01", "1.", ".5", "+1", "-", "1e", "tru", "[1,]", "{\"a\"}", "\"\n\"", "[1] 2"] {
             assert!(read(text).is_none(), "{text}");
         }
-        for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\u12""#, r#""\x""#, r#""\u+041""#] {
+        for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\u12""#, r#""\x""#, r#""\u+041""#]
+        {
             assert!(read(text).is_none(), "{text}");
         }
         assert!(read(&"[".repeat(MAX_DEPTH + 1)).is_none());

@@ -234,7 +234,8 @@ mod tests {
         };
         assert_eq!(found(r#"{"a":1e16,"b":[]}"#, r#"{"b": [], "a":1e+16}"#), []);
         for (expected, actual) in [("0.0", "-0.0"), ("0.1", "0.09999999999999999"), ("1", "1.0")] {
-            let [expected_text, actual_text] = [expected, actual].map(|value| format!(r#"{{"a":{value},"b":1}}"#));
+            let [expected_text, actual_text] =
+                [expected, actual].map(|value| format!(r#"{{"a":{value},"b":1}}"#));
             let difference = (Some("a".to_owned()), Some(expected.to_owned()), Some(actual.to_owned()));
             assert_eq!(found(&expected_text, &actual_text), [difference]);
         }

@@ -62,6 +62,8 @@ pub(crate) struct Summary {
     pub(crate) troubles: BTreeMap<GrpcCode, Trouble>,
     pub(crate) health: Health,
     pub(crate) series: Series,
+    /// Exports up to the last one, in a row, that nobody answered.
+    pub(crate) unanswered: u32,
     pub(crate) interrupted: bool,
 }
 
@@ -149,6 +151,7 @@ impl Summary {
             troubles: BTreeMap::new(),
             health: Health::default(),
             series: Series::new(),
+            unanswered: 0,
             interrupted: false,
         }
     }
@@ -164,6 +167,8 @@ impl Summary {
         self.streams[sample.stream].record(sample);
         self.health.record(sample);
         self.series.record(sample);
+        let is_answered = sample.reply.outcome.code() != Some(GrpcCode::Unavailable);
+        self.unanswered = if is_answered { 0 } else { self.unanswered + 1 };
         if let Some(error) = sample.start_error() {
             self.start_error.saturating_record(micros(error));
         }

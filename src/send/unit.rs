@@ -84,6 +84,11 @@ impl Units {
         self.first_workflow
     }
 
+    /// Whether these are parts of traces that an earlier phase began.
+    pub(crate) fn is_of_later_parts(&self) -> bool {
+        self.phase > 0
+    }
+
     /// What of a unit is sent in this phase: ranges by first ordinal and count.
     pub(crate) fn ranges(&self, unit: &Unit) -> Vec<(u64, u32)> {
         match self.straddle {

@@ -7,9 +7,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::contract::feistel::{
-    GOLDEN, invert_64, invert_128, mix, permute_64, permute_128, without_zero,
-};
+use crate::contract::feistel::{GOLDEN, invert_64, invert_128, mix, permute_64, permute_128, without_zero};
 
 /// The upper bound of a workflow's number, exclusive.
 pub(crate) const MAX_WORKFLOWS: u64 = 1 << 40;

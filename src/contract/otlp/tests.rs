@@ -125,7 +125,11 @@ fn what_is_no_row_of_a_studio_is_refused_and_leaves_nothing() {
         (column::ATTRIBUTES, "[1]", "`attributes` is not JSON of the form that a studio writes"),
         (column::ATTRIBUTES, r#"{"a":1"#, "`attributes` is not JSON of the form that a studio writes"),
         (column::ATTRIBUTES, r#"{"a":01}"#, "`attributes` is not JSON of the form that a studio writes"),
-        (column::ATTRIBUTES, r#"{"a":"\ud800"}"#, "`attributes` is not JSON of the form that a studio writes"),
+        (
+            column::ATTRIBUTES,
+            r#"{"a":"\ud800"}"#,
+            "`attributes` is not JSON of the form that a studio writes",
+        ),
         (column::EVENTS, r#"[{"other":1}]"#, "`events` is not JSON of the form that a studio writes"),
         (column::LINKS, r#"[{"spanId":"0"}]"#, "`links` is not JSON of the form that a studio writes"),
     ] {
