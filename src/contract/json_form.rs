@@ -151,8 +151,8 @@ mod tests {
     fn the_studio_s_own_text_is_canonical_and_its_members_are_given() {
         let text = r#"{"":null,"Zed":[1,-2.5e-7,{}],"a":"x\"\\\n\u001f","é":{"b":true}}"#;
         let mut members = Vec::new();
-        assert_eq!(object(text, |key, value| members.push((key, value))), (Form::Canonical, true));
-        assert_eq!(members[1], ("Zed", "[1,-2.5e-7,{}]"));
+        assert_eq!(object(text, |key, value| members.push((key.to_owned(), value))), (Form::Canonical, true));
+        assert_eq!(members[1], ("Zed".to_owned(), "[1,-2.5e-7,{}]"));
         assert_eq!(members.len(), 4);
     }
 

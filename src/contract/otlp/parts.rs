@@ -115,7 +115,7 @@ pub(super) fn write_links(
                     let is_trace = name == "traceId";
                     write_bytes(if is_trace { 1 } else { 2 }, id, out);
                     *(if is_trace { &mut stored.trace_id } else { &mut stored.span_id }) =
-                        const_hex::encode(id);
+                        const_hex::encode(&*id);
                 }
                 "traceState" => {
                     write_bytes(3, reader.string()?.as_bytes(), out);
