@@ -108,7 +108,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<Scenario>,
 
-    /// Rounds that may be in flight: so many exports of each service at once [default: 5]
+    /// Rounds in flight: exports of each service at once [default: 5]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with_all = ["in_flight", "rate", "stages"])]
     pub(crate) concurrency: Option<NonZeroU64>,
 

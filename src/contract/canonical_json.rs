@@ -23,13 +23,12 @@ pub(crate) enum CanonicalJson {
 impl CanonicalJson {
     pub(crate) fn parse(text: &str) -> Result<Self, JsonError> {
         let mut reader = JsonReader::new(text);
-        let value = match reader.peek() {
-            Some(b'{') => Self::Object(members(&mut reader)?),
-            _ => {
-                let mut out = String::with_capacity(text.len());
-                write_value(&mut reader, &mut out)?;
-                Self::Other(out)
-            }
+        let value = if reader.peek() == Some(b'{') {
+            Self::Object(members(&mut reader)?)
+        } else {
+            let mut out = String::with_capacity(text.len());
+            write_value(&mut reader, &mut out)?;
+            Self::Other(out)
         };
         reader.end()?;
         Ok(value)

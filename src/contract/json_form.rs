@@ -74,7 +74,7 @@ enum Value {
     Other,
 }
 
-/// The form of an array of objects that have so many members; `fits` tells whether one is as it should be.
+/// The form of an array of objects with `members` members each; `fits` tells whether one is as it should be.
 fn items(text: &str, members: usize, mut fits: impl FnMut(&str, &Value) -> bool) -> Form {
     form(text, b'[', |reader| {
         let mut all_fit = true;
@@ -125,18 +125,15 @@ fn form<'t>(
     let first = reader.peek();
     let fits = if first == Some(bracket) { read(&mut reader) } else { reader.skip_value().map(|()| false) };
     match fits.and_then(|fits| reader.end().map(|()| fits)) {
-        Err(_) => Form::Invalid,
         Ok(_) if !reader.sorted && canonical(text) == Err(JsonError::RepeatedKey) => Form::DoubledKey,
         Ok(true) if reader.canonical => Form::Canonical,
         Ok(_) if matches!(first, Some(b'{' | b'[')) => Form::Valid,
-        Ok(_) => Form::Invalid,
+        Ok(_) | Err(_) => Form::Invalid,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
     use serde_json::Value;
@@ -204,7 +201,7 @@ mod tests {
         /// No text is canonical that `serde_json` would not read.
         #[test]
         fn no_invalid_text_is_canonical(text in r#"[\[\]{}:,"\\a-c0-2.eE+u-]{0,24}"#) {
-            let object = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&text).is_ok();
+            let object = text.starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
             prop_assert!(form(&text) != Form::Canonical || object, "{}", text);
         }
 

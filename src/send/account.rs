@@ -34,7 +34,7 @@ pub(crate) struct Followed<T> {
 }
 
 /// Keeps the account of a run until it has ended: by itself, because `stop` turned true or `on_tick` broke off, or
-/// after `patience` exports in a row that nobody answered.
+/// after `patience` unanswered exports in a row.
 pub(crate) async fn follow<T>(
     sending: JoinHandle<anyhow::Result<T>>,
     Channels { mut events, abort }: Channels,

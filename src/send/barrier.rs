@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A snapshot that begins so long after an ack cannot come from the studio's cache, which lives a second.
+/// After this time since an ack, a snapshot cannot come from the studio's cache, which lives a second.
 pub(crate) const PAST_SNAPSHOT_CACHE: Duration = Duration::from_secs(2);
 
 /// The wait before a snapshot: past the cache by any rounding.
@@ -29,7 +29,7 @@ pub(crate) enum BarrierMethod {
     Snapshot,
 }
 
-/// What came of a barrier.
+/// The outcome of a barrier.
 #[derive(Debug)]
 pub(crate) enum BarrierOutcome {
     Flushed {
@@ -44,7 +44,7 @@ pub(crate) enum BarrierOutcome {
         rpc: Rpc,
         refusal: Refusal,
     },
-    /// Nobody answered: only time can settle what was acked.
+    /// No answer: only time can settle what was acked.
     Unreachable(Problem),
 }
 

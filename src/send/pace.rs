@@ -41,7 +41,7 @@ impl Pace {
         }
     }
 
-    /// This pace as a closed loop, with the exports that may be in flight over so many streams.
+    /// This pace as a closed loop over a number of streams.
     pub(crate) fn closed(&self, streams: usize) -> Closed {
         match self {
             Self::Rounds(rounds) => {

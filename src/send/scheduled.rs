@@ -58,7 +58,7 @@ pub(crate) struct RecordedExport {
     pub(crate) request: Vec<u8>,
     /// Of its spans, in their order.
     pub(crate) expectations: Vec<Expectation>,
-    /// Attempts that an earlier process made at it, and what they came to.
+    /// The attempts of an earlier process, and their outcome.
     pub(crate) before: Option<(u32, Outcome)>,
 }
 

@@ -73,9 +73,9 @@ pub(crate) async fn send_all(
         reconnect: false,
         until: None,
     };
-    let drafts = Drafts { drafts, before, number: 0, ordinal: 0, origin: None, began: sender.began };
-    let exports = stream::try_unfold(drafts, |mut drafts| async move {
-        anyhow::Ok(drafts.next().await?.map(|export| (export, drafts)))
+    let exports = ReplayExports { drafts, before, number: 0, ordinal: 0, origin: None, began: sender.began };
+    let exports = stream::try_unfold(exports, |mut exports| async move {
+        anyhow::Ok(exports.next().await?.map(|export| (export, exports)))
     });
     let exports = Box::pin(exports);
     let sending = tokio::spawn(async move { send_loop::send_all(&sender, exports, slots).await.map(drop) });
@@ -93,7 +93,7 @@ fn is_taken(export: &Export) -> bool {
 }
 
 /// Drafts as they come, and what was sent of them before.
-struct Drafts {
+struct ReplayExports {
     drafts: mpsc::Receiver<Draft>,
     before: Vec<Export>,
     number: u64,
@@ -103,7 +103,7 @@ struct Drafts {
     began: Instant,
 }
 
-impl Drafts {
+impl ReplayExports {
     /// The next one that was not taken yet.
     async fn next(&mut self) -> anyhow::Result<Option<ScheduledExport>> {
         loop {

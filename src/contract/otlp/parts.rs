@@ -6,7 +6,9 @@ use super::{Changes, Losses};
 use crate::contract::{
     json,
     json_reader::{JsonError, JsonReader},
+    mapping,
     protobuf::{close, key, open, write_bytes, write_fixed64, write_uint},
+    schema::Schema,
 };
 
 /// Writes events as fields of a span, and both schemas' text of them.
@@ -45,36 +47,17 @@ pub(super) fn write_events(
         write_fixed64(1, time, out);
         write_uint(4, dropped.into(), out);
         close(event, out);
-        for (text, quote) in [(&mut *v2, "\""), (&mut *v1, "")] {
-            text.push_str(if text.len() == 1 { r#"{"attributes":"# } else { r#",{"attributes":"# });
-            text.push_str(attributes);
-            if !quote.is_empty() {
-                text.push_str(r#","droppedAttributesCount":"#);
-                json::write_u64(text, dropped.into());
-            }
-            text.push_str(r#","name":"#);
-            text.push_str(name);
-            text.push_str(r#","timeUnixNano":"#);
-            text.push_str(quote);
-            json::write_u64(text, time);
-            text.push_str(quote);
-            text.push('}');
+        for (text, schema) in [(&mut *v2, Schema::V2), (&mut *v1, Schema::V1)] {
+            json::separate(text);
+            let [attributes, name] =
+                [attributes, name].map(|json| move |out: &mut String| out.push_str(json));
+            mapping::event_text(text, schema, attributes, dropped, name, time);
         }
         Ok(())
     })?;
     v2.push(']');
     v1.push(']');
     Ok(())
-}
-
-/// A link's parts as they are stored, its ids renewed.
-struct StoredLink<'a> {
-    attributes: &'a str,
-    dropped: u32,
-    flags: u32,
-    span_id: String,
-    trace_id: String,
-    trace_state: &'a str,
 }
 
 /// Writes links as fields of a span, and the text of them.
@@ -88,24 +71,18 @@ pub(super) fn write_links(
 ) -> Result<(), JsonError> {
     text.push('[');
     reader.array(|reader| {
-        let mut stored = StoredLink {
-            attributes: "{}",
-            dropped: 0,
-            flags: 0,
-            span_id: String::new(),
-            trace_id: String::new(),
-            trace_state: "\"\"",
-        };
+        let (mut attributes, mut trace_state, mut counts) = ("{}", "\"\"", [0; 2]);
+        let mut ids = [String::new(), String::new()];
         let link = open(13, 2, out);
         reader.object(|reader, name| {
             let start = reader.position();
             match name {
                 "attributes" => {
                     losses.scrubbed += reader.attributes(4, &changes.scrub, out)?;
-                    stored.attributes = reader.since(start);
+                    attributes = reader.since(start);
                 }
-                "droppedAttributesCount" => stored.dropped = narrow(reader.unsigned()?)?,
-                "flags" => stored.flags = narrow(reader.unsigned()?)?,
+                "droppedAttributesCount" => counts[0] = narrow(reader.unsigned()?)?,
+                "flags" => counts[1] = narrow(reader.unsigned()?)?,
                 "spanId" | "traceId" => {
                     let hex = reader.string()?;
                     id.resize(hex.len() / 2, 0);
@@ -114,48 +91,28 @@ pub(super) fn write_links(
                     changes.renewal.id(id);
                     let is_trace = name == "traceId";
                     write_bytes(if is_trace { 1 } else { 2 }, id, out);
-                    *(if is_trace { &mut stored.trace_id } else { &mut stored.span_id }) =
-                        const_hex::encode(&*id);
+                    ids[usize::from(is_trace)] = const_hex::encode(&*id);
                 }
                 "traceState" => {
                     write_bytes(3, reader.string()?.as_bytes(), out);
-                    stored.trace_state = reader.since(start);
+                    trace_state = reader.since(start);
                 }
                 _ => return Err(JsonError::Syntax),
             }
             Ok(())
         })?;
-        write_uint(5, stored.dropped.into(), out);
+        write_uint(5, counts[0].into(), out);
         out.push(key(6, WireType::ThirtyTwoBit));
-        out.extend_from_slice(&stored.flags.to_le_bytes());
+        out.extend_from_slice(&counts[1].to_le_bytes());
         close(link, out);
-        stored.write(text);
+        json::separate(text);
+        let [attributes, trace_state] =
+            [attributes, trace_state].map(|json| move |out: &mut String| out.push_str(json));
+        mapping::link_text(text, attributes, counts, &ids, trace_state);
         Ok(())
     })?;
     text.push(']');
     Ok(())
-}
-
-impl StoredLink<'_> {
-    fn write(&self, text: &mut String) {
-        text.push_str(if text.len() == 1 { "" } else { "," });
-        text.push_str(r#"{"attributes":"#);
-        text.push_str(self.attributes);
-        text.push_str(r#","droppedAttributesCount":"#);
-        json::write_u64(text, self.dropped.into());
-        text.push_str(r#","flags":"#);
-        json::write_u64(text, self.flags.into());
-        for (name, id) in [("spanId", &self.span_id), ("traceId", &self.trace_id)] {
-            text.push_str(",\"");
-            text.push_str(name);
-            text.push_str("\":\"");
-            text.push_str(id);
-            text.push('"');
-        }
-        text.push_str(r#","traceState":"#);
-        text.push_str(self.trace_state);
-        text.push('}');
-    }
 }
 
 fn narrow(number: u64) -> Result<u32, JsonError> {
