@@ -5,16 +5,18 @@
 //! stand-in and the auditor share this module and nothing else of each other. Knows no
 //! files, and of Arrow only how rows are written down.
 
+pub(crate) mod canonical_json;
 pub(crate) mod columns;
 pub(crate) mod digest;
+pub(crate) mod feistel;
 pub(crate) mod id_remap;
 pub(crate) mod json;
+mod json_encode;
 pub(crate) mod json_form;
-mod json_walk;
+pub(crate) mod json_reader;
 pub(crate) mod loss;
 pub(crate) mod mapping;
 pub(crate) mod otlp;
 pub(crate) mod protobuf;
 pub(crate) mod row;
 pub(crate) mod schema;
-pub(crate) mod strict_json;

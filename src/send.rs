@@ -1,21 +1,24 @@
-//! Sends a plan and accounts for every export of it.
+//! Sends exports and accounts for every one of them.
 //!
-//! A plan is gone through in units, in a closed loop (so many in flight) or an open one (at planned
-//! times). The attempt is in the ledger before a call and its outcome after it;
-//! planned = issued + not started, and issued = acked + rejected + indeterminate + partial.
+//! There is one send loop: a stream of scheduled exports, planned or recorded, with so many in flight. Exports that
+//! find no free slot wait for one (closed loop, replay) or are skipped (open loop). The attempt is in the ledger
+//! before a call and its outcome after it; planned = issued + not started, and issued = acked + rejected +
+//! indeterminate + partial.
 
+pub(crate) mod account;
 pub(crate) mod barrier;
-pub(crate) mod closed;
 pub(crate) mod compare;
 pub(crate) mod health;
 pub(crate) mod measure;
-pub(crate) mod open;
+pub(crate) mod pace;
 pub(crate) mod planner;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod sample;
 pub(crate) mod scenario;
 pub(crate) mod schedule;
+pub(crate) mod scheduled;
+pub(crate) mod send_loop;
 pub(crate) mod sender;
 pub(crate) mod series;
 pub(crate) mod straddle;

@@ -12,6 +12,7 @@ pub(crate) mod fake_studio;
 pub(crate) mod ingestion;
 pub(crate) mod outcome;
 pub(crate) mod proxy;
+mod raw_codec;
 pub(crate) mod retry;
 mod retry_info;
 pub(crate) mod target;

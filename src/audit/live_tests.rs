@@ -17,8 +17,9 @@ use crate::{
     contract::schema::Schema,
     judge::runs::choose_runs,
     send::{
-        planner::{Services, Traffic, Wish},
-        run::{Order, Pace, Secret, prepare},
+        pace::Pace,
+        planner::{PlanRequest, Services, Traffic},
+        run::{LoadSpec, Secret, prepare},
         unit::Batching,
     },
     standin::{self, Config},
@@ -55,12 +56,12 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::new(folder.path().join(".dbdata"), "key".to_owned(), Schema::V2);
     let standin = standin::start(Config { batch_size: 100, ..config }).unwrap();
-    let order = Order {
+    let spec = LoadSpec {
         endpoint: standin.endpoint().to_string().parse().unwrap(),
         api_key: Secret("key".to_owned()),
         transport: Transport::plain(Duration::from_secs(30)),
         connections: 1,
-        traffic: Traffic::New(Wish {
+        traffic: Traffic::New(PlanRequest {
             services: Services::Drawn(3),
             workflows_per_service: Some(20_000),
             mix: Mix::only(Profile::GettingStarted),
@@ -80,9 +81,7 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
     };
     let (stop, stopped) = watch::channel(false);
     let generator =
-        tokio::spawn(
-            async move { prepare(&order).await.unwrap().perform(stopped, |_, _| {}).await.unwrap() },
-        );
+        tokio::spawn(async move { prepare(&spec).await.unwrap().perform(stopped, |_, _| {}).await.unwrap() });
 
     let target = standin.internal_endpoint().to_string().parse().unwrap();
     let flushing = Arc::new(AtomicBool::new(true));

@@ -12,10 +12,10 @@ use prost::Message;
 use crate::{
     base::{memory::Limits, problem::Problem},
     contract::{
+        canonical_json::canonical,
         mapping,
         row::Row,
         schema::{Schema, column, column_name, in_schema},
-        strict_json::StrictValue,
     },
     judge::{
         barrier::{self, last_ack},
@@ -247,12 +247,11 @@ fn differences(sent: &Row, altered: &Altered) -> Vec<Difference> {
 }
 
 fn is_equal(number: usize, expected: Option<&String>, actual: Option<&String>) -> bool {
-    const JSON: [usize; 4] = [column::ATTRIBUTES, column::EVENTS, column::LINKS, column::RESOURCE_ATTRIBUTES];
     if expected == actual {
         return true;
     }
-    let parsed = |text: Option<&String>| serde_json::from_str::<StrictValue>(text?).ok();
-    JSON.contains(&number) && parsed(expected).is_some_and(|expected| Some(expected) == parsed(actual))
+    let parsed = |text: Option<&String>| canonical(text?).ok().map(std::borrow::Cow::into_owned);
+    column::JSON.contains(&number) && parsed(expected).is_some_and(|expected| Some(expected) == parsed(actual))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Durations as people type them: `100ms`, `30s`, `1m30s`.
 //!
 //! The one place that reads them, so that every flag takes the same words. A number without a unit is
-//! refused: nobody can tell whether seconds were meant.
+//! refused as ambiguous.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ const LONGEST: Duration = Duration::from_hours(8760);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidDuration {
-    #[error("`{0}` is no duration: write for example `500ms`, `30s`, `2m` or `1h`")]
+    #[error("invalid duration `{0}`: expected e.g. `500ms`, `30s`, `2m` or `1h`")]
     Form(String),
-    #[error("`{0}` has no unit: write for example `{0}s` or `{0}ms`")]
+    #[error("invalid duration `{0}`: no unit, expected e.g. `{0}s` or `{0}ms`")]
     NoUnit(String),
-    #[error("`{unit}` in `{text}` is no unit of time: use us, ms, s, m or h")]
+    #[error("invalid duration `{text}`: unknown unit `{unit}`, expected us, ms, s, m or h")]
     Unit { text: String, unit: String },
-    #[error("`{0}` is longer than a year")]
+    #[error("invalid duration `{0}`: longer than a year")]
     TooLong(String),
 }
 
@@ -76,14 +76,14 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_said_with_what_to_type() {
         let refused = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(refused("30"), "`30` has no unit: write for example `30s` or `30ms`");
-        assert_eq!(refused("3d"), "`d` in `3d` is no unit of time: use us, ms, s, m or h");
+        assert_eq!(refused("30"), "invalid duration `30`: no unit, expected e.g. `30s` or `30ms`");
+        assert_eq!(refused("3d"), "invalid duration `3d`: unknown unit `d`, expected us, ms, s, m or h");
         for text in ["", "soon", "-1s", "1.2.3s", "s"] {
-            let expected = format!("`{text}` is no duration: write for example `500ms`, `30s`, `2m` or `1h`");
+            let expected = format!("invalid duration `{text}`: expected e.g. `500ms`, `30s`, `2m` or `1h`");
             assert_eq!(refused(text), expected);
         }
         for text in ["9000h", "99999999999999999999999999h"] {
-            assert_eq!(refused(text), format!("`{text}` is longer than a year"));
+            assert_eq!(refused(text), format!("invalid duration `{text}`: longer than a year"));
         }
     }
 }

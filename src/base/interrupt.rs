@@ -36,7 +36,7 @@ impl Interrupts {
         Self(counted)
     }
 
-    /// Returns when Ctrl-C has been pressed so often.
+    /// Returns when Ctrl-C has been pressed `times` times.
     pub(crate) async fn pressed(&self, times: u32) {
         let mut count = self.0.clone();
         // The sender lives as long as the process; if it ever went, nobody could press any more.

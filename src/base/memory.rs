@@ -75,13 +75,14 @@ impl FromStr for Memory {
             "K" | "KB" | "KIB" => 1 << 10,
             "M" | "MB" | "MIB" => 1 << 20,
             "G" | "GB" | "GIB" => 1 << 30,
-            other => return Err(format!("`{other}` is none of KB, MB, GB")),
+            other => return Err(format!("unknown unit `{other}`: expected KB, MB or GB")),
         };
-        let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write `256MB`"))?;
+        let number: u64 =
+            digits.parse().map_err(|_| format!("invalid size `{text}`: expected e.g. `256MB`"))?;
         match number.checked_mul(unit) {
             Some(bytes) if bytes >= LEAST => Ok(Self(bytes)),
-            Some(_) => Err(format!("at least {} are needed", Self(LEAST))),
-            None => Err(format!("`{text}` is more than can be counted")),
+            Some(_) => Err(format!("too small: at least {}", Self(LEAST))),
+            None => Err(format!("invalid size `{text}`: too large")),
         }
     }
 }
@@ -97,9 +98,9 @@ mod tests {
         assert_eq!(parse("1GiB").map(|memory| memory.to_string()).as_deref(), Ok("1024MB"));
         assert_eq!(parse("134217728"), parse("128 mb"));
         for (text, error) in [
-            ("8MB", "at least 16MB are needed"),
-            ("1TB", "`TB` is none of KB, MB, GB"),
-            ("MB", "`MB` is no size; write `256MB`"),
+            ("8MB", "too small: at least 16MB"),
+            ("1TB", "unknown unit `TB`: expected KB, MB or GB"),
+            ("MB", "invalid size `MB`: expected e.g. `256MB`"),
         ] {
             assert_eq!(parse(text).unwrap_err(), error);
         }

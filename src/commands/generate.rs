@@ -11,9 +11,9 @@ use crate::{
     ledger::manifest::write_json,
     report,
     send::{
-        barrier::{self, Raised, Via},
+        barrier::{self, BarrierMethod, BarrierOutcome},
         results::RunResults,
-        run::{self, Order, Performed},
+        run::{self, LoadSpec, Performed},
     },
     settings::{InternalArgs, OtlpArgs, Settings},
 };
@@ -74,23 +74,23 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let data_dir = args.data_dir.as_deref().map(std::path::absolute).transpose()?;
-    let order = args.workload.order(&settings, data_dir)?;
+    let spec = args.workload.spec(&settings, data_dir)?;
     if let Some(file) = &args.plan_only {
         if file.exists() {
             let what = format!("`{}` is there already, and may have been sent in part", file.display());
             return Err(Problem::new(what, "name another file, or remove it").into());
         }
-        let manifest = run::plan_only(&order)?;
+        let manifest = run::plan_only(&spec)?;
         manifest.write(file)?;
         writeln!(out, "the plan of run {} is in {}", manifest.run_id, file.display())?;
         return Ok(Exit::Clean);
     }
-    let performed = send(&order, &args.workload, out, interrupts).await?;
+    let performed = send(&spec, &args.workload, out, interrupts).await?;
     let mut exit = exit_of(&performed);
     if !args.no_flush && performed.summary.total().taken() > 0 {
-        let raised = raise(Via::Flush, &settings, &performed).await?;
+        let raised = run_barrier(BarrierMethod::Flush, &settings, &performed).await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
-        if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
+        if let (BarrierOutcome::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
             exit = refusal.exit();
         }
     }
@@ -99,9 +99,9 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// Sends an order's plan and prints how it went.
+/// Sends a load and prints how it went.
 pub(crate) async fn send(
-    order: &Order,
+    spec: &LoadSpec,
     workload: &WorkloadArgs,
     out: &mut dyn Write,
     interrupts: &Interrupts,
@@ -109,7 +109,7 @@ pub(crate) async fn send(
     for file in workload.files() {
         can_be_written(file)?;
     }
-    let prepared = run::prepare(order).await?;
+    let prepared = run::prepare(spec).await?;
     report::run::print_plan(out, &prepared.manifest)?;
     out.flush()?;
 
@@ -132,9 +132,13 @@ fn can_be_written(file: &Path) -> Result<(), Problem> {
     Err(Problem::new(what, "name a file in a folder that exists"))
 }
 
-pub(crate) async fn raise(via: Via, settings: &Settings, performed: &Performed) -> anyhow::Result<Raised> {
+pub(crate) async fn run_barrier(
+    via: BarrierMethod,
+    settings: &Settings,
+    performed: &Performed,
+) -> anyhow::Result<BarrierOutcome> {
     let token = settings.internal_token.as_deref();
-    barrier::raise(via, &settings.internal_endpoint, token, &performed.ledger).await
+    barrier::run_barrier(via, &settings.internal_endpoint, token, &performed.ledger).await
 }
 
 /// Last of all: a bad path here must not keep anything from the disk.

@@ -17,74 +17,57 @@ use crate::{
     wire::{ingestion::Refusal, target::Target},
 };
 
-/// A run's progress in one line.
+/// The progress of a run or a replay in one line.
 #[derive(Debug)]
-pub(crate) struct LoadProgress(ProgressBar);
+pub(crate) struct SendProgress {
+    bar: ProgressBar,
+    unit: SendUnit,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum SendUnit {
+    Workflows,
+    Spans,
+}
 
 /// A bar of all planned workflows or, where only time ends the run, none.
-pub(crate) fn load(manifest: &Manifest) -> LoadProgress {
-    let (bar, template) = if manifest.config.open_ended {
-        (ProgressBar::no_length(), "{elapsed} {msg}")
-    } else {
-        let planned = manifest.config.num_services * manifest.config.workflows_per_service;
-        (ProgressBar::new(planned), "{bar:20} {elapsed} {msg}")
-    };
-    let style = ProgressStyle::with_template(template);
-    LoadProgress(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+pub(crate) fn load(manifest: &Manifest) -> SendProgress {
+    let planned = manifest.config.num_services * manifest.config.workflows_per_service;
+    SendProgress::new(SendUnit::Workflows, (!manifest.config.open_ended).then_some(planned))
 }
-
-/// A replay's progress in one line.
-#[derive(Debug)]
-pub(crate) struct ReplayProgress(ProgressBar);
 
 /// A bar of all spans.
-pub(crate) fn replay(spans: u64) -> ReplayProgress {
-    let style = ProgressStyle::with_template("{bar:20} {elapsed} {msg}");
-    ReplayProgress(ProgressBar::new(spans).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+pub(crate) fn replay(spans: u64) -> SendProgress {
+    SendProgress::new(SendUnit::Spans, Some(spans))
 }
 
-impl ReplayProgress {
+impl SendProgress {
+    fn new(unit: SendUnit, planned: Option<u64>) -> Self {
+        let template = if planned.is_some() { "{bar:20} {elapsed} {msg}" } else { "{elapsed} {msg}" };
+        let bar = planned.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let style = ProgressStyle::with_template(template);
+        Self { bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())), unit }
+    }
+
     pub(crate) fn bar(&self) -> ProgressBar {
-        self.0.clone()
+        self.bar.clone()
     }
 
     pub(crate) fn show(&self, summary: &Summary, elapsed: Duration) {
-        if self.0.is_hidden() {
+        if self.bar.is_hidden() {
             return;
         }
         let total = summary.total();
-        self.0.set_position(total.issued.spans);
-        self.0.set_message(format!(
-            "{} spans, {}/s; acked {} rejected {} unknown {}",
-            numbers::grouped(total.issued.spans),
-            numbers::grouped(per_second(total.issued.spans, elapsed) as u64),
-            numbers::grouped(total.taken()),
-            numbers::grouped(total.refused()),
-            numbers::grouped(total.indeterminate),
-        ));
-    }
-
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-impl LoadProgress {
-    pub(crate) fn bar(&self) -> ProgressBar {
-        self.0.clone()
-    }
-
-    pub(crate) fn show(&self, summary: &Summary, elapsed: Duration) {
-        if self.0.is_hidden() {
-            return;
-        }
-        let total = summary.total();
+        let (issued, not_started, unit) = match self.unit {
+            SendUnit::Workflows => (total.issued.workflows, total.not_started.workflows, "workflows"),
+            SendUnit::Spans => (total.issued.spans, total.not_started.spans, "spans"),
+        };
         let p95 = Duration::from_micros(summary.response.value_at_quantile(0.95));
-        self.0.set_position(total.issued.workflows + total.not_started.workflows);
-        self.0.set_message(format!(
-            "{} workflows, {}/s; acked {} rejected {} unknown {}; p95 {}",
-            numbers::grouped(total.issued.workflows),
-            numbers::grouped(per_second(total.issued.workflows, elapsed) as u64),
+        self.bar.set_position(issued + not_started);
+        self.bar.set_message(format!(
+            "{} {unit}, {}/s; acked {} rejected {} unknown {}; p95 {}",
+            numbers::grouped(issued),
+            numbers::grouped(per_second(issued, elapsed) as u64),
             numbers::grouped(total.taken()),
             numbers::grouped(total.refused()),
             numbers::grouped(total.indeterminate),
@@ -93,7 +76,7 @@ impl LoadProgress {
     }
 
     pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     },
     report,
     send::{
-        barrier::{self, Raised, Via},
+        barrier::{self, BarrierMethod, BarrierOutcome},
         run::Secret,
     },
     settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
@@ -230,9 +230,11 @@ async fn send(
     let mut exit = exit_of(&replayed, source_is_whole);
     if !args.no_flush && replayed.sent.summary.total().taken() > 0 {
         let token = settings.internal_token.as_deref();
-        let raised = barrier::raise(Via::Flush, &settings.internal_endpoint, token, &replayed.ledger).await?;
+        let raised =
+            barrier::run_barrier(BarrierMethod::Flush, &settings.internal_endpoint, token, &replayed.ledger)
+                .await?;
         writeln!(out, "{}", report::run::barrier_line(&raised))?;
-        if let (Raised::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
+        if let (BarrierOutcome::Refused { refusal, .. }, Exit::Clean | Exit::Unknown) = (&raised, exit) {
             exit = refusal.exit();
         }
     }

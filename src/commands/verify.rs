@@ -25,7 +25,7 @@ use crate::{
     ledger::{results::Verdict, runs::DEFAULT_FOLDER},
     report,
     send::{
-        barrier::{Raised, Via},
+        barrier::{BarrierMethod, BarrierOutcome},
         run::Performed,
     },
     settings::{InternalArgs, OtlpArgs, Settings},
@@ -67,7 +67,7 @@ pub(crate) struct VerifyArgs {
 
     /// How acked spans are brought to disk
     #[arg(long, value_name = "RPC", default_value = "flush")]
-    via: Via,
+    via: BarrierMethod,
 
     /// The studio's data directory; for the stand-in, where to write instead of a temporary folder
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
@@ -113,14 +113,14 @@ async fn verify(
     let manner = args.judging.manner(&args.reporting, args.internal.config.as_deref())?;
     let waiting = args.reporting.open()?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
-    let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
+    let spec = workload.spec(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
     let run_out: &mut dyn Write =
         if args.reporting.is_for_machines() { &mut io::stderr() } else { &mut *out };
-    let performed = generate::send(&order, &workload, run_out, interrupts).await?;
+    let performed = generate::send(&spec, &workload, run_out, interrupts).await?;
     if performed.summary.total().taken() == 0 {
         return Err(nothing_acked(bench).into());
     }
-    let raised = generate::raise(args.via, &bench.settings, &performed).await?;
+    let raised = generate::run_barrier(args.via, &bench.settings, &performed).await?;
     writeln!(run_out, "{}\n", report::run::barrier_line(&raised))?;
     run_out.flush()?;
     generate::write_metadata(&workload, &performed)?;
@@ -142,9 +142,9 @@ async fn verify(
 }
 
 /// What went wrong before the store was read is part of the verdict.
-fn qualify(report: &mut AuditReport, performed: &Performed, raised: &Raised) {
+fn qualify(report: &mut AuditReport, performed: &Performed, raised: &BarrierOutcome) {
     let total = performed.summary.total();
-    if let Raised::Refused { refusal, .. } = raised {
+    if let BarrierOutcome::Refused { refusal, .. } = raised {
         let overall = match refusal.exit() {
             Exit::Found => Overall::Fail,
             Exit::Clean | Exit::Unknown => Overall::Inconclusive,

@@ -11,10 +11,9 @@ use crate::{
     base::{duration, problem::Problem},
     ledger::{runs::DEFAULT_FOLDER, shard::Shard},
     send::{
-        closed::Closed,
-        open::Open,
-        planner::{Services, Traffic, Wish},
-        run::{Gap, Order, Pace, Secret, Straddling},
+        pace::{Closed, Open, Pace},
+        planner::{PlanRequest, Services, Traffic},
+        run::{Gap, LoadSpec, Secret, Straddling},
         scenario::{Defaults, Scenario},
         schedule::{Rate, Schedule, Stages},
         threshold::Threshold,
@@ -109,7 +108,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<Scenario>,
 
-    /// Rounds that may be in flight: so many exports of each service at once [default: 5]
+    /// Rounds in flight: exports of each service at once [default: 5]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with_all = ["in_flight", "rate", "stages"])]
     pub(crate) concurrency: Option<NonZeroU64>,
 
@@ -218,21 +217,21 @@ impl WorkloadArgs {
         self.load.results.iter().chain(&self.metadata).map(PathBuf::as_path)
     }
 
-    /// The order for a studio. A service that only the settings file names is used where no flag speaks
+    /// The load for a studio. A service that only the settings file names is used where no flag speaks
     /// of several.
-    pub(crate) fn order(&self, settings: &Settings, data_dir: Option<PathBuf>) -> anyhow::Result<Order> {
+    pub(crate) fn spec(&self, settings: &Settings, data_dir: Option<PathBuf>) -> anyhow::Result<LoadSpec> {
         self.refuse_idle_flags()?;
         let load = &self.load;
         let scenario = load.scenario.map(Scenario::defaults).unwrap_or_default();
         let pace = load.pace(&scenario)?;
-        Ok(Order {
+        Ok(LoadSpec {
             endpoint: settings.endpoint.clone(),
             api_key: Secret(settings.api_key.clone()),
             transport: settings.transport.clone(),
             connections: usize::try_from(load.connections.get())?,
             traffic: match &self.manifest {
                 Some(manifest) => Traffic::Planned { manifest: manifest.clone(), shard: self.shard },
-                None => Traffic::New(self.wish(settings, &scenario, &pace)),
+                None => Traffic::New(self.plan_request(settings, &scenario, &pace)),
             },
             duration: load.duration.or(scenario.duration).filter(|_| load.stages.is_none()),
             pace,
@@ -251,7 +250,7 @@ impl WorkloadArgs {
         })
     }
 
-    fn wish(&self, settings: &Settings, scenario: &Defaults, pace: &Pace) -> Wish {
+    fn plan_request(&self, settings: &Settings, scenario: &Defaults, pace: &Pace) -> PlanRequest {
         let of_file = self.num_services.is_none()
             && self.workflows_per_service.is_none()
             && self.load.scenario.is_none();
@@ -263,7 +262,7 @@ impl WorkloadArgs {
         let timed = self.load.duration.or(scenario.duration).is_some()
             || matches!(pace, Pace::Open(open) if open.schedule.arrivals().is_some());
         let drawn = self.num_services.map(NonZeroU64::get).or(scenario.num_services).unwrap_or(SERVICES);
-        Wish {
+        PlanRequest {
             services: named.map_or(Services::Drawn(drawn), Services::Named),
             workflows_per_service: workflows.or((!timed).then_some(WORKFLOWS)),
             mix: self.profile.clone(),

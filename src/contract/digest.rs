@@ -1,22 +1,44 @@
-//! A row's content as one number, in the form of either schema.
+//! A row's content as one number, under either schema.
 //!
-//! What is hashed is the bytes of each value that the schema has, with its length, so that no two rows
-//! share them; what both schemas have comes first and is hashed once for both. 64 bits of xxh3-128: two rows
-//! that differ pass for the same with a chance of 5e-20.
+//! Hashed are the bytes of each value that the schema has, with its length, so that no two rows share them;
+//! what both schemas have comes first and is hashed once for both. 64 bits of xxh3-128: two rows that differ
+//! have the same digest with a chance of 5e-20.
+
+use std::borrow::Cow;
 
 use twox_hash::XxHash3_128;
 
 use super::{
+    canonical_json::canonical,
     otlp::{Cells, Expected},
     row::Cell,
     schema::{Schema, column, in_schema},
 };
 
+/// What of a row's JSON counts. Recorded digests are compared by the rule that they were made by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum DigestVersion {
+    /// The bytes of its text.
+    #[default]
+    V1,
+    #[cfg_attr(not(test), expect(dead_code, reason = "recorded expectations will be of it"))]
+    /// What it says, in canonical form: texts that differ in form alone are the same.
+    V2,
+}
+
 /// Digests rows; its buffer is used again.
 #[derive(Debug, Default)]
-pub(crate) struct Digester(Vec<u8>);
+pub(crate) struct Digester {
+    version: DigestVersion,
+    bytes: Vec<u8>,
+}
 
 impl Digester {
+    #[cfg_attr(not(test), expect(dead_code, reason = "recorded expectations choose their version"))]
+    pub(crate) fn new(version: DigestVersion) -> Self {
+        Self { version, bytes: Vec::new() }
+    }
+
     /// The digest of a stored row, of which only the columns of `schema` count.
     pub(crate) fn stored(&mut self, cells: &Cells<'_>, schema: Schema) -> u64 {
         let shared = self.shared(cells);
@@ -34,31 +56,37 @@ impl Digester {
 
     /// A hash of the columns that both schemas have, and in one form.
     fn shared(&mut self, cells: &Cells<'_>) -> u128 {
-        self.0.clear();
+        self.bytes.clear();
         (0..cells.len()).filter(|number| is_shared(*number)).for_each(|number| self.push(number, cells));
-        XxHash3_128::oneshot(&self.0)
+        XxHash3_128::oneshot(&self.bytes)
     }
 
     fn of_schema(&mut self, shared: u128, cells: &Cells<'_>, schema: Schema) -> u64 {
-        self.0.clear();
-        self.0.extend_from_slice(&shared.to_le_bytes());
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&shared.to_le_bytes());
         let own = (0..cells.len()).filter(|number| in_schema(*number, schema) && !is_shared(*number));
         own.for_each(|number| self.push(number, cells));
-        hash(&self.0)
+        hash(&self.bytes)
     }
 
     fn push(&mut self, number: usize, cells: &Cells<'_>) {
-        self.0.push(number as u8);
+        self.bytes.push(number as u8);
         match cells[number].unwrap_or(Cell::Null) {
-            Cell::Null => self.0.push(0),
+            Cell::Null => self.bytes.push(0),
             Cell::Number(number) => {
-                self.0.push(1);
-                self.0.extend_from_slice(&number.to_le_bytes());
+                self.bytes.push(1);
+                self.bytes.extend_from_slice(&number.to_le_bytes());
             }
             Cell::Text(text) => {
-                self.0.push(2);
-                self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
-                self.0.extend_from_slice(text.as_bytes());
+                let text = match self.version {
+                    DigestVersion::V2 if column::JSON.contains(&number) => {
+                        canonical(text).unwrap_or(Cow::Borrowed(text))
+                    }
+                    DigestVersion::V1 | DigestVersion::V2 => Cow::Borrowed(text),
+                };
+                self.bytes.push(2);
+                self.bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                self.bytes.extend_from_slice(text.as_bytes());
             }
         }
     }
@@ -75,6 +103,8 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::contract::row::Row;
 
@@ -82,8 +112,11 @@ mod tests {
     fn every_value_of_a_schema_counts_and_no_other() {
         let row = Row { events: "[2]".to_owned(), ..Row::default() };
         let expected = Expected { row: row.clone(), events_v1: "[1]".to_owned() };
-        let mut digester = Digester::default();
-        for schema in [Schema::V1, Schema::V2] {
+        for (version, schema) in [DigestVersion::V1, DigestVersion::V2]
+            .into_iter()
+            .flat_map(|version| [Schema::V1, Schema::V2].map(|schema| (version, schema)))
+        {
+            let mut digester = Digester::new(version);
             let mut cells = row.cells().map(Some);
             if schema == Schema::V1 {
                 cells[column::EVENTS] = Some(Cell::Text("[1]"));
@@ -107,5 +140,31 @@ mod tests {
             Digester::default().stored(&row.cells().map(Some), Schema::V2)
         };
         assert_ne!(digest("ab", "c"), digest("a", "bc"));
+    }
+
+    proptest! {
+        /// Version 2 tells any two doubles apart and no two spellings of one; version 1 tells all texts apart.
+        #[test]
+        fn a_float_is_what_was_written(double: f64, steps in -1_i64..2) {
+            let other = f64::from_bits(double.to_bits().wrapping_add_signed(steps));
+            prop_assume!(double.is_finite() && other.is_finite());
+            let texts = [format!("{double:e}"), format!("{other:.17e}")];
+            for column in column::JSON {
+                let digests = |version| texts.each_ref().map(|text| {
+                    let text = format!(r#"[{{"a":{text}}}]"#);
+                    let mut cells = Row::default().cells().map(|cell| match cell {
+                        Cell::Text(_) => Some(Cell::Text("")),
+                        Cell::Number(number) => Some(Cell::Number(number)),
+                        Cell::Null => Some(Cell::Null),
+                    });
+                    cells[column] = Some(Cell::Text(&text));
+                    Digester::new(version).stored(&cells, Schema::V2)
+                });
+                let [one, two] = digests(DigestVersion::V2);
+                prop_assert_eq!(one == two, double.to_bits() == other.to_bits());
+                let [one, two] = digests(DigestVersion::V1);
+                prop_assert_eq!(one == two, texts[0] == texts[1]);
+            }
+        }
     }
 }

@@ -54,11 +54,8 @@ fn write_escaped(out: &mut String, text: &str) {
             0x08 => out.push_str("\\b"),
             0x0c => out.push_str("\\f"),
             control => {
-                const DIGITS: [char; 16] =
-                    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
                 out.push_str("\\u00");
-                out.push(DIGITS[usize::from(control >> 4)]);
-                out.push(DIGITS[usize::from(control & 0xf)]);
+                out.push_str(&const_hex::encode([control]));
             }
         }
     }
@@ -128,7 +125,7 @@ fn write_value(out: &mut String, value: Option<&AnyValue>) {
 }
 
 /// Writes a comma unless an object or array has just been opened.
-fn separate(out: &mut String) {
+pub(super) fn separate(out: &mut String) {
     if !out.ends_with(['{', '[']) {
         out.push(',');
     }

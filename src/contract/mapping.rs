@@ -118,35 +118,64 @@ fn overwrite(text: &mut String, write: impl FnOnce(&mut String)) {
 }
 
 fn write_event(out: &mut String, event: &Event, schema: Schema) {
+    let attributes = |out: &mut String| json::write_attributes(out, &event.attributes);
+    let name = |out: &mut String| json::write_str(out, &event.name);
+    event_text(out, schema, attributes, event.dropped_attributes_count, name, event.time_unix_nano);
+}
+
+/// Writes an event in the form of a schema; the JSON of its attributes and name is the caller's.
+pub(super) fn event_text(
+    out: &mut String,
+    schema: Schema,
+    attributes: impl FnOnce(&mut String),
+    dropped_attributes: u32,
+    name: impl FnOnce(&mut String),
+    time: u64,
+) {
     out.push_str(r#"{"attributes":"#);
-    json::write_attributes(out, &event.attributes);
+    attributes(out);
     if schema == Schema::V2 {
         out.push_str(r#","droppedAttributesCount":"#);
-        json::write_u64(out, event.dropped_attributes_count.into());
+        json::write_u64(out, dropped_attributes.into());
     }
     out.push_str(r#","name":"#);
-    json::write_str(out, &event.name);
+    name(out);
     out.push_str(r#","timeUnixNano":"#);
     let quote = if schema == Schema::V2 { "\"" } else { "" };
     out.push_str(quote);
-    json::write_u64(out, event.time_unix_nano);
+    json::write_u64(out, time);
     out.push_str(quote);
     out.push('}');
 }
 
 fn write_link(out: &mut String, link: &Link) {
+    let attributes = |out: &mut String| json::write_attributes(out, &link.attributes);
+    let trace_state = |out: &mut String| json::write_str(out, &link.trace_state);
+    let ids = [&link.span_id, &link.trace_id].map(const_hex::encode);
+    link_text(out, attributes, [link.dropped_attributes_count, link.flags], &ids, trace_state);
+}
+
+/// Writes a link: its attributes' JSON, the attributes dropped and the flags, span and trace id, and the JSON of its
+/// trace state.
+pub(super) fn link_text(
+    out: &mut String,
+    attributes: impl FnOnce(&mut String),
+    [dropped_attributes, flags]: [u32; 2],
+    [span_id, trace_id]: &[String; 2],
+    trace_state: impl FnOnce(&mut String),
+) {
     out.push_str(r#"{"attributes":"#);
-    json::write_attributes(out, &link.attributes);
+    attributes(out);
     out.push_str(r#","droppedAttributesCount":"#);
-    json::write_u64(out, link.dropped_attributes_count.into());
+    json::write_u64(out, dropped_attributes.into());
     out.push_str(r#","flags":"#);
-    json::write_u64(out, link.flags.into());
-    out.push_str(r#","spanId":"#);
-    json::write_str(out, &const_hex::encode(&link.span_id));
-    out.push_str(r#","traceId":"#);
-    json::write_str(out, &const_hex::encode(&link.trace_id));
-    out.push_str(r#","traceState":"#);
-    json::write_str(out, &link.trace_state);
+    json::write_u64(out, flags.into());
+    out.push_str(r#","spanId":""#);
+    out.push_str(span_id);
+    out.push_str(r#"","traceId":""#);
+    out.push_str(trace_id);
+    out.push_str(r#"","traceState":"#);
+    trace_state(out);
     out.push('}');
 }
 

@@ -16,9 +16,9 @@ use self::{
 };
 use super::{
     id_remap::Renewal,
-    json_walk::{NotJson, Walk, write_uint},
+    json_reader::{JsonError, JsonReader},
     mapping,
-    protobuf::{close, key, open, write_bytes, write_fixed64},
+    protobuf::{close, key, open, write_bytes, write_fixed64, write_uint},
     row::{Cell, Row},
     schema::{COLUMN_COUNT, Schema, column, column_name},
 };
@@ -40,12 +40,12 @@ pub(crate) struct Changes {
 /// Why a row cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub(crate) enum Unsendable {
-    #[error("`{0}` holds no value")]
+    #[error("`{0}` has no value")]
     NoValue(&'static str),
-    #[error("`{0}` is no hexadecimal text")]
+    #[error("`{0}` is not hexadecimal")]
     NotHex(&'static str),
     #[error("`{0}` {1}")]
-    NotJson(&'static str, NotJson),
+    NotJson(&'static str, JsonError),
 }
 
 /// What of a row no longer tells what it was.
@@ -113,7 +113,7 @@ impl Reversal {
             is_canonical &= !text.bytes().any(|digit| digit.is_ascii_uppercase());
             renewal.id(&mut self.id);
             write_bytes(tag, &self.id, out);
-            write_hex(&self.id, shown);
+            *shown = const_hex::encode(&self.id);
             Ok(())
         };
         id(1, column::TRACE_ID, text(cells, column::TRACE_ID)?, &mut row.trace_id, out)?;
@@ -162,19 +162,19 @@ impl Reversal {
         let mut losses = Losses::default();
         let attributes = text(cells, column::ATTRIBUTES)?;
         overwrite(&mut row.attributes, attributes);
-        is_canonical &= walk(column::ATTRIBUTES, attributes, &mut losses, |walk, losses| {
-            losses.scrubbed += walk.attributes(9, &changes.scrub, out)?;
+        is_canonical &= read(column::ATTRIBUTES, attributes, &mut losses, |reader, losses| {
+            losses.scrubbed += reader.attributes(9, &changes.scrub, out)?;
             Ok(())
         })?;
         row.events.clear();
         events_v1.clear();
-        is_canonical &= walk(column::EVENTS, text(cells, column::EVENTS)?, &mut losses, |walk, losses| {
-            write_events(walk, changes, losses, [&mut row.events, events_v1], out)
+        is_canonical &= read(column::EVENTS, text(cells, column::EVENTS)?, &mut losses, |reader, losses| {
+            write_events(reader, changes, losses, [&mut row.events, events_v1], out)
         })?;
         row.links.clear();
         let links = optional(cells, column::LINKS).unwrap_or("[]");
-        is_canonical &= walk(column::LINKS, links, &mut losses, |walk, losses| {
-            write_links(walk, changes, losses, &mut self.id, &mut row.links, out)
+        is_canonical &= read(column::LINKS, links, &mut losses, |reader, losses| {
+            write_links(reader, changes, losses, &mut self.id, &mut row.links, out)
         })?;
         Ok((losses, is_canonical))
     }
@@ -214,19 +214,19 @@ pub(crate) fn resource_spans_of(cells: &Cells<'_>) -> Result<ResourceSpans, Unse
     })
 }
 
-/// Goes through a column's text; whether it is as the studio writes it comes back.
-fn walk(
+/// Reads a column's text; whether it is as the studio writes it comes back.
+fn read(
     column: usize,
     text: &str,
     losses: &mut Losses,
-    write: impl FnOnce(&mut Walk<'_>, &mut Losses) -> Result<(), NotJson>,
+    write: impl FnOnce(&mut JsonReader<'_>, &mut Losses) -> Result<(), JsonError>,
 ) -> Result<bool, Unsendable> {
-    let mut walk = Walk::new(text);
-    write(&mut walk, losses)
-        .and_then(|()| walk.end())
-        .map_err(|not_json| Unsendable::NotJson(column_name(column), not_json))?;
-    losses.nulls += walk.nulls;
-    Ok(walk.canonical)
+    let mut reader = JsonReader::new(text);
+    write(&mut reader, losses)
+        .and_then(|()| reader.end())
+        .map_err(|error| Unsendable::NotJson(column_name(column), error))?;
+    losses.nulls += reader.nulls;
+    Ok(reader.canonical)
 }
 
 fn text<'a>(cells: &Cells<'a>, column: usize) -> Result<&'a str, Unsendable> {
@@ -264,15 +264,6 @@ fn optional_into<'a>(into: &mut Option<String>, cells: &Cells<'a>, column: usize
 fn decode_hex(column: usize, text: &str, id: &mut Vec<u8>) -> Result<(), Unsendable> {
     id.resize(text.len() / 2, 0);
     const_hex::decode_to_slice(text, id).map_err(|_| Unsendable::NotHex(column_name(column)))
-}
-
-fn write_hex(id: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.clear();
-    for byte in id {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,14 @@ pub(crate) fn write_varint(number: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// A varint field; one that is 0 is not written.
+pub(crate) fn write_uint(tag: u8, number: u64, out: &mut Vec<u8>) {
+    if number != 0 {
+        out.push(key(tag, WireType::Varint));
+        write_varint(number, out);
+    }
+}
+
 pub(crate) fn write_fixed64(tag: u8, number: u64, out: &mut Vec<u8>) {
     let mut field = [key(tag, WireType::SixtyFourBit); 9];
     field[1..].copy_from_slice(&number.to_le_bytes());

@@ -38,8 +38,9 @@ const COLUMNS: [(&str, Kind, bool, bool); 21] = [
     ("resource_dropped_attributes_count", Kind::UInt32, false, false),
 ];
 
+/// The type of a column.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Text,
     Int8,
     Int64,
@@ -96,12 +97,19 @@ pub(crate) mod column {
     pub(crate) const LINKS: usize = 13;
     pub(crate) const TRACE_FLAGS: usize = 14;
     pub(crate) const RESOURCE_ATTRIBUTES: usize = 19;
+
+    /// The columns that hold JSON text.
+    pub(crate) const JSON: [usize; 4] = [ATTRIBUTES, EVENTS, LINKS, RESOURCE_ATTRIBUTES];
 }
 
 /// Whether files of a schema have a column of schema 2.
 pub(crate) fn in_schema(column: usize, schema: Schema) -> bool {
     let (.., in_v1) = COLUMNS[column];
     in_v1 || schema == Schema::V2
+}
+
+pub(super) fn column_kind(column: usize) -> Kind {
+    COLUMNS[column].1
 }
 
 /// The name of a column of schema 2 by its position.

@@ -1,16 +1,14 @@
 //! A stored row beside the row that its plan calls for.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::KnownRun;
 use crate::{
     contract::{
+        canonical_json::CanonicalJson,
         loss::{Losses, Lost},
         row::{Cell, Row},
         schema::{Schema, column},
-        strict_json::StrictValue,
     },
     store::rows::StoredCells,
     traffic::{plan::SpanPlace, workflow::Workflow},
@@ -146,28 +144,25 @@ fn compare_json(
     is_witness: impl Fn(&str) -> bool,
     out: &mut Vec<Difference>,
 ) {
-    let parse = |cell: Cell<'_>| Some(serde_json::from_str::<StrictValue>(cell.text()?).ok()?.0);
+    let parse = |cell: Cell<'_>| CanonicalJson::parse(cell.text()?).ok();
     match (parse(expected), parse(actual)) {
         (Some(expected), Some(actual)) if expected == actual => {}
-        (Some(Value::Object(expected)), Some(Value::Object(actual))) => {
-            let keys = differing_keys(&expected, &actual);
+        (Some(CanonicalJson::Object(expected)), Some(CanonicalJson::Object(actual))) => {
+            let keys: BTreeSet<&String> = expected.keys().chain(actual.keys()).collect();
+            let differing = keys.into_iter().filter(|key| expected.get(*key) != actual.get(*key));
+            let keys: Vec<&String> = differing.collect();
             let kind = if keys.iter().any(|key| is_witness(key)) {
                 DifferenceKind::Witness
             } else {
                 DifferenceKind::Content
             };
             out.extend(keys.into_iter().map(|key| {
-                let text = |of: &Map<String, Value>| of.get(key).map(ToString::to_string);
-                Difference::new(column, Some(key.to_owned()), kind, text(&expected), text(&actual))
+                let text = |of: &BTreeMap<String, String>| of.get(key).cloned();
+                Difference::new(column, Some(key.clone()), kind, text(&expected), text(&actual))
             }));
         }
         _ => out.push(whole(column, DifferenceKind::Content, expected, actual)),
     }
-}
-
-fn differing_keys<'a>(expected: &'a Map<String, Value>, actual: &'a Map<String, Value>) -> BTreeSet<&'a str> {
-    let keys = expected.keys().chain(actual.keys());
-    keys.filter(|key| expected.get(*key) != actual.get(*key)).map(String::as_str).collect()
 }
 
 fn whole(column: usize, kind: DifferenceKind, expected: Cell<'_>, actual: Cell<'_>) -> Difference {
@@ -228,5 +223,21 @@ mod tests {
         assert_eq!(shortened("abc", "abd"), ("abc".to_owned(), "abd".to_owned()));
         let (_, shorter) = shortened(&"y".repeat(200), &"y".repeat(150));
         assert_eq!(shorter, format!("y…{}", "y".repeat(SHOWN_BEFORE)));
+    }
+
+    #[test]
+    fn json_is_compared_as_it_was_written() {
+        let found = |expected: &str, actual: &str| {
+            let mut found = Vec::new();
+            compare_column(column::ATTRIBUTES, Cell::Text(expected), Cell::Text(actual), &mut found);
+            found.into_iter().map(|one| (one.key, one.expected, one.actual)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(r#"{"a":1e16,"b":[]}"#, r#"{"b": [], "a":1e+16}"#), []);
+        for (expected, actual) in [("0.0", "-0.0"), ("0.1", "0.09999999999999999"), ("1", "1.0")] {
+            let [expected_text, actual_text] =
+                [expected, actual].map(|value| format!(r#"{{"a":{value},"b":1}}"#));
+            let difference = (Some("a".to_owned()), Some(expected.to_owned()), Some(actual.to_owned()));
+            assert_eq!(found(&expected_text, &actual_text), [difference]);
+        }
     }
 }

@@ -55,10 +55,6 @@ pub(crate) enum Id {
     Parent,
 }
 
-/// The JSON columns of a row, in the order of their forms in [`Marks`].
-pub(crate) const JSON_COLUMNS: [usize; 4] =
-    [column::ATTRIBUTES, column::EVENTS, column::LINKS, column::RESOURCE_ATTRIBUTES];
-
 impl Marks {
     pub(crate) const IN_WAL: u32 = 1;
     /// The span's flags are known.
@@ -79,7 +75,7 @@ impl Marks {
         IdForm::from_bits(self.0 >> (Self::ID_FORMS + 2 * id as u32) & 0b11)
     }
 
-    /// The form of one of [`JSON_COLUMNS`].
+    /// The form of one of [`column::JSON`].
     pub(crate) fn json_form(self, index: usize) -> Form {
         match self.0 >> (Self::JSON_FORMS + 2 * index as u32) & 0b11 {
             0 => Form::Canonical,

@@ -12,7 +12,7 @@ use crate::{
         results::{Bottleneck, Judged, Unit, Verdict},
     },
     send::{
-        barrier::Raised,
+        barrier::BarrierOutcome,
         health::LATE,
         run::Performed,
         summary::{Counts, Summary, per_second},
@@ -208,15 +208,15 @@ pub(crate) fn measured(value: f64, unit: Unit) -> String {
 }
 
 /// What the barrier at a run's end came to.
-pub(crate) fn barrier_line(raised: &Raised) -> String {
+pub(crate) fn barrier_line(raised: &BarrierOutcome) -> String {
     match raised {
-        Raised::Flushed { took } => format!("flushed in {}", duration(*took)),
-        Raised::Snapshot { took, snapshot } => {
+        BarrierOutcome::Flushed { took } => format!("flushed in {}", duration(*took)),
+        BarrierOutcome::Snapshot { took, snapshot } => {
             let rows = counted(snapshot.rows.unsigned_abs(), "row");
             format!("hot snapshot of {rows} in {}", duration(*took))
         }
-        Raised::Refused { rpc, refusal } => format!("{rpc} failed: {refusal}; {}", refusal.hint()),
-        Raised::Unreachable(problem) => not_flushed(problem),
+        BarrierOutcome::Refused { rpc, refusal } => format!("{rpc} failed: {refusal}; {}", refusal.hint()),
+        BarrierOutcome::Unreachable(problem) => not_flushed(problem),
     }
 }
 

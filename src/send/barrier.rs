@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A snapshot that begins so long after an ack cannot come from the studio's cache, which lives a second.
+/// After this time since an ack, a snapshot cannot come from the studio's cache, which lives a second.
 pub(crate) const PAST_SNAPSHOT_CACHE: Duration = Duration::from_secs(2);
 
 /// The wait before a snapshot: past the cache by any rounding.
@@ -22,16 +22,16 @@ const SNAPSHOT_WAIT: Duration = PAST_SNAPSHOT_CACHE.saturating_add(Duration::fro
 
 /// How acked spans are brought to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Via {
+pub(crate) enum BarrierMethod {
     /// FlushWAL: everything into a cold file
     Flush,
     /// PrepareHotSnapshot: everything into WAL segments and a hot snapshot
     Snapshot,
 }
 
-/// What came of a barrier.
+/// The outcome of a barrier.
 #[derive(Debug)]
-pub(crate) enum Raised {
+pub(crate) enum BarrierOutcome {
     Flushed {
         took: Duration,
     },
@@ -44,36 +44,36 @@ pub(crate) enum Raised {
         rpc: Rpc,
         refusal: Refusal,
     },
-    /// Nobody answered: only time can settle what was acked.
+    /// No answer: only time can settle what was acked.
     Unreachable(Problem),
 }
 
 /// Calls the internal service and records the call.
-pub(crate) async fn raise(
-    via: Via,
+pub(crate) async fn run_barrier(
+    via: BarrierMethod,
     target: &Target,
     token: Option<&str>,
     ledger: &LedgerWriter,
-) -> anyhow::Result<Raised> {
+) -> anyhow::Result<BarrierOutcome> {
     let mut ingestion = match Ingestion::connect(target, token).await {
         Ok(ingestion) => ingestion,
-        Err(problem) => return Ok(Raised::Unreachable(problem)),
+        Err(problem) => return Ok(BarrierOutcome::Unreachable(problem)),
     };
-    if via == Via::Snapshot {
+    if via == BarrierMethod::Snapshot {
         tokio::time::sleep(SNAPSHOT_WAIT).await;
     }
     let began = unix_nanos();
     let (rpc, answer) = match via {
-        Via::Flush => (Rpc::FlushWal, ingestion.flush().await.map(|()| None)),
-        Via::Snapshot => (Rpc::PrepareHotSnapshot, ingestion.snapshot().await.map(Some)),
+        BarrierMethod::Flush => (Rpc::FlushWal, ingestion.flush().await.map(|()| None)),
+        BarrierMethod::Snapshot => (Rpc::PrepareHotSnapshot, ingestion.snapshot().await.map(Some)),
     };
     let ended = unix_nanos();
     let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
     ledger.append(&Entry::Called { rpc, began, ended, success: answer.is_ok(), error })?;
     let took = Duration::from_nanos(ended.saturating_sub(began));
     Ok(match answer {
-        Ok(None) => Raised::Flushed { took },
-        Ok(Some(snapshot)) => Raised::Snapshot { took, snapshot },
-        Err(refusal) => Raised::Refused { rpc, refusal },
+        Ok(None) => BarrierOutcome::Flushed { took },
+        Ok(Some(snapshot)) => BarrierOutcome::Snapshot { took, snapshot },
+        Err(refusal) => BarrierOutcome::Refused { rpc, refusal },
     })
 }

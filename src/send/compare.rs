@@ -1,4 +1,4 @@
-//! Runs held against the first of them.
+//! Runs compared with the first of them.
 //!
 //! Worse by more than is tolerated is a finding; a figure that a run did not record is not known, and
 //! never counts as unchanged.
@@ -71,7 +71,7 @@ const FIGURES: [(&str, Unit, Option<Worse>, Read); 13] = [
 ];
 
 impl Comparison {
-    /// Holds `results` against the first of them.
+    /// Compares `results` with the first of them.
     pub(crate) fn of(results: &[&Results], tolerance: f64) -> Self {
         let figures = FIGURES.map(|(name, unit, worse, read)| {
             let base = results.first().and_then(|first| read(first));

@@ -72,7 +72,7 @@ impl Measured {
     }
 }
 
-/// Makes batches for so long in all.
+/// Makes batches for `time` in all.
 pub(crate) fn measure(profile: Profile, time: Duration) -> Result<Measured, Unplannable> {
     let most =
         (0..profile.variants()).map(|variant| profile.shape(Telemetry::Current, variant).spans()).max();
@@ -80,7 +80,7 @@ pub(crate) fn measure(profile: Profile, time: Duration) -> Result<Measured, Unpl
     let resources = EncodedResource::all(&plan);
     let mut exports = Exports::new(&plan, &resources);
     let mut messages = Messages::new(&plan);
-    // What is made once, and what the first of a kind costs, is no part of the speed.
+    // One-time work, and the first export's own cost, are not part of the speed.
     exports.next();
     messages.next();
     let mut measured = Measured { encoder: Speed::default(), messages: Speed::default() };

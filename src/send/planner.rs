@@ -1,4 +1,4 @@
-//! From an order to a plan: one made now, or one that a manifest holds.
+//! The plan of a load: a new one, or one that a manifest holds.
 
 use std::{
     collections::HashSet,
@@ -9,10 +9,7 @@ use std::{
 use petname::Petnames;
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{
-    run::{Order, Pace},
-    summary::Amount,
-};
+use super::{pace::Pace, run::LoadSpec, summary::Amount};
 use crate::{
     base::problem::Problem,
     ledger::{manifest::Manifest, runs, shard::Shard},
@@ -33,7 +30,7 @@ const WORKFLOWS_PER_SECOND: u64 = 1_000_000;
 /// Which traffic to send.
 #[derive(Debug, Clone)]
 pub(crate) enum Traffic {
-    New(Wish),
+    New(PlanRequest),
     /// What a manifest plans, or a part of it.
     Planned {
         manifest: PathBuf,
@@ -43,7 +40,7 @@ pub(crate) enum Traffic {
 
 /// What a new plan is to hold.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct PlanRequest {
     pub(crate) services: Services,
     /// None where time ends the run.
     pub(crate) workflows_per_service: Option<u64>,
@@ -71,32 +68,34 @@ pub(crate) struct Planned {
 }
 
 /// `now` is in Unix nanoseconds. Nothing that is planned ends after it.
-pub(crate) fn plan(order: &Order, now: u64) -> anyhow::Result<Planned> {
-    let wish = match &order.traffic {
-        Traffic::New(wish) => wish,
+pub(crate) fn plan(spec: &LoadSpec, now: u64) -> anyhow::Result<Planned> {
+    let request = match &spec.traffic {
+        Traffic::New(request) => request,
         Traffic::Planned { manifest, shard } => {
             return planned(manifest, *shard);
         }
     };
-    let services = match &wish.services {
+    let services = match &request.services {
         Services::Drawn(count) if *count > MAX_SERVICES => {
             let what = format!("{count} services would need as many connections");
             let hint = format!("plan at most {MAX_SERVICES}, with more workflows each");
             return Err(Problem::new(what, hint).into());
         }
-        Services::Drawn(count) => names::suited_to(&wish.mix, draw_names(*count, wish.seed), wish.seed),
+        Services::Drawn(count) => {
+            names::suited_to(&request.mix, draw_names(*count, request.seed), request.seed)
+        }
         Services::Named(name) => vec![name.clone()],
     };
-    let (workflows_per_service, open_ended) = workflows(order, wish, services.len() as u64);
+    let (workflows_per_service, open_ended) = workflows(spec, request, services.len() as u64);
     let mut outline = Outline {
-        run: runs::draw_id(&order.runs),
-        seed: wish.seed,
+        run: runs::draw_id(&spec.runs),
+        seed: request.seed,
         services,
         workflows_per_service,
         base_time: 0,
-        mix: wish.mix.clone(),
-        telemetry: wish.telemetry,
-        collectors: wish.collectors,
+        mix: request.mix.clone(),
+        telemetry: request.telemetry,
+        collectors: request.collectors,
     };
     outline.base_time = now.saturating_sub(outline.duration());
     let plan = Plan::new(outline).map_err(|err| Problem::new(err.to_string(), hint(&err)))?;
@@ -130,19 +129,19 @@ fn hint(err: &Unplannable) -> &'static str {
 }
 
 /// What each service runs, and whether that is only a bound.
-fn workflows(order: &Order, wish: &Wish, services: u64) -> (u64, bool) {
-    let arrivals = match &order.pace {
+fn workflows(spec: &LoadSpec, request: &PlanRequest, services: u64) -> (u64, bool) {
+    let arrivals = match &spec.pace {
         Pace::Open(open) => open.schedule.arrivals(),
         Pace::Rounds(_) | Pace::Closed(_) => None,
     };
-    if let Some(workflows) = wish.workflows_per_service {
+    if let Some(workflows) = request.workflows_per_service {
         return (workflows, false);
     }
     if let Some(arrivals) = arrivals {
         return (arrivals.div_ceil(services).max(1), false);
     }
-    let seconds = order.duration.unwrap_or(Duration::from_secs(1)).as_secs() + 1;
-    let spans = wish.mix.most_spans(wish.telemetry);
+    let seconds = spec.duration.unwrap_or(Duration::from_secs(1)).as_secs() + 1;
+    let spans = request.mix.most_spans(request.telemetry);
     let bound = (MAX_SPANS / spans).min(seconds.saturating_mul(WORKFLOWS_PER_SECOND));
     ((bound / services).max(1), true)
 }

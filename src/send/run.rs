@@ -1,21 +1,19 @@
-//! One run from its order to its manifest.
+//! One run from its specification to its manifest.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::{
-    barrier::{self, Raised, Via},
-    closed::{self, Closed},
-    open::{self, Open},
+    account::{Followed, follow},
+    barrier::{self, BarrierMethod, BarrierOutcome},
+    pace::{Closed, Pace},
     planner::{self, Planned, Traffic},
     results,
-    sender::{Event, Sender},
+    scheduled::{PlannedExports, SentPlan},
+    send_loop::{Slots, WhenFull, send_all},
+    sender::Sender,
     straddle::Straddle,
     summary::Summary,
     threshold::Threshold,
@@ -46,12 +44,9 @@ const MAX_CONNECTIONS: usize = 10_000;
 /// Exports that one process has in flight.
 const MAX_IN_FLIGHT: usize = 100_000;
 
-/// How often progress is told, and the thresholds are looked at.
-const TICK: Duration = Duration::from_millis(100);
-
 /// What to send, and where to.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct LoadSpec {
     pub(crate) endpoint: Target,
     pub(crate) api_key: Secret,
     pub(crate) transport: Transport,
@@ -71,15 +66,6 @@ pub(crate) struct Order {
     pub(crate) runs: PathBuf,
     /// The store behind the endpoint, where it is known.
     pub(crate) data_dir: Option<PathBuf>,
-}
-
-/// When exports start.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Pace {
-    /// So many rounds in flight, each of one workflow of every service.
-    Rounds(u64),
-    Closed(Closed),
-    Open(Open),
 }
 
 /// Which traces are sent in parts, and what comes between the parts.
@@ -122,7 +108,7 @@ pub(crate) struct Prepared {
     exporters: Vec<Vec<Exporter>>,
     ledger: Arc<LedgerWriter>,
     shard: Shard,
-    order: Order,
+    spec: LoadSpec,
 }
 
 /// A run that has been sent. The ledger stays open for the barrier.
@@ -140,49 +126,49 @@ pub(crate) struct Performed {
 }
 
 /// Connects every stream's exporters, and only then writes the run's folder.
-pub(crate) async fn prepare(order: &Order) -> anyhow::Result<Prepared> {
+pub(crate) async fn prepare(spec: &LoadSpec) -> anyhow::Result<Prepared> {
     let now = unix_nanos();
-    let Planned { plan, open_ended, shard } = planner::plan(order, now)?;
-    let in_flight = order.pace.in_flight(plan.streams());
+    let Planned { plan, open_ended, shard } = planner::plan(spec, now)?;
+    let in_flight = spec.pace.closed(plan.streams()).in_flight;
     if in_flight > MAX_IN_FLIGHT {
         let what = format!("{in_flight} exports in flight are too many");
         return Err(Problem::new(what, format!("let at most {MAX_IN_FLIGHT} be in flight")).into());
     }
-    let exporters = connect(order, plan.streams()).await?;
-    let mut manifest = Manifest::new(&plan, order.endpoint.to_string(), order.data_dir.clone(), now);
-    manifest.config.concurrency = order.pace.concurrency();
+    let exporters = connect(spec, plan.streams()).await?;
+    let mut manifest = Manifest::new(&plan, spec.endpoint.to_string(), spec.data_dir.clone(), now);
+    manifest.config.concurrency = spec.pace.concurrency();
     manifest.config.open_ended = open_ended;
-    manifest.load = Some(order.load());
+    manifest.load = Some(spec.load());
     manifest.shard = (shard != Shard::WHOLE).then_some(shard);
-    let (folder, ledger) = runs::create(&order.runs, &manifest)?;
+    let (folder, ledger) = runs::create(&spec.runs, &manifest)?;
     let (plan, ledger) = (Arc::new(plan), Arc::new(ledger));
-    Ok(Prepared { manifest, folder, plan, exporters, ledger, shard, order: order.clone() })
+    Ok(Prepared { manifest, folder, plan, exporters, ledger, shard, spec: spec.clone() })
 }
 
-/// The plan of an order as the manifest of a run that has not been sent.
-pub(crate) fn plan_only(order: &Order) -> anyhow::Result<Manifest> {
+/// The plan of a specification as the manifest of a run that has not been sent.
+pub(crate) fn plan_only(spec: &LoadSpec) -> anyhow::Result<Manifest> {
     let now = unix_nanos();
-    let Planned { plan, open_ended, .. } = planner::plan(order, now)?;
+    let Planned { plan, open_ended, .. } = planner::plan(spec, now)?;
     if open_ended {
         let hint = "say how many workflows each service runs, with --workflows-per-service";
         return Err(Problem::new("a plan that only time ends cannot be written down", hint).into());
     }
-    Ok(Manifest::new(&plan, order.endpoint.to_string(), None, now))
+    Ok(Manifest::new(&plan, spec.endpoint.to_string(), None, now))
 }
 
 /// Every connection proves that the server takes our key.
-async fn connect(order: &Order, streams: usize) -> anyhow::Result<Vec<Vec<Exporter>>> {
-    if streams.saturating_mul(order.connections) > MAX_CONNECTIONS {
-        let what = format!("{streams} streams of {} connections each are too many", order.connections);
+async fn connect(spec: &LoadSpec, streams: usize) -> anyhow::Result<Vec<Vec<Exporter>>> {
+    if streams.saturating_mul(spec.connections) > MAX_CONNECTIONS {
+        let what = format!("{streams} streams of {} connections each are too many", spec.connections);
         let hint = format!("plan at most {MAX_CONNECTIONS} connections in all");
         return Err(Problem::new(what, hint).into());
     }
-    let connect = || Exporter::connect(&order.endpoint, &order.api_key.0, &order.transport);
-    let of_stream = || try_join_all((0..order.connections).map(|_| connect()));
+    let connect = || Exporter::connect(&spec.endpoint, &spec.api_key.0, &spec.transport);
+    let of_stream = || try_join_all((0..spec.connections).map(|_| connect()));
     Ok(try_join_all((0..streams).map(|_| of_stream())).await?)
 }
 
-impl Order {
+impl LoadSpec {
     /// Whether a threshold is missed beyond hope.
     fn is_lost(&self, summary: &Summary, elapsed: Duration) -> bool {
         self.thresholds.iter().any(|threshold| threshold.is_lost(summary, elapsed))
@@ -194,10 +180,7 @@ impl Order {
             Pace::Closed(_) => ("closed", None),
             Pace::Open(open) => ("open", Some(open.shown.clone())),
         };
-        let closed = match &self.pace {
-            Pace::Closed(closed) => *closed,
-            Pace::Rounds(_) | Pace::Open(_) => Closed::default(),
-        };
+        let closed = self.pace.closed(1);
         Load {
             pace: pace.to_owned(),
             schedule,
@@ -215,98 +198,39 @@ impl Order {
     }
 }
 
-impl Pace {
-    /// Rounds in flight, or exports.
-    fn concurrency(&self) -> u64 {
-        match self {
-            Self::Rounds(rounds) => *rounds,
-            Self::Closed(Closed { in_flight, .. }) | Self::Open(Open { in_flight, .. }) => *in_flight as u64,
-        }
-    }
-
-    /// Exports that may be in flight.
-    pub(crate) fn in_flight(&self, streams: usize) -> usize {
-        match self {
-            Self::Rounds(rounds) => usize::try_from(*rounds).unwrap_or(usize::MAX).saturating_mul(streams),
-            Self::Closed(closed) => closed.in_flight,
-            Self::Open(open) => open.in_flight,
-        }
-    }
-}
-
 impl Prepared {
     /// Sends the whole plan, or what of it starts before `stop` turns true or the time is up.
     pub(crate) async fn perform(
         self,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
         mut progress: impl FnMut(&Summary, Duration),
     ) -> anyhow::Result<Performed> {
-        let (abort, aborted) = watch::channel(false);
-        let (events, mut received) = mpsc::unbounded_channel();
-        let mut summary = Summary::new(&planner::of_streams(&self.plan, self.shard));
-        let sender = Arc::new(Sender::new(
-            Arc::clone(&self.plan),
-            self.exporters,
-            Arc::clone(&self.ledger),
-            self.order.retry,
-            aborted,
-            events,
-        ));
-        let began = sender.began;
-        let highest = sender.highest_workflow();
-        let sending = tokio::spawn(send_all(sender, self.order.clone(), self.shard));
-
-        let mut tick = tokio::time::interval(TICK);
-        let mut batch = Vec::new();
-        loop {
-            tokio::select! {
-                count = received.recv_many(&mut batch, 1_024) => {
-                    if count == 0 {
-                        break;
-                    }
-                    for event in batch.drain(..) {
-                        match event {
-                            Event::Sent(sample) => summary.record(&sample),
-                            Event::NotStarted(what) => summary.not_started(&what),
-                        }
-                    }
-                }
-                _ = tick.tick() => {
-                    progress(&summary, began.elapsed());
-                    if self.order.abort_on_fail && self.order.is_lost(&summary, began.elapsed()) {
-                        abort.send_replace(true);
-                    }
-                }
-                Ok(_) = stop.wait_for(|stop| *stop), if !*abort.borrow() => {
-                    summary.interrupted = true;
-                    abort.send_replace(true);
-                }
+        let Self { mut manifest, folder, plan, exporters, ledger, shard, spec } = self;
+        let mut summary = Summary::new(&planner::of_streams(&plan, shard));
+        let plan = Arc::new(SentPlan::new(plan));
+        let (sender, channels) = Sender::new(exporters, Arc::clone(&ledger), None, spec.retry);
+        let sending = tokio::spawn(send_phases(sender, Arc::clone(&plan), spec.clone(), shard));
+        let followed = follow(sending, channels, &mut summary, stop, None, |summary, elapsed| {
+            progress(summary, elapsed);
+            if spec.abort_on_fail && spec.is_lost(summary, elapsed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-        }
-        let not_flushed = sending.await??;
-        let elapsed = began.elapsed();
+        });
+        let Followed { value: not_flushed, elapsed, .. } = followed.await?;
 
-        let mut manifest = self.manifest;
         let open_ended = manifest.config.open_ended;
         if open_ended {
-            manifest.settle(highest.load(Ordering::Relaxed));
-            let plan = manifest.plan()?;
-            summary.replan(&planner::of_streams(&plan, self.shard));
+            manifest.settle(plan.highest_workflow());
+            summary.replan(&planner::of_streams(&manifest.plan()?, shard));
         }
         summary.finish();
         summary.interrupted &= open_ended || summary.total().not_started.spans > 0;
-        manifest.results = Some(results::of(&summary, elapsed, &self.order.thresholds));
-        manifest.write(&runs::manifest_path(&self.folder))?;
-        let judges_errors = self.order.thresholds.iter().any(Threshold::is_of_errors);
-        Ok(Performed {
-            manifest,
-            folder: self.folder,
-            ledger: self.ledger,
-            summary,
-            elapsed,
-            not_flushed,
-            judges_errors,
-        })
+        manifest.results = Some(results::of(&summary, elapsed, &spec.thresholds));
+        manifest.write(&runs::manifest_path(&folder))?;
+        let judges_errors = spec.thresholds.iter().any(Threshold::is_of_errors);
+        Ok(Performed { manifest, folder, ledger, summary, elapsed, not_flushed, judges_errors })
     }
 }
 
@@ -320,32 +244,41 @@ impl Performed {
     }
 }
 
-/// Sends every phase: the first at the order's pace, then the parts put off of the traces that were begun,
-/// as fast as the loop goes.
-async fn send_all(sender: Arc<Sender>, order: Order, shard: Shard) -> anyhow::Result<Option<String>> {
-    let seed = sender.plan.outline.seed ^ sender.plan.outline.run.bits();
-    let straddle = order.straddling.as_ref().map(|straddling| Straddle::new(straddling.share, seed));
-    let units = |parts, phase| Units::new(Arc::clone(&sender.plan), order.batching, parts, straddle, phase);
-    let whole = shard.parts(&sender.plan);
-    let until = order.duration.map(|duration| sender.began + duration);
-    let closed = match &order.pace {
-        Pace::Closed(closed) => *closed,
-        Pace::Rounds(_) | Pace::Open(_) => {
-            Closed { in_flight: order.pace.in_flight(sender.plan.streams()), ..Closed::default() }
+/// Sends every phase: the first at the run's pace, then the parts put off of the traces that were begun, as fast
+/// as a closed loop goes.
+async fn send_phases(
+    sender: Arc<Sender>,
+    plan: Arc<SentPlan>,
+    spec: LoadSpec,
+    shard: Shard,
+) -> anyhow::Result<Option<String>> {
+    let seed = plan.plan.outline.seed ^ plan.plan.outline.run.bits();
+    let straddle = spec.straddling.as_ref().map(|straddling| Straddle::new(straddling.share, seed));
+    let exports = |parts, phase, schedule| {
+        let units = Units::new(Arc::clone(&plan.plan), spec.batching, parts, straddle, phase);
+        PlannedExports::new(Arc::clone(&plan), units, schedule)
+    };
+    let Closed { in_flight, pause, reconnect } = spec.pace.closed(plan.plan.streams());
+    let closed =
+        Slots { in_flight, when_full: WhenFull::Wait, keeps_time: false, pause, reconnect, until: None };
+    let (schedule, slots) = match &spec.pace {
+        Pace::Open(open) => {
+            (Some(open.schedule.clone()), Slots { when_full: WhenFull::Skip, keeps_time: true, ..closed })
+        }
+        Pace::Closed(_) | Pace::Rounds(_) => {
+            (None, Slots { until: spec.duration.map(|duration| sender.began + duration), ..closed })
         }
     };
-    let begun = match &order.pace {
-        Pace::Open(open) => open::run(&sender, units(whole, 0), open).await?,
-        Pace::Closed(_) | Pace::Rounds(_) => closed::run(&sender, units(whole, 0), closed, until).await?,
-    };
-    let Some(straddling) = &order.straddling else { return Ok(None) };
+    let whole = exports(shard.parts(&plan.plan), 0, schedule);
+    let begun = send_all(&sender, whole, slots).await?.handed_out();
+    let Some(straddling) = &spec.straddling else { return Ok(None) };
     let mut trouble = None;
     for phase in 1..Straddle::PHASES {
         if sender.is_stopped() {
             break;
         }
         trouble = straddling.gap.pass(&sender).await?.or(trouble);
-        closed::run(&sender, units(begun.clone(), phase), closed, None).await?;
+        send_all(&sender, exports(begun.clone(), phase, None), closed).await?;
     }
     Ok(trouble)
 }
@@ -358,17 +291,14 @@ impl Gap {
             Self::Time(wait) => *wait,
             Self::Flush { target, token } => {
                 let token = token.as_ref().map(|token| token.0.as_str());
-                match barrier::raise(Via::Flush, target, token, &sender.ledger).await? {
-                    Raised::Flushed { .. } | Raised::Snapshot { .. } => return Ok(None),
-                    Raised::Refused { refusal, .. } => {
-                        trouble = Some(refusal.to_string());
-                        WITHOUT_FLUSH
-                    }
-                    Raised::Unreachable(problem) => {
-                        trouble = Some(problem.to_string());
-                        WITHOUT_FLUSH
-                    }
-                }
+                trouble = Some(
+                    match barrier::run_barrier(BarrierMethod::Flush, target, token, &sender.ledger).await? {
+                        BarrierOutcome::Flushed { .. } | BarrierOutcome::Snapshot { .. } => return Ok(None),
+                        BarrierOutcome::Refused { refusal, .. } => refusal.to_string(),
+                        BarrierOutcome::Unreachable(problem) => problem.to_string(),
+                    },
+                );
+                WITHOUT_FLUSH
             }
         };
         retry::stopped_within(&sender.stop, wait).await;

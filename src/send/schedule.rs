@@ -1,13 +1,13 @@
 //! When arrivals are due: an absolute plan in time.
 //!
-//! The time of the n-th arrival is a function of n alone, in closed form. Nobody sleeps differences, so
+//! The time of the n-th arrival is a function of n alone, in closed form. No differences are slept, so
 //! a late start delays no other, and after a day the plan is as exact as after a second.
 
 use std::{str::FromStr, time::Duration};
 
 use crate::base::duration::{self, InvalidDuration};
 
-/// Beyond this no generator gets, and the sums below stay exact.
+/// No generator is faster, and the sums below stay exact.
 const FASTEST: f64 = 1e6;
 
 /// A constant rate: `200/s`, `5/m`, `0.5/s`.
@@ -41,19 +41,19 @@ struct Stage {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidSchedule {
-    #[error("`{0}` is no rate: write for example `200/s`, `5/m` or `0.5/s`")]
+    #[error("invalid rate `{0}`: expected e.g. `200/s`, `5/m` or `0.5/s`")]
     Rate(String),
-    #[error("`{0}` is no rate that can be kept: use one above 0 and up to {FASTEST} per second")]
+    #[error("rate `{0}` out of range: expected more than 0 and at most {FASTEST} per second")]
     OutOfRange(String),
     #[error(
-        "`{0}` is no stage: write a time and the rate per second at its end, for example `30s:100,2m:500,10s:0`"
+        "invalid stage `{0}`: expected a time and the rate per second at its end, e.g. `30s:100,2m:500,10s:0`"
     )]
     Stage(String),
     #[error("{0}, as in `30s:100,2m:500,10s:0`")]
     Length(InvalidDuration),
-    #[error("`{0}` is no rate for a stage: use a number per second from 0 to {FASTEST}, as in `30s:100`")]
+    #[error("invalid stage rate `{0}`: expected a number per second from 0 to {FASTEST}, e.g. `30s:100`")]
     Target(String),
-    #[error("the stages `{0}` call for nothing: give one of them a length, and a rate above 0")]
+    #[error("empty stages `{0}`: at least one needs a length and a rate above 0")]
     Nothing(String),
 }
 
@@ -85,7 +85,7 @@ impl Rate {
 }
 
 impl Schedule {
-    /// A rate that is kept for so long, or for ever.
+    /// A constant rate, for a time or for ever.
     pub(crate) fn constant(rate: Rate, length: Option<Duration>) -> Self {
         let rate = rate.per_second();
         let length = length.map_or(f64::INFINITY, |length| length.as_secs_f64());
@@ -320,18 +320,18 @@ mod tests {
     fn what_is_no_schedule_is_said_with_an_example() {
         let refused_rate = |text: &str| text.parse::<Rate>().unwrap_err().to_string();
         for text in ["200", "fast/s", "1/d", "/s", ""] {
-            let expected = format!("`{text}` is no rate: write for example `200/s`, `5/m` or `0.5/s`");
+            let expected = format!("invalid rate `{text}`: expected e.g. `200/s`, `5/m` or `0.5/s`");
             assert_eq!(refused_rate(text), expected);
         }
         for text in ["0/s", "-1/s", "2e6/s", "NaN/s", "inf/s"] {
             let expected =
-                format!("`{text}` is no rate that can be kept: use one above 0 and up to 1000000 per second");
+                format!("rate `{text}` out of range: expected more than 0 and at most 1000000 per second");
             assert_eq!(refused_rate(text), expected);
         }
         let refused = |text: &str| text.parse::<Stages>().unwrap_err().to_string();
-        insta::assert_snapshot!(refused("30s:100,2m"), @"`2m` is no stage: write a time and the rate per second at its end, for example `30s:100,2m:500,10s:0`");
-        insta::assert_snapshot!(refused("30:100"), @"`30` has no unit: write for example `30s` or `30ms`, as in `30s:100,2m:500,10s:0`");
-        insta::assert_snapshot!(refused("30s:-1"), @"`-1` is no rate for a stage: use a number per second from 0 to 1000000, as in `30s:100`");
-        insta::assert_snapshot!(refused("30s:0,0s:100"), @"the stages `30s:0,0s:100` call for nothing: give one of them a length, and a rate above 0");
+        insta::assert_snapshot!(refused("30s:100,2m"), @"invalid stage `2m`: expected a time and the rate per second at its end, e.g. `30s:100,2m:500,10s:0`");
+        insta::assert_snapshot!(refused("30:100"), @"invalid duration `30`: no unit, expected e.g. `30s` or `30ms`, as in `30s:100,2m:500,10s:0`");
+        insta::assert_snapshot!(refused("30s:-1"), @"invalid stage rate `-1`: expected a number per second from 0 to 1000000, e.g. `30s:100`");
+        insta::assert_snapshot!(refused("30s:0,0s:100"), @"empty stages `30s:0,0s:100`: at least one needs a length and a rate above 0");
     }
 }

@@ -1,29 +1,30 @@
-//! Sends units and accounts for them: ledger before the call, ledger after it, then the sample.
+//! Sends exports and accounts for them: ledger before the call, ledger after it, then the sample.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
+    mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    account::Channels,
     sample::{NotStarted, Sample},
-    unit::Unit,
+    scheduled::{Content, PlannedExport, RecordedExport, ScheduledExport},
 };
 use crate::{
-    base::clock::unix_nanos,
-    ledger::{entry::Entry, writer::LedgerWriter},
-    traffic::{
-        export::{EncodedResource, Encoder},
-        plan::Plan,
-    },
+    base::{clock::unix_nanos, notice},
+    ledger::{entry::Entry, expected::ExpectationWriter, writer::LedgerWriter},
+    traffic::export::Encoder,
     wire::{
         exporter::{Exporter, Reply},
+        outcome::GrpcCode,
         retry::{self, Exported, RetryPolicy},
     },
 };
@@ -31,25 +32,24 @@ use crate::{
 /// The largest request that the studio decodes (contract, section 5).
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
-/// What all that send share.
+/// What all exports of a run share.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) resources: Vec<EncodedResource>,
     /// By stream: its connections.
-    pub(crate) exporters: Vec<Vec<Exporter>>,
+    exporters: Vec<Vec<Exporter>>,
     pub(crate) ledger: Arc<LedgerWriter>,
+    /// Where it is written what to expect of spans that no plan tells of.
+    expected: Option<Mutex<ExpectationWriter>>,
     retry: RetryPolicy,
     pub(crate) began: Instant,
     pub(crate) stop: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<Event>,
-    exports: AtomicU64,
-    /// The highest number of a workflow of which anything was sent.
-    highest_workflow: Arc<AtomicU64>,
-    /// What found no free slot, by stream, first ordinal and the one after the last.
-    skipped: Mutex<BTreeSet<(usize, u64, u64)>>,
+    /// The number of the next export of a plan.
+    next_number: AtomicU64,
     /// Set when the ledger could not be written.
     failed: AtomicBool,
+    /// Whether it was said that the endpoint does not answer.
+    said_away: AtomicBool,
 }
 
 /// What the summary hears of.
@@ -59,69 +59,98 @@ pub(crate) enum Event {
     NotStarted(NotStarted),
 }
 
-/// Whose turn it is to be sent, and since when.
-#[derive(Debug, Clone)]
-pub(crate) struct Errand {
-    pub(crate) unit: Unit,
-    /// What of the unit is to be sent, by first ordinal and count.
-    pub(crate) ranges: Vec<(u64, u32)>,
-    /// When the plan calls for it, since the run began; none in a closed loop.
-    pub(crate) planned: Option<Duration>,
+/// An export that is in the ledger, and about to be sent.
+struct Call {
+    export: u64,
+    stream: usize,
+    workflows: u64,
+    spans: u64,
+    request: Vec<u8>,
+    attempts_before: u32,
+    due: Option<Duration>,
+    punctual: bool,
+    making: Duration,
 }
 
 impl Sender {
     pub(crate) fn new(
-        plan: Arc<Plan>,
         exporters: Vec<Vec<Exporter>>,
         ledger: Arc<LedgerWriter>,
+        expected: Option<ExpectationWriter>,
         retry: RetryPolicy,
-        stop: watch::Receiver<bool>,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> Self {
-        let resources = EncodedResource::all(&plan);
-        Self {
-            resources,
-            plan,
+    ) -> (Arc<Self>, Channels) {
+        let (abort, stop) = watch::channel(false);
+        let (events, received) = mpsc::unbounded_channel();
+        let sender = Self {
             exporters,
             ledger,
+            expected: expected.map(Mutex::new),
             retry,
             began: Instant::now(),
             stop,
             events,
-            exports: AtomicU64::new(0),
-            highest_workflow: Arc::default(),
-            skipped: Mutex::default(),
+            next_number: AtomicU64::new(0),
             failed: AtomicBool::new(false),
-        }
+            said_away: AtomicBool::new(false),
+        };
+        (Arc::new(sender), Channels { events: received, abort })
     }
 
-    pub(crate) fn highest_workflow(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.highest_workflow)
+    /// One of a stream's connections, which take turns.
+    pub(crate) fn exporter(&self, stream: usize, turn: usize) -> Exporter {
+        let connections = &self.exporters[stream];
+        connections[turn % connections.len()].clone()
     }
 
-    /// Sends what an errand names. An error means that the ledger could not be written: what was sent
-    /// is then no longer accounted for.
-    pub(crate) async fn send(
-        &self,
-        errand: &Errand,
-        encoder: &mut Encoder<'_>,
-        exporter: &mut Exporter,
-    ) -> anyhow::Result<()> {
-        let sent = self.send_ranges(errand, encoder, exporter).await;
-        if sent.is_err() {
-            self.failed.store(true, Ordering::Relaxed);
+    /// Writes down that an export begins, where that has to be in order: exports of a plan write it themselves.
+    pub(crate) fn begin(&self, export: &ScheduledExport) -> anyhow::Result<()> {
+        let Content::Recorded(recorded) = &export.content else { return Ok(()) };
+        let RecordedExport { number: export, first, expectations, before, .. } = recorded;
+        let (export, first, at) = (*export, *first, unix_nanos());
+        if let Some((attempts, outcome)) = *before {
+            return self.ledger.append(&Entry::ExportRetried { export, attempt: attempts + 1, at, outcome });
         }
+        if let Some(expected) = &self.expected {
+            let mut expected = expected.lock().unwrap_or_else(PoisonError::into_inner);
+            expected.append(expectations).context("cannot write what to expect")?;
+        }
+        let count = expectations.len() as u32;
+        self.ledger.append(&Entry::ExportStarted { export, stream: 0, first, count, at })
+    }
+
+    /// Sends an export. An error means that the ledger could not be written: no further export is started.
+    pub(crate) async fn send(&self, export: ScheduledExport, exporter: &mut Exporter) -> anyhow::Result<()> {
+        let ScheduledExport { stream, due, content } = export;
+        let sent = match content {
+            Content::Planned(planned) => self.send_planned(planned, due, exporter).await,
+            Content::Recorded(RecordedExport { number, request, expectations, before, .. }) => {
+                let call = Call {
+                    export: number,
+                    stream,
+                    workflows: 0,
+                    spans: expectations.len() as u64,
+                    request,
+                    attempts_before: before.map_or(0, |(attempts, _)| attempts),
+                    due,
+                    punctual: true,
+                    making: Duration::ZERO,
+                };
+                self.call(call, exporter).await
+            }
+        };
+        self.fail_if(&sent);
         sent
     }
 
-    async fn send_ranges(
+    async fn send_planned(
         &self,
-        errand: &Errand,
-        encoder: &mut Encoder<'_>,
+        PlannedExport { plan: sent, unit, ranges }: PlannedExport,
+        due: Option<Duration>,
         exporter: &mut Exporter,
     ) -> anyhow::Result<()> {
-        let stream = errand.unit.stream;
-        let mut ranges: VecDeque<_> = errand.ranges.iter().copied().collect();
+        let stream = unit.stream;
+        let mut encoder = Encoder::new(&sent.plan, &sent.resources);
+        let mut ranges = VecDeque::from(ranges);
         // Only the first range can begin when the plan says: the others wait for its answer.
         let mut is_first = true;
         let mut making = Duration::ZERO;
@@ -136,73 +165,81 @@ impl Sender {
                 ranges.push_front((first, half));
                 continue;
             }
-            let export = self.exports.fetch_add(1, Ordering::Relaxed);
-            let entry =
-                Entry::ExportStarted { export, stream: stream as u32, first, count, at: unix_nanos() };
-            self.ledger.append(&entry)?;
-            self.highest_workflow.fetch_max(errand.unit.last_workflow, Ordering::Relaxed);
-            let started = self.began.elapsed();
-            let on_retry = |attempt, reply: &Reply| {
-                let outcome = reply.outcome;
-                self.ledger.append(&Entry::ExportRetried { export, attempt, at: unix_nanos(), outcome })
-            };
-            let Exported { outcome, last, attempts } =
-                retry::export_with_retries(exporter, request.into(), self.retry, &self.stop, on_retry)
-                    .await?;
-            let ended = self.began.elapsed();
-            self.ledger.append(&Entry::ExportEnded { export, at: unix_nanos(), outcome: last.outcome })?;
-
-            let workflows = self.plan.roots_in(stream, first..first + u64::from(count));
-            let spans = count.into();
-            self.tell(Event::Sent(Sample {
+            let export = self.next_number.fetch_add(1, Ordering::Relaxed);
+            let at = unix_nanos();
+            self.ledger.append(&Entry::ExportStarted { export, stream: stream as u32, first, count, at })?;
+            sent.note_sent(&unit);
+            let call = Call {
+                export,
                 stream,
-                workflows,
-                spans,
-                reply: Reply { outcome, ..last },
-                attempts,
-                planned: errand.planned,
-                punctual: std::mem::take(&mut is_first),
-                started,
-                ended,
-                making: std::mem::take(&mut making),
-            }));
+                workflows: sent.plan.roots_in(stream, first..first + u64::from(count)),
+                spans: count.into(),
+                request,
+                attempts_before: 0,
+                due,
+                punctual: mem::take(&mut is_first),
+                making: mem::take(&mut making),
+            };
+            self.call(call, exporter).await?;
         }
         Ok(())
     }
 
-    /// Takes note of an errand that nobody was free for.
-    pub(crate) fn skip(&self, errand: &Errand) {
-        let Unit { stream, first, count, .. } = errand.unit;
-        self.skipped().insert((stream, first, first + u64::from(count)));
-        let workflows = errand
-            .ranges
-            .iter()
-            .map(|&(first, count)| self.plan.roots_in(stream, first..first + u64::from(count)));
-        let spans = errand.ranges.iter().map(|&(_, count)| u64::from(count));
-        self.tell(Event::NotStarted(NotStarted {
+    async fn call(&self, call: Call, exporter: &mut Exporter) -> anyhow::Result<()> {
+        let Call { export, stream, workflows, spans, request, attempts_before, due, punctual, making } = call;
+        let started = self.began.elapsed();
+        let on_retry = |attempt, reply: &Reply| {
+            let is_away = reply.outcome.code() == Some(GrpcCode::Unavailable);
+            if is_away && !self.said_away.swap(true, Ordering::Relaxed) {
+                notice::note("the endpoint does not answer: exports are retried, as --retry says");
+            }
+            let (attempt, at, outcome) = (attempt + attempts_before, unix_nanos(), reply.outcome);
+            self.ledger.append(&Entry::ExportRetried { export, attempt, at, outcome })
+        };
+        let Exported { outcome, last, attempts } =
+            retry::export_with_retries(exporter, request.into(), self.retry, &self.stop, on_retry).await?;
+        let ended = self.began.elapsed();
+        self.ledger.append(&Entry::ExportEnded { export, at: unix_nanos(), outcome: last.outcome })?;
+        self.tell(Event::Sent(Sample {
             stream,
-            workflows: workflows.sum(),
-            spans: spans.sum(),
-            at: self.began.elapsed(),
+            workflows,
+            spans,
+            reply: Reply { outcome, ..last },
+            attempts,
+            planned: due,
+            punctual,
+            started,
+            ended,
+            making,
         }));
+        Ok(())
     }
 
-    /// Whether a part of a trace belongs to one whose first part found no free slot.
-    pub(crate) fn was_skipped(&self, part: &Unit) -> bool {
-        let begin = self.plan.ordinals(part.last_workflow).start;
-        let skipped = self.skipped();
-        let before = skipped.range(..=(part.stream, begin, u64::MAX)).next_back();
-        before.is_some_and(|&(stream, _, end)| stream == part.stream && begin < end)
-    }
-
-    fn skipped(&self) -> MutexGuard<'_, BTreeSet<(usize, u64, u64)>> {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes note of an export that found no free slot.
+    pub(crate) fn skip(&self, export: &ScheduledExport) {
+        let stream = export.stream;
+        let (workflows, spans) = match &export.content {
+            Content::Recorded(recorded) => (0, recorded.expectations.len() as u64),
+            Content::Planned(PlannedExport { plan: sent, unit, ranges }) => {
+                sent.note_skipped(unit);
+                let roots = ranges
+                    .iter()
+                    .map(|&(first, count)| sent.plan.roots_in(stream, first..first + u64::from(count)));
+                (roots.sum(), ranges.iter().map(|&(_, count)| u64::from(count)).sum())
+            }
+        };
+        self.tell(Event::NotStarted(NotStarted { stream, workflows, spans, at: self.began.elapsed() }));
     }
 
     /// A fresh connection for the next export of a stream.
     pub(crate) fn reconnect(&self, stream: usize, exporter: &mut Exporter) -> anyhow::Result<()> {
         *exporter = exporter.reconnected();
         self.ledger.append(&Entry::Reconnected { stream: stream as u32, at: unix_nanos() })
+    }
+
+    /// No further export is started after a failure.
+    pub(crate) fn fail_if<T>(&self, result: &anyhow::Result<T>) {
+        self.failed.fetch_or(result.is_err(), Ordering::Relaxed);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

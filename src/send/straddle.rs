@@ -12,7 +12,7 @@ const SALT: u64 = 0x7374_7261_6464_6c65;
 /// Which traces straddle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Straddle {
-    /// Of 2^32 workflows, so many.
+    /// The number of workflows in 2^32.
     share: u64,
     seed: u64,
 }

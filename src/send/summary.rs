@@ -1,4 +1,4 @@
-//! What a run's exports came to, while it runs and at its end.
+//! The outcomes of a run's exports, while it runs and at its end.
 //!
 //! Every planned span is issued or not started, and every issued one acked, rejected, indeterminate or
 //! part of an export that was taken in part. Memory is bounded, however many exports there are.
@@ -18,7 +18,7 @@ use crate::wire::outcome::{GrpcCode, Outcome};
 /// An hour in microseconds; longer times count as this.
 pub(crate) const LONGEST: u64 = 3_600_000_000;
 
-/// So many workflows, and so many spans.
+/// A number of workflows, and of spans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Amount {
     pub(crate) workflows: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Counts {
     pub(crate) indeterminate: u64,
     /// Spans of partly refused exports.
     pub(crate) partial: u64,
-    /// Of those, how many were taken; nobody says which.
+    /// Of those, how many were taken; the answer does not say which.
     pub(crate) partial_taken: u64,
     pub(crate) exports: u64,
     /// Calls beyond the first of each export.
@@ -62,6 +62,8 @@ pub(crate) struct Summary {
     pub(crate) troubles: BTreeMap<GrpcCode, Trouble>,
     pub(crate) health: Health,
     pub(crate) series: Series,
+    /// Unanswered exports in a row, up to the last one.
+    pub(crate) unanswered: u32,
     pub(crate) interrupted: bool,
 }
 
@@ -149,6 +151,7 @@ impl Summary {
             troubles: BTreeMap::new(),
             health: Health::default(),
             series: Series::new(),
+            unanswered: 0,
             interrupted: false,
         }
     }
@@ -164,6 +167,8 @@ impl Summary {
         self.streams[sample.stream].record(sample);
         self.health.record(sample);
         self.series.record(sample);
+        let is_answered = sample.reply.outcome.code() != Some(GrpcCode::Unavailable);
+        self.unanswered = if is_answered { 0 } else { self.unanswered + 1 };
         if let Some(error) = sample.start_error() {
             self.start_error.saturating_record(micros(error));
         }
@@ -207,7 +212,7 @@ pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How many per second of a run that took so long.
+/// A number per second of a run.
 pub(crate) fn per_second(number: u64, elapsed: Duration) -> f64 {
     number as f64 / elapsed.as_secs_f64().max(1e-9)
 }

@@ -13,7 +13,7 @@ use crate::{
     ledger::results::{Judged, Unit, Verdict},
 };
 
-/// Before so many exports and so much time, a rate or a percentile is chance.
+/// With fewer exports, or in less time, a rate or a percentile is chance.
 const ENOUGH_EXPORTS: u64 = 100;
 const ENOUGH_TIME: Duration = Duration::from_secs(5);
 
@@ -58,25 +58,25 @@ enum Operator {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidThreshold {
-    #[error("`{0}` compares nothing: write for example `p(95)<500ms`, with <, <=, > or >=")]
+    #[error("invalid threshold `{0}`: expected e.g. `p(95)<500ms`, with <, <=, > or >=")]
     NoOperator(String),
     #[error(
-        "`{0}` is no metric: there are p(N), avg, med, max and min, each also as `service.p(N)` and so on, \
-         error_rate, workflows_per_s, spans_per_s and not_started; write for example `p(95)<500ms`"
+        "unknown metric `{0}`: expected p(N), avg, med, max or min, each also as `service.p(N)` etc., \
+         error_rate, workflows_per_s, spans_per_s or not_started, e.g. `p(95)<500ms`"
     )]
     Metric(String),
-    #[error("`{0}` is no percentile: use a number above 0 and at most 100, for example `p(99.9)<1s`")]
+    #[error("invalid percentile `{0}`: expected a number above 0 and at most 100, e.g. `p(99.9)<1s`")]
     Percentile(String),
     #[error("{0}, as in `p(95)<500ms`")]
     Time(InvalidDuration),
-    #[error("`{0}` is no share of the spans: write for example `error_rate<1%` or `error_rate<0.01`")]
+    #[error("invalid share `{0}`: expected e.g. `error_rate<1%` or `error_rate<0.01`")]
     Share(String),
-    #[error("`{0}` is no number of at least 0: write for example `workflows_per_s>100`")]
+    #[error("invalid number `{0}`: expected e.g. `workflows_per_s>100`")]
     Number(String),
 }
 
 impl Threshold {
-    /// Holds it against a run that has ended, or as far as it got.
+    /// The result for a run that has ended, or as far as it got.
     pub(crate) fn judge(&self, summary: &Summary, elapsed: Duration) -> Judged {
         let measured = self.metric.measure(summary, elapsed);
         let verdict = match measured {
@@ -372,20 +372,17 @@ mod tests {
     #[test]
     fn what_is_no_threshold_is_said_with_an_example() {
         for (text, expected) in [
-            ("p(95)", "`p(95)` compares nothing: write for example `p(95)<500ms`, with <, <=, > or >="),
+            ("p(95)", "invalid threshold `p(95)`: expected e.g. `p(95)<500ms`, with <, <=, > or >="),
             (
                 "p(0)<1s",
-                "`0` is no percentile: use a number above 0 and at most 100, for example `p(99.9)<1s`",
-            ),
-            ("p(95)<500", "`500` has no unit: write for example `500s` or `500ms`, as in `p(95)<500ms`"),
-            (
-                "error_rate<1",
-                "`1` is no share of the spans: write for example `error_rate<1%` or `error_rate<0.01`",
+                "invalid percentile `0`: expected a number above 0 and at most 100, e.g. `p(99.9)<1s`",
             ),
             (
-                "workflows_per_s>many",
-                "`many` is no number of at least 0: write for example `workflows_per_s>100`",
+                "p(95)<500",
+                "invalid duration `500`: no unit, expected e.g. `500s` or `500ms`, as in `p(95)<500ms`",
             ),
+            ("error_rate<1", "invalid share `1`: expected e.g. `error_rate<1%` or `error_rate<0.01`"),
+            ("workflows_per_s>many", "invalid number `many`: expected e.g. `workflows_per_s>100`"),
         ] {
             assert_eq!(text.parse::<Threshold>().unwrap_err().to_string(), expected);
         }

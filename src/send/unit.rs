@@ -1,7 +1,7 @@
 //! What is sent at once: ranges of streams, in the order of their workflows.
 //!
 //! A unit ends where its batching says; it is due when its last workflow arrives. With straddling
-//! traces the plan is gone through several times: each phase sends one part of those traces, and
+//! traces the plan is read several times: each phase sends one part of those traces, and
 //! the first everything else as well.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
@@ -14,7 +14,7 @@ use crate::traffic::plan::Plan;
 pub(crate) enum Batching {
     /// An export for each workflow.
     Workflow,
-    /// So many spans, whichever workflows they belong to.
+    /// Batches of this many spans, whichever workflows they belong to.
     Spans(u32),
 }
 
@@ -82,6 +82,11 @@ impl Units {
     /// The number of the first workflow of this shard: what its arrivals are counted from.
     pub(crate) fn first_workflow(&self) -> u64 {
         self.first_workflow
+    }
+
+    /// Whether these are parts of traces that an earlier phase began.
+    pub(crate) fn is_of_later_parts(&self) -> bool {
+        self.phase > 0
     }
 
     /// What of a unit is sent in this phase: ranges by first ordinal and count.

@@ -20,7 +20,7 @@ const FASTEST: f64 = 1e6;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidPace {
-    #[error("`{0}` is no speed: write `max`, `1x` or `10x`")]
+    #[error("invalid speed `{0}`: expected `max`, `1x` or `10x`")]
     Speed(String),
     #[error(transparent)]
     Rate(#[from] InvalidSchedule),
@@ -145,7 +145,7 @@ mod tests {
         }
         for text in ["", "fast", "0x", "-1x", "NaNx", "10", "1e7x"] {
             let refused = text.parse::<Pace>().unwrap_err().to_string();
-            assert_eq!(refused, format!("`{text}` is no speed: write `max`, `1x` or `10x`"));
+            assert_eq!(refused, format!("invalid speed `{text}`: expected `max`, `1x` or `10x`"));
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     detect::{self, Opened},
     digest,
     gather::Draft,
+    pace::Pace,
     produce::{Recipe, produce},
     select::Selection,
     send::{Sending, Sent, send_all},
@@ -263,6 +264,7 @@ pub(crate) async fn perform(
     let Begun { mut manifest, folder, ledger, expected, before } = begun;
     let ledger = Arc::new(ledger);
     let planned = Amount { workflows: 0, spans: surveyed.spans() };
+    let keeps_time = surveyed.recipe.pace != Pace::Max;
     let recipe = Arc::new(surveyed.recipe);
     let (sender, drafts) = mpsc::channel(AHEAD);
     let making = tokio::spawn(async move { produce(&recipe, &sender).await });
@@ -272,6 +274,7 @@ pub(crate) async fn perform(
         expected,
         retry: route.retry,
         in_flight: route.in_flight,
+        keeps_time,
         before,
     };
     let mut sent = send_all(sending, drafts, Summary::new(&[planned]), stop, progress).await?;

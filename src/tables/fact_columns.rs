@@ -12,7 +12,7 @@ use crate::{
         schema::{column, column_name},
     },
     judge::{
-        fact::{Fact, Id, JSON_COLUMNS, Marks},
+        fact::{Fact, Id, Marks},
         interner::Name,
         malformed_ids::IdForm,
         trace_bucket::{Family, Kin, Trace},
@@ -221,7 +221,7 @@ fn malformed(fact: &Fact) -> Option<String> {
 }
 
 fn of_form(fact: &Fact, form: Form) -> Option<String> {
-    let columns = JSON_COLUMNS.iter().enumerate();
+    let columns = column::JSON.iter().enumerate();
     joined(
         columns
             .filter(|(index, _)| fact.marks.json_form(*index) == form)

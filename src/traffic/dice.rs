@@ -3,6 +3,8 @@
 //! A stream of `SplitMix64` numbers, started from a seed and a path of positions. Library
 //! generators may change their output between releases; a plan must not.
 
+use crate::contract::feistel::{GOLDEN, mix};
+
 /// The alphabet of Junjo's runtime ids.
 const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -32,11 +34,8 @@ impl Dice {
     }
 
     pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mix(self.0)
     }
 
     /// A number in `0..bound`.

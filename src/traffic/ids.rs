@@ -7,6 +7,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::contract::feistel::{GOLDEN, invert_64, invert_128, mix, permute_64, permute_128, without_zero};
+
 /// The upper bound of a workflow's number, exclusive.
 pub(crate) const MAX_WORKFLOWS: u64 = 1 << 40;
 
@@ -15,7 +17,6 @@ pub(crate) const MAX_POSITIONS: u32 = (1 << 24) - 1;
 
 const MAGIC: u128 = 0x00e2_e57e;
 const PUBLIC_KEY: u64 = 0x6532_652d_7374_6f72;
-const ROUNDS: u64 = 6;
 
 pub(crate) type TraceId = [u8; 16];
 pub(crate) type SpanId = [u8; 8];
@@ -93,12 +94,12 @@ pub(crate) struct SpanClaim {
 pub(crate) fn trace_id(run: RunId, workflow: u64) -> TraceId {
     debug_assert!(workflow < MAX_WORKFLOWS, "a workflow number has 40 bits");
     let plain = MAGIC << 104 | u128::from(run.0) << 56 | u128::from(workflow) << 16;
-    permute_128(plain).to_be_bytes()
+    permute_128(plain, of_key(PUBLIC_KEY)).to_be_bytes()
 }
 
 /// The workflow that a trace id names, if the id is one of ours.
 pub(crate) fn claimed_trace(id: TraceId) -> Option<TraceClaim> {
-    let plain = invert_128(u128::from_be_bytes(id));
+    let plain = invert_128(u128::from_be_bytes(id), of_key(PUBLIC_KEY));
     let ours = plain >> 104 == MAGIC && plain.trailing_zeros() >= 16;
     ours.then_some(TraceClaim {
         run: RunId::from_bits((plain >> 56) as u64),
@@ -110,11 +111,7 @@ pub(crate) fn claimed_trace(id: TraceId) -> Option<TraceClaim> {
 pub(crate) fn span_id(run: RunId, workflow: u64, position: u32) -> SpanId {
     debug_assert!(workflow < MAX_WORKFLOWS && position < MAX_POSITIONS, "a span's place has 64 bits");
     let plain = workflow << 24 | u64::from(position + 1);
-    let permuted = match permute_64(run.0, plain) {
-        0 => permute_64(run.0, 0),
-        id => id,
-    };
-    permuted.to_be_bytes()
+    without_zero(plain, |plain| permute_64(plain, of_key(run.0))).to_be_bytes()
 }
 
 /// The planned span that a span id names under a run. The caller checks it against the plan's size.
@@ -123,52 +120,14 @@ pub(crate) fn claimed_span(run: RunId, id: SpanId) -> Option<SpanClaim> {
     if id == 0 {
         return None;
     }
-    let plain = match invert_64(run.0, id) {
-        0 => invert_64(run.0, 0),
-        plain => plain,
-    };
+    let plain = without_zero(id, |id| invert_64(id, of_key(run.0)));
     let position = (plain & 0xff_ffff) as u32;
     Some(SpanClaim { workflow: plain >> 24, position: position.checked_sub(1)? })
 }
 
-fn permute_128(plain: u128) -> u128 {
-    let (mut left, mut right) = ((plain >> 64) as u64, plain as u64);
-    for round in 0..ROUNDS {
-        (left, right) = (right, left ^ scramble(right, PUBLIC_KEY, round));
-    }
-    u128::from(left) << 64 | u128::from(right)
-}
-
-fn invert_128(permuted: u128) -> u128 {
-    let (mut left, mut right) = ((permuted >> 64) as u64, permuted as u64);
-    for round in (0..ROUNDS).rev() {
-        (left, right) = (right ^ scramble(left, PUBLIC_KEY, round), left);
-    }
-    u128::from(left) << 64 | u128::from(right)
-}
-
-fn permute_64(key: u64, plain: u64) -> u64 {
-    let (mut left, mut right) = ((plain >> 32) as u32, plain as u32);
-    for round in 0..ROUNDS {
-        (left, right) = (right, left ^ scramble(u64::from(right), key, round) as u32);
-    }
-    u64::from(left) << 32 | u64::from(right)
-}
-
-fn invert_64(key: u64, permuted: u64) -> u64 {
-    let (mut left, mut right) = ((permuted >> 32) as u32, permuted as u32);
-    for round in (0..ROUNDS).rev() {
-        (left, right) = (right ^ scramble(u64::from(left), key, round) as u32, left);
-    }
-    u64::from(left) << 32 | u64::from(right)
-}
-
-/// The Feistel round function: `SplitMix64`'s finaliser over half, key and round.
-fn scramble(half: u64, key: u64, round: u64) -> u64 {
-    let mut z = half ^ key.wrapping_add((round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
+/// The round function under a key.
+fn of_key(key: u64) -> impl Fn(u64, u64) -> u64 {
+    move |half, round| mix(half ^ key.wrapping_add((round + 1).wrapping_mul(GOLDEN)))
 }
 
 #[cfg(test)]
@@ -201,7 +160,7 @@ mod tests {
     fn the_span_that_would_be_all_zero_gets_another_id() {
         for bits in 0..2_000 {
             let run = RunId::from_bits(bits);
-            let plain = invert_64(run.bits(), 0);
+            let plain = invert_64(0, of_key(run.bits()));
             let Some(position) = ((plain & 0xff_ffff) as u32).checked_sub(1) else { continue };
             let id = span_id(run, plain >> 24, position);
             assert_ne!(id, [0; 8]);

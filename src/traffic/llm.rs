@@ -18,7 +18,7 @@ use super::{
     graph::{Declaration, Graph, Node},
     junjo::{
         flow::{Definition, Flow},
-        raised::Outcome,
+        raised::NodeResult,
         sdk,
         store::StoreClass,
     },
@@ -64,7 +64,7 @@ pub(crate) fn record(place: &Place<'_>, mut dice: Dice) -> Vec<Recorded> {
     sdk::record(place, dice, |sdk| sdk.workflow(&definition, state, |flow| write(flow, story, &changes)))
 }
 
-fn write(flow: &mut Flow<'_>, story: &Story, changes: &[&str]) -> Outcome {
+fn write(flow: &mut Flow<'_>, story: &Story, changes: &[&str]) -> NodeResult {
     for draft in 1..=story.drafts {
         let accepted = draft == story.drafts;
         let notes = prose::notes(changes, &mut flow.sdk.dice);

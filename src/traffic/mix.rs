@@ -16,9 +16,9 @@ pub(crate) struct Mix {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidMix {
-    #[error("`{0}` is no profile; `e2e-store profiles` lists them")]
+    #[error("unknown profile `{0}`; `e2e-store profiles` lists them")]
     Unknown(String),
-    #[error("`{0}` is no weight: use a whole number from 1 to {MAX_WEIGHT}")]
+    #[error("invalid weight `{0}`: expected a whole number from 1 to {MAX_WEIGHT}")]
     Weight(String),
     #[error("`{0}` is named twice")]
     Twice(&'static str),
@@ -155,8 +155,8 @@ mod tests {
             assert_eq!(mix(shown), mix(text));
         }
         let refused = |text: &str| text.parse::<Mix>().unwrap_err().to_string();
-        assert_eq!(refused("maximal"), "`maximal` is no profile; `e2e-store profiles` lists them");
-        assert_eq!(refused("minimal=0"), "`0` is no weight: use a whole number from 1 to 100");
+        assert_eq!(refused("maximal"), "unknown profile `maximal`; `e2e-store profiles` lists them");
+        assert_eq!(refused("minimal=0"), "invalid weight `0`: expected a whole number from 1 to 100");
         assert_eq!(refused("minimal,minimal"), "`minimal` is named twice");
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Plan {
     first_slots: Vec<u64>,
 }
 
-/// The order of one stream: so many rounds of all its services, over and over.
+/// The order of one stream: rounds of all its services, repeated.
 #[derive(Debug, Clone)]
 struct Stream {
     /// Every `step`-th service from the first on.
@@ -91,7 +91,7 @@ pub(crate) enum Unplannable {
     TooMuch,
     #[error("its times reach beyond the year 2200")]
     TooLate,
-    #[error("so many services with so uneven a mix have no order that can be kept at hand")]
+    #[error("too many services with too uneven a mix: their order does not fit in memory")]
     TooVaried,
     #[error("two services are called `{0}`")]
     SameName(String),

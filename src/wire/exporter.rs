@@ -2,20 +2,20 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
-    codec::{Codec, EncodeBuf, Encoder},
     codegen::http::uri::PathAndQuery,
     metadata::{Ascii, MetadataMap, MetadataValue},
     transport::{self, Channel, Endpoint},
 };
-use tonic_prost::ProstDecoder;
 
 use super::{
     outcome::Outcome,
+    raw_codec::RawCodec,
     retry_info::retry_delay,
     target::Target,
     transport::{CA_HINT, Compression, Transport},
@@ -133,17 +133,10 @@ impl Exporter {
     /// Sends one `ExportTraceServiceRequest`, once.
     pub(crate) async fn export(&mut self, request: Bytes) -> Reply {
         match self.call(request).await {
-            Ok(response) => match response.partial_success {
-                Some(partial) if partial.rejected_spans > 0 => Reply {
-                    outcome: Outcome::partial(partial.rejected_spans),
-                    message: partial.error_message,
-                    retry_after: None,
-                },
-                warned => Reply {
-                    outcome: Outcome::Acked,
-                    message: warned.map(|partial| partial.error_message).unwrap_or_default(),
-                    retry_after: None,
-                },
+            Ok(response) => Reply {
+                outcome: Outcome::of_response(&response),
+                message: response.partial_success.map(|partial| partial.error_message).unwrap_or_default(),
+                retry_after: None,
             },
             Err(status) => Reply {
                 outcome: Outcome::of_status(&status),
@@ -158,7 +151,9 @@ impl Exporter {
         *request.metadata_mut() = self.to.metadata.clone();
         let call = async {
             self.grpc.ready().await.map_err(|err| Status::from_error(Box::new(err)))?;
-            self.grpc.unary(request, EXPORT, Encoded).await.map(tonic::Response::into_inner)
+            let response = self.grpc.unary(request, EXPORT, RawCodec).await?;
+            ExportTraceServiceResponse::decode(response.into_inner())
+                .map_err(|err| Status::internal(err.to_string()))
         };
         tokio::time::timeout(self.to.timeout, call).await.unwrap_or_else(|elapsed| {
             let mut status = Status::deadline_exceeded("no answer in time");
@@ -233,33 +228,4 @@ fn unusable(target: &Target, transport: &Transport, err: transport::Error) -> Pr
 fn is_about_certificates(err: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(err), |err| (*err).source())
         .any(|err| err.to_string().to_ascii_lowercase().contains("certificate"))
-}
-
-/// Requests that are protobuf bytes already.
-#[derive(Debug, Clone, Copy)]
-struct Encoded;
-
-impl Codec for Encoded {
-    type Encode = Bytes;
-    type Decode = ExportTraceServiceResponse;
-    type Encoder = Self;
-    type Decoder = ProstDecoder<ExportTraceServiceResponse>;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstDecoder::default()
-    }
-}
-
-impl Encoder for Encoded {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buf.put(item);
-        Ok(())
-    }
 }

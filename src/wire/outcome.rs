@@ -1,5 +1,6 @@
 //! What an export call tells us about the spans it carried (contract, section 5).
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use serde::{Deserialize, Serialize};
 use tonic::{Code, ConnectError, Status};
 
@@ -13,7 +14,7 @@ pub(crate) enum Outcome {
     Rejected { code: GrpcCode },
     /// The spans may or may not be stored; neither is a finding.
     Indeterminate { code: GrpcCode },
-    /// OTLP partial success: all but so many were taken, and nobody says which.
+    /// OTLP partial success: all but a number of spans were taken; the answer does not say which.
     Partial { rejected_spans: u32 },
 }
 
@@ -50,17 +51,19 @@ impl Outcome {
         if is_refusal(status) { Self::Rejected { code } } else { Self::Indeterminate { code } }
     }
 
-    /// A partial success, as OTLP counts it. No export has more spans than a `u32` counts.
-    pub(crate) fn partial(rejected_spans: i64) -> Self {
-        let rejected_spans = u32::try_from(rejected_spans.unsigned_abs()).unwrap_or(u32::MAX);
-        Self::Partial { rejected_spans }
+    /// A partial success without refused spans is a warning. No export has more spans than a `u32` counts.
+    pub(crate) fn of_response(response: &ExportTraceServiceResponse) -> Self {
+        match response.partial_success.as_ref().map_or(0, |partial| partial.rejected_spans) {
+            ..=0 => Self::Acked,
+            rejected => Self::Partial { rejected_spans: u32::try_from(rejected).unwrap_or(u32::MAX) },
+        }
     }
 
-    /// What an attempt and a later one at the same export come to.
+    /// The outcome of an attempt and a later one at the same export together.
     ///
     /// An ack is for all spans, whatever became of them before. Without one, an attempt that is not known
-    /// keeps the whole from being known: after it, a partial success proves only that at least so many
-    /// spans are stored, and which of the others came in before nobody says.
+    /// keeps the whole from being known: after it, a partial success proves only that at least its number
+    /// of spans is stored, not which of the others came in before.
     pub(crate) fn with_retry(self, later: Self) -> Self {
         match (self, later) {
             (Self::Acked, _) | (_, Self::Acked) => Self::Acked,

@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
@@ -21,13 +21,13 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tonic::{
     Request, Response, Status,
     body::Body,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::CompressionEncoding,
     codegen::{Service, http},
     server::UnaryService,
     transport::{Channel, Server, server::TcpIncoming},
 };
 
-use super::{exporter::EXPORT, outcome::Outcome, target::Target, transport::Transport};
+use super::{exporter::EXPORT, outcome::Outcome, raw_codec::RawCodec, target::Target, transport::Transport};
 use crate::base::{clock::unix_nanos, problem::Problem};
 
 /// What passed. Times are Unix nanoseconds.
@@ -111,7 +111,7 @@ impl Service<http::Request<Body>> for Proxy {
                     b"zstd" => Some(CompressionEncoding::Zstd),
                     _ => None,
                 });
-            let mut server = tonic::server::Grpc::new(Raw)
+            let mut server = tonic::server::Grpc::new(RawCodec)
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
                 .apply_max_message_size_config(Some(usize::MAX), Some(usize::MAX));
@@ -172,7 +172,7 @@ impl UnaryService<Bytes> for Forward {
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd);
             let answer = match client.ready().await {
-                Ok(()) => client.unary(onward, EXPORT, Raw).await,
+                Ok(()) => client.unary(onward, EXPORT, RawCodec).await,
                 Err(err) => Err(unreachable_target(err)),
             };
             if let Some(request) = number {
@@ -192,13 +192,8 @@ fn outcome(answer: &Result<Response<Bytes>, Status>) -> Outcome {
     match answer {
         Err(status) => Outcome::of_status(status),
         Ok(response) => {
-            let partial = ExportTraceServiceResponse::decode(response.get_ref().clone())
-                .ok()
-                .and_then(|response| response.partial_success);
-            match partial.map(|partial| partial.rejected_spans).filter(|rejected| *rejected > 0) {
-                Some(rejected) => Outcome::partial(rejected),
-                None => Outcome::Acked,
-            }
+            let response = ExportTraceServiceResponse::decode(response.get_ref().clone());
+            Outcome::of_response(&response.unwrap_or_default())
         }
     }
 }
@@ -207,42 +202,4 @@ fn unreachable_target(err: tonic::transport::Error) -> Status {
     let mut status = Status::unavailable("the target cannot be reached");
     status.set_source(Arc::new(err));
     status
-}
-
-/// Messages that nobody looks into.
-#[derive(Debug, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buf.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buf.copy_to_bytes(buf.remaining())))
-    }
 }

@@ -142,14 +142,15 @@ pub(crate) async fn export_with_retries(
 
 /// Waits; true, and at once, where the run is stopped meanwhile.
 pub(crate) async fn stopped_within(stop: &watch::Receiver<bool>, delay: Duration) -> bool {
-    let mut stop = stop.clone();
-    let stopped = async {
-        // Whoever could have stopped us may have gone.
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::time::timeout(delay, stopped).await.is_ok()
+    tokio::time::timeout(delay, stopped(stop.clone())).await.is_ok()
+}
+
+/// Waits until the run is stopped.
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Whoever could have stopped it may have gone.
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[cfg(test)]

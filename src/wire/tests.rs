@@ -263,11 +263,11 @@ async fn a_file_that_is_of_no_use_is_named_before_anything_is_sent() {
     insta::assert_snapshot!(said, @"
     cannot read `TLS/nowhere.pem`
     hint: --ca-cert takes a PEM file with certificates
-    `TLS/server.key` is no PEM file with a section `CERTIFICATE`
+    `TLS/server.key` is not a PEM file with a section `CERTIFICATE`
     hint: --ca-cert takes a PEM file with certificates
-    `TLS/client.key` is no PEM file with a section `CERTIFICATE`
+    `TLS/client.key` is not a PEM file with a section `CERTIFICATE`
     hint: --client-cert takes a PEM file with a certificate
-    `TLS/client.pem` is no PEM file with a section `PRIVATE KEY`
+    `TLS/client.pem` is not a PEM file with a section `PRIVATE KEY`
     hint: --client-key takes a PEM file with a private key
     cannot speak TLS to `https://localhost:1`
     hint: check the files of --ca-cert, --client-cert and --client-key: the key must be the certificate's

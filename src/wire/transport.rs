@@ -175,7 +175,7 @@ fn read_pem(file: &Path, label: &str, hint: &str) -> Result<Vec<u8>, Problem> {
     if text.lines().any(is_section) {
         Ok(pem)
     } else {
-        Err(Problem::new(format!("`{shown}` is no PEM file with a section `{label}`"), hint))
+        Err(Problem::new(format!("`{shown}` is not a PEM file with a section `{label}`"), hint))
     }
 }
 

@@ -162,7 +162,7 @@ fn flags_that_would_do_nothing_are_refused() {
         (["generate", "--collectors", "2"], "--collectors needs collectors"),
         (["generate", "--pause", "1s"], "--pause and --reconnect are a closed loop's"),
         (["generate", "--shard", "1/2"], "--manifest"),
-        (["generate", "--profile", "maximal"], "`maximal` is no profile"),
+        (["generate", "--profile", "maximal"], "unknown profile `maximal`"),
     ] {
         let output = e2e_store(folder.path(), args);
         assert!(output.contains(message), "{output}");

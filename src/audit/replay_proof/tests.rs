@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     contract::schema::Schema,
     send::{
-        barrier::{self, Via},
+        barrier::{self, BarrierMethod},
         run::Secret,
     },
     source::run::{Route, ShiftTime},
@@ -53,7 +53,7 @@ impl Replayed {
         let (_stop, stopped) = watch::channel(false);
         let replayed = run::perform(surveyed, begun, exporters, &route, stopped, |_, _| {}).await.unwrap();
         let internal = stand_in.internal_endpoint().to_string().parse().unwrap();
-        barrier::raise(Via::Flush, &internal, None, &replayed.ledger).await.unwrap();
+        barrier::run_barrier(BarrierMethod::Flush, &internal, None, &replayed.ledger).await.unwrap();
         stand_in.stop().await.unwrap();
         Self { folder, run: replayed.folder, manifest: replayed.manifest }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
-use super::{Cells, Losses, RESOURCE_DROPPED_ATTRIBUTES, Unsendable, count, optional, text, walk};
+use super::{Cells, Losses, RESOURCE_DROPPED_ATTRIBUTES, Unsendable, count, optional, read, text};
 use crate::contract::{
     mapping::{self, ResourceFacts},
     row::Row,
@@ -34,8 +34,8 @@ impl SentResource {
     ) -> Result<Self, Unsendable> {
         let mut sent = Self::default();
         let attributes = text(cells, column::RESOURCE_ATTRIBUTES)?;
-        walk(column::RESOURCE_ATTRIBUTES, attributes, &mut sent.losses, |walk, losses| {
-            losses.scrubbed += walk.attributes(1, scrub, &mut sent.message)?;
+        read(column::RESOURCE_ATTRIBUTES, attributes, &mut sent.losses, |reader, losses| {
+            losses.scrubbed += reader.attributes(1, scrub, &mut sent.message)?;
             Ok(())
         })?;
         let mut resource = Resource::decode(&*sent.message).unwrap_or_default();

@@ -121,13 +121,17 @@ fn ids_times_and_scrubbed_keys_change_everywhere_and_nothing_else_does() {
 fn what_is_no_row_of_a_studio_is_refused_and_leaves_nothing() {
     let (_, good) = fixture_rows().pop().unwrap();
     for (column, value, said) in [
-        (column::TRACE_ID, "xyz", "`trace_id` is no hexadecimal text"),
-        (column::ATTRIBUTES, "[1]", "`attributes` is no JSON of the form that a studio writes"),
-        (column::ATTRIBUTES, r#"{"a":1"#, "`attributes` is no JSON of the form that a studio writes"),
-        (column::ATTRIBUTES, r#"{"a":01}"#, "`attributes` is no JSON of the form that a studio writes"),
-        (column::ATTRIBUTES, r#"{"a":"\ud800"}"#, "`attributes` is no JSON of the form that a studio writes"),
-        (column::EVENTS, r#"[{"other":1}]"#, "`events` is no JSON of the form that a studio writes"),
-        (column::LINKS, r#"[{"spanId":"0"}]"#, "`links` is no JSON of the form that a studio writes"),
+        (column::TRACE_ID, "xyz", "`trace_id` is not hexadecimal"),
+        (column::ATTRIBUTES, "[1]", "`attributes` is not JSON of the form that a studio writes"),
+        (column::ATTRIBUTES, r#"{"a":1"#, "`attributes` is not JSON of the form that a studio writes"),
+        (column::ATTRIBUTES, r#"{"a":01}"#, "`attributes` is not JSON of the form that a studio writes"),
+        (
+            column::ATTRIBUTES,
+            r#"{"a":"\ud800"}"#,
+            "`attributes` is not JSON of the form that a studio writes",
+        ),
+        (column::EVENTS, r#"[{"other":1}]"#, "`events` is not JSON of the form that a studio writes"),
+        (column::LINKS, r#"[{"spanId":"0"}]"#, "`links` is not JSON of the form that a studio writes"),
     ] {
         let mut cells = good.cells().map(Some);
         cells[column] = Some(Cell::Text(value));
@@ -140,7 +144,7 @@ fn what_is_no_row_of_a_studio_is_refused_and_leaves_nothing() {
     let mut cells = good.cells().map(Some);
     cells[column::ATTRIBUTES] = Some(Cell::Text(&deep));
     let refused = Reversal::default().write_span(&cells, &Changes::default(), &mut Vec::new());
-    assert_eq!(refused.unwrap_err(), Unsendable::NotJson("attributes", NotJson::Depth));
+    assert_eq!(refused.unwrap_err(), Unsendable::NotJson("attributes", JsonError::TooDeep));
     cells[column::ATTRIBUTES] = None;
     let refused = Reversal::default().write_span(&cells, &Changes::default(), &mut Vec::new());
     assert_eq!(refused.unwrap_err(), Unsendable::NoValue("attributes"));

@@ -9,7 +9,7 @@ use crate::traffic::{
     graph::{Declaration, Graph, Node},
     junjo::{
         flow::{Definition, Flow},
-        raised::{Outcome, Raised},
+        raised::{NodeResult, Raised},
         sdk::Sdk,
         store::StoreClass,
     },
@@ -45,7 +45,7 @@ pub(super) fn quote_in_vain(sdk: &mut Sdk, enquiry: &Enquiry) -> Result<Value, R
     Ok(Value::Null)
 }
 
-fn workflow(sdk: &mut Sdk, enquiry: &Enquiry, price: impl FnOnce(&mut Flow<'_>) -> Outcome) -> Outcome {
+fn workflow(sdk: &mut Sdk, enquiry: &Enquiry, price: impl FnOnce(&mut Flow<'_>) -> NodeResult) -> NodeResult {
     let definition = Definition { name: "Shipping Quote Workflow", graph: &GRAPH, store: &STORE };
     let state = json!({ "order": enquiry.order, "grams": null, "cents": null });
     sdk.workflow(&definition, state, |flow| {

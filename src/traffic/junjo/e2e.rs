@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     flow::{Definition, Flow},
-    raised::Outcome,
+    raised::NodeResult,
     sdk,
     store::StoreClass,
 };
@@ -81,7 +81,7 @@ pub(crate) fn record(place: &Place<'_>, dice: Dice) -> Vec<Recorded> {
     sdk::record(place, dice, |sdk| sdk.workflow(&definition, state, |flow| run(flow, items.len() as u64)))
 }
 
-fn run(flow: &mut Flow<'_>, items: u64) -> Outcome {
+fn run(flow: &mut Flow<'_>, items: u64) -> NodeResult {
     let count = items + 1 + flow.sdk.dice.below(100);
     flow.idle_node(FIRST)?;
     flow.node(SIMULATED_RAG, |flow| {

@@ -12,7 +12,7 @@ use super::{
     executable::{Executable, Kind},
     group::Group,
     payload::slot,
-    raised::{Outcome, Raised},
+    raised::{NodeResult, Raised},
     sdk::Sdk,
     store::{Store, StoreClass},
 };
@@ -60,8 +60,8 @@ impl Sdk {
         &mut self,
         definition: &Definition,
         state: Value,
-        body: impl FnOnce(&mut Flow<'_>) -> Outcome,
-    ) -> Outcome {
+        body: impl FnOnce(&mut Flow<'_>) -> NodeResult,
+    ) -> NodeResult {
         let Definition { name, graph, store } = *definition;
         let definition_id = self.dice.nano_id();
         let store = Store::new(store, state, self);
@@ -76,8 +76,8 @@ impl<'a> Flow<'a> {
         start: &Start,
         store: Store,
         parent_store: Option<&'a mut Store>,
-        body: impl FnOnce(&mut Flow<'_>) -> Outcome,
-    ) -> (Outcome, u64) {
+        body: impl FnOnce(&mut Flow<'_>) -> NodeResult,
+    ) -> (NodeResult, u64) {
         let &Start { kind, definition_id, graph, name } = start;
         let nodes = graph.declaration.nodes.iter().map(|_| sdk.dice.nano_id()).collect();
         let executable = Executable {
@@ -99,7 +99,11 @@ impl<'a> Flow<'a> {
     }
 
     /// Runs a node; `service` is what it does.
-    pub(crate) fn node(&mut self, node: usize, service: impl FnOnce(&mut Flow<'_>) -> Outcome) -> Outcome {
+    pub(crate) fn node(
+        &mut self,
+        node: usize,
+        service: impl FnOnce(&mut Flow<'_>) -> NodeResult,
+    ) -> NodeResult {
         self.sdk.pass(STEP);
         self.run_node(node, service)?;
         self.count += 1;
@@ -107,7 +111,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Runs a node that does nothing to be seen.
-    pub(crate) fn idle_node(&mut self, node: usize) -> Outcome {
+    pub(crate) fn idle_node(&mut self, node: usize) -> NodeResult {
         self.node(node, |_| Ok(()))
     }
 
@@ -117,8 +121,8 @@ impl<'a> Flow<'a> {
         node: usize,
         class: &'static StoreClass,
         state: Value,
-        body: impl FnOnce(&mut Flow<'_>) -> Outcome,
-    ) -> Outcome {
+        body: impl FnOnce(&mut Flow<'_>) -> NodeResult,
+    ) -> NodeResult {
         self.sdk.pass(STEP);
         let count = self.run_subflow(node, class, state, body)?;
         // Up to SDK 0.62 the nodes of a subflow counted for its parent.
@@ -127,7 +131,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Runs the items of a `RunConcurrent`; `body` says what each does, in the order of their ends.
-    pub(crate) fn concurrently(&mut self, node: usize, body: impl FnOnce(&mut Group<'_, '_>)) -> Outcome {
+    pub(crate) fn concurrently(&mut self, node: usize, body: impl FnOnce(&mut Group<'_, '_>)) -> NodeResult {
         self.sdk.pass(STEP);
         self.open_node(node, Kind::RunConcurrent);
         self.sdk.pass(STEP);
@@ -142,7 +146,7 @@ impl<'a> Flow<'a> {
     }
 
     /// No edge leads on from a node that ran.
-    pub(crate) fn dead_end(&self, node: usize) -> Outcome {
+    pub(crate) fn dead_end(&self, node: usize) -> NodeResult {
         let class = self.graph.declaration.nodes[node].class();
         let node = format!("<{class} id={}>", self.nodes[node].as_str());
         Err(Raised::dead_end(self.sdk.telemetry, &node))
@@ -167,8 +171,8 @@ impl<'a> Flow<'a> {
     pub(super) fn run_node(
         &mut self,
         node: usize,
-        service: impl FnOnce(&mut Flow<'_>) -> Outcome,
-    ) -> Outcome {
+        service: impl FnOnce(&mut Flow<'_>) -> NodeResult,
+    ) -> NodeResult {
         self.open_node(node, Kind::Node);
         self.sdk.pass(HALF_A_NODE);
         let mut outcome = service(self);
@@ -183,7 +187,7 @@ impl<'a> Flow<'a> {
         node: usize,
         class: &'static StoreClass,
         state: Value,
-        body: impl FnOnce(&mut Flow<'_>) -> Outcome,
+        body: impl FnOnce(&mut Flow<'_>) -> NodeResult,
     ) -> Result<u64, Raised> {
         let store = Store::new(class, state, self.sdk);
         let start = Start {

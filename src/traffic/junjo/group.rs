@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     flow::Flow,
-    raised::{Outcome, Raised},
+    raised::{NodeResult, Raised},
     store::StoreClass,
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct Group<'f, 'a> {
     node: usize,
     began: u64,
     last_end: u64,
-    outcome: Outcome,
+    outcome: NodeResult,
 }
 
 impl<'f, 'a> Group<'f, 'a> {
@@ -36,7 +36,7 @@ impl<'f, 'a> Group<'f, 'a> {
     }
 
     /// Runs an item that is a node.
-    pub(crate) fn node(&mut self, item: usize, service: impl FnOnce(&mut Flow<'_>) -> Outcome) {
+    pub(crate) fn node(&mut self, item: usize, service: impl FnOnce(&mut Flow<'_>) -> NodeResult) {
         self.item(item, |flow| flow.run_node(item, service));
     }
 
@@ -46,12 +46,12 @@ impl<'f, 'a> Group<'f, 'a> {
         item: usize,
         class: &'static StoreClass,
         state: Value,
-        body: impl FnOnce(&mut Flow<'_>) -> Outcome,
+        body: impl FnOnce(&mut Flow<'_>) -> NodeResult,
     ) {
         self.item(item, |flow| flow.run_subflow(item, class, state, body).map(|_| ()));
     }
 
-    fn item(&mut self, item: usize, run: impl FnOnce(&mut Flow<'_>) -> Outcome) {
+    fn item(&mut self, item: usize, run: impl FnOnce(&mut Flow<'_>) -> NodeResult) {
         let before = self.flow.items(self.node).iter().take_while(|other| **other != item).count();
         self.flow.sdk.now = self.began + STAGGER * before as u64;
         let outcome = run(self.flow);
@@ -73,13 +73,13 @@ impl<'f, 'a> Group<'f, 'a> {
         self.last_end = sdk.now;
     }
 
-    pub(super) fn finish(self) -> Outcome {
+    pub(super) fn finish(self) -> NodeResult {
         self.flow.sdk.now = self.last_end;
         self.outcome
     }
 }
 
 /// What an item that a failed one takes with it raises.
-pub(crate) fn sibling_failed() -> Outcome {
+pub(crate) fn sibling_failed() -> NodeResult {
     Err(Raised::Cancellation("sibling_failed"))
 }

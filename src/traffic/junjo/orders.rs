@@ -11,7 +11,7 @@ use super::{
     flow::{Definition, Flow},
     group::{self, Group},
     hook::Hook,
-    raised::{Outcome, Raised},
+    raised::{NodeResult, Raised},
     sdk,
     store::StoreClass,
 };
@@ -129,7 +129,7 @@ fn record(place: &Place<'_>, dice: Dice, trouble: Trouble) -> Vec<Recorded> {
     })
 }
 
-fn run(flow: &mut Flow<'_>, trouble: Trouble) -> Outcome {
+fn run(flow: &mut Flow<'_>, trouble: Trouble) -> NodeResult {
     flow.node(RECEIVE, |flow| {
         flow.set_state("set_status", json!({"status": "received"}));
         Ok(())
@@ -153,7 +153,7 @@ fn run(flow: &mut Flow<'_>, trouble: Trouble) -> Outcome {
     Ok(())
 }
 
-fn price(flow: &mut Flow<'_>, trouble: Trouble) -> Outcome {
+fn price(flow: &mut Flow<'_>, trouble: Trouble) -> NodeResult {
     if trouble == Trouble::CancelledWhilePricing {
         return cancelled(flow);
     }
@@ -206,7 +206,7 @@ fn check_fraud(group: &mut Group<'_, '_>, trouble: Trouble) {
     });
 }
 
-fn credit(flow: &mut Flow<'_>, trouble: Trouble, sibling_failed: bool) -> Outcome {
+fn credit(flow: &mut Flow<'_>, trouble: Trouble, sibling_failed: bool) -> NodeResult {
     let score = 300 + flow.sdk.dice.below(550);
     flow.node(SCORE, |flow| {
         flow.set_state("set_score", json!({"score": score}));
@@ -223,7 +223,7 @@ fn credit(flow: &mut Flow<'_>, trouble: Trouble, sibling_failed: bool) -> Outcom
     Ok(())
 }
 
-fn ship(flow: &mut Flow<'_>, trouble: Trouble) -> Outcome {
+fn ship(flow: &mut Flow<'_>, trouble: Trouble) -> NodeResult {
     flow.node(PACK, |flow| {
         flow.set_state("add_parcel", json!({"parcels": [{"grams": 420}]}));
         Ok(())
@@ -242,7 +242,7 @@ fn ship(flow: &mut Flow<'_>, trouble: Trouble) -> Outcome {
 }
 
 /// The task is cancelled from outside while a node waits.
-fn cancelled(flow: &mut Flow<'_>) -> Outcome {
+fn cancelled(flow: &mut Flow<'_>) -> NodeResult {
     flow.sdk.pass(500_000..2_000_000);
     Err(Raised::Cancellation("cancelled"))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     flow::{Definition, Flow},
-    raised::Outcome,
+    raised::NodeResult,
     sdk,
     store::StoreClass,
 };
@@ -53,7 +53,7 @@ pub(crate) fn record(place: &Place<'_>, dice: Dice) -> Vec<Recorded> {
     sdk::record(place, dice, |sdk| sdk.workflow(&definition, state, |flow| run(flow, rounds)))
 }
 
-fn run(flow: &mut Flow<'_>, rounds: u64) -> Outcome {
+fn run(flow: &mut Flow<'_>, rounds: u64) -> NodeResult {
     flow.idle_node(START)?;
     let mut answers = Vec::new();
     for attempt in 1..=rounds {

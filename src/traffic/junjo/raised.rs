@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::trace::v1::{Status, status::StatusCode};
 use super::{executable::Kind, sdk::Sdk};
 use crate::traffic::{profile::Telemetry, recorded::pair};
 
-/// What Python code comes to.
-pub(crate) type Outcome = Result<(), Raised>;
+/// The outcome of Python code.
+pub(crate) type NodeResult = Result<(), Raised>;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Raised {
@@ -136,7 +136,7 @@ fn frame(kind: Kind) -> (&'static str, u32, &'static str) {
 
 impl Sdk {
     /// Leaves the mark of an outcome on the current span, an executable's.
-    pub(crate) fn mark(&mut self, outcome: &mut Outcome) {
+    pub(crate) fn mark(&mut self, outcome: &mut NodeResult) {
         match (outcome, self.telemetry) {
             (Ok(()), _) | (Err(Raised::Cancellation(_)), Telemetry::Legacy) => {}
             (Err(Raised::Cancellation(reason)), Telemetry::Current) => {

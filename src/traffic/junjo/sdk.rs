@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use opentelemetry_proto::tonic::{common::v1::KeyValue, trace::v1::span::Event};
 
-use super::{executable::Executable, raised::Outcome};
+use super::{executable::Executable, raised::NodeResult};
 use crate::traffic::{
     dice::Dice,
     place::Place,
@@ -104,7 +104,7 @@ impl Sdk {
     }
 
     /// Ends the span of an executable, with what became of it.
-    pub(crate) fn close_executable(&mut self, outcome: &mut Outcome) {
+    pub(crate) fn close_executable(&mut self, outcome: &mut NodeResult) {
         self.mark(outcome);
         self.close();
     }

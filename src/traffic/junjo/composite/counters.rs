@@ -11,7 +11,7 @@ use crate::traffic::{
     junjo::{
         flow::{Definition, Flow},
         group::Group,
-        raised::Outcome,
+        raised::NodeResult,
         sdk,
         store::StoreClass,
     },
@@ -87,7 +87,7 @@ pub(super) fn record(place: &Place<'_>, dice: Dice) -> Vec<Recorded> {
     })
 }
 
-fn run(flow: &mut Flow<'_>) -> Outcome {
+fn run(flow: &mut Flow<'_>) -> NodeResult {
     flow.idle_node(FIRST)?;
     flow.node(COUNT_ITEMS, |flow| {
         let count = flow.store.get("items").as_array().map_or(0, Vec::len);
@@ -124,7 +124,7 @@ fn add(group: &mut Group<'_, '_>, node: usize, action: &str, amount: i64) {
 }
 
 /// A joke and a fact about the items, copied into the parent's store at the end.
-fn entertain(flow: &mut Flow<'_>, items: &Value) -> Outcome {
+fn entertain(flow: &mut Flow<'_>, items: &Value) -> NodeResult {
     flow.set_state("set_items", json!({"items": items}));
     flow.node(CREATE_JOKE, |flow| {
         flow.set_state("set_joke", json!({"joke": format!("{items} walk into a bar 🍺")}));

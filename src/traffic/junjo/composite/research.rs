@@ -12,7 +12,7 @@ use crate::traffic::{
     graph::{Declaration, Graph, Node},
     junjo::{
         flow::{Definition, Flow},
-        raised::Outcome,
+        raised::NodeResult,
         sdk::{self, Correlation},
         store::StoreClass,
     },
@@ -89,7 +89,7 @@ pub(super) fn record(place: &Place<'_>, dice: Dice) -> Vec<Recorded> {
     })
 }
 
-fn run(flow: &mut Flow<'_>) -> Outcome {
+fn run(flow: &mut Flow<'_>) -> NodeResult {
     flow.node(PLAN, |flow| {
         flow.set_state("set_topics", json!({"topics": ["light", "Streuung", "眼睛"], "done": false}));
         Ok(())
@@ -118,7 +118,7 @@ fn run(flow: &mut Flow<'_>) -> Outcome {
 }
 
 /// Reads pages, has them summed up, rates the result and hands it to the workflow.
-fn review(flow: &mut Flow<'_>) -> Outcome {
+fn review(flow: &mut Flow<'_>) -> NodeResult {
     flow.set_parent_state("start_review", json!({"review": {"state": "running"}}));
     flow.node(READ, |flow| {
         let pages: Vec<Value> = (1..=3).map(|page| json!({"page": page, "seen": true})).collect();
@@ -136,7 +136,7 @@ fn review(flow: &mut Flow<'_>) -> Outcome {
     Ok(())
 }
 
-fn summary(flow: &mut Flow<'_>) -> Outcome {
+fn summary(flow: &mut Flow<'_>) -> NodeResult {
     flow.node(DRAFT, |flow| {
         flow.set_state(
             "set_lines",
