@@ -8,7 +8,7 @@ FROM (
     WHERE column_name = 'service_name'
     GROUP BY expected
     UNION ALL
-    SELECT tagged_service, count(*) FROM facts WHERE tagged_service = service_name GROUP BY tagged_service
+    SELECT tagged_service, count(*) FROM unplanned_rows WHERE tagged_service = service_name GROUP BY tagged_service
 ) stayed
 GROUP BY sent_by
 ORDER BY sent_by

@@ -66,7 +66,7 @@ fn read_key(check: &mut Check, key: &str, value: &str) -> Result<(), String> {
         "examines" => check.examines = value.parse()?,
         "finding" => check.finding = value.parse()?,
         "code" => check.code = Some(value.to_owned()),
-        "query" => check.query = Some(investigations::named(value)?),
+        "query" => check.query = Some(investigations::find(value).map_err(|err| err.to_string())?),
         _ => {
             let known = "severity, needs, scope, examines, finding, code, query";
             return Err(format!("there is no such key; the keys are: {known}"));
@@ -148,7 +148,7 @@ SELECT 1
         assert_eq!((check.severity, check.needs), (Severity::Warn, Needs::Run));
         assert_eq!((check.scope, check.examines), (Scope::Trace, Examines::Files));
         assert_eq!((check.finding, check.code.as_deref()), (Finding::Undecided, Some("missing_parent")));
-        assert_eq!(check.query.map(|query| query.name), Some("around_row"));
+        assert_eq!(check.query.map(|query| query.name.as_str()), Some("around_row"));
         assert_eq!(
             (check.why.as_str(), check.usually.as_str()),
             ("Why, in two lines.", "a crash. Restart it.")

@@ -37,7 +37,7 @@ struct CheckJson<'a> {
     /// The studio's own diagnostic code.
     code: Option<&'a str>,
     /// The named investigation that shows a finding.
-    query: Option<&'static str>,
+    query: Option<&'a str>,
     why: &'a str,
     usually: &'a str,
     not_covered: &'a str,
@@ -124,7 +124,7 @@ pub(crate) fn json(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
             Finding::Undecided => "inconclusive",
         },
         code: check.code.as_deref(),
-        query: check.query.map(|query| query.name),
+        query: check.query.map(|query| query.name.as_str()),
         why: &check.why,
         usually: &check.usually,
         not_covered: &check.not_covered,

@@ -12,7 +12,7 @@
 --
 -- Not covered: rows of runs whose folder is not here.
 SELECT tier, file, row_number, service_name, trace_id, span_id, 'no such span in the plan' AS reason
-FROM strays
+FROM unplannable_rows
 UNION ALL
 SELECT CASE WHEN n_cold > 0 THEN 'cold' ELSE 'wal' END, NULL, NULL, service_name, trace_id, span_id,
        'its export never started'

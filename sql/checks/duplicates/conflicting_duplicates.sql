@@ -12,6 +12,6 @@
 -- Not covered: copies in the hot snapshot (see snapshot_differs_from_wal), and differences within what the digest of a
 -- row that no plan calls for does not see: a chance of 1 in 10^19.
 SELECT trace_id, span_id, copies, first_file, first_row_number, tier, file, row_number
-FROM copies -- one row per span that is stored more than once
+FROM duplicated_spans -- one row per span that is stored more than once
 WHERE copies > 1 AND copies_differ
 ORDER BY file, row_number, trace_id, span_id

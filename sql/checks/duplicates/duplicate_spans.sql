@@ -22,6 +22,6 @@ SELECT trace_id, span_id, copies,
             WHEN wal_copies = copies THEN 'several_segments'
             ELSE 'reflushed and in the WAL' END AS cause,
        first_file, first_row_number, tier, file, row_number
-FROM copies -- one row per span that is stored more than once
+FROM duplicated_spans -- one row per span that is stored more than once
 WHERE copies > sent AND NOT copies_differ AND NOT (copies = 2 AND wal_copies = 1)
 ORDER BY file, row_number, trace_id, span_id

@@ -14,6 +14,6 @@
 -- Not covered: spans with several copies in one tier (see duplicate_spans), copies that differ (see
 -- conflicting_duplicates), and spans that were sent twice by a retry (see retry_duplicates).
 SELECT trace_id, span_id, first_file, first_row_number, tier, file, row_number
-FROM copies -- one row per span that is stored more than once
+FROM duplicated_spans -- one row per span that is stored more than once
 WHERE copies = 2 AND wal_copies = 1 AND copies > sent AND NOT copies_differ
 ORDER BY file, row_number, trace_id, span_id

@@ -19,7 +19,7 @@ SELECT trace_id, span_id, count(*) AS copies, max(attempts) AS attempts, max(ref
        last_value(tier ORDER BY file, row_number) AS tier,
        last_value(file ORDER BY file, row_number) AS file,
        last_value(row_number ORDER BY file, row_number) AS row_number
-FROM sightings -- copies of planned spans that were found more than once
+FROM planned_copies -- copies of planned spans that were found more than once
 GROUP BY trace_id, span_id
 HAVING count(*) BETWEEN 2 AND max(attempts - refusals) AND count(DISTINCT coalesce(differing, '')) = 1
 ORDER BY file, row_number, trace_id, span_id

@@ -12,5 +12,5 @@
 -- span loses.
 SELECT loss, spans
 FROM losses
-WHERE spans > 0 AND loss <> 'instrumentation scope and schema URLs are not stored'
+WHERE spans > 0 AND code <> 'scope'
 ORDER BY spans DESC, loss

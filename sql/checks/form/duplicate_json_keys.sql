@@ -11,6 +11,6 @@
 --
 -- Not covered: JSON inside of text values, and rows of known runs, whose JSON is compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, doubled_keys AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE doubled_keys IS NOT NULL
 ORDER BY file, row_number

@@ -12,6 +12,6 @@
 --
 -- Not covered: rows of known runs, whose JSON is compared with their plan, and damage that leaves valid JSON.
 SELECT tier, file, row_number, service_name, trace_id, span_id, invalid_json AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE invalid_json IS NOT NULL
 ORDER BY file, row_number

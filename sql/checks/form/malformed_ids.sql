@@ -12,6 +12,6 @@
 --
 -- Not covered: a parent of zeros, by which some clients say that there is none.
 SELECT tier, file, row_number, service_name, malformed_ids AS column_name, trace_id, span_id, parent_span_id
-FROM facts
+FROM unplanned_rows
 WHERE malformed_ids IS NOT NULL
 ORDER BY file, row_number

@@ -12,6 +12,6 @@
 --
 -- Not covered: rows of known runs, whose JSON is compared by value.
 SELECT tier, file, row_number, service_name, trace_id, span_id, noncanonical AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE noncanonical IS NOT NULL
 ORDER BY file, row_number

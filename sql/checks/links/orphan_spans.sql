@@ -26,7 +26,7 @@ FROM differences
 WHERE column_name = 'parent_span_id'
 UNION ALL
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id, 'parent unresolved'
-FROM facts
+FROM unplanned_rows
 WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND parent_is_remote IS NOT TRUE
   AND trace_roots > 0 AND trace_settled
   AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0

@@ -11,6 +11,6 @@
 -- Not covered: spans that are their own parents (see self_parents), and rows of known runs, whose parents are compared
 -- with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id
-FROM facts
+FROM unplanned_rows
 WHERE in_cycle
 ORDER BY file, row_number

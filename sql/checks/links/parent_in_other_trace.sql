@@ -13,6 +13,6 @@
 -- Not covered: rows of known runs, whose ids are compared with their plan, and more than a million absent parents.
 SELECT tier, file, row_number, service_name, trace_id AS actual, span_id, parent_span_id, parent_file, parent_row_number,
        parent_trace_id AS expected
-FROM facts
+FROM unplanned_rows
 WHERE parent_trace_id IS NOT NULL
 ORDER BY file, row_number

@@ -13,7 +13,7 @@
 -- Not covered: spans that say that their parent is local (see orphan_spans, rootless_traces). Files of schema 1 do not
 -- say it, so a parent that is absent there from a trace without a root is listed.
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id, parent_is_remote
-FROM facts
+FROM unplanned_rows
 WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND trace_settled
   AND (parent_is_remote OR (parent_is_remote IS NULL AND trace_roots = 0))
 ORDER BY file, row_number

@@ -15,7 +15,7 @@
 -- of schema 1 lacks the flag; parents that lie in another trace (see parent_in_other_trace), cycles (see
 -- parent_cycles), and stores with a file that could not be read to its end.
 SELECT tier, file, row_number, trace_id, service_name, spans, absent_local_parents, end_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE roots = 0 AND absent_local_parents > 0 AND absent_remote_parents = 0 AND parents_elsewhere = 0
   AND NOT has_cycle AND an_hour_old
   AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0

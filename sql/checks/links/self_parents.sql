@@ -10,6 +10,6 @@
 --
 -- Not covered: rows of known runs, whose parents are compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id
-FROM facts
+FROM unplanned_rows
 WHERE has_parent AND parent_span_id = span_id
 ORDER BY file, row_number

@@ -10,6 +10,6 @@
 --
 -- Not covered: rows of known runs, whose parents are compared with their plan.
 SELECT tier, file, row_number, trace_id, service_name, roots, spans, start_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE roots > 1
 ORDER BY file, row_number

@@ -15,7 +15,7 @@
 -- resource differ (see service_mismatch) or whose tags do (see polluted_service_name).
 SELECT tier, file, row_number, trace_id, span_id, parent_file, parent_row_number,
        parent_service AS expected, service_name AS actual
-FROM facts
+FROM unplanned_rows
 WHERE within_parent_execution AND parent_service <> service_name
   AND service_name = resource_service AND parent_service = parent_resource_service
   AND (tagged_service IS NULL OR tagged_service = service_name)

@@ -12,6 +12,6 @@
 --
 -- Not covered: traces of known runs, whose services are compared with their plan.
 SELECT tier, file, row_number, trace_id, service_name, services, spans, start_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE services > 1
 ORDER BY file, row_number

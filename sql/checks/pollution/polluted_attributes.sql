@@ -19,6 +19,6 @@ WHERE column_name = 'attributes' AND kind = 'witness' AND key LIKE 'e2e.%'
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, service_name AS sent_by, 'e2e.service' AS key,
        service_name AS expected, tagged_service AS actual
-FROM facts
+FROM unplanned_rows
 WHERE tagged_service <> service_name AND resource_service = service_name
 ORDER BY file, row_number, key

@@ -23,7 +23,7 @@ WHERE column_name = 'resource_attributes' AND kind = 'witness'
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service AS sent_by, 'service.name' AS key,
        tagged_service AS expected, resource_service AS actual
-FROM facts
+FROM unplanned_rows
 LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = resource_service
 WHERE tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
   AND (resource_service IS NULL OR known.name IS NOT NULL)

@@ -19,7 +19,7 @@ FROM differences -- one row per stored value that is not what the plan calls for
 WHERE column_name = 'service_name'
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service, service_name
-FROM facts -- one row per stored row that no known plan calls for
+FROM unplanned_rows -- one row per stored row that no known plan calls for
 WHERE tagged_service IS NOT NULL AND (tagged_service IS DISTINCT FROM service_name)
   AND ((resource_service IS DISTINCT FROM service_name) OR service_name IS NULL)
 ORDER BY file, row_number

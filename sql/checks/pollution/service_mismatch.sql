@@ -16,12 +16,12 @@
 --
 -- Not covered: rows with the tags of a run (see polluted_service_name, polluted_resource), and rows of a file that lacks
 -- one of the two columns.
-SELECT facts.tier, facts.file, facts.row_number, facts.trace_id, facts.span_id,
-       facts.resource_service AS expected, facts.service_name AS actual
-FROM facts
-LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = facts.resource_service
-WHERE facts.tagged_service IS NULL AND (facts.service_name IS DISTINCT FROM facts.resource_service)
-  AND (facts.resource_service IS NOT NULL OR facts.service_name <> '' OR facts.service_name IS NULL)
-  AND (facts.resource_service IS NULL OR known.name IS NOT NULL)
-  AND facts.invalid_json IS NULL
-ORDER BY facts.file, facts.row_number
+SELECT tier, file, row_number, trace_id, span_id,
+       resource_service AS expected, service_name AS actual
+FROM unplanned_rows
+LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = resource_service
+WHERE tagged_service IS NULL AND (service_name IS DISTINCT FROM resource_service)
+  AND (resource_service IS NOT NULL OR service_name <> '' OR service_name IS NULL)
+  AND (resource_service IS NULL OR known.name IS NOT NULL)
+  AND invalid_json IS NULL
+ORDER BY file, row_number

@@ -11,6 +11,6 @@
 -- Not covered: events that are not in the studio's form (see noncanonical_events), and spans whose own interval is
 -- inverted (see inverted_intervals).
 SELECT tier, file, row_number, service_name, trace_id, span_id, start_time, end_time
-FROM facts
+FROM unplanned_rows
 WHERE event_outside AND start_time <= end_time
 ORDER BY file, row_number

@@ -12,6 +12,6 @@
 --
 -- Not covered: rows of known runs, whose times are compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, start_time, end_time, duration_ns
-FROM facts
+FROM unplanned_rows
 WHERE end_time < start_time
 ORDER BY file, row_number

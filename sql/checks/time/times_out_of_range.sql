@@ -11,6 +11,6 @@
 --
 -- Not covered: times that are off by less, and rows without a time (see wrong_durations).
 SELECT tier, file, row_number, service_name, trace_id, span_id, start_time, end_time
-FROM facts
+FROM unplanned_rows
 WHERE start_time < TIMESTAMP '2000-01-01T00:00:00Z' OR end_time < TIMESTAMP '2000-01-01T00:00:00Z' OR in_future
 ORDER BY file, row_number

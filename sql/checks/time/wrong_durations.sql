@@ -11,6 +11,6 @@
 --
 -- Not covered: rows of known runs, whose times are compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, interval_ns AS expected, duration_ns AS actual
-FROM facts
+FROM unplanned_rows
 WHERE (interval_ns IS DISTINCT FROM duration_ns) OR interval_ns IS NULL
 ORDER BY file, row_number

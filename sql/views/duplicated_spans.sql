@@ -7,10 +7,10 @@ SELECT trace_id, span_id, count(*) AS copies, count(*) FILTER (WHERE tier = 'wal
        last_value(tier ORDER BY file, row_number) AS tier,
        last_value(file ORDER BY file, row_number) AS file,
        last_value(row_number ORDER BY file, row_number) AS row_number
-FROM sightings -- copies of planned spans
+FROM planned_copies -- copies of planned spans
 GROUP BY trace_id, span_id
 UNION ALL
 SELECT trace_id, span_id, copies, wal_copies, CASE WHEN first_file = file THEN 1 ELSE 2 END, copies_differ, 1,
        first_file, first_row_number, tier, file, row_number
-FROM facts -- rows that no known plan calls for
+FROM unplanned_rows -- rows that no known plan calls for
 WHERE copies > 1 AND is_last_copy
