@@ -4,7 +4,6 @@
 //! of its business.
 
 use std::{
-    collections::HashSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,7 +23,7 @@ use crate::{
         summary::summarise,
     },
     judge::{
-        judgement::{Depth, Health, Judgement},
+        judgement::Depth,
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
@@ -32,9 +31,8 @@ use crate::{
     },
     ledger::runs::Replay,
     store::{
-        inventory::{self, FoundFile, Inventory},
-        layout::{Layout, Tier},
-        scan, session,
+        layout::Layout,
+        session,
     },
     tables::{
         judged::Judged,

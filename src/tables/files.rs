@@ -91,17 +91,13 @@ impl<'a> File<'a> {
         self.record.map_or_else(|| self.looked?.file.modified_at, |record| record.modified_at)
     }
 
-    fn expected_place(self, cold: Option<&str>) -> Option<String> {
-        let below = match self.record {
-            Some(record) => record.expected_place.clone(),
-            None => self.looked?.file.expected_place(),
-        };
-        Some(format!("{}{}", cold?, below?))
+    fn expected_place(self) -> Option<String> {
+        self.record.map_or_else(|| self.looked?.file.expected_place(), |record| record.expected_place.clone())
     }
 
     /// Of cold files alone: temporary files and strangers have no place of theirs.
     fn is_misplaced(self, cold: Option<&str>) -> Option<bool> {
-        cold?;
+        let cold = cold?;
         let has_place = match (self.record, self.looked) {
             (Some(record), _) => {
                 !matches!(record.health, Health::Temporary | Health::Foreign | Health::NotRead)
@@ -109,7 +105,10 @@ impl<'a> File<'a> {
             (None, looked) => looked?.file.kind == Kind::Parquet,
         };
         let has_place = has_place && self.tier() == Some(Tier::Cold);
-        has_place.then(|| self.expected_place(cold).as_deref() != self.name())
+        has_place.then(|| {
+            let place = self.expected_place().map(|place| format!("{cold}{place}"));
+            place.as_deref() != self.name()
+        })
     }
 
     fn row_groups(self) -> Option<i64> {
@@ -139,7 +138,7 @@ fn column(files: &[File<'_>], judged: Option<&Judged>, cold: Option<&str>, name:
         "size" => number(all().map(|file| file.size())),
         "named_at" => time(all().map(|file| file.named_at())),
         "modified_at" => time(all().map(|file| file.modified_at())),
-        "expected_place" => text(all().map(|file| file.expected_place(cold))),
+        "expected_place" => text(all().map(|file| file.expected_place())),
         "misplaced" => flag(all().map(|file| file.is_misplaced(cold))),
         "row_groups" => number(all().map(|file| file.row_groups())),
         "first_start" => time(all().map(|file| Some(times(file)?.0))),

@@ -15,7 +15,7 @@
 --
 -- Not covered: spans that a file which could not be read may hold (see unproven_spans), and spans
 -- whose export ended in anything but an ack.
-SELECT service_name, workflow, span, trace_id, span_id, acked_at
+SELECT service_name, workflow, span, trace_id, span_id, export_ended_at AS acked_at
 FROM delivery -- one row per planned span: its export's outcome, and how often it was found where
 WHERE outcome = 'acked' AND n_found = 0 AND behind_barrier AND NOT maybe_unread
 ORDER BY acked_at, trace_id, span_id

@@ -1,5 +1,4 @@
 -- No acked span is still on its way to a file.
--- severity: error
 -- needs: run
 -- examines: acked spans
 -- finding: inconclusive
@@ -13,7 +12,7 @@
 -- wedged_wal, torn_segments), or the clocks of both machines differ.
 --
 -- Not covered: whether it will be written. Audit again, or call FlushWAL first.
-SELECT service_name, workflow, span, trace_id, span_id, acked_at
+SELECT service_name, workflow, span, trace_id, span_id, export_ended_at AS acked_at
 FROM delivery
 WHERE outcome = 'acked' AND n_found = 0 AND NOT behind_barrier
 ORDER BY acked_at, trace_id, span_id

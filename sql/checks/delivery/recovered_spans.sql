@@ -2,7 +2,7 @@
 -- severity: info
 -- needs: run
 -- examines: unanswered spans
--- query: service_spans
+-- query: span
 --
 -- A timeout, a reset connection and INTERNAL leave it open whether spans were kept. Those that were found have
 -- been recovered: a client that sent them again would have made duplicates.

@@ -2,7 +2,7 @@
 -- severity: error
 -- needs: run
 -- examines: rejected spans
--- query: missing_spans
+-- query: span
 --
 -- A refusal says that no span was kept, and a client may send the same spans again elsewhere. A
 -- stored one makes that answer a lie.

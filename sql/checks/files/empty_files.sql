@@ -1,7 +1,7 @@
 -- Every file of the store holds rows.
 -- severity: error
 -- examines: files and segments
--- query: file_contents
+-- query: file_health
 --
 -- The studio writes a file only when it has rows for it, and renames it only when it is whole. It never
 -- syncs what it wrote: a machine that loses power can leave a name without content.

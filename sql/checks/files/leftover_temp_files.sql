@@ -1,6 +1,7 @@
 -- No unfinished file is left behind.
 -- severity: warn
 -- examines: entries
+-- query: file_health
 --
 -- The studio writes `.tmp` files and renames them when they are whole. One that nobody has written to for a minute
 -- is what a crash left, or what a flush left that failed; the studio never reads it and never removes it.

@@ -2,6 +2,7 @@
 -- severity: warn
 -- needs: store
 -- examines: files
+-- query: file_health
 --
 -- A cold file's folder is the day of its flush, and its name the moment. The studio's index holds paths: a file
 -- that was moved, renamed or copied is another file to it, or none. Its rows are judged here like all others.
@@ -12,6 +13,5 @@
 -- Not covered: whether the studio's index knows the file.
 SELECT tier, file, size, rows, coalesce(expected_place, 'no name that a studio gives') AS expected, file AS actual
 FROM files
-WHERE tier = 'cold' AND health IN ('ok', 'unreadable', 'empty')
-  AND (expected_place IS NULL OR NOT ends_with(file, expected_place))
+WHERE misplaced AND health IN ('ok', 'unreadable', 'empty')
 ORDER BY file

@@ -2,6 +2,7 @@
 -- severity: info
 -- needs: store
 -- examines: hot snapshots
+-- query: file_health
 --
 -- A snapshot is made when somebody asks for it, and a flush does not remove it: its rows are then in a cold file,
 -- too, and the studio's view takes the cold ones. Spans that came later are missing in it until the next.

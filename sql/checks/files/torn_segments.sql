@@ -1,7 +1,7 @@
 -- Every segment of the WAL is whole.
 -- severity: error
 -- examines: segments
--- query: file_contents
+-- query: file_health
 --
 -- Rows before the damage were read and are judged; what followed is gone. A segment without its end marker may
 -- be cut between two messages, which no reader calls an error.

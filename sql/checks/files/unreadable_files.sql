@@ -1,7 +1,7 @@
 -- Every cold file can be read to its end.
 -- severity: error
 -- examines: files
--- query: file_contents
+-- query: file_health
 --
 -- The studio skips a cold file that it cannot read without a word: its spans are gone from every view. Rows
 -- before the damage were read and are judged; what follows is unknown.

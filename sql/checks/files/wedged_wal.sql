@@ -1,6 +1,7 @@
 -- Every segment of the WAL can be flushed by the studio that runs now.
 -- severity: error
 -- examines: segments
+-- query: file_health
 --
 -- A flush and a snapshot read all segments, oldest first, and give up at the first that does not decode: nothing
 -- reaches a cold file any more and the WAL grows. Studio 0.82 cannot write segments of the older schema, either;

@@ -4,7 +4,7 @@
 -- scope: trace
 -- examines: stored rows
 -- code: unknown_parent_span
--- query: orphan_families
+-- query: trace_spans
 --
 -- A trace with a missing parent cannot be drawn or summed up. For planned spans the plan knows the parent: it was
 -- acked and is lost (`parent lost`), or the row names another (`parent id changed`). For other traffic the parent is
@@ -13,7 +13,8 @@
 --
 -- Usually: The export that carried the parent is lost or was refused; see lost_spans, or the client's own log.
 --
--- Not covered: parents in another process (the flag "remote parent", see remote_parents), traces without a root (see
+-- Not covered: parents in another process (the flag "remote parent", see remote_parents), parents of spans in files of
+-- schema 1, which lacks that flag (see unresolved_parents), traces without a root (see
 -- rootless_traces), parents that lie in another trace (see parent_in_other_trace), planned parents whose own fate is
 -- undecided, and all traffic that no plan calls for while a file could not be read to its end.
 SELECT NULL AS tier, NULL AS file, NULL AS row_number, service_name, trace_id, span_id, parent_span_id,
@@ -27,7 +28,7 @@ WHERE column_name = 'parent_span_id'
 UNION ALL
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id, 'parent unresolved'
 FROM unplanned_rows
-WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND parent_is_remote IS NOT TRUE
+WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND NOT parent_is_remote
   AND trace_roots > 0 AND trace_settled
   AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0
 ORDER BY file, row_number, trace_id, span_id

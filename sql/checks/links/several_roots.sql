@@ -2,7 +2,7 @@
 -- severity: info
 -- scope: trace
 -- examines: traces judged by structure
--- query: orphan_families
+-- query: trace_spans
 --
 -- Nothing forbids a trace with several roots, but Junjo's own apps make none.
 --

@@ -11,6 +11,7 @@ use tokio::task::block_in_place;
 use super::{Flow, Shell, helper::SqlHelper, history, pager::Paged};
 use crate::{
     base::{interrupt::Interrupts, notice, problem},
+    checks::investigations,
     query::{diagnostics::Source, script::pieces},
     text::paint::{Color, Paint},
 };

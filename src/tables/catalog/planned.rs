@@ -1,6 +1,6 @@
 //! Tables of a sweep about what was planned.
 
-use super::{ADDRESS, IDS, Needs, PLANNED, Table, flag, number, text, time};
+use super::{ADDRESS, IDS, Needs, Table, flag, number, text, time};
 use crate::tables::{judged, sources::swept, views};
 
 pub(super) const TABLES: &[Table] = &[

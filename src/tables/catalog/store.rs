@@ -102,7 +102,7 @@ const FILE: &[Column] = &[
     number("size", "bytes"),
     time("named_at", "creation time, from its name"),
     time("modified_at", "modification time, from the file system"),
-    text("expected_place", "where the studio puts a cold file of this name"),
+    text("expected_place", "where below the cold folder the studio puts a file of this name"),
     flag("misplaced", "whether a cold file is anywhere else"),
     number("row_groups", "row groups of a Parquet file"),
     time("first_start", "earliest start_time, from the file's own statistics"),
