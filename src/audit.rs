@@ -30,10 +30,7 @@ use crate::{
         scope::Scope,
     },
     ledger::runs::Replay,
-    store::{
-        layout::Layout,
-        session,
-    },
+    store::{layout::Layout, session},
     tables::{
         judged::Judged,
         provider::{self, Tables},

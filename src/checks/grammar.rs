@@ -55,6 +55,9 @@ pub(crate) fn parse(id: &str, family: &str, text: &str) -> Result<Check, String>
         }
         read_key(&mut check, key, value.trim()).map_err(|err| format!("{key}: {err}"))?;
     }
+    if check.finding == Finding::Undecided && seen.contains("severity") {
+        return Err("severity: `finding: inconclusive` stands for one".to_owned());
+    }
     Ok(check)
 }
 
@@ -121,7 +124,6 @@ mod tests {
 -- needs: run
 -- scope: trace
 -- examines: files
--- finding: inconclusive
 -- code: missing_parent
 -- query: around_row
 --
@@ -147,7 +149,7 @@ SELECT 1
         );
         assert_eq!((check.severity, check.needs), (Severity::Warn, Needs::Run));
         assert_eq!((check.scope, check.examines), (Scope::Trace, Examines::Files));
-        assert_eq!((check.finding, check.code.as_deref()), (Finding::Undecided, Some("missing_parent")));
+        assert_eq!((check.finding, check.code.as_deref()), (Finding::Broken, Some("missing_parent")));
         assert_eq!(check.query.map(|query| query.name.as_str()), Some("around_row"));
         assert_eq!(
             (check.why.as_str(), check.usually.as_str()),
@@ -193,5 +195,13 @@ SELECT 1
         assert_eq!(error("SELECT 1", ""), "has no query");
         assert_eq!(parse("id", "family", "SELECT 1").unwrap_err(), "does not begin with `-- ` and its rule");
         assert!(parse("Id", "family", WHOLE).unwrap_err().starts_with("`Id` is no name"));
+    }
+
+    #[test]
+    fn what_is_undecided_has_no_severity() {
+        let check = parse("id", "family", &WHOLE.replace("severity: warn", "finding: inconclusive")).unwrap();
+        assert_eq!((check.finding, check.weight()), (Finding::Undecided, "inconclusive"));
+        let both = error("-- severity: warn", "-- severity: warn\n-- finding: inconclusive");
+        assert!(both.starts_with("severity: "), "{both}");
     }
 }

@@ -135,11 +135,7 @@ pub(crate) async fn run_checks(
     }
     let shards = judged.facts.facts.shards();
     for (number, shard) in shards.iter().enumerate() {
-        let shown = if shards.len() == 1 {
-            Ok(())
-        } else {
-            judged.show_shard(shard.clone(), number == 0)
-        };
+        let shown = if shards.len() == 1 { Ok(()) } else { judged.show_shard(shard.clone(), number == 0) };
         for one in running.iter_mut().filter(of_scope(Scope::Trace)) {
             match &shown {
                 Ok(()) => one.ask(session, tables).await,

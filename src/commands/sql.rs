@@ -10,8 +10,8 @@ use anyhow::Context;
 
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, memory::Memory, notice},
-    ledger::runs,
     checks::investigations::{self, Params},
+    ledger::runs,
     query::{
         diagnostics::Source,
         engine::Engine,

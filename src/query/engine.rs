@@ -170,8 +170,11 @@ impl Engine {
         source: Source<'_>,
         begins: Location,
     ) -> anyhow::Error {
-        let damaged =
-            if diagnostics::blames_a_file(err) { self.tables.sources.damaged_inside().await } else { Vec::new() };
+        let damaged = if diagnostics::blames_a_file(err) {
+            self.tables.sources.damaged_inside().await
+        } else {
+            Vec::new()
+        };
         match diagnostics::of_files(&damaged) {
             Some(problem) => problem.into(),
             None => {

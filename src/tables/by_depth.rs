@@ -22,7 +22,7 @@ use super::{
 pub(super) type Rows = fn(&Sources, Option<&Judged>, &SchemaRef) -> Result<RecordBatch>;
 
 /// The table of that name.
-pub(super) async fn by_depth(
+pub(super) fn by_depth(
     sources: &Arc<Sources>,
     name: &'static str,
     rows: Rows,

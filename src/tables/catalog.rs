@@ -173,23 +173,32 @@ const SPAN: &[Column] = &[
     text("parent_span_id", "span id of the parent; null for a root"),
     text("service_name", "the first service.name of the resource if it is text, else empty"),
     text("name", "name of the span"),
-    number("span_kind", "0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer").of(Kind::Int8),
+    number("span_kind", "0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer")
+        .of(Kind::Int8),
     time("start_time", "UTC, in nanoseconds"),
     time("end_time", "UTC, in nanoseconds"),
     number("duration_ns", "end less start, as the studio stored it"),
     number("status_code", "0 unset, 1 ok, 2 error").of(Kind::Int8),
     text("status_message", "null if it was empty"),
     text("attributes", "JSON object; attributes ->> 'key' or attr(attributes, 'key') reads one"),
-    text("events", "JSON array of {name, timeUnixNano, attributes}; unnest(json_get_array(events)) gives one row each"),
+    text(
+        "events",
+        "JSON array of {name, timeUnixNano, attributes}; unnest(json_get_array(events)) gives one row each",
+    ),
     text("links", "JSON array; null in files of schema 1"),
-    number("trace_flags", "OTLP flags: 256 says that bit 512 (remote parent) is known; null in schema 1").of(Kind::UInt32),
+    number("trace_flags", "OTLP flags: 256 says that bit 512 (remote parent) is known; null in schema 1")
+        .of(Kind::UInt32),
     text("trace_state", "W3C trace state; null if it was empty, and in schema 1"),
-    number("dropped_attributes_count", "attributes that the sender dropped; null in schema 1").of(Kind::UInt32),
+    number("dropped_attributes_count", "attributes that the sender dropped; null in schema 1")
+        .of(Kind::UInt32),
     number("dropped_events_count", "events that the sender dropped; null in schema 1").of(Kind::UInt32),
     number("dropped_links_count", "links that the sender dropped; null in schema 1").of(Kind::UInt32),
     text("resource_attributes", "JSON object of the resource; of repeated keys the last value"),
-    number("resource_dropped_attributes_count", "resource attributes that the sender dropped; null in schema 1")
-        .of(Kind::UInt32),
+    number(
+        "resource_dropped_attributes_count",
+        "resource attributes that the sender dropped; null in schema 1",
+    )
+    .of(Kind::UInt32),
 ];
 
 /// A place in a plan.

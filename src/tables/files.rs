@@ -61,9 +61,10 @@ fn cold_folder(layout: &Layout) -> Option<String> {
     if layout.single_file {
         return None;
     }
-    let cold = layout.cold.as_deref().map_or(Some(Path::new("parquet")), |cold| {
-        cold.strip_prefix(&layout.spans).ok()
-    })?;
+    let cold = layout
+        .cold
+        .as_deref()
+        .map_or(Some(Path::new("parquet")), |cold| cold.strip_prefix(&layout.spans).ok())?;
     let parts = cold.iter().map(|part| part.to_string_lossy() + "/");
     Some(parts.collect())
 }
@@ -128,9 +129,8 @@ fn column(files: &[File<'_>], judged: Option<&Judged>, cold: Option<&str>, name:
     };
     let read_began = judged.map(|judged| judged.judgement.read_began.cast_signed());
     let counted = judged.is_some_and(|judged| judged.judgement.depth > Depth::Files);
-    let age = |record: &FileRecord| {
-        Some(read_began?.saturating_sub(record.modified_at?).max(0) / 1_000_000_000)
-    };
+    let age =
+        |record: &FileRecord| Some(read_began?.saturating_sub(record.modified_at?).max(0) / 1_000_000_000);
     let is_settled = |record: &FileRecord| Some(record.modified_at? < judged?.settled_before);
     Ok(match name {
         "tier" => text(all().map(|file| Some(file.tier()?.name()))),
@@ -166,18 +166,20 @@ struct Group<'a> {
 pub(super) fn row_groups(listing: &Listing, schema: &SchemaRef) -> Result<RecordBatch> {
     let groups: Vec<_> = listing.files.iter().flat_map(groups_of).collect();
     let all = || groups.iter();
-    super::batch(schema, groups.len(), |name| Ok(match name {
-        "tier" => text(all().map(|group| Some(group.of.file.tier.name()))),
-        "file" => text(all().map(|group| Some(&group.of.file.shown))),
-        "row_group" => number(all().map(|group| Some(group.index))),
-        "first_row" => number(all().map(|group| Some(group.first_row))),
-        "rows" => number(all().map(|group| Some(group.metadata.num_rows()))),
-        "stored_bytes" => number(all().map(|group| Some(group.metadata.compressed_size()))),
-        "plain_bytes" => number(all().map(|group| Some(group.metadata.total_byte_size()))),
-        "first_start" => time(all().map(|group| Some(start_times(group.metadata)?.0))),
-        "last_start" => time(all().map(|group| Some(start_times(group.metadata)?.1))),
-        other => return unknown_column("row_groups", other),
-    }))
+    super::batch(schema, groups.len(), |name| {
+        Ok(match name {
+            "tier" => text(all().map(|group| Some(group.of.file.tier.name()))),
+            "file" => text(all().map(|group| Some(&group.of.file.shown))),
+            "row_group" => number(all().map(|group| Some(group.index))),
+            "first_row" => number(all().map(|group| Some(group.first_row))),
+            "rows" => number(all().map(|group| Some(group.metadata.num_rows()))),
+            "stored_bytes" => number(all().map(|group| Some(group.metadata.compressed_size()))),
+            "plain_bytes" => number(all().map(|group| Some(group.metadata.total_byte_size()))),
+            "first_start" => time(all().map(|group| Some(start_times(group.metadata)?.0))),
+            "last_start" => time(all().map(|group| Some(start_times(group.metadata)?.1))),
+            other => return unknown_column("row_groups", other),
+        })
+    })
 }
 
 fn groups_of(of: &Looked) -> Vec<Group<'_>> {
@@ -194,20 +196,22 @@ fn groups_of(of: &Looked) -> Vec<Group<'_>> {
 pub(super) fn segments(listing: &Listing, schema: &SchemaRef) -> Result<RecordBatch> {
     let segments: Vec<(&Looked, &SegmentFacts)> = listing.files.iter().filter_map(segment_of).collect();
     let all = || segments.iter().copied();
-    super::batch(schema, segments.len(), |name| Ok(match name {
-        "file" => text(all().map(|(one, _)| Some(&one.file.shown))),
-        "size" => number(all().map(|(one, _)| Some(one.file.size.cast_signed()))),
-        "rows" => number(all().map(|(_, facts)| Some(facts.rows.cast_signed()))),
-        "batches" => number(all().map(|(_, facts)| Some(facts.batches.cast_signed()))),
-        "ended" => flag(all().map(|(_, facts)| Some(facts.ended))),
-        "torn_at" => number(all().map(|(_, facts)| facts.torn_at.map(u64::cast_signed))),
-        "problem" => text(all().map(|(one, _)| one.problem.as_ref())),
-        "schema_version" => number(all().map(|(_, facts)| facts.schema_version)),
-        "named_at" => time(all().map(|(one, _)| one.file.named_at)),
-        "first_start" => time(all().map(|(_, facts)| Some(facts.times?.0))),
-        "last_start" => time(all().map(|(_, facts)| Some(facts.times?.1))),
-        other => return unknown_column("segments", other),
-    }))
+    super::batch(schema, segments.len(), |name| {
+        Ok(match name {
+            "file" => text(all().map(|(one, _)| Some(&one.file.shown))),
+            "size" => number(all().map(|(one, _)| Some(one.file.size.cast_signed()))),
+            "rows" => number(all().map(|(_, facts)| Some(facts.rows.cast_signed()))),
+            "batches" => number(all().map(|(_, facts)| Some(facts.batches.cast_signed()))),
+            "ended" => flag(all().map(|(_, facts)| Some(facts.ended))),
+            "torn_at" => number(all().map(|(_, facts)| facts.torn_at.map(u64::cast_signed))),
+            "problem" => text(all().map(|(one, _)| one.problem.as_ref())),
+            "schema_version" => number(all().map(|(_, facts)| facts.schema_version)),
+            "named_at" => time(all().map(|(one, _)| one.file.named_at)),
+            "first_start" => time(all().map(|(_, facts)| Some(facts.times?.0))),
+            "last_start" => time(all().map(|(_, facts)| Some(facts.times?.1))),
+            other => return unknown_column("segments", other),
+        })
+    })
 }
 
 fn segment_of(one: &Looked) -> Option<(&Looked, &SegmentFacts)> {

@@ -78,7 +78,10 @@ enum RunSource {
 
 enum SweepSource {
     /// Made when it is needed.
-    OnDemand { sweeper: Box<dyn Sweep>, last: tokio::sync::Mutex<Option<(Fingerprint, Arc<Judged>)>> },
+    OnDemand {
+        sweeper: Box<dyn Sweep>,
+        last: tokio::sync::Mutex<Option<(Fingerprint, Arc<Judged>)>>,
+    },
     Given(Arc<Judged>),
 }
 
@@ -208,7 +211,7 @@ impl Sources {
     }
 
     /// A table of what files say of themselves.
-    pub(super) async fn listed(
+    pub(super) fn listed(
         &self,
         name: &str,
         rows: fn(&Listing, &SchemaRef) -> Result<RecordBatch>,
@@ -245,8 +248,8 @@ impl Sources {
         })
     }
 
-    pub(super) async fn stored_spans(&self) -> Result<Arc<dyn TableProvider>> {
-        Ok(scan::stored_spans(self.readable(&Tier::ALL).1))
+    pub(super) fn stored_spans(&self) -> Arc<dyn TableProvider> {
+        scan::stored_spans(self.readable(&Tier::ALL).1)
     }
 
     /// Of the runs that an audit judges.
@@ -335,7 +338,7 @@ impl Sources {
         Ok(())
     }
 
-    pub(super) async fn findings(&self) -> Result<Arc<dyn TableProvider>> {
+    pub(super) fn findings(&self) -> Result<Arc<dyn TableProvider>> {
         let schema = schema_of("findings")?;
         let found = self.whole(findings::findings(&*self.runs()?, &schema))?;
         found.notes.into_iter().for_each(|note| self.note(note));
@@ -375,7 +378,9 @@ fn in_words(one: &Looked) -> String {
 
 fn schema_of(name: &str) -> Result<SchemaRef> {
     let table = catalog::table(name);
-    table.map(catalog::Table::schema).ok_or_else(|| DataFusionError::Internal(format!("no table is called `{name}`")))
+    table
+        .map(catalog::Table::schema)
+        .ok_or_else(|| DataFusionError::Internal(format!("no table is called `{name}`")))
 }
 
 fn in_memory(batch: RecordBatch) -> Result<Arc<dyn TableProvider>> {

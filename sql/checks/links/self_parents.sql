@@ -4,7 +4,7 @@
 -- examines: rows judged by structure
 -- query: around_row
 --
--- A view that walks up from such a span does not end.
+-- A program that follows the parents of such a span does not terminate.
 --
 -- Usually: A parent id was damaged, or a client set it by hand.
 --

@@ -4,8 +4,8 @@
 -- examines: rows judged by structure
 -- query: around_row
 --
--- The studio works `duration_ns` out of the other two, with the same 64-bit numbers that it stores. Where they do not
--- fit, or one of the three is missing, the row is not what it wrote.
+-- The studio computes `duration_ns` from the other two columns, with the same 64-bit numbers that it stores. If they
+-- do not match, or one of the three is missing, the row is not what it wrote.
 --
 -- Usually: One of the three columns is damaged.
 --

@@ -50,9 +50,8 @@ pub(super) async fn perform(shell: &mut Shell, text: &str, out: &mut dyn Write) 
             }
         }
         ("schema", [name]) => {
-            let table = catalog::table(name).ok_or_else(|| {
-                Problem::new(format!("unknown table `{name}`"), catalog::hint(name))
-            })?;
+            let table = catalog::table(name)
+                .ok_or_else(|| Problem::new(format!("unknown table `{name}`"), catalog::hint(name)))?;
             schema(table, out)?;
         }
         ("queries", []) => write!(out, "{}", queries(investigations::all()))?,
@@ -132,7 +131,11 @@ fn schema(table: &Table, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}: {}", table.name, table.about)?;
     let rows = table.columns().map(|column| {
         let sweep = if column.swept { " (needs a sweep)" } else { "" };
-        vec![format!("  {}", column.name), column.kind.sql_name().to_owned(), format!("{}{sweep}", column.about)]
+        vec![
+            format!("  {}", column.name),
+            column.kind.sql_name().to_owned(),
+            format!("{}{sweep}", column.about),
+        ]
     });
     let header = [("  column", Align::Left), ("type", Align::Left), ("meaning", Align::Left)];
     write!(out, "{}", table::render(&header, rows))?;

@@ -34,7 +34,8 @@ pub(super) struct SqlHelper {
 impl SqlHelper {
     pub(super) fn new(functions: Vec<String>, investigations: Vec<String>, paint: Paint) -> Self {
         let tables = catalog::tables().map(|table| table.name.to_owned());
-        let columns = catalog::tables().flat_map(|table| table.columns().map(|column| column.name.to_owned()));
+        let columns =
+            catalog::tables().flat_map(|table| table.columns().map(|column| column.name.to_owned()));
         let keywords = KEYWORDS.split_whitespace().map(str::to_owned);
         let mut words: Vec<String> = tables.chain(columns).chain(functions).chain(keywords).collect();
         words.sort_unstable();

@@ -15,7 +15,10 @@ pub(super) const TABLES: &[Table] = &[
             number("span", "position of the span in its workflow"),
             text("trace_id", "trace id by the plan"),
             text("span_id", "span id by the plan"),
-            text("outcome", "outcome of its export: acked, rejected, indeterminate, partial, not_started or out_of_scope"),
+            text(
+                "outcome",
+                "outcome of its export: acked, rejected, indeterminate, partial, not_started or out_of_scope",
+            ),
             flag("behind_barrier", "whether an absence is a loss"),
             flag("maybe_unread", "whether a file that could not be read may hold it"),
             number("n_cold", "copies in cold files, counted up to 3"),
@@ -83,7 +86,10 @@ pub(super) const TABLES: &[Table] = &[
             &[
                 text("column_name", "the column that differs"),
                 text("key", "the key, if the column is a JSON object"),
-                text("kind", "witness (who sent it), content, or declared (a loss that the mapping explains)"),
+                text(
+                    "kind",
+                    "witness (who sent it), content, or declared (a loss that the mapping explains)",
+                ),
                 text("expected", "planned value, cut after 240 characters"),
                 text("actual", "stored value, cut after 240 characters"),
             ],
@@ -130,7 +136,10 @@ pub(super) const TABLES: &[Table] = &[
                 number("wal_files", "segments that hold it"),
                 flag("copies_differ", "whether the copies are not all equal"),
                 number("sent", "how often it was sent without being refused; 1 if no ledger tells"),
-                number("attempts", "how often it was sent, refused attempts included; null if no ledger tells"),
+                number(
+                    "attempts",
+                    "how often it was sent, refused attempts included; null if no ledger tells",
+                ),
                 text("first_file", "file of its first copy"),
                 number("first_row_number", "row of its first copy"),
             ],

@@ -1,5 +1,7 @@
 //! Tables of what was sent, and of what an audit said.
 
+use std::future::ready;
+
 use super::{Needs, PLANNED, SPAN, Table, flag, number, text, time};
 use crate::tables::{by_depth::by_depth, runs};
 
@@ -20,7 +22,7 @@ pub(super) const TABLES: &[Table] = &[
             text("endpoint", "where it was sent"),
             flag("judged", "whether the store is held against it").swept(),
         ]],
-        make: |sources| Box::pin(by_depth(sources, "runs", runs::rows)),
+        make: |sources| Box::pin(ready(by_depth(sources, "runs", runs::rows))),
     },
     Table {
         name: "expected_spans",
@@ -29,7 +31,10 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[
             PLANNED,
             &[
-                text("outcome", "outcome of its export: acked, rejected, indeterminate, partial or not_started"),
+                text(
+                    "outcome",
+                    "outcome of its export: acked, rejected, indeterminate, partial or not_started",
+                ),
                 time("export_ended_at", "when its export ended, by the generator's clock"),
             ],
             SPAN,
@@ -56,6 +61,6 @@ pub(super) const TABLES: &[Table] = &[
             text("actual", "stored value"),
             text("details", "JSON object of all columns of the check"),
         ]],
-        make: |sources| Box::pin(sources.findings()),
+        make: |sources| Box::pin(ready(sources.findings())),
     },
 ];

@@ -1,5 +1,7 @@
 //! Tables of what the files of a store hold.
 
+use std::future::ready;
+
 use super::{ADDRESS, Column, Needs, SPAN, Table, flag, number, text, time};
 use crate::tables::{by_depth::by_depth, files, views};
 
@@ -16,7 +18,7 @@ pub(super) const TABLES: &[Table] = &[
         about: "every row of every tier, the hot snapshot's copies included",
         needs: Needs::Listing,
         columns: &[SPAN, ADDRESS],
-        make: |sources| Box::pin(sources.stored_spans()),
+        make: |sources| Box::pin(ready(Ok(sources.stored_spans()))),
     },
     Table {
         name: "traces",
@@ -56,7 +58,7 @@ pub(super) const TABLES: &[Table] = &[
         about: "one row per file of the store",
         needs: Needs::Listing,
         columns: &[FILE],
-        make: |sources| Box::pin(by_depth(sources, "files", files::rows)),
+        make: |sources| Box::pin(ready(by_depth(sources, "files", files::rows))),
     },
     Table {
         name: "row_groups",
@@ -73,7 +75,7 @@ pub(super) const TABLES: &[Table] = &[
             time("first_start", "earliest start_time, from its statistics"),
             time("last_start", "latest start_time, from its statistics"),
         ]],
-        make: |sources| Box::pin(sources.listed("row_groups", files::row_groups)),
+        make: |sources| Box::pin(ready(sources.listed("row_groups", files::row_groups))),
     },
     Table {
         name: "segments",
@@ -92,7 +94,7 @@ pub(super) const TABLES: &[Table] = &[
             time("first_start", "earliest start_time"),
             time("last_start", "latest start_time"),
         ]],
-        make: |sources| Box::pin(sources.listed("segments", files::segments)),
+        make: |sources| Box::pin(ready(sources.listed("segments", files::segments))),
     },
 ];
 
@@ -107,7 +109,11 @@ const FILE: &[Column] = &[
     number("row_groups", "row groups of a Parquet file"),
     time("first_start", "earliest start_time, from the file's own statistics"),
     time("last_start", "latest start_time, from the file's own statistics"),
-    text("health", "ok, empty, unreadable, torn (segment), temporary, foreign, flushed (during the sweep) or not read").swept(),
+    text(
+        "health",
+        "ok, empty, unreadable, torn (segment), temporary, foreign, flushed (during the sweep) or not read",
+    )
+    .swept(),
     text("problem", "what is wrong with it").swept(),
     number("rows", "rows that were read").swept(),
     number("schema_version", "1 (studio 0.80 to 0.81.1) or 2 (0.82); null if it is neither").swept(),

@@ -55,7 +55,10 @@ pub(super) const TABLES: &[Table] = &[
                 number("trace_roots", "spans of its trace without a parent"),
                 number("trace_services", "services of its trace"),
                 flag("trace_settled", "whether all of its trace is settled"),
-                flag("trace_an_hour_old", "whether all of its trace ended more than an hour before the sweep"),
+                flag(
+                    "trace_an_hour_old",
+                    "whether all of its trace ended more than an hour before the sweep",
+                ),
                 flag("trace_has_local_orphan", "whether its trace lacks a parent that is said to be local"),
             ],
         ],
@@ -105,11 +108,7 @@ pub(super) const TABLES: &[Table] = &[
         name: "snapshot_rows",
         about: "one row per row of the hot snapshot that no other tier holds as it is",
         needs: Needs::Sweep,
-        columns: &[
-            ADDRESS,
-            IDS,
-            &[flag("is_changed", "whether the WAL holds that span with other content")],
-        ],
+        columns: &[ADDRESS, IDS, &[flag("is_changed", "whether the WAL holds that span with other content")]],
         make: |sources| Box::pin(swept(sources, judged::snapshot_rows)),
     },
 ];
