@@ -69,7 +69,9 @@ fn read_key(check: &mut Check, key: &str, value: &str) -> Result<(), String> {
         "examines" => check.examines = value.parse()?,
         "finding" => check.finding = value.parse()?,
         "code" => check.code = Some(value.to_owned()),
-        "query" => check.query = Some(investigations::find(value).map_err(|err| err.to_string())?),
+        "query" => {
+            check.query = Some(investigations::find(value).map_err(|err| format!("{err}; {}", err.hint()))?)
+        }
         _ => {
             let known = "severity, needs, scope, examines, finding, code, query";
             return Err(format!("there is no such key; the keys are: {known}"));
@@ -174,12 +176,15 @@ SELECT 1
         assert_eq!(error("warn", "dire"), "severity: `dire` is none of `error`, `warn`, `info`");
         assert_eq!(error("needs: run", "needs: luck"), "needs: `luck` is none of `run`, `store`");
         assert_eq!(error("scope: trace", "scope: all"), "scope: `all` is none of `store`, `trace`");
-        assert_eq!(error("inconclusive", "likely"), "finding: `likely` is not `inconclusive`");
+        assert_eq!(
+            error("code: missing_parent", "finding: likely"),
+            "finding: `likely` is not `inconclusive`"
+        );
         assert!(
             error("examines: files", "examines: all")
                 .starts_with("examines: `all` is none of: acked spans, ")
         );
-        assert!(error("around_row", "luck").starts_with("query: `luck` is none of: around_row, "));
+        assert!(error("around_row", "luck").starts_with("query: unknown investigation `luck`"));
         assert!(
             error("code: ", "colour: ").starts_with("colour: there is no such key; the keys are: severity, ")
         );

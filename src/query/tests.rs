@@ -322,6 +322,7 @@ async fn what_cannot_be_read_is_named() {
     tier,health,problem
     cold,unreadable,"the file does not end in `PAR1`: it was cut, or never finished"
     wal,torn,no end-of-stream marker: the segment is cut short
+    note: swept 20 rows
     "#);
     // Inside a page, where the footer tells nothing.
     let mut inside = cold;

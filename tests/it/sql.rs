@@ -141,7 +141,7 @@ fn a_damaged_store_at_80_and_200_columns() {
     - tier     cold
       file     parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet
       health   unreadable
-      rows     NULL
+      rows     0
       problem  the file does not end in `PAR1`: it was cut, or never finished
 
     - tier     wal
@@ -158,7 +158,7 @@ fn a_damaged_store_at_80_and_200_columns() {
     ");
     assert_snapshot!(at_terminal(folder.path(), 200, &["sql", ".", "-c", FILES]), @"
     tier  file                                                                health      rows  problem
-    cold  parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet  unreadable  NULL  the file does not end in `PAR1`: it was cut, or never finished
+    cold  parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet  unreadable     0  the file does not end in `PAR1`: it was cut, or never finished
     wal   wal/batch_1795466683733889754_0002.ipc                              torn          20  no end-of-stream marker: the segment is cut short
     hot   hot_snapshot.parquet                                                ok            20  NULL
     ");

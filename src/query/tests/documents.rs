@@ -44,8 +44,9 @@ fn checks() -> String {
 
 fn explain(check: &Check, text: &mut String) {
     let Check { id, family, why, usually, not_covered, .. } = check;
-    write!(text, "\n### {id}\n\n**{}**\n\n{why}\n\n**Likely cause.** {usually}\n\n", check.rule).unwrap();
-    write!(text, "**Not covered.** {not_covered}\n\n").unwrap();
+    write!(text, "\n### {id}\n\n**{}**\n\n{why}\n\n**Likely cause.** {}\n\n", check.rule, capital(usually))
+        .unwrap();
+    write!(text, "**Not covered.** {}\n\n", capital(not_covered)).unwrap();
     let needs = match check.needs {
         CheckNeeds::Nothing => "",
         CheckNeeds::Run => " · needs a run",

@@ -280,10 +280,10 @@ async fn finding() {
     "",cold,20261123_204443_2326d5ab.parquet,0,racily-crack-jaybird,FirstNode,fc21ef54dd67657f84fc6675f464117a,7aba0dac897b248f,2026-11-23T20:44:43.570600957Z
     >,cold,20261123_204443_2326d5ab.parquet,1,racily-crack-jaybird,CountItemsNodex,fc21ef54dd67657f84fc6675f464117a,a6d08fc69bcb8d43,2026-11-23T20:44:43.570848469Z
     "",cold,20261123_204443_2326d5ab.parquet,2,racily-crack-jaybird,EvenItemsNode,fc21ef54dd67657f84fc6675f464117a,da5a044ec2613475,2026-11-23T20:44:43.571197995Z
-    run,service_name,workflow,span,outcome,acked_at,behind_barrier,n_cold,n_wal,altered,unread_file
-    75ab2a233443,racily-crack-jaybird,3,1,acked,2026-11-23T20:44:43.583509588Z,true,1,0,true,
-    run,service_name,first_ordinal,spans,started_at,ended_at,outcome,code,attempts,refusals,n_found
-    75ab2a233443,racily-crack-jaybird,5,5,2026-11-23T20:44:43.581893336Z,2026-11-23T20:44:43.583509588Z,acked,,1,0,5
+    run,service_name,workflow,span,outcome,export,export_ended_at,behind_barrier,n_cold,n_wal,altered,unread_file
+    75ab2a233443,racily-crack-jaybird,3,1,acked,1,2026-11-23T20:44:43.583509588Z,true,1,0,true,
+    run,export,service_name,first_ordinal,spans,started_at,ended_at,outcome,code,attempts,refusals,n_found
+    75ab2a233443,1,racily-crack-jaybird,5,5,2026-11-23T20:44:43.581893336Z,2026-11-23T20:44:43.583509588Z,acked,,1,0,5
     run,rpc,began,ended,success,error
     75ab2a233443,FlushWAL,2026-11-23T20:44:43.589384785Z,2026-11-23T20:44:43.607003357Z,true,""
     "#);
