@@ -4,7 +4,6 @@
 //! of its business.
 
 use std::{
-    collections::HashSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,19 +23,19 @@ use crate::{
         summary::summarise,
     },
     judge::{
-        judgement::{Depth, Health, Judgement},
+        judgement::Depth,
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
         scope::Scope,
     },
     ledger::runs::Replay,
-    store::{
-        inventory::{self, FoundFile, Inventory},
-        layout::{Layout, Tier},
-        scan, session,
+    store::{layout::Layout, session},
+    tables::{
+        judged::Judged,
+        provider::{self, Tables},
+        sources::Sources,
     },
-    tables::judged,
 };
 
 pub(crate) mod coverage;
@@ -49,9 +48,6 @@ pub(crate) mod replay_proof;
 #[cfg(test)]
 mod replay_tests;
 pub(crate) mod report;
-
-/// A table that only checks of the users' read: each such check pays for a scan of its own.
-const STORED: &str = "stored_spans";
 
 /// How to judge.
 #[derive(Debug)]
@@ -94,12 +90,12 @@ impl Manner {
 /// Reads the store, runs the checks, and puts both into a report.
 pub(crate) async fn examine(
     layout: &Layout,
-    runs: &Runs,
+    runs: &Arc<Runs>,
     manner: Manner,
     mut waiting: impl FnMut(Duration),
 ) -> anyhow::Result<AuditReport> {
     let began = Instant::now();
-    let session = session::session(manner.memory.session())?;
+    let mut session = session::session(manner.memory.session())?;
     let question = Question {
         layout,
         known: &runs.known,
@@ -132,12 +128,11 @@ pub(crate) async fn examine(
     }
     let judgement = Arc::new(judgement);
     let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
-    let settle = u64::try_from(manner.settle.as_nanos()).unwrap_or(u64::MAX);
-    let settled_before = judgement.read_began.saturating_sub(settle);
-    let source = judged::register(&session, &judgement, replayed, settled_before.cast_signed()).await?;
-    if manner.checks.iter().any(|check| check.sql.contains(STORED)) {
-        session.register_table(STORED, scan::stored_spans(whole_files(layout, &judgement)))?;
-    }
+    let judged = Arc::new(Judged::new(Arc::clone(&judgement), replayed, manner.settle)?);
+    let limits = manner.memory.session();
+    let sources = Sources::of_audit(layout.clone(), Arc::clone(runs), Arc::clone(&judged), limits)?;
+    let tables = Tables::new(sources);
+    provider::register(&mut session, &tables)?;
     let baseline = manner.baseline.as_ref();
     let keeping = Keeping {
         samples: manner.samples,
@@ -146,7 +141,7 @@ pub(crate) async fn examine(
     };
     // The checks may end with a part of the facts in view.
     let summary = summarise(&session).await;
-    let checked = run_checks(&session, &judgement, &source, manner.checks, keeping).await;
+    let checked = run_checks(&session, &tables, &judged, manner.checks, keeping).await;
     let subject = Subject {
         layout,
         runs,
@@ -156,15 +151,6 @@ pub(crate) async fn examine(
         took: began.elapsed(),
     };
     AuditReport::new(&subject, &judgement, checked, summary)
-}
-
-/// The files that a query can read on its own.
-fn whole_files(layout: &Layout, judgement: &Judgement) -> Vec<FoundFile> {
-    let whole = judgement.files.iter().filter(|file| file.health == Health::Ok);
-    let whole: HashSet<&str> = whole.map(|file| file.file.as_str()).collect();
-    let found = Tier::ALL.map(|tier| inventory::list(layout, tier));
-    let found = found.iter().flat_map(Inventory::data);
-    found.filter(|file| whole.contains(file.shown.as_str())).cloned().collect()
 }
 
 /// Holds the store against the replays that must be in it. One file alone shows nothing of what is absent.

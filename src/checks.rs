@@ -14,4 +14,4 @@ pub(crate) mod runner;
 pub(crate) mod selection;
 pub(crate) mod summary;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

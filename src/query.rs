@@ -7,12 +7,9 @@
 
 pub(crate) mod diagnostics;
 pub(crate) mod engine;
-pub(crate) mod functions;
-pub(crate) mod investigations;
 mod judged;
 pub(crate) mod script;
 pub(crate) mod shell;
 pub(crate) mod statement;
-pub(crate) mod tables;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,6 @@ pub(crate) mod run;
 pub(crate) mod runs;
 mod samples;
 mod services;
-mod sql_line;
+pub(crate) mod sql_line;
 pub(crate) mod table;
 pub(crate) mod trace;

@@ -18,18 +18,18 @@ WHERE starts_with(found.finding, $id)
 ORDER BY stored.file, stored.row_number;
 
 -- the span by the plan, and what became of it
-SELECT delivery.run, delivery.service_name, delivery.workflow, delivery.span, delivery.outcome, delivery.acked_at,
-       delivery.behind_barrier, delivery.n_cold, delivery.n_wal, delivery.altered, delivery.unread_file
+SELECT delivery.run, delivery.service_name, delivery.workflow, delivery.span, delivery.outcome, delivery.export,
+       delivery.export_ended_at, delivery.behind_barrier, delivery.n_cold, delivery.n_wal, delivery.altered, delivery.unread_file
 FROM findings found
 JOIN delivery ON delivery.span_id = found.span_id
 WHERE starts_with(found.finding, $id);
 
 -- the export that carried it
-SELECT exports.run, exports.service_name, exports.first_ordinal, exports.spans, exports.started_at, exports.ended_at,
+SELECT exports.run, exports.export, exports.service_name, exports.first_ordinal, exports.spans, exports.started_at, exports.ended_at,
        exports.outcome, exports.code, exports.attempts, exports.refusals, exports.n_found
 FROM findings found
 JOIN delivery ON delivery.span_id = found.span_id
-JOIN exports ON exports.run = delivery.run AND exports.ended_at = delivery.acked_at
+JOIN exports ON exports.run = delivery.run AND exports.export = delivery.export
 WHERE starts_with(found.finding, $id)
 ORDER BY exports.started_at;
 

@@ -12,7 +12,8 @@ SELECT tier, file, row_number, trace_id, span_id,
 FROM stored_spans
 WHERE tier <> 'hot' -- a copy of the WAL
   AND (attributes ->> 'e2e.service') IS NOT NULL
-  AND ((attributes ->> 'e2e.service') <> service_name
-       OR ((resource_attributes ->> 'service.name') <> service_name
-           AND (resource_attributes ->> 'service.name') IN (SELECT service_name FROM stored_spans)))
+  AND (((attributes ->> 'e2e.service') IS DISTINCT FROM service_name)
+       OR (((resource_attributes ->> 'service.name') IS DISTINCT FROM service_name)
+           AND ((resource_attributes ->> 'service.name') IS NULL
+                OR (resource_attributes ->> 'service.name') IN (SELECT service_name FROM stored_spans))))
 ORDER BY file, row_number

@@ -1,5 +1,5 @@
 -- Spans per minute of one service or of all: how many, how long they took, and the gap before.
--- param: service (default %): the service's name; % stands for anything
+-- param: service (default *): the name of the service; * stands for all
 --
 -- Minutes without a span have no row: gap_minutes says how many of them lie before this one.
 WITH minutes AS (
@@ -10,7 +10,7 @@ WITH minutes AS (
            CAST(least(approx_percentile_cont(duration_ns, 0.95), 9.2e18) AS BIGINT) AS p95_ns,
            max(duration_ns) AS max_ns
     FROM spans
-    WHERE service_name LIKE $service
+    WHERE $service = '*' OR service_name = $service
     GROUP BY date_trunc('minute', start_time)
 )
 SELECT minute, spans, traces, errors, fmt_duration(p50_ns) AS p50, fmt_duration(p95_ns) AS p95,

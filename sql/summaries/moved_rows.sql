@@ -5,7 +5,7 @@ FROM (
     SELECT expected AS sent_by, actual AS stored_as FROM differences WHERE column_name = 'service_name'
     UNION ALL
     SELECT tagged_service, service_name
-    FROM facts
+    FROM unplanned_rows
     WHERE tagged_service IS NOT NULL AND (tagged_service IS DISTINCT FROM service_name)
       AND ((resource_service IS DISTINCT FROM service_name) OR service_name IS NULL)
 ) moved

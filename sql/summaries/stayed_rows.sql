@@ -4,11 +4,11 @@ FROM (
     SELECT service_name AS sent_by, sum(n_found) AS rows FROM delivery WHERE n_found > 0 GROUP BY service_name
     UNION ALL
     SELECT expected, -count(*)
-    FROM differences JOIN runs ON runs.run = differences.run -- delivery has judged runs only
+    FROM differences JOIN runs ON runs.run = differences.run AND runs.judged -- delivery has judged runs only
     WHERE column_name = 'service_name'
     GROUP BY expected
     UNION ALL
-    SELECT tagged_service, count(*) FROM facts WHERE tagged_service = service_name GROUP BY tagged_service
+    SELECT tagged_service, count(*) FROM unplanned_rows WHERE tagged_service = service_name GROUP BY tagged_service
 ) stayed
 GROUP BY sent_by
 ORDER BY sent_by

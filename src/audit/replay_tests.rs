@@ -22,7 +22,7 @@ async fn audited(replayed: &Replayed) -> AuditReport {
     let mut runs = Runs { replays: vec![replay], ..Runs::default() };
     runs.replayed = Arc::new(replay_proof::left_behind(&runs).unwrap());
     let manner = Manner { settle: Duration::ZERO, wait: false, ..Manner::of(built_in().unwrap()) };
-    examine(&layout, &runs, manner, |_| {}).await.unwrap()
+    examine(&layout, &Arc::new(runs), manner, |_| {}).await.unwrap()
 }
 
 /// The checks that found something, and how much.

@@ -12,9 +12,24 @@ use datafusion::arrow::{
 pub(crate) enum Kind {
     Text,
     Number,
+    Int8,
+    UInt32,
     Flag,
     /// Nanoseconds, in UTC.
     Time,
+}
+
+impl Kind {
+    /// What PostgreSQL calls it, or nearly.
+    pub(crate) fn sql_name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number | Self::UInt32 => "bigint",
+            Self::Int8 => "smallint",
+            Self::Flag => "boolean",
+            Self::Time => "timestamptz",
+        }
+    }
 }
 
 /// A table of nullable columns.
@@ -23,6 +38,8 @@ pub(crate) fn schema(columns: &[(&str, Kind)]) -> SchemaRef {
         let data_type = match kind {
             Kind::Text => DataType::Utf8View,
             Kind::Number => DataType::Int64,
+            Kind::Int8 => DataType::Int8,
+            Kind::UInt32 => DataType::UInt32,
             Kind::Flag => DataType::Boolean,
             Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         };

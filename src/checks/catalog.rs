@@ -35,6 +35,16 @@ pub(crate) struct Check {
     pub(crate) sql: String,
 }
 
+impl Check {
+    /// What its findings mean for an audit: its severity, or `inconclusive`.
+    pub(crate) fn weight(&self) -> &'static str {
+        match self.finding {
+            Finding::Broken => self.severity.name(),
+            Finding::Undecided => "inconclusive",
+        }
+    }
+}
+
 /// How much of the store a check must see at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {

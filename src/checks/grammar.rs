@@ -55,6 +55,9 @@ pub(crate) fn parse(id: &str, family: &str, text: &str) -> Result<Check, String>
         }
         read_key(&mut check, key, value.trim()).map_err(|err| format!("{key}: {err}"))?;
     }
+    if check.finding == Finding::Undecided && seen.contains("severity") {
+        return Err("severity: `finding: inconclusive` stands for one".to_owned());
+    }
     Ok(check)
 }
 
@@ -66,7 +69,9 @@ fn read_key(check: &mut Check, key: &str, value: &str) -> Result<(), String> {
         "examines" => check.examines = value.parse()?,
         "finding" => check.finding = value.parse()?,
         "code" => check.code = Some(value.to_owned()),
-        "query" => check.query = Some(investigations::named(value)?),
+        "query" => {
+            check.query = Some(investigations::find(value).map_err(|err| format!("{err}; {}", err.hint()))?)
+        }
         _ => {
             let known = "severity, needs, scope, examines, finding, code, query";
             return Err(format!("there is no such key; the keys are: {known}"));
@@ -121,7 +126,6 @@ mod tests {
 -- needs: run
 -- scope: trace
 -- examines: files
--- finding: inconclusive
 -- code: missing_parent
 -- query: around_row
 --
@@ -147,8 +151,8 @@ SELECT 1
         );
         assert_eq!((check.severity, check.needs), (Severity::Warn, Needs::Run));
         assert_eq!((check.scope, check.examines), (Scope::Trace, Examines::Files));
-        assert_eq!((check.finding, check.code.as_deref()), (Finding::Undecided, Some("missing_parent")));
-        assert_eq!(check.query.map(|query| query.name), Some("around_row"));
+        assert_eq!((check.finding, check.code.as_deref()), (Finding::Broken, Some("missing_parent")));
+        assert_eq!(check.query.map(|query| query.name.as_str()), Some("around_row"));
         assert_eq!(
             (check.why.as_str(), check.usually.as_str()),
             ("Why, in two lines.", "a crash. Restart it.")
@@ -172,12 +176,15 @@ SELECT 1
         assert_eq!(error("warn", "dire"), "severity: `dire` is none of `error`, `warn`, `info`");
         assert_eq!(error("needs: run", "needs: luck"), "needs: `luck` is none of `run`, `store`");
         assert_eq!(error("scope: trace", "scope: all"), "scope: `all` is none of `store`, `trace`");
-        assert_eq!(error("inconclusive", "likely"), "finding: `likely` is not `inconclusive`");
+        assert_eq!(
+            error("code: missing_parent", "finding: likely"),
+            "finding: `likely` is not `inconclusive`"
+        );
         assert!(
             error("examines: files", "examines: all")
                 .starts_with("examines: `all` is none of: acked spans, ")
         );
-        assert!(error("around_row", "luck").starts_with("query: `luck` is none of: around_row, "));
+        assert!(error("around_row", "luck").starts_with("query: unknown investigation `luck`"));
         assert!(
             error("code: ", "colour: ").starts_with("colour: there is no such key; the keys are: severity, ")
         );
@@ -193,5 +200,13 @@ SELECT 1
         assert_eq!(error("SELECT 1", ""), "has no query");
         assert_eq!(parse("id", "family", "SELECT 1").unwrap_err(), "does not begin with `-- ` and its rule");
         assert!(parse("Id", "family", WHOLE).unwrap_err().starts_with("`Id` is no name"));
+    }
+
+    #[test]
+    fn what_is_undecided_has_no_severity() {
+        let check = parse("id", "family", &WHOLE.replace("severity: warn", "finding: inconclusive")).unwrap();
+        assert_eq!((check.finding, check.weight()), (Finding::Undecided, "inconclusive"));
+        let both = error("-- severity: warn", "-- severity: warn\n-- finding: inconclusive");
+        assert!(both.starts_with("severity: "), "{both}");
     }
 }

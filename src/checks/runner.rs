@@ -23,7 +23,7 @@ use crate::{
         judgement::{Depth, Judgement},
     },
     store::layout::Tier,
-    tables::{fact_table::FactSource, judged},
+    tables::{catalog, judged::Judged, provider::Tables},
 };
 
 /// What a check told us.
@@ -122,32 +122,28 @@ impl Checked {
 /// runs once for each.
 pub(crate) async fn run_checks(
     session: &SessionContext,
-    judgement: &Judgement,
-    source: &Arc<FactSource>,
+    tables: &Tables,
+    judged: &Judged,
     checks: Vec<Check>,
     keeping: Keeping<'_>,
 ) -> Vec<Checked> {
     let mut running: Vec<Running<'_>> =
-        checks.into_iter().map(|check| Running::start(check, judgement, source, keeping)).collect();
+        checks.into_iter().map(|check| Running::start(check, judged, keeping)).collect();
     let of_scope = |scope: Scope| move |one: &&mut Running<'_>| one.is_open() && one.check.scope == scope;
     for one in running.iter_mut().filter(of_scope(Scope::Store)) {
-        one.ask(session).await;
+        one.ask(session, tables).await;
     }
-    let shards = source.facts.shards();
+    let shards = judged.facts.facts.shards();
     for (number, shard) in shards.iter().enumerate() {
-        let shown = if shards.len() == 1 {
-            Ok(())
-        } else {
-            judged::show_shard(session, source, shard.clone(), number > 0).await
-        };
+        let shown = if shards.len() == 1 { Ok(()) } else { judged.show_shard(shard.clone(), number == 0) };
         for one in running.iter_mut().filter(of_scope(Scope::Trace)) {
             match &shown {
-                Ok(()) => one.ask(session).await,
+                Ok(()) => one.ask(session, tables).await,
                 Err(err) => one.outcome = Outcome::Broken(err.to_string()),
             }
         }
     }
-    running.into_iter().map(|one| one.finish(judgement)).collect()
+    running.into_iter().map(|one| one.finish(&judged.judgement)).collect()
 }
 
 /// A check on its way to a verdict.
@@ -166,9 +162,9 @@ enum Outcome<'k> {
 }
 
 impl<'k> Running<'k> {
-    fn start(check: Check, judgement: &Judgement, source: &FactSource, keeping: Keeping<'k>) -> Self {
-        let examined = examined(check.examines, judgement, source);
-        let outcome = match reason_to_skip(&check, judgement, examined) {
+    fn start(check: Check, judged: &Judged, keeping: Keeping<'k>) -> Self {
+        let examined = examined(check.examines, judged);
+        let outcome = match reason_to_skip(&check, &judged.judgement, examined) {
             Some(reason) => Outcome::Skipped(reason),
             None => Outcome::Open(None),
         };
@@ -180,15 +176,20 @@ impl<'k> Running<'k> {
     }
 
     /// Adds what the query finds now to what it has found.
-    async fn ask(&mut self, session: &SessionContext) {
+    async fn ask(&mut self, session: &SessionContext, tables: &Tables) {
         let Outcome::Open(collector) = &mut self.outcome else { return };
+        tables.sources.begin_statement();
         match find(session, &self.check, self.keeping, collector).await {
             Ok(scan) => {
                 let both =
                     |a: OwnScan, b: OwnScan| OwnScan { rows: a.rows + b.rows, bytes: a.bytes + b.bytes };
                 self.own_scan = self.own_scan.into_iter().chain(scan).reduce(both);
             }
-            Err(err) => self.outcome = Outcome::Broken(err.strip_backtrace().replace('\n', " ")),
+            Err(err) => {
+                let hint = tables.sources.take_missing().map(|name| format!(": {}", catalog::hint(&name)));
+                let what = err.strip_backtrace().replace('\n', " ");
+                self.outcome = Outcome::Broken(what + &hint.unwrap_or_default());
+            }
         }
     }
 
@@ -208,7 +209,8 @@ impl<'k> Running<'k> {
     }
 }
 
-fn examined(kind: Examines, judgement: &Judgement, source: &FactSource) -> u64 {
+fn examined(kind: Examines, judged: &Judged) -> u64 {
+    let Judged { judgement, facts, .. } = judged;
     let Account { acked, settled, rejected, partial_exports, retried, indeterminate, .. } = judgement.account;
     let read = |tier: Tier| judgement.files_read(tier);
     match kind {
@@ -221,7 +223,7 @@ fn examined(kind: Examines, judgement: &Judgement, source: &FactSource) -> u64 {
         Examines::PlannedRows => judgement.rows.claimed(),
         Examines::RowsWithWitnesses => judgement.rows.claimed() + judgement.collected.tagged_facts(),
         Examines::StructuralRows => judgement.rows.by_structure,
-        Examines::Traces => source.traces,
+        Examines::Traces => facts.traces,
         Examines::Resources => judgement.collected.resources().len() as u64,
         Examines::UnansweredSpans => indeterminate,
         Examines::Files => read(Tier::Cold),

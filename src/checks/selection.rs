@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    catalog::{self, Check, Severity, built_in},
+    catalog::{self, Check, Finding, Severity, built_in},
     grammar,
 };
 use crate::base::problem::Problem;
@@ -123,6 +123,10 @@ pub(crate) fn change_severities<'a>(
 ) -> Result<(), Problem> {
     for (id, severity) in changes {
         match checks.iter_mut().find(|check| check.id == *id) {
+            Some(check) if check.finding == Finding::Undecided => {
+                let what = format!("check `{id}` has no severity: its findings make the audit inconclusive");
+                return Err(Problem::new(what, format!("--skip {id} leaves it out")));
+            }
             Some(check) => check.severity = severity,
             None => return Err(unknown_check(id, checks, false)),
         }
@@ -222,6 +226,10 @@ mod tests {
         let id = "lost_spans".to_owned();
         change_severities(&mut checks, [(&id, Severity::Info), (&id, Severity::Warn)]).unwrap();
         assert_eq!(find(checks.clone(), &id).unwrap().severity, Severity::Warn);
+        for undecided in ["pending_spans", "unproven_spans"].map(str::to_owned) {
+            let err = change_severities(&mut checks, [(&undecided, Severity::Warn)]).unwrap_err();
+            assert!(err.hint().contains("--skip"), "{err}");
+        }
         let luck = "luck".to_owned();
         let err = change_severities(&mut checks, [(&luck, Severity::Warn)]).unwrap_err();
         assert_eq!(err.to_string(), "there is no check `luck`");

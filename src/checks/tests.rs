@@ -18,9 +18,9 @@ use crate::{
     text::paint::Paint,
 };
 
-mod bench;
-mod planned;
-mod structure;
+pub(crate) mod bench;
+pub(crate) mod planned;
+pub(crate) mod structure;
 
 #[tokio::test]
 async fn each_damage_fires_exactly_its_checks() {
@@ -42,7 +42,11 @@ async fn each_damage_fires_exactly_its_checks() {
     let bench = Bench::of("studio-0.80.0", Schema::V1);
     structure::drop_a_root_of_schema_1(&bench);
     matrix.enter("drop_a_root_of_schema_1", &bench.audit("none").await, "remote_parents: info, 4");
-    matrix.enter("gain", &random_tests::audit_of_a_gain().await, "undeclared_gains: 1");
+    let bench = Bench::of("studio-0.80.0", Schema::V1);
+    structure::name_an_absent_parent_of_schema_1(&bench);
+    let undecided = "unresolved_parents: inconclusive, 1";
+    matrix.enter("name_an_absent_parent_of_schema_1", &bench.audit("none").await, undecided);
+    matrix.enter("gain", &random_tests::gain().audit("latest").await, "undeclared_gains: 1");
 
     assert_eq!(matrix.wrong, Vec::<String>::new());
     let all: BTreeSet<String> = built_in().unwrap().into_iter().map(|check| check.id).collect();
@@ -270,16 +274,24 @@ async fn a_store_with_nothing_in_it_is_all_lost() {
     }
 }
 
-#[test]
-fn every_check_is_listed_in_the_readme() {
-    let readme = include_str!("../../README.md");
-    let checks = built_in().unwrap();
-    let listed = readme
-        .lines()
-        .filter(|line| ["| error |", "| warn |", "| info |"].iter().any(|part| line.contains(part)));
-    assert_eq!(listed.count(), checks.len(), "the README lists a check that is not there");
-    for check in checks {
-        let line = format!("| `{}` | {} | {} |", check.id, check.severity.name(), check.rule);
-        assert!(readme.contains(&line), "the README lacks: {line}");
+/// The causes that a check names, each once.
+fn causes(report: &AuditReport, check: &str) -> BTreeSet<String> {
+    let samples = report.evidence.get(check).map(|evidence| &evidence.samples);
+    samples.into_iter().flatten().filter_map(|sample| sample.text("cause")).collect()
+}
+
+#[tokio::test]
+async fn a_duplicate_has_the_cause_that_its_copies_prove() {
+    for (name, schema) in planned::STORES {
+        for (cause, run, apply, count) in planned::DUPLICATES {
+            let bench = Bench::of(name, schema);
+            apply(&bench);
+            let report = bench.audit(run).await;
+            let found = report.checked.iter().find(|one| one.check.id == "duplicate_spans").unwrap();
+            let total = found.verdict.findings().map_or(0, |findings| findings.total);
+            assert_eq!(total, *count, "{cause} on {name}, run {run}: {}", fired(&report));
+            let named = causes(&report, "duplicate_spans");
+            assert_eq!(named, BTreeSet::from([(*cause).to_owned()]), "{name}, run {run}");
+        }
     }
 }

@@ -147,7 +147,8 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
     let mut runs = choose_runs(&folder, &args.run, &layout)?;
-    runs.replayed = Arc::new(replay_proof::left_behind(&runs)?);
+    let replayed = Arc::new(replay_proof::left_behind(&runs)?);
+    Arc::get_mut(&mut runs).expect("nobody else has it yet").replayed = replayed;
     let waiting = args.reporting.open()?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,

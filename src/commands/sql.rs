@@ -10,16 +10,16 @@ use anyhow::Context;
 
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, memory::Memory, notice},
+    checks::investigations::{self, Params},
     ledger::runs,
     query::{
         diagnostics::Source,
-        engine::{Engine, Params},
-        investigations,
+        engine::Engine,
         shell::{Shell, interactive},
-        tables::{RunChoice, Tables},
     },
     report::rows::Mode,
     store::find::find_store,
+    tables::sources::RunChoice,
 };
 
 /// Ask the store in SQL: one question, a file of them, or a shell
@@ -91,9 +91,9 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
-    let tables = Tables::new(layout, args.without.clone(), choice, args.memory_limit)?;
+    let engine = Engine::new(layout, args.without.clone(), choice, args.memory_limit)?;
     let params: Params = args.param.iter().cloned().collect();
-    let mut shell = Shell::new(Engine::new(tables, args.memory_limit)?, args.format, params);
+    let mut shell = Shell::new(engine, args.format, params);
     if let Some(file) = &args.output {
         shell.write_to(file)?;
     }
@@ -117,7 +117,7 @@ pub(crate) async fn run(
 async fn answer(args: &SqlArgs, shell: &mut Shell, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(name) = &args.query {
         let params = args.param.iter().cloned().collect();
-        return shell.investigate(&investigations::find(name)?, &params, out).await;
+        return shell.investigate(investigations::find(name)?, &params, out).await;
     }
     if !args.command.is_empty() {
         for text in &args.command {

@@ -16,6 +16,13 @@ use super::schema::Schema;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lost(u8);
 
+/// A kind of loss: a code for programs, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) code: &'static str,
+    pub(crate) text: &'static str,
+}
+
 /// How many spans have which loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Losses([u64; Lost::NAMED.len()]);
@@ -30,13 +37,19 @@ impl Lost {
     /// Links, flags, trace state and loss counters, where schema 1 has no column for them.
     pub(crate) const NO_COLUMN: Self = Self(1 << 5);
 
-    const NAMED: [(Self, &str); 6] = [
-        (Self::SCOPE, "instrumentation scope and schema URLs are not stored"),
-        (Self::BYTES, "bytes become hex text"),
-        (Self::NON_FINITE, "NaN and infinities become null"),
-        (Self::VALUELESS, "what has no value becomes null, or is dropped"),
-        (Self::REPEATED_KEY, "of a repeated key the last value stays"),
-        (Self::NO_COLUMN, "links, flags, trace state and loss counters have no column in schema 1"),
+    const NAMED: [(Self, Loss); 6] = [
+        (Self::SCOPE, Loss { code: "scope", text: "instrumentation scope and schema URLs are not stored" }),
+        (Self::BYTES, Loss { code: "bytes", text: "bytes become hex text" }),
+        (Self::NON_FINITE, Loss { code: "non_finite", text: "NaN and infinities become null" }),
+        (Self::VALUELESS, Loss { code: "valueless", text: "what has no value becomes null, or is dropped" }),
+        (Self::REPEATED_KEY, Loss { code: "repeated_key", text: "of a repeated key the last value stays" }),
+        (
+            Self::NO_COLUMN,
+            Loss {
+                code: "no_column",
+                text: "links, flags, trace state and loss counters have no column in schema 1",
+            },
+        ),
     ];
 
     pub(crate) fn any(self) -> bool {
@@ -100,9 +113,9 @@ impl Losses {
         }
     }
 
-    /// Each loss in words, and how many spans have it.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Lost::NAMED.iter().map(|(_, name)| *name).zip(self.0)
+    /// Each kind of loss, and how many spans have it.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static Loss, u64)> {
+        Lost::NAMED.iter().map(|(_, loss)| loss).zip(self.0)
     }
 }
 

@@ -210,6 +210,11 @@ impl JudgedRun {
         self.exports.find(&self.history.exports, u32::try_from(place.stream).ok()?, place.ordinal)
     }
 
+    /// The number of that export in the run's ledgers, from 0.
+    pub(crate) fn export_number(&self, place: &SpanPlace) -> Option<u32> {
+        self.exports.number(&self.history.exports, u32::try_from(place.stream).ok()?, place.ordinal)
+    }
+
     /// What proves that the run's last ack had to be on disk.
     pub(crate) fn proof(&self) -> Option<Proof> {
         let (acked_at, part) = last_ack(&self.history)?;

@@ -36,9 +36,9 @@ pub(crate) struct Runs {
 /// The runs of a folder, and which of them must be in the store: the newest that may be its, all
 /// that may, the one that `run` names, or none. Older ones may have been emptied out of it since. A replay is a
 /// run; beside the newest run of generated traffic it counts where it is newer.
-pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Runs> {
+pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Arc<Runs>> {
     if run == "none" {
-        return Ok(Runs { left_out: true, ..Runs::default() });
+        return Ok(Arc::new(Runs { left_out: true, ..Runs::default() }));
     }
     if run.is_empty() {
         return Err(Problem::new("`` names no run", "name an id, `latest`, `all`, or `none`").into());
@@ -83,7 +83,7 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     };
     (chosen.replays, chosen.other_replays) =
         replays.into_iter().partition(|replay| judged.contains(&replay.manifest.run_id));
-    Ok(Runs { known, unreadable, ..chosen })
+    Ok(Arc::new(Runs { known, unreadable, ..chosen }))
 }
 
 fn absent(name: &str, unreadable: Vec<UnreadableRun>, folder: &Path) -> anyhow::Error {

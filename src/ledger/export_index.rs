@@ -16,9 +16,15 @@ impl ExportIndex {
 
     /// The export that carried an ordinal of a stream.
     pub(crate) fn find<'e>(&self, exports: &'e [Export], stream: u32, ordinal: u64) -> Option<&'e Export> {
+        Some(&exports[self.number(exports, stream, ordinal)? as usize])
+    }
+
+    /// Its number in the history, from 0.
+    pub(crate) fn number(&self, exports: &[Export], stream: u32, ordinal: u64) -> Option<u32> {
         let after = self.0.partition_point(|number| start(exports, *number) <= (stream, ordinal));
-        let export = &exports[*self.0.get(after.checked_sub(1)?)? as usize];
-        (export.stream == stream && ordinal - export.first < u64::from(export.count)).then_some(export)
+        let number = *self.0.get(after.checked_sub(1)?)?;
+        let export = &exports[number as usize];
+        (export.stream == stream && ordinal - export.first < u64::from(export.count)).then_some(number)
     }
 
     /// Whether two exports of a stream overlap: then a span would have two outcomes.

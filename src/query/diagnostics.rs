@@ -6,7 +6,7 @@ use datafusion::{
 };
 
 use super::statement::Refusal;
-use crate::{base::problem::Problem, tables::docs::TABLES, text::numbers};
+use crate::{base::problem::Problem, tables::catalog, text::numbers};
 
 /// Text that statements were taken from.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 100;
 /// Turns a refusal into words.
 pub(crate) fn of_refusal(refusal: Refusal, source: Source<'_>, begins: Location) -> Problem {
     match refusal {
-        Refusal::Unparsable(err) => of_error(&err, source, begins),
+        Refusal::Unparsable(err) => of_error(&err, source, begins, None),
         Refusal::NotReading(what) => {
             let what = format!("{what} is refused: `sql` only reads{}", shown(source, begins, None));
             Problem::new(what, "write a SELECT; WITH names parts of it, -o writes its rows to a file")
@@ -30,8 +30,14 @@ pub(crate) fn of_refusal(refusal: Refusal, source: Source<'_>, begins: Location)
     }
 }
 
-/// Turns an error into words. Where it knows no place, the statement's beginning stands for it.
-pub(crate) fn of_error(err: &DataFusionError, source: Source<'_>, begins: Location) -> Problem {
+/// Turns an error into words. Where it knows no place, the statement's beginning stands for it. `missing` is a name
+/// in the statement that no table has.
+pub(crate) fn of_error(
+    err: &DataFusionError,
+    source: Source<'_>,
+    begins: Location,
+    missing: Option<&str>,
+) -> Problem {
     let diagnostic = diagnostic(err);
     let message = diagnostic.map_or_else(|| message(err), |diagnostic| diagnostic.message.clone());
     let (message, parsed_at) = without_place(&message);
@@ -39,7 +45,7 @@ pub(crate) fn of_error(err: &DataFusionError, source: Source<'_>, begins: Locati
     let at = span.map(|span| Location { line: span.start.line, column: span.start.column });
     let end = span.filter(|span| span.start.line == span.end.line).map(|span| span.end.column);
     let place = shown(source, at.or(parsed_at).unwrap_or(begins), end);
-    Problem::new(format!("{message}{place}"), hint(err, diagnostic))
+    Problem::new(format!("{message}{place}"), hint(err, diagnostic, missing))
 }
 
 /// Whether damaged bytes may be what it is about.
@@ -125,7 +131,7 @@ fn shown(source: Source<'_>, at: Location, end_column: Option<u64>) -> String {
     format!("\n  {}, line {number}, column {}:\n    {part}\n    {below}", source.name, column + 1)
 }
 
-fn hint(err: &DataFusionError, diagnostic: Option<&Diagnostic>) -> String {
+fn hint(err: &DataFusionError, diagnostic: Option<&Diagnostic>, missing: Option<&str>) -> String {
     if let DataFusionError::ResourcesExhausted(_) = err.find_root() {
         return "allow more with --memory-limit, or ask for fewer columns and rows".to_owned();
     }
@@ -133,9 +139,8 @@ fn hint(err: &DataFusionError, diagnostic: Option<&Diagnostic>) -> String {
     if let Some((_, name)) = said.split_once("placeholder with name $") {
         return format!("give it a value: --param {name}=VALUE");
     }
-    if said.contains("table '") && said.contains("not found") {
-        let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-        return format!("the tables are: {}", names.join(", "));
+    if let Some(missing) = missing {
+        return catalog::hint(missing);
     }
     if let DataFusionError::SchemaError(schema, _) = err.find_root()
         && let SchemaError::FieldNotFound { valid_fields, .. } = schema.as_ref()

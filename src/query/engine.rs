@@ -5,7 +5,7 @@
 //! (apache/datafusion#24883). So the parallel session must not spill: it fails, and the statement
 //! runs again where it may.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
@@ -19,24 +19,28 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     diagnostics::{self, Source},
-    functions,
+    judged::Sweeper,
     script::Sql,
     statement::{self, Statement},
-    tables::Tables,
 };
 use crate::{
     base::{
         memory::{Limits, Memory},
         panic_guard::Guarded,
     },
-    store::session::{self, Spilling},
+    checks::investigations::Params,
+    store::{
+        layout::Layout,
+        session::{self, Spilling},
+    },
+    tables::{
+        provider::{self, Tables},
+        sources::{RunChoice, Sources},
+    },
 };
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8_192;
-
-/// Values for the names behind a `$` in a statement.
-pub(crate) type Params = BTreeMap<String, String>;
 
 /// A store that can be asked.
 pub(crate) struct Engine {
@@ -62,17 +66,24 @@ pub(crate) fn limits(memory: Memory) -> Limits {
 }
 
 impl Engine {
-    pub(crate) fn new(tables: Tables, memory: Memory) -> Result<Self, DataFusionError> {
+    /// Of a store without some files, and the runs that it is held against.
+    pub(crate) fn new(
+        layout: Layout,
+        without: Vec<String>,
+        choice: RunChoice,
+        memory: Memory,
+    ) -> Result<Self, DataFusionError> {
         let limits = limits(memory);
-        let tables = Arc::new(tables);
+        let sweeper = Box::new(Sweeper { memory });
+        let tables = Tables::new(Sources::on_demand(layout, without, choice, sweeper, limits)?);
         let parallel = with_tables(session::asking(limits, Spilling::Never)?, &tables)?;
         let one = Limits { partitions: 1, ..limits };
         let careful = with_tables(session::asking(one, Spilling::ToDisk)?, &tables)?;
         Ok(Self { tables, parallel, careful })
     }
 
-    pub(crate) fn tables(&self) -> &Tables {
-        &self.tables
+    pub(crate) fn layout(&self) -> &Layout {
+        self.tables.sources.layout()
     }
 
     /// The names of all functions.
@@ -86,12 +97,12 @@ impl Engine {
 
     /// Notes that came up since the last time.
     pub(crate) fn take_notes(&self) -> Vec<String> {
-        self.tables.take_notes()
+        self.tables.sources.take_notes()
     }
 
     /// To be called when an answer was read to its end.
-    pub(crate) fn look_back(&self) {
-        self.tables.look_back();
+    pub(crate) fn end_statement(&self) {
+        self.tables.sources.note_flushed_segments();
     }
 
     /// Parses, plans and begins to answer one statement of a text.
@@ -99,7 +110,7 @@ impl Engine {
         let begins = Location { line: sql.line, column: sql.column };
         let statement =
             statement::parse(sql).map_err(|refusal| diagnostics::of_refusal(refusal, source, begins))?;
-        self.tables.begin_statement();
+        self.tables.sources.begin_statement();
         let answer = match self.answer(&self.parallel, &statement, params).await {
             Err(DataFusionError::ResourcesExhausted(_)) => {
                 self.answer(&self.careful, &statement, params).await
@@ -108,9 +119,9 @@ impl Engine {
         };
         match answer {
             Ok(answer) => Ok(answer),
-            Err(err) => Err(match self.tables.take_trouble() {
+            Err(err) => Err(match self.tables.sources.take_trouble() {
                 Some(trouble) => trouble,
-                None => self.complaint(&err, source, begins).await,
+                None => self.explain(&err, source, begins).await,
             }),
         }
     }
@@ -153,17 +164,23 @@ impl Engine {
     }
 
     /// Says what went wrong. Where a file may be at fault, all that cannot be read to their end are named.
-    pub(crate) async fn complaint(
+    pub(crate) async fn explain(
         &self,
         err: &DataFusionError,
         source: Source<'_>,
         begins: Location,
     ) -> anyhow::Error {
-        let damaged =
-            if diagnostics::blames_a_file(err) { self.tables.damaged_inside().await } else { Vec::new() };
+        let damaged = if diagnostics::blames_a_file(err) {
+            self.tables.sources.damaged_inside().await
+        } else {
+            Vec::new()
+        };
         match diagnostics::of_files(&damaged) {
             Some(problem) => problem.into(),
-            None => diagnostics::of_error(err, source, begins).into(),
+            None => {
+                let missing = self.tables.sources.take_missing();
+                diagnostics::of_error(err, source, begins, missing.as_deref()).into()
+            }
         }
     }
 }
@@ -175,13 +192,7 @@ impl Answer {
 }
 
 fn with_tables(mut session: SessionContext, tables: &Arc<Tables>) -> Result<SessionContext, DataFusionError> {
-    functions::register(&mut session)?;
-    let options = session.copied_config().options().catalog.clone();
-    let catalog = session.catalog(&options.default_catalog);
-    let Some(catalog) = catalog else {
-        return Err(DataFusionError::Internal("a session without its catalog".to_owned()));
-    };
-    catalog.register_schema(&options.default_schema, Arc::clone(tables) as _)?;
+    provider::register(&mut session, tables)?;
     Ok(session)
 }
 

@@ -11,12 +11,12 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 use self::target::Target;
 use super::{
     diagnostics::Source,
-    engine::{Engine, Params},
-    investigations::Investigation,
+    engine::Engine,
     script::{Piece, Sql, pieces},
 };
 use crate::{
     base::notice,
+    checks::investigations::{Investigation, Params},
     report::{
         rows::{Mode, RowWriter},
         table,
@@ -167,7 +167,7 @@ impl Shell {
             let begins = Location { line: sql.line, column: sql.column };
             let batch = match batch {
                 Ok(batch) => batch,
-                Err(err) => return Err(self.engine.complaint(&err, source, begins).await),
+                Err(err) => return Err(self.engine.explain(&err, source, begins).await),
             };
             is_cut_short = batch.num_rows() as u64 > left;
             let shown = (batch.num_rows() as u64).min(left);
@@ -181,7 +181,7 @@ impl Shell {
         if let Some(once) = once {
             once.keep()?;
         }
-        self.engine.look_back();
+        self.engine.end_statement();
         let notes = self.new_notes();
         self.remarks.extend(notes);
         if is_cut_short {

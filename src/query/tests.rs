@@ -6,23 +6,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use datafusion::sql::sqlparser::tokenizer::Location;
+use datafusion::{
+    arrow::datatypes::{DataType, Schema as ArrowSchema},
+    sql::sqlparser::tokenizer::Location,
+};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::{
     diagnostics::Source,
-    engine::{Engine, Params},
-    investigations::{self, Investigation},
+    engine::Engine,
     script::{Piece, pieces},
-    tables::{RunChoice, Tables},
 };
 use crate::{
     base::memory::Memory,
+    checks::investigations::{self, Params},
     contract::{row::Row, schema::Schema},
     report::rows::{Mode, RowWriter},
     store::{find::find_store, layout::Layout},
-    tables::docs::{TABLES, table},
+    tables::{
+        catalog::{self, Needs},
+        sources::RunChoice,
+    },
     testing::{copy_tree, files, fixture, parquet_rows, segment_rows, write_parquet},
 };
 
@@ -74,9 +79,7 @@ impl Bench {
     }
 
     fn engine(&self) -> Engine {
-        let choice = RunChoice { folder: self.folder.path().join("runs"), run: self.run.clone() };
-        let memory = Memory::default();
-        Engine::new(Tables::new(self.layout(), Vec::new(), choice, memory).unwrap(), memory).unwrap()
+        engine(self.layout(), &self.folder.path().join("runs"), &self.run)
     }
 
     async fn ask(&self, sql: &str) -> String {
@@ -84,10 +87,15 @@ impl Bench {
     }
 
     async fn investigate(&self, name: &str, params: &[(&str, &str)]) -> String {
-        let found: Investigation = investigations::find(name).unwrap();
+        let found = investigations::find(name).unwrap();
         let given = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         answers(&self.engine(), &found.text, &found.bind(&given).unwrap()).await
     }
+}
+
+fn engine(layout: Layout, runs: &Path, run: &str) -> Engine {
+    let choice = RunChoice { folder: runs.to_owned(), run: run.to_owned() };
+    Engine::new(layout, Vec::new(), choice, Memory::default()).unwrap()
 }
 
 /// Answers as tables, one below the other, and the notes. File names are cut to their last part.
@@ -106,65 +114,87 @@ async fn answers(engine: &Engine, text: &str, params: &Params) -> String {
                 Err(err) => {
                     let source = Source { name: "test", text };
                     let begins = Location { line: sql.line, column: sql.column };
-                    return crate::base::problem::explain(&engine.complaint(&err, source, begins).await);
+                    return crate::base::problem::explain(&engine.explain(&err, source, begins).await);
                 }
             }
         }
         writer.finish(&mut shown).unwrap();
-        engine.look_back();
+        engine.end_statement();
         for note in engine.take_notes() {
             let note = note.split(" in ").next().unwrap_or_default().to_owned();
             shown.extend(format!("note: {note}\n").into_bytes());
         }
     }
-    String::from_utf8(shown).unwrap().replace("parquet/year=2026/month=11/day=23/", "")
+    shortened(&String::from_utf8(shown).unwrap())
+}
+
+/// File names without the folder that the fixtures' cold files have in common.
+fn shortened(text: &str) -> String {
+    text.replace("parquet/year=2026/month=11/day=23/", "")
+}
+
+/// Types as far as SQL tells them apart.
+fn sql_type(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Dictionary(_, value) => sql_type(value),
+        other => other.clone(),
+    }
+}
+
+fn columns(schema: &ArrowSchema) -> Vec<(String, DataType)> {
+    let fields = schema.fields().iter();
+    fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect()
 }
 
 #[tokio::test]
-async fn every_column_is_described_and_nothing_else_is() {
+async fn tables_have_the_columns_of_the_catalogue_in_their_order() {
     let engine = Bench::of(GETTING_STARTED).engine();
-    let tables = engine.tables();
-    for described in TABLES {
-        let shape = tables.shape(described.name).await.unwrap();
-        let shape = shape.unwrap_or_else(|| panic!("there is no table {}", described.name));
-        let mut there: Vec<&str> = shape.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut said: Vec<&str> = described.columns().map(|(name, _)| *name).collect();
-        there.sort_unstable();
-        said.sort_unstable();
-        assert_eq!(said, there, "columns of {}", described.name);
-    }
-    for judged in tables.judged_names().await {
-        assert!(table(&judged).is_some(), "table {judged} is not described in docs.rs");
+    for table in catalog::tables() {
+        let text = format!("SELECT * FROM {}", table.name);
+        let Some(Piece::Statement(sql)) = pieces(&text).pop() else { panic!("a statement") };
+        let answer = engine.ask(&sql, Source { name: "test", text: &text }, &Params::new()).await.unwrap();
+        assert_eq!(columns(&answer.schema), columns(&table.schema()), "{table:?}");
     }
 }
 
 #[tokio::test]
-async fn tables_have_the_same_columns_whether_described_or_read() {
-    let bench = Bench::of(GETTING_STARTED);
-    let engine = bench.engine();
-    for described in TABLES {
-        let columns = |answer: String| answer.lines().next().unwrap_or_default().to_owned();
-        let shape = engine.tables().shape(described.name).await.unwrap().unwrap();
-        let names: Vec<&str> = shape.fields().iter().map(|field| field.name().as_str()).collect();
-        let read = bench.ask(&format!("SELECT * FROM {}", described.name)).await;
-        assert_eq!(columns(read), names.join(","), "{}", described.name);
+async fn only_what_needs_a_sweep_sweeps() {
+    for table in catalog::tables() {
+        let bench = Bench::of(GETTING_STARTED);
+        let cheap: Vec<_> =
+            table.columns().filter(|column| !column.swept).map(|column| column.name).collect();
+        let answer = bench.ask(&format!("SELECT {} FROM {}", cheap.join(", "), table.name)).await;
+        assert_eq!(answer.contains("note: swept"), table.needs == Needs::Sweep, "{table:?}: {answer}");
+        for column in table.columns().filter(|column| column.swept) {
+            let answer = bench.ask(&format!("SELECT {} FROM {}", column.name, table.name)).await;
+            assert!(answer.contains("note: swept"), "{} of {table:?}: {answer}", column.name);
+        }
     }
+}
+
+#[tokio::test]
+async fn an_old_name_leads_to_the_new_one() {
+    let answer = Bench::of(GETTING_STARTED).ask("SELECT * FROM swept_files").await;
+    assert!(
+        answer.starts_with("error: ") && answer.contains("\nhint: ") && answer.contains("`files`"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn every_investigation_plans_and_binds_its_parameters_as_values() {
     let bench = Bench::of(GETTING_STARTED);
-    for one in investigations::all().unwrap() {
-        let pointed_to = crate::checks::investigations::named(&one.name).unwrap();
-        let needed = one.params.iter().filter(|param| param.default.is_none());
-        let needed: Vec<&str> = needed.map(|param| param.name.as_str()).collect();
-        assert_eq!(needed, pointed_to.parameters, "what a report gives to {}", one.name);
+    for one in investigations::all() {
         for param in &one.params {
             assert!(one.text.contains(&format!("${}", param.name)), "{}: {}", one.name, param.name);
         }
         let hostile = one.params.iter().map(|param| {
-            let value =
-                if param.default.is_some() || param.name == "row" { "1" } else { "'; DROP TABLE spans; --" };
+            let value = if param.default.is_some() || ["row", "export"].contains(&param.name.as_str()) {
+                "1"
+            } else {
+                "'; DROP TABLE spans; --"
+            };
             (param.name.as_str(), value)
         });
         let answer = bench.investigate(&one.name, &hostile.collect::<Vec<_>>()).await;
@@ -175,10 +205,11 @@ async fn every_investigation_plans_and_binds_its_parameters_as_values() {
 #[tokio::test]
 async fn to_be_described_is_not_to_be_emptied() {
     let bench = Bench::of(GETTING_STARTED);
-    let columns =
-        bench.ask("SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'facts'").await;
-    let shape = bench.engine().tables().shape("facts").await.unwrap().unwrap();
-    assert_eq!(columns, format!("n\n{}\n", shape.fields().len()));
+    let columns = bench
+        .ask("SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'unplanned_rows'")
+        .await;
+    let described = catalog::table("unplanned_rows").unwrap().columns().count();
+    assert_eq!(columns, format!("n\n{described}\n"));
     let beside = "SELECT count(*) AS n FROM spans WHERE name <> 'information_schema.columns' \
         AND EXISTS (SELECT 1 FROM information_schema.tables)";
     assert_eq!(bench.ask(beside).await, "n\n40\n");
@@ -194,7 +225,7 @@ async fn new_files_are_seen_by_the_next_statement() {
         let answer = answers(&engine, &sql, &Params::new()).await;
         answer.lines().nth(1).unwrap().to_owned()
     };
-    let tables = ["stored_spans", "spans", "files", "strays", "swept_files"];
+    let tables = ["stored_spans", "spans", "files", "unplannable_rows", "files WHERE decodes"];
     let mut before = Vec::new();
     for table in tables {
         before.push(count(table).await);
@@ -236,9 +267,7 @@ async fn the_merged_view_shows_each_span_once_and_cold_before_wal() {
 async fn a_snapshot_that_is_named_alone_is_shown() {
     let bench = Bench::of(GETTING_STARTED);
     let layout = find_store(Some(&bench.folder.path().join("spans/hot_snapshot.parquet"))).unwrap();
-    let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
-    let memory = Memory::default();
-    let engine = Engine::new(Tables::new(layout, Vec::new(), choice, memory).unwrap(), memory).unwrap();
+    let engine = engine(layout, Path::new("nowhere"), "none");
     let count = answers(&engine, "SELECT tier, count(*) AS n FROM spans GROUP BY tier", &Params::new()).await;
     assert_eq!(count, "tier,n\nhot,20\n");
 }
@@ -260,7 +289,7 @@ async fn what_the_plan_calls_for_is_what_was_stored() {
         .ask(
             "SELECT count(*) AS n FROM expected_spans JOIN delivery USING (span_id) \
              WHERE expected_spans.run = delivery.run AND expected_spans.outcome = delivery.outcome \
-               AND expected_spans.acked_at = delivery.acked_at \
+               AND expected_spans.export_ended_at = delivery.export_ended_at \
                AND expected_spans.parent_span_id IS NOT DISTINCT FROM delivery.parent_span_id",
         )
         .await;
@@ -293,6 +322,7 @@ async fn what_cannot_be_read_is_named() {
     tier,health,problem
     cold,unreadable,"the file does not end in `PAR1`: it was cut, or never finished"
     wal,torn,no end-of-stream marker: the segment is cut short
+    note: swept 20 rows
     "#);
     // Inside a page, where the footer tells nothing.
     let mut inside = cold;
@@ -350,7 +380,7 @@ async fn a_question_that_does_not_fit_is_answered_in_one_partition() {
     let bench = Bench::of(GETTING_STARTED);
     let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
     let small: Memory = "16MB".parse().unwrap();
-    let engine = Engine::new(Tables::new(bench.layout(), Vec::new(), choice, small).unwrap(), small).unwrap();
+    let engine = Engine::new(bench.layout(), Vec::new(), choice, small).unwrap();
     let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 1000000))";
     assert_eq!(answers(&engine, sql, &Params::new()).await, "n\n1000000\n");
 }
@@ -374,7 +404,9 @@ async fn functions_give_what_they_say() {
     );
 }
 
+mod documents;
 mod investigated;
+mod pasted;
 
 /// The first cells of an answer's rows.
 fn rows(answer: &str) -> BTreeMap<String, usize> {

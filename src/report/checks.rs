@@ -27,7 +27,8 @@ struct CheckJson<'a> {
     id: &'a str,
     family: &'a str,
     rule: &'a str,
-    severity: &'static str,
+    /// None where findings are inconclusive.
+    severity: Option<&'static str>,
     /// `run`, `store`, or nothing.
     needs: Option<&'static str>,
     scope: &'static str,
@@ -37,7 +38,7 @@ struct CheckJson<'a> {
     /// The studio's own diagnostic code.
     code: Option<&'a str>,
     /// The named investigation that shows a finding.
-    query: Option<&'static str>,
+    query: Option<&'a str>,
     why: &'a str,
     usually: &'a str,
     not_covered: &'a str,
@@ -55,7 +56,7 @@ pub(crate) fn list(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
     for (number, (family, checks)) in families.into_iter().enumerate() {
         let row = |check: &&Check| {
             let id = format!("{:width$}", check.id);
-            vec![id, check.severity.name().to_owned(), check.rule.clone()]
+            vec![id, check.weight().to_owned(), check.rule.clone()]
         };
         let between = if number == 0 { "" } else { "\n" };
         write!(out, "{between}{family}\n{}", table::render(&header, checks.iter().map(row)))?;
@@ -80,7 +81,7 @@ pub(crate) fn explain(check: &Check, out: &mut dyn Write) -> anyhow::Result<()> 
     };
     writeln!(out, "{}: {}\n", check.id, check.rule)?;
     writeln!(out, "family    {}", check.family)?;
-    writeln!(out, "severity  {}", check.severity.name())?;
+    writeln!(out, "severity  {}", check.weight())?;
     writeln!(out, "needs     {needs}")?;
     writeln!(out, "sees      {scope}")?;
     writeln!(out, "examines  {}", check.examines.nouns().1)?;
@@ -115,7 +116,7 @@ pub(crate) fn json(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
         id: &check.id,
         family: &check.family,
         rule: &check.rule,
-        severity: check.severity.name(),
+        severity: (check.finding == Finding::Broken).then(|| check.severity.name()),
         needs: check.needs.name(),
         scope: check.scope.name(),
         examines: check.examines.nouns().1,
@@ -124,7 +125,7 @@ pub(crate) fn json(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
             Finding::Undecided => "inconclusive",
         },
         code: check.code.as_deref(),
-        query: check.query.map(|query| query.name),
+        query: check.query.map(|query| query.name.as_str()),
         why: &check.why,
         usually: &check.usually,
         not_covered: &check.not_covered,

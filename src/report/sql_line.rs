@@ -15,32 +15,35 @@ use crate::{
 /// investigation where the finding has its parameters, else what lies around its row, else the finding itself.
 pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -> Option<String> {
     let sample = evidence.samples.first().filter(|_| !command.is_empty())?;
-    let fallback = ["around_row", "finding"].map(investigations::named);
+    let fallback = ["around_row", "finding"].map(investigations::find);
     let candidates = check.query.into_iter().chain(fallback.into_iter().flatten());
     let (investigation, values) =
-        candidates.into_iter().find_map(|query| Some((query, parameters(query, sample)?)))?;
+        candidates.into_iter().find_map(|query| Some((query, arguments(query, sample)?)))?;
     let mut words = command.to_vec();
-    words.extend(["--query".to_owned(), investigation.name.to_owned()]);
-    for (parameter, value) in investigation.parameters.iter().zip(values) {
+    words.extend(["--query".to_owned(), investigation.name.clone()]);
+    for (parameter, value) in values {
         words.extend(["--param".to_owned(), format!("{parameter}={value}")]);
     }
     Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
 }
 
-fn parameters(query: &Investigation, sample: &Sample) -> Option<Vec<String>> {
+/// What an investigation must be given, from a finding; none where the finding does not have it.
+pub(crate) fn arguments<'q>(query: &'q Investigation, sample: &Sample) -> Option<Vec<(&'q str, String)>> {
     // Investigations of all spans know planned ones: of a replay's span no more than its own id is known.
     let is_replayed = sample.text("span_id").is_some() && sample.text("trace_id").is_none();
-    if query.parameters.is_empty() && is_replayed {
+    if query.required().next().is_none() && is_replayed {
         return None;
     }
-    let value = |parameter: &&str| match *parameter {
+    let value = |parameter: &str| match parameter {
         "id" => Some(sample.id.clone()),
         "row" => sample.text("row_number"),
         "trace" => sample.text("trace_id"),
+        "span" => sample.text("span_id"),
+        "export" => sample.text("export"),
         "service" => sample.text("service_name").or_else(|| sample.text("sent_by")),
         other => sample.text(other),
     };
-    query.parameters.iter().map(value).collect()
+    query.required().map(|parameter| Some((parameter, value(parameter)?))).collect()
 }
 
 /// As a shell reads it back. Characters that a terminal would obey are written as `$'…'` has them.

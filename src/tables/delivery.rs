@@ -69,7 +69,7 @@ fn schema() -> SchemaRef {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
     let number = |name, nullable| Field::new(name, DataType::Int64, nullable);
     let flag = |name| Field::new(name, DataType::Boolean, false);
-    let acked_at = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+    let export_ended_at = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
         text("run", false),
         text("service_name", false),
@@ -84,7 +84,8 @@ fn schema() -> SchemaRef {
         number("n_wal", false),
         number("n_found", false),
         flag("altered"),
-        Field::new("acked_at", acked_at, true),
+        number("export", true),
+        Field::new("export_ended_at", export_ended_at, true),
         text("unread_file", true),
         text("parent_span_id", true),
         Field::new("parent_lost", DataType::Boolean, true),
@@ -273,9 +274,13 @@ impl PlannedRows {
                 &mut places().map(|place| const_hex::encode(ids::trace_id(plan.outline.run, place.workflow))),
             ),
             "span_id" => text(&mut places().map(span_id)),
-            "acked_at" => {
-                let acked = places().map(|place| export(&place)?.ended_at().map(u64::cast_signed));
-                Arc::new(acked.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
+            "export" => {
+                let numbers = places().map(|place| Some(i64::from(judged.export_number(&place)?)));
+                Arc::new(numbers.collect::<Int64Array>())
+            }
+            "export_ended_at" => {
+                let ended = places().map(|place| export(&place)?.ended_at().map(u64::cast_signed));
+                Arc::new(ended.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
             "unread_file" => {
                 let suspect =

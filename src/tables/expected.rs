@@ -107,7 +107,7 @@ fn schema() -> SchemaRef {
         Arc::new(Field::new("workflow", DataType::Int64, true)),
         Arc::new(Field::new("span", DataType::Int64, true)),
         Arc::new(Field::new("outcome", DataType::Utf8View, true)),
-        Arc::new(Field::new("acked_at", time, true)),
+        Arc::new(Field::new("export_ended_at", time, true)),
     ];
     fields.extend(readable().fields().iter().cloned());
     Arc::new(ArrowSchema::new(fields))
@@ -210,7 +210,7 @@ enum Of {
     Workflow,
     Span,
     Outcome,
-    AckedAt,
+    ExportEndedAt,
     /// A column of the row that should be stored.
     Stored(usize),
 }
@@ -236,7 +236,7 @@ impl Column {
             (None, "workflow") => Of::Workflow,
             (None, "span") => Of::Span,
             (None, "outcome") => Of::Outcome,
-            (None, _) => Of::AckedAt,
+            (None, _) => Of::ExportEndedAt,
         };
         let values = match field.data_type() {
             DataType::Int8 => Values::Int8(Int8Builder::new()),
@@ -263,7 +263,7 @@ impl Column {
             Of::Workflow => Cell::Number(place.workflow.cast_signed()),
             Of::Span => Cell::Number(place.position.into()),
             Of::Outcome => Cell::Text(export().map_or("not_started", outcome)),
-            Of::AckedAt => {
+            Of::ExportEndedAt => {
                 let ended = export().and_then(Export::ended_at);
                 ended.map_or(Cell::Null, |ended| Cell::Number(ended.cast_signed()))
             }

@@ -24,6 +24,7 @@ const CHUNK: usize = 8_192;
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     arrays::schema(&[
         ("run", Kind::Text),
+        ("export", Kind::Number),
         ("service_name", Kind::Text),
         ("first_ordinal", Kind::Number),
         ("spans", Kind::Number),
@@ -67,13 +68,14 @@ impl Exports {
         })
     }
 
-    fn batch(&self, judged: &JudgedRun, exports: &[Export]) -> Result<RecordBatch> {
+    fn batch(&self, judged: &JudgedRun, first: i64, exports: &[Export]) -> Result<RecordBatch> {
         let plan = &self.judgement.known(judged).plan;
         let rows = || exports.iter();
         let fates: Vec<_> =
             rows().map(|export| judged.fate(&self.judgement.runs, export, &self.suspects)).collect();
         let columns = vec![
             text(rows().map(|_| Some(plan.outline.run.to_string()))),
+            number((first..).map(Some).take(exports.len())),
             text(rows().map(|export| service_of(plan, export))),
             number(rows().map(|export| Some(export.first.cast_signed()))),
             number(rows().map(|export| Some(export.count))),
@@ -99,7 +101,7 @@ impl Exports {
             return self.next_batch(run + 1, 0);
         }
         let exports = &exports[..exports.len().min(CHUNK)];
-        Some((self.batch(judged, exports), run, export + exports.len()))
+        Some((self.batch(judged, export as i64, exports), run, export + exports.len()))
     }
 }
 

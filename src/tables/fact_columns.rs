@@ -1,12 +1,12 @@
-//! The columns of `facts`.
+//! The columns of `unplanned_rows`.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 
-use datafusion::arrow::{array::ArrayRef, datatypes::SchemaRef};
+use datafusion::{arrow::array::ArrayRef, common::Result};
 
-use super::fact_table::FactSource;
+use super::{fact_table::FactSource, unknown_column};
 use crate::{
-    base::arrays::{self, Kind, flag, number, text, time},
+    base::arrays::{flag, number, text, time},
     contract::{
         json_form::Form,
         schema::{column, column_name},
@@ -21,69 +21,8 @@ use crate::{
     traffic::ids::RunId,
 };
 
-const COLUMNS: [(&str, Kind); 48] = [
-    ("tier", Kind::Text),
-    ("file", Kind::Text),
-    ("row_number", Kind::Number),
-    ("trace_id", Kind::Text),
-    ("span_id", Kind::Text),
-    ("parent_span_id", Kind::Text),
-    ("service_name", Kind::Text),
-    ("resource_service", Kind::Text),
-    ("tagged_service", Kind::Text),
-    ("instance_id", Kind::Text),
-    ("run", Kind::Text),
-    ("start_time", Kind::Time),
-    ("end_time", Kind::Time),
-    ("duration_ns", Kind::Number),
-    // What the duration should be.
-    ("interval_ns", Kind::Number),
-    ("in_future", Kind::Flag),
-    ("settled", Kind::Flag),
-    ("event_outside", Kind::Flag),
-    ("parent_is_remote", Kind::Flag),
-    ("malformed_ids", Kind::Text),
-    ("invalid_json", Kind::Text),
-    ("doubled_keys", Kind::Text),
-    ("noncanonical", Kind::Text),
-    // Copies of the same span.
-    ("copies", Kind::Number),
-    ("wal_copies", Kind::Number),
-    ("is_first_copy", Kind::Flag),
-    ("is_last_copy", Kind::Flag),
-    ("copies_differ", Kind::Flag),
-    ("first_tier", Kind::Text),
-    ("first_file", Kind::Text),
-    ("first_row_number", Kind::Number),
-    // The parent: in this trace, or where else.
-    ("has_parent", Kind::Flag),
-    ("parent_here", Kind::Flag),
-    ("parent_trace_id", Kind::Text),
-    ("parent_file", Kind::Text),
-    ("parent_row_number", Kind::Number),
-    ("parent_service", Kind::Text),
-    ("parent_resource_service", Kind::Text),
-    ("parent_start_time", Kind::Time),
-    ("parent_end_time", Kind::Time),
-    ("within_parent_execution", Kind::Flag),
-    ("in_cycle", Kind::Flag),
-    // The trace.
-    ("trace_spans", Kind::Number),
-    ("trace_roots", Kind::Number),
-    ("trace_services", Kind::Number),
-    ("trace_settled", Kind::Flag),
-    ("trace_an_hour_old", Kind::Flag),
-    ("trace_has_local_orphan", Kind::Flag),
-];
-
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| arrays::schema(&COLUMNS));
-
-pub(crate) fn schema() -> SchemaRef {
-    SchemaRef::clone(&SCHEMA)
-}
-
 /// One column for some rows of a family.
-pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
+pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
     let places = || rows.iter().map(|row| *row as usize);
     let facts = || places().map(|place| &family.facts[place]);
     let kins = || places().map(|place| family.kin[place]);
@@ -95,7 +34,7 @@ pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
     let names = |names: &mut dyn Iterator<Item = Name>| source.names.take(names);
     let mark = |mark: u32| flag(facts().map(|fact| Some(fact.marks.has(mark))));
     let timed = |fact: &Fact, at: i64| (!fact.marks.has(Marks::UNTIMED)).then_some(at);
-    match name {
+    Ok(match name {
         "tier" => text(facts().map(|fact| Some(tier(fact)))),
         "file" => names(&mut facts().map(|fact| fact.file)),
         "row_number" => number(facts().map(|fact| Some(fact.row_number))),
@@ -133,6 +72,8 @@ pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "noncanonical" => text(facts().map(|fact| of_form(fact, Form::Valid))),
         "copies" => number(kins().map(|kin| Some(kin.last_copy - kin.first_copy + 1))),
         "wal_copies" => number(kins().map(|kin| Some(kin.wal_copies))),
+        "cold_files" => number(kins().map(|kin| files_of_copies(family, kin, false))),
+        "wal_files" => number(kins().map(|kin| files_of_copies(family, kin, true))),
         "is_first_copy" => flag(kins().zip(rows).map(|(kin, row)| Some(kin.first_copy == *row))),
         "is_last_copy" => flag(kins().zip(rows).map(|(kin, row)| Some(kin.last_copy == *row))),
         "copies_differ" => flag(kins().map(|kin| Some(kin.conflicting))),
@@ -180,16 +121,26 @@ pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "trace_an_hour_old" => {
             flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.hour_before)))
         }
-        _ => flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_local > 0))),
-    }
+        "trace_has_local_orphan" => {
+            flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_local > 0)))
+        }
+        other => return unknown_column("unplanned_rows", other),
+    })
 }
 
-pub(crate) fn tier(fact: &Fact) -> &'static str {
+/// How many files of one kind hold the copies of a span.
+fn files_of_copies(family: &Family, kin: Kin, in_wal: bool) -> Option<i64> {
+    let copies = family.facts.get(kin.first_copy as usize..=kin.last_copy as usize)?;
+    let files = copies.iter().filter(|copy| copy.marks.has(Marks::IN_WAL) == in_wal).map(|copy| copy.file);
+    i64::try_from(files.collect::<BTreeSet<_>>().len()).ok()
+}
+
+pub(super) fn tier(fact: &Fact) -> &'static str {
     if fact.marks.has(Marks::IN_WAL) { Tier::Wal.name() } else { Tier::Cold.name() }
 }
 
 /// A trace id as it is stored.
-pub(crate) fn trace_text(source: &FactSource, trace: u128, form: IdForm) -> Option<String> {
+pub(super) fn trace_text(source: &FactSource, trace: u128, form: IdForm) -> Option<String> {
     id_text(source, trace, form, || const_hex::encode(trace.to_be_bytes()))
 }
 
@@ -232,15 +183,4 @@ fn of_form(fact: &Fact, form: Form) -> Option<String> {
 fn joined<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_column_is_there_once() {
-        let names: std::collections::BTreeSet<_> = COLUMNS.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), COLUMNS.len());
-    }
 }

@@ -1,9 +1,13 @@
-//! The tables `facts` and `trace_facts`: rows that no known plan calls for, and their traces.
+//! The tables `unplanned_rows` and `unplanned_traces`: rows that no known plan calls for, and their traces.
 //!
 //! Columns are made when they are asked for. A filter sees its own columns first, in chunks, and the
 //! others are made for the rows that pass: ids become text again for findings alone.
 
-use std::{fmt, io, ops::Range, sync::Arc};
+use std::{
+    fmt, io,
+    ops::Range,
+    sync::{Arc, LazyLock},
+};
 
 use datafusion::{
     arrow::{
@@ -28,7 +32,12 @@ use futures::{
     stream,
 };
 
-use super::{fact_columns, name_column::NameColumn, trace_columns};
+use super::{
+    catalog::{self, Table},
+    fact_columns,
+    name_column::NameColumn,
+    trace_columns,
+};
 use crate::judge::{
     cross_trace_parents::Elsewhere,
     facts::{Facts, SIDE_BY_SIDE},
@@ -93,9 +102,14 @@ pub(crate) enum Grain {
 
 impl Grain {
     fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; 2]> = LazyLock::new(|| {
+            ["unplanned_rows", "unplanned_traces"]
+                .map(|name| catalog::table(name).map_or_else(|| Arc::new(Schema::empty()), Table::schema))
+        });
+        let [rows, traces] = &*SCHEMAS;
         match self {
-            Self::Row => fact_columns::schema(),
-            Self::Trace => trace_columns::schema(),
+            Self::Row => Arc::clone(rows),
+            Self::Trace => Arc::clone(traces),
         }
     }
 
@@ -106,7 +120,7 @@ impl Grain {
         }
     }
 
-    fn column(self, source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
+    fn column(self, source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
         match self {
             Self::Row => fact_columns::column(source, family, rows, name),
             Self::Trace => trace_columns::column(source, family, rows, name),
@@ -280,6 +294,7 @@ impl FactScan {
         let FactTable { source, grain, .. } = &self.table;
         let columns = schema.fields().iter().map(|field| grain.column(source, family, rows, field.name()));
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect(), &options)?)
+        let columns = columns.collect::<Result<_>>()?;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
     }
 }

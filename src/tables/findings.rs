@@ -7,12 +7,21 @@ use std::{
 };
 
 use anyhow::Context;
-use datafusion::arrow::{array::RecordBatch, error::ArrowError};
+use datafusion::{
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
+    common::Result as Rows,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::files::{number, table, text};
-use crate::{base::problem::Problem, judge::runs::Runs};
+use super::unknown_column;
+use crate::{
+    base::{
+        arrays::{number, text},
+        problem::Problem,
+    },
+    judge::runs::Runs,
+};
 
 /// The report of an audit beside the manifest of its run.
 const FILE: &str = "audit.json";
@@ -36,9 +45,9 @@ struct Checked {
 
 /// Findings as rows, and what is to be said about them.
 #[derive(Debug)]
-pub(crate) struct Findings {
-    pub(crate) rows: RecordBatch,
-    pub(crate) notes: Vec<String>,
+pub(super) struct Findings {
+    pub(super) rows: RecordBatch,
+    pub(super) notes: Vec<String>,
 }
 
 struct Finding {
@@ -50,7 +59,7 @@ struct Finding {
 }
 
 /// The findings of the runs that were asked for.
-pub(crate) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
+pub(super) fn findings(runs: &Runs, schema: &SchemaRef) -> anyhow::Result<Findings> {
     let wanted = runs.known.iter().filter(|run| runs.wanted.contains(&run.plan.outline.run));
     let wanted = wanted.map(|run| {
         let folders: Vec<_> = run.parts.iter().map(|part| &part.folder).collect();
@@ -86,7 +95,7 @@ pub(crate) fn findings(runs: &Runs) -> anyhow::Result<Findings> {
             }));
         }
     }
-    Ok(Findings { rows: rows(&all)?, notes })
+    Ok(Findings { rows: rows(&all, schema)?, notes })
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<(PathBuf, Vec<u8>)>> {
@@ -104,10 +113,10 @@ fn parse(path: &Path, text: &[u8]) -> anyhow::Result<Report> {
     })?)
 }
 
-fn rows(findings: &[Finding]) -> Result<RecordBatch, ArrowError> {
+fn rows(findings: &[Finding], schema: &SchemaRef) -> Rows<RecordBatch> {
     let all = || findings.iter();
-    let column = |name: &'static str| {
-        text(all().map(move |finding| match finding.columns.get(name)? {
+    let value = |name: &str| {
+        text(all().map(|finding| match finding.columns.get(name)? {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
@@ -115,20 +124,17 @@ fn rows(findings: &[Finding]) -> Result<RecordBatch, ArrowError> {
     };
     let row_number = |finding: &Finding| finding.columns.get("row_number")?.as_i64();
     let details = |finding: &Finding| Some(Value::Object(finding.columns.clone()).to_string());
-    table(vec![
-        ("run", text(all().map(|finding| Some(&finding.run)))),
-        ("finding", column("id")),
-        ("check_name", text(all().map(|finding| Some(&finding.check)))),
-        ("severity", text(all().map(|finding| Some(&finding.severity)))),
-        ("verdict", text(all().map(|finding| Some(&finding.verdict)))),
-        ("tier", column("tier")),
-        ("file", column("file")),
-        ("row_number", number(all().map(row_number))),
-        ("service_name", column("service_name")),
-        ("trace_id", column("trace_id")),
-        ("span_id", column("span_id")),
-        ("expected", column("expected")),
-        ("actual", column("actual")),
-        ("details", text(all().map(details))),
-    ])
+    super::batch(schema, findings.len(), |name| {
+        Ok(match name {
+            "run" => text(all().map(|finding| Some(&finding.run))),
+            "finding" => value("id"),
+            "check_name" => text(all().map(|finding| Some(&finding.check))),
+            "severity" => text(all().map(|finding| Some(&finding.severity))),
+            "verdict" => text(all().map(|finding| Some(&finding.verdict))),
+            "row_number" => number(all().map(row_number)),
+            "details" => text(all().map(details)),
+            "tier" | "file" | "service_name" | "trace_id" | "span_id" | "expected" | "actual" => value(name),
+            other => return unknown_column("findings", other),
+        })
+    })
 }

@@ -1,6 +1,15 @@
-//! A judgement as tables: what the checks' SQL reads.
+//! A judgement as tables.
+//!
+//! Planned spans and rows without a plan are not copied: their tables make rows while they are read. Facts that do
+//! not fit into memory at once are shown shard by shard; the tables of planned spans are then shown beside the
+//! first only, so that asking shard by shard meets each row once.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    io,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use datafusion::{
     arrow::{
@@ -8,9 +17,9 @@ use datafusion::{
         error::ArrowError,
     },
     catalog::TableProvider,
-    datasource::MemTable,
+    datasource::{MemTable, ViewTable, empty::EmptyTable, provider_as_source},
     error::Result,
-    prelude::SessionContext,
+    logical_expr::LogicalPlanBuilder,
 };
 
 use super::{
@@ -20,152 +29,107 @@ use super::{
 };
 use crate::{
     base::arrays::{flag, number, text, time},
-    judge::{
-        encode,
-        facts::Facts,
-        judgement::{Depth, FileRecord, Judgement, SnapshotRecord},
-        replayed::rows::ReplayRows,
-        sweep_output::Collected,
-    },
+    judge::{facts::Facts, judgement::Judgement, replayed::rows::ReplayRows, sweep_output::Collected},
     store::layout::Tier,
 };
 
-/// Registers every table of a judgement, with what replays add to them; rows and traces that no plan calls for
-/// are there by their facts.
-pub(crate) async fn register(
-    session: &SessionContext,
-    judgement: &Arc<Judgement>,
-    replays: Vec<ReplayRows>,
-    settled_before: i64,
-) -> Result<Arc<FactSource>> {
-    let Collected { facts, names, odd, .. } = &*judgement.collected;
-    let read_began = judgement.read_began.cast_signed();
-    let source =
-        Arc::new(FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?);
-    let tables = [
-        ("files", files(judgement, settled_before)?),
-        ("runs", runs(judgement)?),
-        ("calls", calls(judgement)?),
-        ("losses", losses(judgement)?),
-        ("resources", resources(judgement, &source)?),
-        ("snapshot_rows", snapshot_rows(judgement)?),
-    ];
-    for (name, batch) in tables {
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
-        session.register_table(name, Arc::new(table))?;
+/// A sweep's judgement, ready to be asked.
+pub(crate) struct Judged {
+    pub(crate) judgement: Arc<Judgement>,
+    pub(crate) facts: Arc<FactSource>,
+    /// Spans that ended before this had the time to be stored. Unix nanoseconds.
+    pub(crate) settled_before: i64,
+    shown: Mutex<Shown>,
+    more_exports: Vec<RecordBatch>,
+    more_delivery: Vec<RecordBatch>,
+}
+
+/// The part of it that tables show.
+#[derive(Debug, Clone)]
+struct Shown {
+    buckets: Range<usize>,
+    planned: bool,
+}
+
+impl Judged {
+    pub(crate) fn new(judgement: Arc<Judgement>, replays: Vec<ReplayRows>, settle: Duration) -> Result<Self> {
+        let settle = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
+        let settled_before = judgement.read_began.saturating_sub(settle).cast_signed();
+        let read_began = judgement.read_began.cast_signed();
+        let Collected { facts, names, odd, .. } = &*judgement.collected;
+        let facts = FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?;
+        let shown = Mutex::new(Shown { buckets: Facts::ALL, planned: true });
+        let (mut more_exports, mut more_delivery) = (Vec::new(), Vec::new());
+        for rows in replays {
+            judgement.sightings.push(rows.sightings)?;
+            judgement.collected.differences.push(rows.differences)?;
+            more_exports.push(rows.exports);
+            more_delivery.push(rows.delivery);
+        }
+        Ok(Self { judgement, facts: Arc::new(facts), settled_before, shown, more_exports, more_delivery })
     }
-    for (name, spool) in [
-        ("differences", &judgement.collected.differences),
-        ("strays", &judgement.collected.strays),
-        ("sightings", &judgement.sightings),
-    ] {
-        session.register_table(name, spool.table())?;
+
+    /// Shows one shard of the facts, and what was planned or not.
+    pub(crate) fn show_shard(&self, buckets: Range<usize>, planned: bool) -> io::Result<()> {
+        self.facts.facts.hold(buckets.clone())?;
+        *self.shown() = Shown { buckets, planned };
+        Ok(())
     }
-    let (mut of_exports, mut of_delivery) = (Vec::new(), Vec::new());
-    for rows in replays {
-        judgement.sightings.push(rows.sightings)?;
-        judgement.collected.differences.push(rows.differences)?;
-        of_exports.push(rows.exports);
-        of_delivery.push(rows.delivery);
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let exports = export_table(Arc::clone(judgement));
-    session.register_table("exports", with_more(session, exports, of_exports)?)?;
-    let delivery = Arc::new(Delivery::new(Arc::clone(judgement)));
-    session.register_table("delivery", with_more(session, delivery, of_delivery)?)?;
-    register_facts(session, &source, Facts::ALL).await?;
-    Ok(source)
+
+    /// A table of planned spans, or its columns alone beside a later shard.
+    fn planned(&self, table: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
+        if self.shown().planned { table } else { Arc::new(EmptyTable::new(table.schema())) }
+    }
+
+    fn rows(&self, grain: Grain) -> Arc<dyn TableProvider> {
+        Arc::new(FactTable::new(Arc::clone(&self.facts), self.shown().buckets.clone(), grain))
+    }
 }
 
 /// A table and further rows of it.
-fn with_more(
-    session: &SessionContext,
-    table: Arc<dyn TableProvider>,
-    more: Vec<RecordBatch>,
-) -> Result<Arc<dyn TableProvider>> {
-    if more.is_empty() {
-        return Ok(table);
-    }
-    Ok(session.read_table(table)?.union(session.read_batches(more)?)?.into_view())
+fn with_more(table: Arc<dyn TableProvider>, more: &[RecordBatch]) -> Result<Arc<dyn TableProvider>> {
+    let Some(first) = more.first() else { return Ok(table) };
+    let rows: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(first.schema(), vec![more.to_vec()])?);
+    let rows = LogicalPlanBuilder::scan("more", provider_as_source(rows), None)?.build()?;
+    let whole = LogicalPlanBuilder::scan("table", provider_as_source(table), None)?.union(rows)?.build()?;
+    Ok(Arc::new(ViewTable::new(whole, None)))
 }
 
-const COPIES: &str = include_str!("../../sql/views/copies.sql");
-
-/// Registers `facts` and `trace_facts` anew, with the rows of some buckets, and the views over them.
-async fn register_facts(
-    session: &SessionContext,
-    source: &Arc<FactSource>,
-    buckets: Range<usize>,
-) -> Result<()> {
-    for (name, grain) in [("facts", Grain::Row), ("trace_facts", Grain::Trace)] {
-        session.deregister_table(name)?;
-        let table = FactTable::new(Arc::clone(source), buckets.clone(), grain);
-        session.register_table(name, Arc::new(table))?;
-    }
-    session.deregister_table("copies")?;
-    session.register_table("copies", session.sql(COPIES).await?.into_view())?;
-    Ok(())
+pub(super) fn unplanned_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.rows(Grain::Row))
 }
 
-/// Shows one shard of the facts. Rows of known runs are shown beside the first only, so that asking shard by
-/// shard meets each row once.
-pub(crate) async fn show_shard(
-    session: &SessionContext,
-    source: &Arc<FactSource>,
-    buckets: Range<usize>,
-    without_planned: bool,
-) -> Result<()> {
-    source.facts.hold(buckets.clone())?;
-    if without_planned {
-        let delivery = Delivery::columns();
-        for (name, schema) in [
-            ("differences", encode::differences_schema()),
-            ("strays", crate::judge::unplannable::schema()),
-            ("sightings", encode::sightings_schema()),
-            ("delivery", delivery),
-        ] {
-            session.deregister_table(name)?;
-            session.register_table(name, Arc::new(MemTable::try_new(schema, vec![vec![]])?))?;
-        }
-    }
-    register_facts(session, source, buckets).await
+pub(super) fn unplanned_traces(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.rows(Grain::Trace))
 }
 
-type Columns = Vec<(&'static str, ArrayRef)>;
-
-fn table(columns: Columns) -> Result<RecordBatch, ArrowError> {
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+pub(super) fn delivery(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let delivery = Arc::new(Delivery::new(Arc::clone(&judged.judgement)));
+    Ok(judged.planned(with_more(delivery, &judged.more_delivery)?))
 }
 
-fn files(judgement: &Judgement, settled_before: i64) -> Result<RecordBatch, ArrowError> {
-    let Judgement { files, read_began, depth, .. } = judgement;
-    let counted = *depth > Depth::Files;
-    let snapshot = |of: fn(&SnapshotRecord) -> u64| {
-        number(files.iter().map(|file| file.snapshot.as_ref().map(|record| of(record).cast_signed())))
-    };
-    let age = |file: &FileRecord| {
-        Some(read_began.cast_signed().saturating_sub(file.modified_at?).max(0) / 1_000_000_000)
-    };
-    let is_settled = |file: &FileRecord| Some(file.modified_at? < settled_before);
-    table(vec![
-        ("tier", text(files.iter().map(|file| Some(file.tier.name())))),
-        ("file", text(files.iter().map(|file| Some(&file.file)))),
-        ("size", number(files.iter().map(|file| Some(file.size.cast_signed())))),
-        ("health", text(files.iter().map(|file| Some(file.health.name())))),
-        ("problem", text(files.iter().map(|file| file.problem.as_ref()))),
-        ("rows", number(files.iter().map(|file| counted.then(|| file.rows.cast_signed())))),
-        ("schema_version", number(files.iter().map(|file| file.schema))),
-        ("named_at", time(files.iter().map(|file| file.named_at))),
-        ("modified_at", time(files.iter().map(|file| file.modified_at))),
-        ("age_seconds", number(files.iter().map(age))),
-        ("settled", flag(files.iter().map(is_settled))),
-        ("decodes", flag(files.iter().map(|file| Some(file.decodes)))),
-        ("expected_place", text(files.iter().map(|file| file.expected_place.as_ref()))),
-        ("flushed_rows", snapshot(|record| record.flushed)),
-        ("lacking_rows", snapshot(|record| record.lacking)),
-    ])
+pub(super) fn exports(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    with_more(export_table(Arc::clone(&judged.judgement)), &judged.more_exports)
 }
 
-fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
+pub(super) fn differences(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.planned(judged.judgement.collected.differences.table()))
+}
+
+pub(super) fn unplannable_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.planned(judged.judgement.collected.strays.table()))
+}
+
+pub(super) fn planned_copies(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.planned(judged.judgement.sightings.table()))
+}
+
+pub(super) fn snapshot_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let judgement = &judged.judgement;
     let odd = &judgement.collected.odd;
     let hex = |key: u128, bytes: &[u8]| {
         odd.text(key).map_or_else(|| const_hex::encode(bytes), |text| text.to_string())
@@ -173,7 +137,7 @@ fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
     let rows: Vec<_> =
         snapshots.flat_map(|(file, record)| record.others.iter().map(move |row| (file, row))).collect();
-    table(vec![
+    in_memory(vec![
         ("tier", text(rows.iter().map(|_| Some(Tier::Hot.name())))),
         ("file", text(rows.iter().map(|(file, _)| Some(file)))),
         ("row_number", number(rows.iter().map(|(_, (row, ..))| Some(row.cast_signed())))),
@@ -189,39 +153,32 @@ fn snapshot_rows(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
     ])
 }
 
-fn resources(judgement: &Judgement, source: &FactSource) -> Result<RecordBatch, ArrowError> {
-    let rows = judgement.collected.resources();
+pub(super) fn resources(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let rows = judged.judgement.collected.resources();
+    let names = &judged.facts.names;
     let tier = |in_wal: bool| if in_wal { Tier::Wal.name() } else { Tier::Cold.name() };
-    table(vec![
-        ("service_name", source.names.take(rows.iter().map(|(key, _)| key.service))),
-        ("resource_service", source.names.take(rows.iter().map(|(key, _)| key.resource_service))),
-        ("instance_id", source.names.take(rows.iter().map(|(key, _)| key.instance))),
+    in_memory(vec![
+        ("service_name", names.take(rows.iter().map(|(key, _)| key.service))),
+        ("resource_service", names.take(rows.iter().map(|(key, _)| key.resource_service))),
+        ("instance_id", names.take(rows.iter().map(|(key, _)| key.instance))),
         ("rows", number(rows.iter().map(|(_, seen)| Some(seen.rows.cast_signed())))),
         ("tier", text(rows.iter().map(|(_, seen)| Some(tier(seen.in_wal))))),
-        ("file", source.names.take(rows.iter().map(|(_, seen)| seen.file))),
+        ("file", names.take(rows.iter().map(|(_, seen)| seen.file))),
         ("row_number", number(rows.iter().map(|(_, seen)| Some(seen.row_number)))),
     ])
 }
 
-fn losses(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
-    let losses = judgement.collected.losses();
-    table(vec![
-        ("loss", text(losses.named().map(|(name, _)| Some(name)))),
+pub(super) fn losses(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let losses = judged.judgement.collected.losses();
+    in_memory(vec![
+        ("code", text(losses.named().map(|(loss, _)| Some(loss.code)))),
+        ("loss", text(losses.named().map(|(loss, _)| Some(loss.text)))),
         ("spans", number(losses.named().map(|(_, spans)| Some(spans.cast_signed())))),
     ])
 }
 
-fn runs(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
-    let plans: Vec<_> = judgement.judged.iter().map(|run| &judgement.known(run).plan).collect();
-    table(vec![
-        ("run", text(plans.iter().map(|plan| Some(plan.outline.run.to_string())))),
-        ("services", number(plans.iter().map(|plan| i64::try_from(plan.outline.services.len()).ok()))),
-        ("workflows", number(plans.iter().map(|plan| Some(plan.workflows().cast_signed())))),
-        ("spans", number(plans.iter().map(|plan| Some(plan.spans().cast_signed())))),
-    ])
-}
-
-fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
+pub(super) fn calls(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let judgement = &judged.judgement;
     let rows: Vec<_> = judgement
         .judged
         .iter()
@@ -230,7 +187,7 @@ fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
             run.history.calls.iter().map(move |call| (plan, call))
         })
         .collect();
-    table(vec![
+    in_memory(vec![
         ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
         ("rpc", text(rows.iter().map(|(_, call)| Some(call.rpc.to_string())))),
         ("began", time(rows.iter().map(|(_, call)| Some(call.began.cast_signed())))),
@@ -238,4 +195,11 @@ fn calls(judgement: &Judgement) -> Result<RecordBatch, ArrowError> {
         ("success", flag(rows.iter().map(|(_, call)| Some(call.success)))),
         ("error", text(rows.iter().map(|(_, call)| Some(&call.error)))),
     ])
+}
+
+fn in_memory(columns: Vec<(&'static str, ArrayRef)>) -> Result<Arc<dyn TableProvider>> {
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    let batch: Result<RecordBatch, ArrowError> = RecordBatch::try_from_iter_with_nullable(columns);
+    let batch = batch?;
+    Ok(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?))
 }

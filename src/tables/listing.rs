@@ -78,22 +78,6 @@ impl Looked {
         self.file.kind.is_data() && matches!(self.health, Health::Ok | Health::Torn)
     }
 
-    pub(crate) fn rows(&self) -> Option<u64> {
-        match &self.contents {
-            Contents::Parquet(footer) => Some(footer.rows),
-            Contents::Segment(segment) => Some(segment.rows),
-            Contents::None => None,
-        }
-    }
-
-    pub(crate) fn schema_version(&self) -> Option<i64> {
-        match &self.contents {
-            Contents::Parquet(footer) => version(&footer.columns),
-            Contents::Segment(segment) => segment.schema_version,
-            Contents::None => None,
-        }
-    }
-
     /// The earliest and the latest start.
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
         match &self.contents {

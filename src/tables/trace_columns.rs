@@ -1,53 +1,26 @@
-//! The columns of `trace_facts`.
+//! The columns of `unplanned_traces`.
 
-use std::sync::LazyLock;
-
-use datafusion::arrow::{array::ArrayRef, datatypes::SchemaRef};
+use datafusion::{arrow::array::ArrayRef, common::Result};
 
 use super::{
     fact_columns::{tier, trace_text},
     fact_table::FactSource,
+    unknown_column,
 };
 use crate::{
-    base::arrays::{self, Kind, flag, number, text, time},
+    base::arrays::{flag, number, text, time},
     judge::{
         fact::Id,
         trace_bucket::{Family, Trace},
     },
 };
 
-const COLUMNS: [(&str, Kind); 17] = [
-    ("tier", Kind::Text),
-    ("file", Kind::Text),
-    ("row_number", Kind::Number),
-    ("trace_id", Kind::Text),
-    ("service_name", Kind::Text),
-    ("rows", Kind::Number),
-    ("spans", Kind::Number),
-    ("roots", Kind::Number),
-    ("services", Kind::Number),
-    ("absent_local_parents", Kind::Number),
-    ("absent_remote_parents", Kind::Number),
-    ("absent_unknown_parents", Kind::Number),
-    ("parents_elsewhere", Kind::Number),
-    ("has_cycle", Kind::Flag),
-    ("start_time", Kind::Time),
-    ("end_time", Kind::Time),
-    ("an_hour_old", Kind::Flag),
-];
-
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| arrays::schema(&COLUMNS));
-
-pub(crate) fn schema() -> SchemaRef {
-    SchemaRef::clone(&SCHEMA)
-}
-
 /// One column for some traces of a family; a trace's address is its first row's.
-pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> ArrayRef {
+pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
     let traces = || rows.iter().map(|row| &family.traces[*row as usize]);
     let firsts = || traces().map(|trace| &family.facts[trace.first_row as usize]);
     let count = |of: fn(&Trace) -> u32| number(traces().map(|trace| Some(of(trace))));
-    match name {
+    Ok(match name {
         "tier" => text(firsts().map(|first| Some(tier(first)))),
         "file" => source.names.take(firsts().map(|first| first.file)),
         "row_number" => number(firsts().map(|first| Some(first.row_number))),
@@ -66,8 +39,9 @@ pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "has_cycle" => flag(traces().map(|trace| Some(trace.has_cycle))),
         "start_time" => time(traces().map(|trace| Some(trace.start_time))),
         "end_time" => time(traces().map(|trace| Some(trace.end_time))),
-        _ => flag(traces().map(|trace| Some(trace.end_time < source.hour_before))),
-    }
+        "an_hour_old" => flag(traces().map(|trace| Some(trace.end_time < source.hour_before))),
+        other => return unknown_column("unplanned_traces", other),
+    })
 }
 
 /// How many rows of a trace have their parent in another trace.

@@ -1,19 +1,18 @@
--- Of a partly refused export, as many spans are stored as were taken.
+-- A partial success stores exactly the spans that it accepts.
 -- severity: error
 -- needs: run
 -- examines: partial successes
--- query: missing_spans
+-- query: export
 --
--- OTLP says how many spans of an export were rejected, never which. Exactly the rest must be stored:
--- more contradicts the answer at once, fewer once a barrier lies behind it.
+-- OTLP reports how many spans of an export were rejected, never which. Exactly the others must be stored: more
+-- contradict the answer at once, fewer once a barrier is behind it.
 --
--- Usually: no released studio answers with a partial success, so something between the client and the
--- studio did: a collector or a proxy that drops spans of its own accord. Look at its limits, and hold its
--- count of drops against the export.
+-- Usually: No released studio answers with a partial success, so something between client and studio did: a collector
+-- or proxy that drops spans. Check its limits, and compare its count of dropped spans with the export.
 --
--- Not covered: which of the spans are stored, exports with too few spans while a file that could not be
--- read may hold them, and exports of which an attempt before had no answer.
-SELECT run, service_name, first_ordinal, spans, rejected_spans, taken AS expected, n_found AS actual, ended_at
+-- Not covered: which of the spans are stored, exports with too few spans while a file that could not be read may hold
+-- them, and exports with an earlier attempt that had no answer.
+SELECT run, export, service_name, first_ordinal, spans, rejected_spans, taken AS expected, n_found AS actual, ended_at
 FROM (SELECT *, greatest(spans - rejected_spans, 0) AS taken FROM exports) -- one row per export
 WHERE outcome = 'partial'
   AND (n_found > taken OR (n_found < taken AND behind_barrier AND NOT maybe_unread))

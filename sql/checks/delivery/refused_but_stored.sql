@@ -2,13 +2,13 @@
 -- severity: error
 -- needs: run
 -- examines: rejected spans
--- query: missing_spans
+-- query: span
 --
--- A refusal says that no span was kept, and a client may send the same spans again elsewhere. A
--- stored one makes that answer a lie.
+-- A refusal says that no span was kept, and a client may send the same spans elsewhere. A stored span contradicts the
+-- answer.
 --
--- Usually: a proxy or a collector in between answered for the studio after it had passed the export on, or
--- two runs of the same plan were sent. A client that tries a refusal again stores such spans twice.
+-- Usually: A proxy or collector answered in place of the studio after it had forwarded the export, or two runs of the
+-- same plan were sent. A client that retries a refusal stores such spans twice.
 --
 -- Not covered: exports whose outcome is unknown; their spans may be stored or not.
 SELECT service_name, workflow, span, trace_id, span_id, n_cold, n_wal

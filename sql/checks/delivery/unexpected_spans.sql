@@ -3,16 +3,16 @@
 -- needs: run
 -- examines: stored rows
 --
--- Ids tell which run and which planned span a row claims to be. A row that names a place the plan does not have,
--- or an export that never started, was made up on the way: a damaged id, or traffic that somebody else sent under
--- ours. So was a row that carries a run's tag under other ids.
+-- Ids encode the run and the planned span that a row claims to be. A row with a place that the plan does not have, or
+-- of an export that never started, did not come from the generator: its id is damaged, or other traffic used the run's
+-- ids. The same holds for a row with a run's tag under other ids.
 --
--- Usually: An id was damaged in the file, and the span that it belongs to is lost; or the ledger is not this run's.
--- The row says by its other columns what it was.
+-- Usually: An id was damaged in the file, and the span that it belongs to is lost; or the ledger is that of another
+-- run. The other columns of the row show which span it was.
 --
--- Not covered: rows of runs whose folder is not here.
+-- Not covered: rows of runs whose folder is not in the runs folder.
 SELECT tier, file, row_number, service_name, trace_id, span_id, 'no such span in the plan' AS reason
-FROM strays
+FROM unplannable_rows
 UNION ALL
 SELECT CASE WHEN n_cold > 0 THEN 'cold' ELSE 'wal' END, NULL, NULL, service_name, trace_id, span_id,
        'its export never started'

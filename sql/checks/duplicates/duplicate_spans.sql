@@ -6,22 +6,32 @@
 -- query: duplicates_by_file
 --
 -- The studio never looks for duplicates when it writes, and removes them when it reads only while both tiers are
--- registered. The cause tells where they came from: `within_file`, the span was sent or appended twice;
--- `several_segments`, the same, with a segment written in between; `reflushed`, two cold files hold it, as after a
--- crash between a flush's rename and its deletes.
+-- registered. The cause is what the ledger and the copies prove, in this order: `sent_twice`, its export was attempted
+-- as often as it is stored, refused attempts included; `within_file`, all copies are in one file: it was sent or
+-- appended twice; `copied_file`, one of the files is not where the studio writes it; `several_segments`, only the WAL
+-- holds it, in several segments; `reflushed`, several cold files hold it, as after a crash between a flush's rename and
+-- its deletes; `reflushed_and_in_wal`, the same, and the segment is still there; `within_file_and_in_wal`, one cold file
+-- holds it twice, and its segment is still there; `doubled_in_wal`, one cold file and several rows of the WAL hold it.
 --
 -- Usually: `reflushed` after a crash of the studio; `within_file` where a client sends a span twice, or retries without
--- a ledger. The copies are equal: deleting the later file, if all of it is doubled, loses nothing.
+-- a ledger; `copied_file` where a backup lies inside the data directory. The copies are equal: deleting the later
+-- file, if all of it is duplicated, loses nothing.
 --
 -- Not covered: copies that are not equal (see conflicting_duplicates), one in each tier (see overlapping_spans), as
--- many as the span's export was attempted (see retry_duplicates), in the hot snapshot, in files that could not be
--- read to their end, and of rows without ids.
+-- many as the span's export was attempted without being refused (see retry_duplicates), in the hot snapshot, in files
+-- that could not be read to their end, and of rows without ids.
 SELECT trace_id, span_id, copies,
-       CASE WHEN files = 1 THEN 'within_file'
-            WHEN wal_copies = 0 THEN 'reflushed'
-            WHEN wal_copies = copies THEN 'several_segments'
-            ELSE 'reflushed and in the WAL' END AS cause,
+       CASE WHEN attempts >= copies THEN 'sent_twice'
+            WHEN cold_files + wal_files = 1 THEN 'within_file'
+            WHEN last_place.name IS NOT NULL OR first_place.name IS NOT NULL THEN 'copied_file'
+            WHEN cold_files = 0 THEN 'several_segments'
+            WHEN cold_files > 1 AND wal_copies = 0 THEN 'reflushed'
+            WHEN cold_files > 1 THEN 'reflushed_and_in_wal'
+            WHEN copies - wal_copies > 1 THEN 'within_file_and_in_wal'
+            ELSE 'doubled_in_wal' END AS cause,
        first_file, first_row_number, tier, file, row_number
-FROM copies -- one row per span that is stored more than once
+FROM duplicated_spans -- one row per span that is stored more than once
+LEFT JOIN (SELECT file AS name FROM files WHERE misplaced) last_place ON last_place.name = file
+LEFT JOIN (SELECT file AS name FROM files WHERE misplaced) first_place ON first_place.name = first_file
 WHERE copies > sent AND NOT copies_differ AND NOT (copies = 2 AND wal_copies = 1)
 ORDER BY file, row_number, trace_id, span_id

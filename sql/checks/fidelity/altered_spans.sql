@@ -4,15 +4,14 @@
 -- examines: planned rows
 -- query: around_row
 --
--- Every column is compared with the row that the plan calls for; JSON is compared by value, so that order and
--- spacing do not count. Parquet as the studio writes it carries no checksums: a flipped bit is found here or
--- nowhere.
+-- Every column is compared with the planned row; JSON is compared by value, regardless of order and spacing. The
+-- studio's Parquet files have no checksums: a flipped bit is found here or nowhere.
 --
 -- Usually: A single value in a single file is damage on disk or in memory. The same column in every row is a change of
 -- the studio's mapping: compare its version with the schema of the file.
 --
--- Not covered: what the store's schema cannot hold (see declared_losses), parents (see orphan_spans), and differences
--- that are pollution.
+-- Not covered: what the schema of the store cannot hold (see declared_losses), parents (see orphan_spans), and
+-- differences that are pollution.
 SELECT tier, file, row_number, trace_id, span_id, sent_by, column_name, key, expected, actual
 FROM differences
 WHERE kind = 'content' AND column_name <> 'parent_span_id'

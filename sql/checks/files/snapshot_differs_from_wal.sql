@@ -4,14 +4,14 @@
 -- examines: hot snapshots
 -- query: around_row
 --
--- The studio shows the snapshot in place of the WAL. A row that lies in no segment with the same content, and in no
--- cold file that a flush has made since, was changed on the way, or made up.
+-- The studio shows the snapshot in place of the WAL. A row that has no equal in a segment, or in a cold file of a
+-- later flush, was changed or does not come from the WAL.
 --
--- Usually: A segment was damaged, changed or removed after the snapshot was made, or the snapshot was. What was sent
--- tells which: audit with the run.
+-- Usually: A segment was damaged, changed or removed after the snapshot was made, or the snapshot was. An audit with
+-- the run tells which of the two is right.
 --
--- Not covered: rows that a flush has moved to a cold file since (see stale_hot_snapshot), rows that a segment which could
--- not be read to its end may hold, and which of the two is right.
+-- Not covered: rows that a flush has moved to a cold file since (see stale_hot_snapshot), rows that may be in a
+-- segment which could not be read to its end, and which of the two is right.
 SELECT tier, file, row_number, trace_id, span_id,
        CASE WHEN is_changed THEN 'the WAL has it with another content' ELSE 'it is in no other tier' END AS cause
 FROM snapshot_rows

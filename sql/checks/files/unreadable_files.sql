@@ -1,16 +1,16 @@
 -- Every cold file can be read to its end.
 -- severity: error
 -- examines: files
--- query: file_contents
+-- query: file_health
 --
--- The studio skips a cold file that it cannot read without a word: its spans are gone from every view. Rows
--- before the damage were read and are judged; what follows is unknown.
+-- The studio silently skips a cold file that it cannot read: its spans are missing in every view. Rows before the
+-- damage were read and are audited; the rest is unknown.
 --
--- Usually: A disk or a copy went wrong after the studio wrote the file, or a flush was killed and its file renamed by
--- hand. Take the file from a backup; without one, audit with the run to see which spans it may have held.
+-- Usually: A disk or copy error after the studio wrote the file, or a flush was killed and its file renamed by hand.
+-- Restore the file from a backup; without one, audit with the run to see which spans it may have held.
 --
--- Not covered: segments (see torn_segments), files without a byte (see empty_files), damage that still decodes
--- (see altered_spans), and what this user may not open, which leaves an audit inconclusive.
+-- Not covered: segments (see torn_segments), files of zero bytes (see empty_files), damage that still decodes (see
+-- altered_spans), and files without read permission, which make an audit inconclusive.
 SELECT tier, file, size, rows AS rows_read, problem
 FROM files
 WHERE health = 'unreadable'

@@ -1,17 +1,18 @@
--- Every segment of the WAL can be flushed by the studio that runs now.
+-- The running studio can flush every segment of the WAL.
 -- severity: error
 -- examines: segments
+-- query: file_health
 --
--- A flush and a snapshot read all segments, oldest first, and give up at the first that does not decode: nothing
--- reaches a cold file any more and the WAL grows. Studio 0.82 cannot write segments of the older schema, either;
--- that a newer studio is at work shows in any file of the newer schema that was named later.
+-- A flush or snapshot reads all segments, oldest first, and stops at the first one that does not decode: nothing
+-- reaches a cold file any more, and the WAL grows. Studio 0.82 cannot write segments of the older schema either; any
+-- later file of the newer schema shows that a newer studio is running.
 --
 -- Usually: The process was killed or the disk was full while it wrote a segment (`torn`), the machine lost power
--- (`empty`), or the studio was upgraded before its WAL was flushed (`older schema`). Stop the studio, move the
--- segment out of the WAL folder, start it again; what still reads of the segment can be sent again.
+-- (`empty`), or the studio was upgraded before its WAL was flushed (`older schema`). Stop the studio, move the segment
+-- out of the WAL folder, and start it again; rows that can be read can be sent again.
 --
--- Not covered: an upgrade after which nothing was written yet, and segments that lack their end marker only,
--- which the studio takes for whole (see torn_segments).
+-- Not covered: an upgrade after which nothing has been written yet, and segments that lack only their end marker,
+-- which the studio accepts (see torn_segments).
 SELECT segment.tier, segment.file, segment.size, segment.rows, segment.named_at,
        CASE WHEN segment.health = 'empty' THEN 'empty'
             WHEN NOT segment.decodes THEN 'torn'

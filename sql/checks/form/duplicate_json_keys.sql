@@ -5,12 +5,12 @@
 -- code: duplicate_json_object_name
 -- query: around_row
 --
--- The studio keeps the last value of a repeated key when it writes. Readers disagree on what such a text means.
+-- The studio keeps the last value of a repeated key when it writes. Readers disagree on the meaning of such a text.
 --
--- Usually: Something else than the studio wrote the row, or a key was damaged and equals its neighbour now.
+-- Usually: Another program wrote the row, or a key was damaged and now equals its neighbour.
 --
--- Not covered: JSON inside of text values, and rows of known runs, whose JSON is compared with their plan.
+-- Not covered: JSON inside text values, and rows of known runs, whose JSON is compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, doubled_keys AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE doubled_keys IS NOT NULL
 ORDER BY file, row_number

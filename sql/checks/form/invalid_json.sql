@@ -5,13 +5,13 @@
 -- code: invalid_payload_json
 -- query: around_row
 --
--- The studio writes objects into `attributes` and `resource_attributes`, and arrays into `events` and `links`. Its API
--- turns what does not parse into `{}` without a word.
+-- The studio writes objects to `attributes` and `resource_attributes`, and arrays to `events` and `links`. Its API
+-- silently turns text that does not parse into `{}`.
 --
--- Usually: The file is damaged: a flipped bit in a text shows here, if it breaks the syntax.
+-- Usually: The file is damaged: a flipped bit in a text shows here if it breaks the syntax.
 --
 -- Not covered: rows of known runs, whose JSON is compared with their plan, and damage that leaves valid JSON.
 SELECT tier, file, row_number, service_name, trace_id, span_id, invalid_json AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE invalid_json IS NOT NULL
 ORDER BY file, row_number

@@ -5,13 +5,13 @@
 -- code: missing_loss_counter, invalid_event_timestamp
 -- query: around_row
 --
--- Compact, keys in order, every event and link with exactly the members of its schema. The studio's list of
--- workflows matches the text `"junjo.span_type":"workflow"`: a row in another form is missing there.
+-- The studio writes compact JSON with sorted keys, and every event and link with exactly the members of its schema.
+-- Its list of workflows searches for the text `"junjo.span_type":"workflow"`: rows in another form are missing there.
 --
--- Usually: Something else than the studio wrote the file, as a conversion or a repair.
+-- Usually: Another program wrote the file, such as a conversion or a repair.
 --
 -- Not covered: rows of known runs, whose JSON is compared by value.
 SELECT tier, file, row_number, service_name, trace_id, span_id, noncanonical AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE noncanonical IS NOT NULL
 ORDER BY file, row_number

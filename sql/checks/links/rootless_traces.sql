@@ -5,17 +5,17 @@
 -- examines: traces judged by structure
 -- query: orphan_families
 --
--- A root is exported last. A trace without one may still run, so it is left alone for an hour; after that its root
--- was never exported, or is lost.
+-- A root is exported last. A trace without one may still be running, so it is not reported for an hour; after that its
+-- root was never exported, or is lost.
 --
--- Usually: The program was killed before its root span ended, or the export with the root is lost. See lost_spans, where
--- a run is at hand.
+-- Usually: The program was killed before its root span ended, or the export with the root is lost. With a run, see
+-- lost_spans.
 --
--- Not covered: traces whose upper spans have parents in another process (see remote_parents), or may have, since a file
--- of schema 1 lacks the flag; parents that lie in another trace (see parent_in_other_trace), cycles (see
--- parent_cycles), and stores with a file that could not be read to its end.
+-- Not covered: traces whose top spans have parents in another process (see remote_parents), or may have, since a file
+-- of schema 1 lacks the flag; parents in another trace (see parent_in_other_trace), cycles (see parent_cycles), and
+-- stores with a file that could not be read to its end.
 SELECT tier, file, row_number, trace_id, service_name, spans, absent_local_parents, end_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE roots = 0 AND absent_local_parents > 0 AND absent_remote_parents = 0 AND parents_elsewhere = 0
   AND NOT has_cycle AND an_hour_old
   AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0

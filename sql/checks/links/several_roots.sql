@@ -2,14 +2,14 @@
 -- severity: info
 -- scope: trace
 -- examines: traces judged by structure
--- query: orphan_families
+-- query: trace_spans
 --
--- Nothing forbids a trace with several roots, but Junjo's own apps make none.
+-- OpenTelemetry allows traces with several roots, but Junjo's own apps make none.
 --
--- Usually: A client starts spans with a given trace id, or a parent id was dropped on the way.
+-- Usually: A client starts spans with a given trace id, or a parent id was lost on the way.
 --
 -- Not covered: rows of known runs, whose parents are compared with their plan.
 SELECT tier, file, row_number, trace_id, service_name, roots, spans, start_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE roots > 1
 ORDER BY file, row_number

@@ -1,17 +1,17 @@
--- A trace is of one service.
+-- A trace belongs to one service.
 -- severity: info
 -- scope: trace
 -- examines: traces judged by structure
 -- query: shared_traces
 --
--- A trace that several services take part in is what distributed tracing is for. Where services never call each
--- other, it is the first sign of pollution.
+-- Distributed tracing exists for traces of several services. If your services never call each other, such a trace is
+-- the first sign of pollution.
 --
 -- Usually: One service calls another. If yours do not, look at the trace, and at service_mismatch and
 -- child_of_other_service.
 --
 -- Not covered: traces of known runs, whose services are compared with their plan.
 SELECT tier, file, row_number, trace_id, service_name, services, spans, start_time
-FROM trace_facts
+FROM unplanned_traces
 WHERE services > 1
 ORDER BY file, row_number

@@ -4,18 +4,17 @@
 -- examines: rows with witnesses
 -- query: around_row
 --
--- A resource that names another service, instance or run was mixed up between exports, even where
--- the column `service_name` is right.
+-- A resource with the name of another service, instance or run was mixed up between exports, even if the column
+-- `service_name` is right.
 --
--- Of a name that was sent twice the column keeps the first and the resource the last: where the run's
--- folder is not here, only a name that another row has as its service counts as another service.
+-- Of a name that was sent twice the column keeps the first value and the resource the last: without the run's folder,
+-- a name counts as another service only if another row has it as its service.
 --
--- Usually: a batch with the spans of several services was stored with the resource of one of them: look at
--- what joins batches in front of the studio (a collector, a fan-in), and whether one process with two
--- services shares one provider between both.
+-- Usually: A batch with spans of several services was stored with the resource of one of them: check what batches
+-- spans in front of the studio (a collector, a fan-in), and whether one process with two services shares one provider
+-- between them.
 --
--- Not covered: changes of a resource's other attributes (see altered_spans), and rows that carry no
--- tag of ours.
+-- Not covered: changes of other attributes of a resource (see altered_spans), and rows without e2e-store's tags.
 SELECT tier, file, row_number, trace_id, span_id, sent_by, key, expected, actual
 FROM differences
 WHERE column_name = 'resource_attributes' AND kind = 'witness'
@@ -23,7 +22,7 @@ WHERE column_name = 'resource_attributes' AND kind = 'witness'
 UNION ALL
 SELECT tier, file, row_number, trace_id, span_id, tagged_service AS sent_by, 'service.name' AS key,
        tagged_service AS expected, resource_service AS actual
-FROM facts
+FROM unplanned_rows
 LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = resource_service
 WHERE tagged_service = service_name AND (resource_service IS DISTINCT FROM tagged_service)
   AND (resource_service IS NULL OR known.name IS NOT NULL)

@@ -5,23 +5,23 @@
 -- code: resource_service_mismatch
 -- query: around_row
 --
--- The studio copies `service.name` from the resource into the column `service_name`, by which it filters. Where
--- the two differ, a span is shown under a service that did not send it.
+-- The studio copies `service.name` of the resource to the column `service_name`, by which it filters. If the two
+-- differ, a span is shown under a service that did not send it.
 --
--- Of a name that was sent twice the column keeps the first and the resource the last: only a name that another row
--- has as its service counts as another service.
+-- Of a name that was sent twice the column keeps the first value and the resource the last: a name counts as another
+-- service only if another row has it as its service.
 --
--- Usually: Rows or resources of two services were mixed up in one batch. Look at the rows around it in the same file:
--- neighbours with the same resource tell where it belongs.
+-- Usually: Rows or resources of two services were mixed up in one batch. Compare the neighbouring rows of the same
+-- file: those with the same resource show where it belongs.
 --
--- Not covered: rows with the tags of a run (see polluted_service_name, polluted_resource), and rows of a file that lacks
--- one of the two columns.
-SELECT facts.tier, facts.file, facts.row_number, facts.trace_id, facts.span_id,
-       facts.resource_service AS expected, facts.service_name AS actual
-FROM facts
-LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = facts.resource_service
-WHERE facts.tagged_service IS NULL AND (facts.service_name IS DISTINCT FROM facts.resource_service)
-  AND (facts.resource_service IS NOT NULL OR facts.service_name <> '' OR facts.service_name IS NULL)
-  AND (facts.resource_service IS NULL OR known.name IS NOT NULL)
-  AND facts.invalid_json IS NULL
-ORDER BY facts.file, facts.row_number
+-- Not covered: rows with the tags of a run (see polluted_service_name, polluted_resource), and rows of a file that
+-- lacks one of the two columns.
+SELECT tier, file, row_number, trace_id, span_id,
+       resource_service AS expected, service_name AS actual
+FROM unplanned_rows
+LEFT JOIN (SELECT DISTINCT service_name AS name FROM resources) known ON known.name = resource_service
+WHERE tagged_service IS NULL AND (service_name IS DISTINCT FROM resource_service)
+  AND (resource_service IS NOT NULL OR service_name <> '' OR service_name IS NULL)
+  AND (resource_service IS NULL OR known.name IS NOT NULL)
+  AND invalid_json IS NULL
+ORDER BY file, row_number

@@ -1,12 +1,12 @@
--- One instance is of one service.
+-- An instance belongs to one service.
 -- severity: warn
 -- examines: resources
 -- query: service_spans
 --
--- `service.instance.id` names a process. Rows of two services that name the same instance were sent by one
--- process, or resources were mixed up.
+-- `service.instance.id` identifies a process. Rows of two services with the same instance were sent by one process, or
+-- resources were mixed up.
 --
--- Usually: The processes take their instance id from a host or a pod that they share, which OpenTelemetry allows across
+-- Usually: The processes take their instance id from a host or pod that they share, which OpenTelemetry allows across
 -- services. If ids are random (the SDK's default), resources were mixed up between exports.
 --
 -- Not covered: rows whose column and resource name different services (see service_mismatch), and resources without an

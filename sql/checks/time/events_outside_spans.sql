@@ -4,13 +4,13 @@
 -- examines: rows judged by structure
 -- query: around_row
 --
--- SDKs take an event's time from the span's own clock, and drop events of spans that have ended.
+-- SDKs take the time of an event from the clock of its span, and drop events of spans that have ended.
 --
--- Usually: A clock was set while the span ran, a time was damaged, or a client gives events times of their own.
+-- Usually: A clock was set while the span ran, a time was damaged, or a client sets the times of events itself.
 --
 -- Not covered: events that are not in the studio's form (see noncanonical_events), and spans whose own interval is
 -- inverted (see inverted_intervals).
 SELECT tier, file, row_number, service_name, trace_id, span_id, start_time, end_time
-FROM facts
+FROM unplanned_rows
 WHERE event_outside AND start_time <= end_time
 ORDER BY file, row_number

@@ -4,13 +4,13 @@
 -- examines: rows judged by structure
 -- query: around_row
 --
--- The studio works `duration_ns` out of the other two, with the same 64-bit numbers that it stores. Where they do not
--- fit, or one of the three is missing, the row is not what it wrote.
+-- The studio computes `duration_ns` from the other two columns, with the same 64-bit numbers that it stores. If they
+-- do not match, or one of the three is missing, the row is not what it wrote.
 --
 -- Usually: One of the three columns is damaged.
 --
 -- Not covered: rows of known runs, whose times are compared with their plan.
 SELECT tier, file, row_number, service_name, trace_id, span_id, interval_ns AS expected, duration_ns AS actual
-FROM facts
+FROM unplanned_rows
 WHERE (interval_ns IS DISTINCT FROM duration_ns) OR interval_ns IS NULL
 ORDER BY file, row_number

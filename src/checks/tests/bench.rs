@@ -20,73 +20,73 @@ use crate::{
 };
 
 /// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
-pub(super) struct Bench {
-    pub(super) folder: TempDir,
-    pub(super) schema: Schema,
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+    pub(crate) schema: Schema,
 }
 
 impl Bench {
-    pub(super) fn of(name: &str, schema: Schema) -> Self {
+    pub(crate) fn of(name: &str, schema: Schema) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy_tree(&fixture(name), folder.path());
         Self { folder, schema }
     }
 
-    pub(super) fn cold(&self) -> PathBuf {
+    pub(crate) fn cold(&self) -> PathBuf {
         files(&self.folder.path().join("spans/parquet"), ".parquet").remove(0)
     }
 
-    pub(super) fn segment(&self) -> PathBuf {
+    pub(crate) fn segment(&self) -> PathBuf {
         files(&self.folder.path().join("spans/wal"), ".ipc").remove(0)
     }
 
-    pub(super) fn ledger(&self, run: usize) -> PathBuf {
+    pub(crate) fn ledger(&self, run: usize) -> PathBuf {
         let runs = runs::load_all(&self.runs()).unwrap().runs;
         runs[run].parts[0].folder.join("ledger.ndjson")
     }
 
-    pub(super) fn runs(&self) -> PathBuf {
+    pub(crate) fn runs(&self) -> PathBuf {
         self.folder.path().join("runs")
     }
 
-    pub(super) fn change_cold(&self, change: impl FnOnce(&mut Vec<Row>)) {
+    pub(crate) fn change_cold(&self, change: impl FnOnce(&mut Vec<Row>)) {
         let file = self.cold();
         let mut rows = parquet_rows(&file, self.schema);
         change(&mut rows);
         write_parquet(&file, &rows, self.schema);
     }
 
-    pub(super) fn snapshot(&self) -> PathBuf {
+    pub(crate) fn snapshot(&self) -> PathBuf {
         self.folder.path().join("spans/hot_snapshot.parquet")
     }
 
     /// An empty file in the WAL folder that nobody has written to for so long.
-    pub(super) fn leave_temp_file(&self, age: Duration) {
+    pub(crate) fn leave_temp_file(&self, age: Duration) {
         let file = self.segment().with_extension("ipc.tmp");
         fs::write(&file, "").unwrap();
         let handle = fs::OpenOptions::new().write(true).open(file).unwrap();
         handle.set_modified(SystemTime::now() - age).unwrap();
     }
 
-    pub(super) fn edit_ledger(&self, run: usize, edit: impl Fn(&str) -> String) {
+    pub(crate) fn edit_ledger(&self, run: usize, edit: impl Fn(&str) -> String) {
         let file = self.ledger(run);
         let text = fs::read_to_string(&file).unwrap();
         fs::write(file, edit(&text)).unwrap();
     }
 
-    pub(super) async fn audit(&self, run: &str) -> AuditReport {
+    pub(crate) async fn audit(&self, run: &str) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.runs(), run, &layout).unwrap();
         examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap()
     }
 }
 
-pub(super) fn without_waiting() -> Manner {
+pub(crate) fn without_waiting() -> Manner {
     Manner { wait: false, samples: 10, ..Manner::of(built_in().unwrap()) }
 }
 
 /// Every check that did not pass or was not skipped, with the number of its findings.
-pub(super) fn fired(report: &AuditReport) -> String {
+pub(crate) fn fired(report: &AuditReport) -> String {
     let mut text = String::new();
     for one in &report.checked {
         let findings = one.verdict.findings().map_or(0, |findings| findings.total);
@@ -102,6 +102,6 @@ pub(super) fn fired(report: &AuditReport) -> String {
 }
 
 /// The run whose spans are in the cold file.
-pub(super) fn first_run(bench: &Bench) -> String {
+pub(crate) fn first_run(bench: &Bench) -> String {
     runs::load_all(&bench.runs()).unwrap().runs.remove(0).manifest.run_id
 }

@@ -16,14 +16,14 @@ use crate::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
-pub(super) const STORES: [(&str, Schema); 2] =
+pub(crate) const STORES: [(&str, Schema); 2] =
     [("getting-started/studio-0.80.0", Schema::V1), ("getting-started/studio-0.82.1", Schema::V2)];
 
 /// A name, the run to hold against (`first` is the one in the cold file, `latest` the one in the segment
 /// and every other that the store has rows of), what is done to the store, and all that fires.
-pub(super) type Case = (&'static str, &'static str, fn(&Bench), &'static str);
+pub(crate) type Case = (&'static str, &'static str, fn(&Bench), &'static str);
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("nothing", "latest", |_| {}, ""),
     ("nothing, without runs", "none", |_| {}, ""),
     ("delete_cold_file", "first", |bench| fs::remove_file(bench.cold()).unwrap(), "lost_spans: 20"),
@@ -185,15 +185,7 @@ pub(super) const CASES: &[Case] = &[
         |bench| bench.change_cold(|rows| rows.push(rows[3].clone())),
         "duplicate_spans: 1",
     ),
-    (
-        "copy_cold_file",
-        "latest",
-        |bench| {
-            let copy = bench.cold().with_file_name("20261123_235959_00000001.parquet");
-            fs::copy(bench.cold(), copy).unwrap();
-        },
-        "duplicate_spans: 20",
-    ),
+    ("copy_cold_file", "latest", copy_the_cold_file, "duplicate_spans: 20"),
     (
         "upgrade_with_segments_left",
         "latest",
@@ -321,6 +313,12 @@ pub(super) const CASES: &[Case] = &[
         "misplaced_cold_files: warn, 1",
     ),
     (
+        "back_up_a_cold_file_inside_the_store",
+        "latest",
+        back_up_the_cold_file,
+        "duplicate_spans: 20; misplaced_cold_files: warn, 1",
+    ),
+    (
         "rename_a_cold_file",
         "latest",
         |bench| fs::rename(bench.cold(), bench.cold().with_file_name("copy.parquet")).unwrap(),
@@ -346,40 +344,117 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-pub(super) fn truncate(file: &Path) {
+/// A cause of duplicates, the run to hold against, what is done, and how many spans are duplicated by it.
+pub(crate) type Duplicates = (&'static str, &'static str, fn(&Bench), u64);
+
+pub(crate) const DUPLICATES: &[Duplicates] = &[
+    ("within_file", "latest", |bench| bench.change_cold(|rows| store_five_again(rows, 1)), 5),
+    ("within_file", "none", |bench| bench.change_cold(|rows| store_five_again(rows, 1)), 5),
+    ("copied_file", "latest", back_up_the_cold_file, 20),
+    ("copied_file", "none", back_up_the_cold_file, 20),
+    ("several_segments", "latest", copy_the_segment, 20),
+    ("several_segments", "none", copy_the_segment, 20),
+    ("reflushed", "latest", copy_the_cold_file, 20),
+    ("reflushed", "none", copy_the_cold_file, 20),
+    ("reflushed_and_in_wal", "latest", reflush_without_deleting, 20),
+    ("reflushed_and_in_wal", "none", reflush_without_deleting, 20),
+    ("within_file_and_in_wal", "latest", |bench| flush_copies(bench, 2), 20),
+    ("within_file_and_in_wal", "none", |bench| flush_copies(bench, 2), 20),
+    ("doubled_in_wal", "latest", flush_doubled_segments, 20),
+    ("doubled_in_wal", "none", flush_doubled_segments, 20),
+    (
+        "sent_twice",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["rejected"]);
+            bench.change_cold(|rows| store_five_again(rows, 1));
+        },
+        5,
+    ),
+    (
+        // Two attempts do not explain a third copy.
+        "within_file",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"]);
+            bench.change_cold(|rows| store_five_again(rows, 2));
+        },
+        5,
+    ),
+];
+
+fn copy_the_cold_file(bench: &Bench) {
+    let copy = bench.cold().with_file_name("20261123_235959_00000001.parquet");
+    fs::copy(bench.cold(), copy).unwrap();
+}
+
+/// The folder of the copy ends as the studio's own does.
+fn back_up_the_cold_file(bench: &Bench) {
+    let cold = bench.cold();
+    let root = bench.folder.path().join("spans/parquet");
+    let copy = root.join("backup").join(cold.strip_prefix(&root).unwrap());
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::copy(cold, copy).unwrap();
+}
+
+fn copy_the_segment(bench: &Bench) {
+    let segment = bench.segment();
+    let (name, _) = segment.file_name().unwrap().to_str().unwrap().split_once('_').unwrap();
+    fs::copy(&segment, segment.with_file_name(format!("{name}_1995466683733889754_0009.ipc"))).unwrap();
+}
+
+/// A flush that wrote every row of the segment so often.
+fn flush_copies(bench: &Bench, copies: usize) {
+    let rows = segment_rows(&bench.segment(), bench.schema);
+    let rows: Vec<Row> = std::iter::repeat_n(rows, copies).flatten().collect();
+    write_parquet(&bench.cold().with_file_name("20261123_235959_00000001.parquet"), &rows, bench.schema);
+}
+
+fn reflush_without_deleting(bench: &Bench) {
+    flush_without_deleting(bench);
+    let rows = segment_rows(&bench.segment(), bench.schema);
+    write_parquet(&bench.cold().with_file_name("20261123_235959_00000002.parquet"), &rows, bench.schema);
+}
+
+fn flush_doubled_segments(bench: &Bench) {
+    flush_without_deleting(bench);
+    copy_the_segment(bench);
+}
+
+pub(crate) fn truncate(file: &Path) {
     let size = fs::metadata(file).unwrap().len();
     cut(file, size / 2);
 }
 
-pub(super) fn cut(file: &Path, bytes: u64) {
+pub(crate) fn cut(file: &Path, bytes: u64) {
     let handle = fs::OpenOptions::new().write(true).open(file).unwrap();
     handle.set_len(handle.metadata().unwrap().len() - bytes).unwrap();
 }
 
-pub(super) fn other_row(rows: &[Row]) -> Row {
+pub(crate) fn other_row(rows: &[Row]) -> Row {
     rows.iter().find(|row| row.service_name != rows[0].service_name).unwrap().clone()
 }
 
-pub(super) fn swap_service_name(rows: &mut [Row]) {
+pub(crate) fn swap_service_name(rows: &mut [Row]) {
     rows[0].service_name = other_row(rows).service_name;
 }
 
-pub(super) fn swap_resource(rows: &mut [Row]) {
+pub(crate) fn swap_resource(rows: &mut [Row]) {
     // Run, instance and name differ in one column: a row has one finding for each key.
     let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
     rows[0].resource_attributes = rows[0].resource_attributes.replace(&mine, &other);
 }
 
-pub(super) fn swap_tags(rows: &mut [Row]) {
+pub(crate) fn swap_tags(rows: &mut [Row]) {
     let (mine, other) = (rows[0].service_name.clone(), other_row(rows).service_name);
     rows[0].attributes = rows[0].attributes.replace(&mine, &other);
 }
 
-pub(super) fn double_a_key(rows: &mut [Row]) {
+pub(crate) fn double_a_key(rows: &mut [Row]) {
     rows[2].attributes = rows[2].attributes.replacen('{', "{\"e2e.run\":\"0\",", 1);
 }
 
-pub(super) fn rename_column(bench: &Bench, name: &str) {
+pub(crate) fn rename_column(bench: &Bench, name: &str) {
     let rows = parquet_rows(&bench.cold(), bench.schema);
     let batch = columns::batch(&rows, bench.schema).unwrap();
     let renamed = |field: &FieldRef| {
@@ -391,13 +466,13 @@ pub(super) fn rename_column(bench: &Bench, name: &str) {
 }
 
 /// Changes a hex id by one bit.
-pub(super) fn flip(id: &mut String) {
+pub(crate) fn flip(id: &mut String) {
     let first = u8::from_str_radix(&id[..1], 16).unwrap() ^ 1;
     id.replace_range(..1, &format!("{first:x}"));
 }
 
 /// The WAL of a studio that was upgraded: an older segment before a newer one.
-pub(super) fn mix_eras(bench: &Bench) {
+pub(crate) fn mix_eras(bench: &Bench) {
     let (other, name) = match bench.schema {
         Schema::V1 => (STORES[1].0, "batch_1895466683733889754_0009.ipc"),
         Schema::V2 => (STORES[0].0, "batch_1695466683733889754_0009.ipc"),
@@ -406,7 +481,7 @@ pub(super) fn mix_eras(bench: &Bench) {
     fs::copy(segment, bench.segment().with_file_name(name)).unwrap();
 }
 
-pub(super) fn flush_without_deleting(bench: &Bench) {
+pub(crate) fn flush_without_deleting(bench: &Bench) {
     let rows = segment_rows(&bench.segment(), bench.schema);
     write_parquet(&bench.cold().with_file_name("20261123_235959_00000001.parquet"), &rows, bench.schema);
 }
@@ -422,7 +497,7 @@ fn without_lines(text: &str, about: &str) -> String {
 
 /// Writes into the ledger of the run in the cold file that every export was tried again, after attempts that
 /// ended so.
-pub(super) fn retry_exports(bench: &Bench, ended: &[&str]) {
+pub(crate) fn retry_exports(bench: &Bench, ended: &[&str]) {
     let retries = |export: &str| {
         let line = |(outcome, attempt): (&&str, u32)| {
             let ended = format!(r#""outcome":"{outcome}","code":"UNAVAILABLE""#);
@@ -441,13 +516,13 @@ pub(super) fn retry_exports(bench: &Bench, ended: &[&str]) {
 }
 
 /// So many further copies of the first five rows.
-pub(super) fn store_five_again(rows: &mut Vec<Row>, copies: usize) {
+pub(crate) fn store_five_again(rows: &mut Vec<Row>, copies: usize) {
     for _ in 0..copies {
         rows.extend_from_within(..5);
     }
 }
 
-pub(super) fn lose_what_was_just_acked(bench: &Bench) {
+pub(crate) fn lose_what_was_just_acked(bench: &Bench) {
     fs::remove_file(bench.segment()).unwrap();
     let ledger = bench.ledger(1);
     fs::remove_file(&ledger).unwrap();

@@ -12,11 +12,11 @@ use crate::{
 
 /// A name, what is done to a store of three services with four workflows of seven spans each, and all that fires
 /// without a run.
-pub(super) type Case = (&'static str, fn(&Bench), &'static str);
+pub(crate) type Case = (&'static str, fn(&Bench), &'static str);
 
-pub(super) const STORE: (&str, Schema) = ("studio-0.82.1", Schema::V2);
+pub(crate) const STORE: (&str, Schema) = ("studio-0.82.1", Schema::V2);
 
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("nothing", |_| {}, ""),
     ("drop_a_root", |bench| bench.change_cold(|rows| drop(rows.remove(root(rows)))), "rootless_traces: 1"),
     ("drop_a_root_of_a_young_trace", |bench| bench.change_cold(drop_young_root), ""),
@@ -283,7 +283,12 @@ fn move_an_event(rows: &mut [Row]) {
     row.events = row.events.replace(time, &(row.start_time - 1).to_string());
 }
 
+/// A parent that is nowhere, in a trace with a root.
+pub(crate) fn name_an_absent_parent_of_schema_1(bench: &Bench) {
+    bench.change_cold(|rows| a_leaf(rows).parent_span_id = Some("00000000000000aa".to_owned()));
+}
+
 /// A root that is gone from a file that does not say whether a parent is remote.
-pub(super) fn drop_a_root_of_schema_1(bench: &Bench) {
+pub(crate) fn drop_a_root_of_schema_1(bench: &Bench) {
     bench.change_cold(|rows| drop(rows.remove(root(rows))));
 }

@@ -91,14 +91,14 @@ fn delivery(run: RunId, reckoning: &Reckoning) -> Result<RecordBatch, ArrowError
             "n_wal" => number(|span| span.wal.into()),
             "n_found" => number(|span| span.copies().into()),
             "altered" => flag(&|_| false),
-            "acked_at" => {
+            "export_ended_at" => {
                 let at = spans().map(|span| span.answered_at.map(u64::cast_signed));
                 Arc::new(at.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
             "unread_file" => {
                 Arc::new(spans().map(|span| unread.filter(|_| span.copies() == 0)).collect::<StringArray>())
             }
-            "workflow" => Arc::new(Int64Array::new_null(rows.len())),
+            "workflow" | "export" => Arc::new(Int64Array::new_null(rows.len())),
             "parent_lost" => Arc::new(BooleanArray::new_null(rows.len())),
             _ => Arc::new(StringArray::new_null(rows.len())),
         }
@@ -113,6 +113,7 @@ fn exports(run: RunId, reckoning: &Reckoning) -> Result<RecordBatch, ArrowError>
     let exports = || rows().map(|partial| &partial.export);
     let columns = vec![
         text(rows().map(|_| Some(run.to_string()))),
+        number(rows().map(|_| None::<i64>)),
         text(rows().map(|_| None::<&str>)),
         number(exports().map(|export| Some(export.first.cast_signed()))),
         number(exports().map(|export| Some(export.count))),

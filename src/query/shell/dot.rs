@@ -3,21 +3,19 @@
 use std::{io::Write, path::Path};
 
 use clap::ValueEnum;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
 use super::{Flow, Shell, target::Target};
 use crate::{
     base::{notice, problem::Problem},
-    query::{
-        engine::Params,
-        functions,
-        investigations::{self, Investigation},
-    },
+    checks::investigations::{self, Investigation, Params},
     report::{
         rows::Mode,
         table::{self, Align},
     },
-    tables::docs::{self, Source, TABLES, TableDoc},
+    tables::{
+        catalog::{self, Table},
+        functions,
+    },
 };
 
 /// The commands, what they take, and what they do.
@@ -44,27 +42,24 @@ pub(super) async fn perform(shell: &mut Shell, text: &str, out: &mut dyn Write) 
     match (command, arguments.as_slice()) {
         ("tables", []) => write!(out, "{}", tables())?,
         ("schema", []) => {
-            for (number, table) in TABLES.iter().enumerate() {
+            for (number, table) in catalog::tables().enumerate() {
                 if number > 0 {
                     writeln!(out)?;
                 }
-                schema(shell, table, out).await?;
+                schema(table, out)?;
             }
         }
         ("schema", [name]) => {
-            let table = docs::table(name).ok_or_else(|| {
-                let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-                let hint = format!("the tables are: {}", names.join(", "));
-                Problem::new(format!("there is no table `{name}`"), hint)
-            })?;
-            schema(shell, table, out).await?;
+            let table = catalog::table(name)
+                .ok_or_else(|| Problem::new(format!("unknown table `{name}`"), catalog::hint(name)))?;
+            schema(table, out)?;
         }
-        ("queries", []) => write!(out, "{}", queries(&investigations::all()?))?,
-        ("query", [name]) => explain(&investigations::find(name)?, out)?,
+        ("queries", []) => write!(out, "{}", queries(investigations::all()))?,
+        ("query", [name]) => explain(investigations::find(name)?, out)?,
         ("run", [name, params @ ..]) => {
             let investigation = investigations::find(name)?;
             let params = params.iter().map(|param| parse_param(param)).collect::<Result<Params, _>>()?;
-            shell.investigate(&investigation, &params, out).await?;
+            shell.investigate(investigation, &params, out).await?;
         }
         ("functions", []) => write!(out, "{}", functions())?,
         ("mode", []) => {
@@ -127,46 +122,24 @@ fn parse_limit(text: &str) -> Result<u64, Problem> {
 }
 
 fn tables() -> String {
-    let needs = |source| match source {
-        Source::Store => "",
-        Source::Runs => "runs",
-        Source::Audit => "a saved audit",
-        Source::Sweep => "a sweep",
-    };
-    let rows = TABLES.iter().map(|table| vec![table.name, table.about, needs(table.source)]);
+    let rows = catalog::tables().map(|table| vec![table.name, table.about, table.needs.name()]);
     let header = [("table", Align::Left), ("rows", Align::Left), ("needs", Align::Left)];
     table::render(&header, rows.map(|row| row.into_iter().map(str::to_owned).collect()))
 }
 
-async fn schema(shell: &Shell, table: &TableDoc, out: &mut dyn Write) -> anyhow::Result<()> {
-    let shape = shell.engine.tables().shape(table.name).await?;
+fn schema(table: &Table, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}: {}", table.name, table.about)?;
-    let rows = shape.iter().flat_map(columns).map(|(name, kind)| {
-        let meaning = table.column(&name).unwrap_or_default().to_owned();
-        vec![format!("  {name}"), kind.to_owned(), meaning]
+    let rows = table.columns().map(|column| {
+        let sweep = if column.swept { " (needs a sweep)" } else { "" };
+        vec![
+            format!("  {}", column.name),
+            column.kind.sql_name().to_owned(),
+            format!("{}{sweep}", column.about),
+        ]
     });
     let header = [("  column", Align::Left), ("type", Align::Left), ("meaning", Align::Left)];
     write!(out, "{}", table::render(&header, rows))?;
     Ok(())
-}
-
-fn columns(schema: &SchemaRef) -> Vec<(String, &'static str)> {
-    let fields = schema.fields().iter();
-    fields.map(|field| (field.name().clone(), sql_type(field.data_type()))).collect()
-}
-
-/// What PostgreSQL calls a type, or nearly.
-fn sql_type(kind: &DataType) -> &'static str {
-    match kind {
-        DataType::Boolean => "boolean",
-        DataType::Int8 | DataType::Int16 => "smallint",
-        DataType::Int32 | DataType::UInt8 | DataType::UInt16 => "integer",
-        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => "bigint",
-        DataType::Float32 | DataType::Float64 => "double",
-        DataType::Timestamp(..) => "timestamptz",
-        DataType::Dictionary(_, value) => sql_type(value),
-        _ => "text",
-    }
 }
 
 fn queries(all: &[Investigation]) -> String {

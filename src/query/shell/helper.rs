@@ -14,7 +14,7 @@ use super::dot::COMMANDS;
 use crate::{
     query::script::{is_complete, offset, tokens},
     report::rows::Mode,
-    tables::docs::TABLES,
+    tables::catalog,
     text::paint::Paint,
 };
 
@@ -33,8 +33,9 @@ pub(super) struct SqlHelper {
 
 impl SqlHelper {
     pub(super) fn new(functions: Vec<String>, investigations: Vec<String>, paint: Paint) -> Self {
-        let tables = TABLES.iter().map(|table| table.name.to_owned());
-        let columns = TABLES.iter().flat_map(|table| table.columns().map(|(name, _)| (*name).to_owned()));
+        let tables = catalog::tables().map(|table| table.name.to_owned());
+        let columns =
+            catalog::tables().flat_map(|table| table.columns().map(|column| column.name.to_owned()));
         let keywords = KEYWORDS.split_whitespace().map(str::to_owned);
         let mut words: Vec<String> = tables.chain(columns).chain(functions).chain(keywords).collect();
         words.sort_unstable();
@@ -60,7 +61,7 @@ impl SqlHelper {
             Some(("query" | "run", _)) => beginning(&self.investigations),
             Some(("mode", _)) => beginning(&Mode::ALL.map(|mode| mode.name().to_owned())),
             Some(("schema", _)) => {
-                let tables: Vec<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
+                let tables: Vec<String> = catalog::tables().map(|table| table.name.to_owned()).collect();
                 beginning(&tables)
             }
             Some(_) => Vec::new(),

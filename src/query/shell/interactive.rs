@@ -11,7 +11,8 @@ use tokio::task::block_in_place;
 use super::{Flow, Shell, helper::SqlHelper, history, pager::Paged};
 use crate::{
     base::{interrupt::Interrupts, notice, problem},
-    query::{diagnostics::Source, investigations, script::pieces},
+    checks::investigations,
+    query::{diagnostics::Source, script::pieces},
     text::paint::{Color, Paint},
 };
 
@@ -32,7 +33,7 @@ pub(crate) async fn converse(shell: &mut Shell, interrupts: &Interrupts) -> anyh
         .history_ignore_space(true)
         .build();
     let mut editor = SqlEditor::with_history(config.clone(), FileHistory::with_config(&config))?;
-    let names = investigations::all()?.into_iter().map(|one| one.name).collect();
+    let names = investigations::all().iter().map(|one| one.name.clone()).collect();
     let colour = Paint::for_stdout(Color::Auto);
     editor.set_helper(Some(SqlHelper::new(shell.engine.functions(), names, colour)));
     let history = match history::file() {
@@ -45,7 +46,7 @@ pub(crate) async fn converse(shell: &mut Shell, interrupts: &Interrupts) -> anyh
     if let Some(file) = &history {
         editor.load_history(file).ok();
     }
-    let store = shell.engine.tables().layout().spans.display();
+    let store = shell.engine.layout().spans.display();
     notice::note(&format!(
         "{store}: .tables lists what can be asked, .queries what was asked before, .help the rest"
     ));

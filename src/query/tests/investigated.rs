@@ -119,6 +119,30 @@ async fn duplicates_by_file() {
 }
 
 #[tokio::test]
+async fn a_span_that_files_share_is_counted_once() {
+    let bench = planted(|rows| rows.extend([rows[3].clone(), rows[3].clone(), rows[5].clone()]));
+    let answer = bench.investigate("duplicates_by_file", &[]).await;
+    assert!(answer.ends_with(",2\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_service_is_looked_for_by_its_whole_name() {
+    let bench = Bench::of(GETTING_STARTED);
+    let answer = bench.investigate("rate_by_minute", &[("service", "racily_crack_jaybird")]).await;
+    assert_eq!(rows(&answer), BTreeMap::new());
+    let all = bench.investigate("rate_by_minute", &[]).await;
+    assert_eq!(rows(&all).values().sum::<usize>(), 1, "{all}");
+}
+
+#[tokio::test]
+async fn a_parent_of_zeros_makes_a_root() {
+    let bench = planted(|rows| rows[4].parent_span_id = Some("0000000000000000".to_owned()));
+    let answer =
+        bench.ask("SELECT count(*) AS n FROM traces WHERE root_name IS NULL OR root_service IS NULL").await;
+    assert_eq!(answer, "n\n0\n");
+}
+
+#[tokio::test]
 async fn rate_by_minute() {
     let bench = planted(|rows| {
         for row in &mut rows[..5] {
@@ -128,7 +152,7 @@ async fn rate_by_minute() {
         rows[0].status_code = 2;
         rows[0].duration_ns = 7 * SECOND;
     });
-    let answer = bench.investigate("rate_by_minute", &[("service", "racily-%")]).await;
+    let answer = bench.investigate("rate_by_minute", &[("service", "racily-crack-jaybird")]).await;
     assert_snapshot!(answer, @"
     minute,spans,traces,errors,p50,p95,longest,gap_minutes
     2026-11-23T20:44:00.000000000Z,5,1,0,516 µs,1.8 ms,1.8 ms,
@@ -256,10 +280,10 @@ async fn finding() {
     "",cold,20261123_204443_2326d5ab.parquet,0,racily-crack-jaybird,FirstNode,fc21ef54dd67657f84fc6675f464117a,7aba0dac897b248f,2026-11-23T20:44:43.570600957Z
     >,cold,20261123_204443_2326d5ab.parquet,1,racily-crack-jaybird,CountItemsNodex,fc21ef54dd67657f84fc6675f464117a,a6d08fc69bcb8d43,2026-11-23T20:44:43.570848469Z
     "",cold,20261123_204443_2326d5ab.parquet,2,racily-crack-jaybird,EvenItemsNode,fc21ef54dd67657f84fc6675f464117a,da5a044ec2613475,2026-11-23T20:44:43.571197995Z
-    run,service_name,workflow,span,outcome,acked_at,behind_barrier,n_cold,n_wal,altered,unread_file
-    75ab2a233443,racily-crack-jaybird,3,1,acked,2026-11-23T20:44:43.583509588Z,true,1,0,true,
-    run,service_name,first_ordinal,spans,started_at,ended_at,outcome,code,attempts,refusals,n_found
-    75ab2a233443,racily-crack-jaybird,5,5,2026-11-23T20:44:43.581893336Z,2026-11-23T20:44:43.583509588Z,acked,,1,0,5
+    run,service_name,workflow,span,outcome,export,export_ended_at,behind_barrier,n_cold,n_wal,altered,unread_file
+    75ab2a233443,racily-crack-jaybird,3,1,acked,1,2026-11-23T20:44:43.583509588Z,true,1,0,true,
+    run,export,service_name,first_ordinal,spans,started_at,ended_at,outcome,code,attempts,refusals,n_found
+    75ab2a233443,1,racily-crack-jaybird,5,5,2026-11-23T20:44:43.581893336Z,2026-11-23T20:44:43.583509588Z,acked,,1,0,5
     run,rpc,began,ended,success,error
     75ab2a233443,FlushWAL,2026-11-23T20:44:43.589384785Z,2026-11-23T20:44:43.607003357Z,true,""
     "#);
