@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt::Write as _};
 
+use crate::text::escape;
+
 /// A failure with a hint. Causes hang below it as its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
@@ -27,7 +29,7 @@ impl Problem {
     }
 }
 
-/// `error:`, its causes, and a hint where there is one.
+/// `error:`, its causes, and a hint where there is one; none of it is obeyed by a terminal.
 pub(crate) fn explain(err: &anyhow::Error) -> String {
     let mut text = format!("error: {err}\n");
     let mut last = err.to_string();
@@ -43,5 +45,5 @@ pub(crate) fn explain(err: &anyhow::Error) -> String {
     if let Some(hint) = hint {
         writeln!(text, "hint: {hint}").ok();
     }
-    text
+    escape::lines(&text)
 }

@@ -8,7 +8,7 @@ use crate::{
     report::{table, trace as report, trace::Look},
     store::{find::find_store, layout::Layout, session},
     text::{
-        numbers::{counted, plain},
+        escape::plain, numbers::counted,
         paint::{Color, Paint},
     },
     trace::{

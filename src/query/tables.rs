@@ -41,7 +41,7 @@ use crate::{
         merged::{self, Hidden},
         runs,
     },
-    text::numbers,
+    text::{escape, numbers},
 };
 
 const TRACES: &str = include_str!("../../sql/views/traces.sql");
@@ -333,7 +333,7 @@ impl Tables {
 
 fn said_of(one: &Looked) -> String {
     let problem = one.problem.as_deref().unwrap_or_else(|| one.health.name());
-    format!("`{}`: {problem}", numbers::plain(&one.file.shown))
+    format!("`{}`: {problem}", escape::plain(&one.file.shown))
 }
 
 fn in_memory(batch: Result<RecordBatch, ArrowError>) -> Result<Arc<dyn TableProvider>> {

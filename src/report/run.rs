@@ -17,7 +17,7 @@ use crate::{
         run::Performed,
         summary::{Counts, Summary, per_second},
     },
-    text::numbers::{amount, counted, duration, grouped, plain, service},
+    text::{escape::plain, numbers::{amount, counted, duration, grouped, service}},
     traffic::{mix::Mix, profile::Profile},
 };
 
