@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    audit::report::FailOn,
+    audit::verdict::FailOn,
     base::problem::Problem,
     checks::catalog::Severity,
     wire::{
@@ -183,6 +183,9 @@ pub(crate) struct AuditSettings {
     /// Checks, and families of checks.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) skip: Vec<String>,
+    /// The file that they are from.
+    #[serde(skip)]
+    pub(crate) file: PathBuf,
 }
 
 /// The studio's own file has it in quotes.
@@ -202,7 +205,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 
 impl AuditSettings {
     pub(crate) fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        Ok(File::load(config)?.0.audit)
+        let (file, path) = File::load(config)?;
+        Ok(Self { file: path, ..file.audit })
     }
 }
 

@@ -16,13 +16,15 @@ use tempfile::TempDir;
 
 use super::{
     Manner, examine,
-    report::{AuditReport, Overall},
+    report::AuditReport,
+    verdict::Overall,
 };
 use crate::{
     checks::catalog::built_in,
     contract::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
     judge::runs::choose_runs,
     ledger::{entry::Entry, manifest::Manifest, runs},
+    report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{files, write_parquet},
     traffic::{
@@ -182,7 +184,7 @@ async fn clean_stores_of_random_plans_have_no_finding() {
 
 /// Where the checks say that copies of a span lie, by its id.
 fn doubled(report: &AuditReport) -> BTreeSet<String> {
-    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let json: Value = serde_json::from_slice(&format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap()).unwrap();
     let checks = json["checks"].as_array().unwrap();
     let of_family = checks.iter().filter(|check| check["family"] == "duplicates");
     let samples = of_family.flat_map(|check| check["samples"].as_array().unwrap());
@@ -190,7 +192,7 @@ fn doubled(report: &AuditReport) -> BTreeSet<String> {
 }
 
 fn lost(report: &AuditReport) -> BTreeSet<String> {
-    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let json: Value = serde_json::from_slice(&format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap()).unwrap();
     let check =
         json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lost_spans").unwrap().clone();
     check["samples"]

@@ -12,16 +12,14 @@ use super::{
     reporting::{self, ReportArgs},
 };
 use crate::{
-    audit::{
-        Manner, examine, replay_proof,
-        report::{AuditReport, FailOn},
-    },
+    audit::{Manner, examine, limits::Limit, replay_proof, report::AuditReport, verdict::FailOn},
     base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
     ledger::runs,
     settings::AuditSettings,
     store::find::find_store,
+    text::numbers,
 };
 
 /// Judge a studio's data directory
@@ -194,6 +192,7 @@ impl JudgingArgs {
         selection::change_severities(&mut checks, of_file.chain(severities))?;
         let no_flag = self.only.is_empty() && self.skip.is_empty();
         let skip = if no_flag { &settings.skip } else { &self.skip };
+        let limits = self.limits().chain(self.limits_of_file(&settings)).collect();
         let baseline = self.baseline.clone().or(settings.baseline);
         let load = |file: PathBuf| Baseline::load(&file).map(|baseline| (file, baseline));
         Ok(Manner {
@@ -205,6 +204,7 @@ impl JudgingArgs {
             samples: reporting.samples(),
             fail_on: self.fail_on.or(settings.fail_on).unwrap_or_default(),
             baseline: baseline.map(load).transpose()?,
+            limits,
             all_ids: reporting.writes_baseline(),
             ..Manner::of(selection::select(checks, &self.only, skip)?)
         })
@@ -212,6 +212,43 @@ impl JudgingArgs {
 }
 
 impl JudgingArgs {
+    /// What flags leave out of the verdict.
+    fn limits(&self) -> impl Iterator<Item = Limit> {
+        let severities = self.severity.iter().map(|(check, severity)| format!("{check}={}", severity.name()));
+        let time = |at: Option<i64>| at.map(|at| numbers::moment(at.cast_unsigned())).into_iter().collect();
+        let depth = (self.depth != Depth::Content).then(|| self.depth.name().to_owned());
+        let flags = [
+            ("--only", self.only.clone()),
+            ("--skip", self.skip.clone()),
+            ("--severity", severities.collect()),
+            ("--service", self.service.clone()),
+            ("--from", time(self.from)),
+            ("--to", time(self.to)),
+            ("--depth", depth.into_iter().collect()),
+        ];
+        flags.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values))
+    }
+
+    /// What the settings file adds to that, as far as no flag outranks it.
+    fn limits_of_file(&self, settings: &AuditSettings) -> impl Iterator<Item = Limit> {
+        let is_outranked = |check: &String| self.severity.iter().any(|(id, _)| id == check);
+        let severities = settings.severity.iter().filter(|(check, _)| !is_outranked(check));
+        let severities = severities.map(|(check, severity)| format!("{check}={}", severity.name()));
+        let no_flag = self.only.is_empty() && self.skip.is_empty();
+        let fail_on = settings.fail_on.filter(|_| self.fail_on.is_none()).map(|fail_on| fail_on.name().to_owned());
+        let baseline = settings.baseline.as_ref().filter(|_| self.baseline.is_none());
+        let baseline = baseline.map(|baseline| baseline.display().to_string());
+        let file = settings.file.clone();
+        let keys = [
+            ("audit.skip", settings.skip.iter().filter(|_| no_flag).cloned().collect()),
+            ("audit.severity", severities.collect::<Vec<_>>()),
+            ("audit.fail_on", fail_on.into_iter().collect()),
+            ("audit.baseline", baseline.into_iter().collect()),
+        ];
+        let limits = keys.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values));
+        limits.map(move |limit| Limit { file: Some(file.clone()), ..limit }).collect::<Vec<_>>().into_iter()
+    }
+
     fn scope(&self) -> Result<Scope, Problem> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from >= to

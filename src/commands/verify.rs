@@ -17,7 +17,8 @@ use super::{
 use crate::{
     audit::{
         examine,
-        report::{AuditReport, Overall},
+        report::AuditReport,
+        verdict::{Overall, Reason},
     },
     base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem},
     contract::schema::Schema,
@@ -31,7 +32,7 @@ use crate::{
     settings::{InternalArgs, OtlpArgs, Settings},
     standin::{self, Config, StandIn},
     store::find::find_store,
-    text::numbers::counted,
+    text::shell,
 };
 
 /// Send traffic, bring it to disk, and judge what is there
@@ -149,20 +150,19 @@ fn qualify(report: &mut AuditReport, performed: &Performed, raised: &Raised) {
             Exit::Found => Overall::Fail,
             Exit::Clean | Exit::Unknown => Overall::Inconclusive,
         };
-        report.qualify(overall, report::run::barrier_line(raised));
+        report.qualify(overall, Reason::BarrierRefused { text: report::run::barrier_line(raised) });
     }
     if total.refused() > 0 && !performed.judges_errors {
-        report.qualify(Overall::Fail, format!("{} refused", counted(total.refused(), "span")));
+        report.qualify(Overall::Fail, Reason::SpansRefused { spans: total.refused() });
     }
     if total.indeterminate > 0 {
-        let spans = counted(total.indeterminate, "span");
-        report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+        report.qualify(Overall::Inconclusive, Reason::OutcomeUnknown { spans: total.indeterminate });
     }
     for judged in performed.thresholds().iter().filter(|judged| judged.verdict != Verdict::Met) {
-        report.qualify(Overall::Fail, format!("threshold not met: {}", judged.threshold));
+        report.qualify(Overall::Fail, Reason::ThresholdMissed { threshold: judged.threshold.clone() });
     }
     if performed.summary.interrupted {
-        report.qualify(Overall::Inconclusive, "interrupted before everything was sent".to_owned());
+        report.qualify(Overall::Inconclusive, Reason::Interrupted);
     }
 }
 
@@ -233,8 +233,7 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
 }
 
 fn say_where(folder: &Path) {
-    let folder = folder.display();
-    notice::note(&format!(
-        "kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"
-    ));
+    let [store, runs] = [".dbdata", DEFAULT_FOLDER].map(|name| folder.join(name).display().to_string());
+    let again = ["e2e-store".to_owned(), "audit".to_owned(), store, "--runs".to_owned(), runs];
+    notice::note(&format!("kept: {}\nagain: {}", folder.display(), shell::command(&again)));
 }

@@ -1,4 +1,4 @@
-//! The forms that a report of an audit takes.
+//! The formats of an audit's report.
 
 use std::path::Path;
 
@@ -15,17 +15,19 @@ pub(crate) const SHOWN: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ReportFormat {
+    /// Text for people
     Table,
-    /// One object; `docs/audit.schema.json` has its form
+    /// One object, described by `docs/audit.schema.json`
     Json,
-    /// One object a line: the audit, then each check, followed by its findings
+    /// One object per line: the audit, then each check, followed by its findings
     Ndjson,
-    /// One line for each finding, and for each check without
+    /// One line per finding, and per check without findings
     Csv,
+    /// For job summaries and comments
     Markdown,
     /// JUnit XML
     Junit,
-    /// SARIF 2.1.0
+    /// SARIF 2.1.0, for code scanning
     Sarif,
     /// Workflow commands of GitHub Actions
     Github,

@@ -114,7 +114,6 @@ impl RowWriter {
             Mode::Csv => Form::Csv,
             Mode::Markdown => Form::Markdown,
         };
-        let schema = if matches!(mode, Mode::Json | Mode::Ndjson) { with_unique_names(&schema) } else { schema };
         Self { schema, form, rows: 0 }
     }
 
@@ -126,14 +125,14 @@ impl RowWriter {
             Form::Grid(grid) => grid.add(texts(batch, |text| plain(&text))?, out)?,
             Form::Vertical => write_vertical(&self.schema, batch, self.rows, out)?,
             Form::Json => {
-                for line in json_lines(&self.schema, batch)?.lines() {
+                for line in json_lines(batch)?.lines() {
                     out.write_all(if self.rows == 0 { b"[" } else { b",\n" })?;
                     out.write_all(line.as_bytes())?;
                     self.rows += 1;
                 }
                 return Ok(());
             }
-            Form::Ndjson => out.write_all(json_lines(&self.schema, batch)?.as_bytes())?,
+            Form::Ndjson => out.write_all(json_lines(batch)?.as_bytes())?,
             Form::Csv => {
                 if self.rows == 0 {
                     write_csv_header(&self.schema, out)?;
@@ -167,12 +166,17 @@ impl RowWriter {
     }
 }
 
-/// An object names a key once.
-fn with_unique_names(schema: &SchemaRef) -> SchemaRef {
-    let names = keys::unique(schema.fields().iter().map(|field| field.name().as_str()), &[]);
-    let fields = schema.fields().iter().zip(names);
+/// With columns of which no two have one name: an object names a key once.
+fn with_unique_names(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let names = || schema.fields().iter().map(|field| field.name().as_str());
+    let unique = keys::unique(names(), &[]);
+    if names().eq(unique.iter().map(String::as_str)) {
+        return Ok(batch.clone());
+    }
+    let fields = schema.fields().iter().zip(unique);
     let fields: Fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
-    Arc::new(Schema::new(fields))
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())
 }
 
 /// Row by row, what each value says.
@@ -203,16 +207,15 @@ fn is_elsewhere(kind: &DataType) -> bool {
     matches!(kind, DataType::Timestamp(_, Some(zone)) if !matches!(&**zone, "UTC" | "+00:00" | "Z"))
 }
 
-fn json_lines(schema: &SchemaRef, batch: &RecordBatch) -> anyhow::Result<String> {
+fn json_lines(batch: &RecordBatch) -> anyhow::Result<String> {
     let elsewhere = batch.columns().iter().any(|column| is_elsewhere(column.data_type()));
     all_have_text(batch)?;
-    let batch = RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())?;
     let builder = WriterBuilder::new()
         .with_explicit_nulls(true)
         .with_timestamp_format(LOCAL.to_owned())
         .with_timestamp_tz_format(if elsewhere { ZONED } else { UTC }.to_owned());
     let mut writer: JsonWriter<_, LineDelimited> = builder.build(Vec::new());
-    writer.write(&batch)?;
+    writer.write(&with_unique_names(batch)?)?;
     writer.finish()?;
     Ok(escape::json(String::from_utf8(writer.into_inner())?))
 }

@@ -188,7 +188,7 @@ pub(crate) fn threshold_line(judged: &Judged) -> String {
     let verdict = match judged.verdict {
         Verdict::Met => "met   ",
         Verdict::Missed => "MISSED",
-        Verdict::NothingToMeasure => "OPEN  ",
+        Verdict::NothingToMeasure => "inconclusive",
     };
     let nothing = || "nothing to measure".to_owned();
     let measured = judged.measured.map_or_else(nothing, |value| measured(value, judged.unit));
