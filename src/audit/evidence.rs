@@ -115,7 +115,8 @@ pub(crate) fn gather(judgement: &Judgement, found: &Findings) -> anyhow::Result<
 fn to_json(samples: &[RecordBatch], names: &[String]) -> anyhow::Result<Vec<Map<String, Value>>> {
     let mut writer = ArrayWriter::new(Vec::new());
     for batch in samples {
-        let fields = names.iter().zip(batch.schema().fields());
+        let schema = batch.schema();
+        let fields = names.iter().zip(schema.fields());
         let fields: Fields = fields.map(|(name, field)| field.as_ref().clone().with_name(name)).collect();
         writer.write(&RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)?;
     }

@@ -22,15 +22,15 @@ use crate::{
     text::numbers,
 };
 
-/// Judge a studio's data directory
+/// Audit a studio's data directory
 ///
-/// Reads its cold files and WAL segments itself. Rows of a known run are compared with what its plan
-/// calls for, all others are judged by their structure. The hot snapshot is a copy and never evidence.
+/// Reads cold files and WAL segments itself. Rows of a known run are compared with its plan, all others are
+/// judged by their structure. The hot snapshot is a copy and never evidence.
 ///
 /// An acked span that is absent is lost only if a flush or a snapshot came after its ack, or more time
 /// than the studio's WAL timer needs; before that, the audit waits.
 ///
-/// The report is saved with each run that it judges, as `audit.json`; in the store nothing is ever written.
+/// The report is saved with each judged run, as `audit.json`; nothing is ever written into the store.
 ///
 /// Exits with 0 when no check finds anything that fails the audit, 1 when one does, and 2 when the audit
 /// could not be completed or settled.
@@ -53,44 +53,44 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     reporting: ReportArgs,
 
-    /// Where runs are kept [default: runs]
+    /// Runs folder [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// The run that must be in the store: an id (its beginning will do), `latest`, `all`, or `none`
+    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
 
-    /// Settings file [default: e2e-store.yaml, where there is one]
+    /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
     config: Option<PathBuf>,
 }
 
-/// How to judge
+/// Checks, baseline and scope of an audit
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub(crate) struct JudgingArgs {
-    /// Run only these checks, or families of checks
+    /// Checks or families to run (repeatable)
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Leave these checks out, or families of checks
+    /// Checks or families to skip (repeatable)
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     skip: Vec<String>,
 
-    /// Your own checks, too: a folder of `.sql` files, or of families of them
+    /// Folder of additional checks: `.sql` files, or families of them
     #[arg(long, value_name = "DIR", env = "E2E_STORE_CHECKS")]
     checks: Option<PathBuf>,
 
-    /// Give a check another severity: error, warn or info; repeatable
+    /// Severity of a check: error, warn or info (repeatable)
     #[arg(long, value_name = "CHECK=SEVERITY", value_delimiter = ',', value_parser = severity)]
     severity: Vec<(String, Severity)>,
 
-    /// From which severity on a finding fails the audit [default: error]
+    /// Minimum severity that fails the audit [default: error]
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
 
-    /// Accept the findings in this file, which --write-baseline wrote
+    /// Baseline of accepted findings, written by --write-baseline
     #[arg(long, value_name = "FILE", env = "E2E_STORE_BASELINE")]
     baseline: Option<PathBuf>,
 
@@ -98,37 +98,36 @@ pub(crate) struct JudgingArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SETTLE.as_secs())]
     settle: u64,
 
-    /// Do not wait for acked spans to reach the disk; absent ones are then undecided
+    /// Do not wait for acked spans to reach the disk; absent ones are then inconclusive
     #[arg(long)]
     no_wait: bool,
 
-    /// How much of each file to look at
+    /// Part of each file to examine
     #[arg(long, value_name = "DEPTH", default_value = "content")]
     depth: Depth,
 
-    /// Judge only what is of this service: sent by it, or stored under its name; repeatable
+    /// Service to judge, by sender or stored name (repeatable)
     #[arg(long, value_name = "SERVICE")]
     service: Vec<String>,
 
-    /// Judge only what began at this time or later: `2026-11-25`, `2026-11-25T08:00:00Z`
+    /// Earliest start of spans to judge, as `2026-11-25` or `2026-11-25T08:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<i64>,
 
-    /// Judge only what began before this time
+    /// Start of spans from which on they are not judged
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
 
-    /// Whom to tell how far the audit is, on standard error
+    /// Progress output on stderr
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Audience,
 
-    /// Memory for facts, findings and queries, which go to disk beyond it. The program and the rows that are
-    /// being read take about 160 MB more
+    /// Memory for facts, findings and queries, which spill to disk beyond it; about 160 MB more are used
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
     memory_limit: Memory,
 }
 
-/// The form of a list
+/// Format of a list
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Table,

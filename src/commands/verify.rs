@@ -35,15 +35,14 @@ use crate::{
     text::shell,
 };
 
-/// Send traffic, bring it to disk, and judge what is there
+/// Send traffic, flush it to disk, and audit the store
 ///
-/// Without an endpoint (by flag, environment or file) all this happens on the embedded stand-in, in a
-/// temporary folder that is kept when something is found. With one it judges a real studio, whose data
-/// directory must be readable here; where the internal endpoint does not answer, it waits until the
-/// studio's own timer has written everything.
+/// Without an endpoint (flag, environment or file) it runs on the embedded stand-in, in a temporary folder that
+/// is kept when something is found. With one it verifies a real studio, whose data directory must be readable
+/// here; where the internal endpoint does not answer, it waits for the studio's own timer.
 ///
-/// Exits with 0 when everything is stored as it was sent, 1 when something was found or refused, and 2
-/// when that could not be settled.
+/// Exits with 0 when everything is stored as it was sent, 1 on findings or refused spans, and 2 when the
+/// verdict is inconclusive.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,15 +65,15 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     reporting: ReportArgs,
 
-    /// How acked spans are brought to disk
+    /// Call that brings acked spans to disk
     #[arg(long, value_name = "RPC", default_value = "flush")]
     via: Via,
 
-    /// The studio's data directory; for the stand-in, where to write instead of a temporary folder
+    /// Data directory of the studio, or for the stand-in [default there: a temporary folder]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Schema that the stand-in writes: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
+    /// Schema of the stand-in: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
     #[arg(long, value_name = "SCHEMA", value_parser = serve::schema)]
     schema: Option<Schema>,
 
@@ -117,7 +116,8 @@ async fn verify(
     let order = workload.order(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
     let run_out: &mut dyn Write =
         if args.reporting.is_for_machines() { &mut io::stderr() } else { &mut *out };
-    let performed = generate::send(&order, &workload, run_out, interrupts).await?;
+    let performed = generate::send(&order, &workload, &mut io::sink(), interrupts).await?;
+    report::run::print_verified(run_out, &performed)?;
     if performed.summary.total().taken() == 0 {
         return Err(nothing_acked(bench).into());
     }

@@ -83,7 +83,9 @@ fn verdict(report: &AuditReport) -> Section {
 fn coverage(report: &AuditReport) -> Vec<Fact> {
     let Coverage { store, tiers, rows, runs, other_runs, not_read, took, bytes_scanned, depth, .. } =
         &report.coverage;
-    let files = tiers.iter().filter(|tier| tier.files > 0 || tier.evidence).map(|of| tier(of, *depth));
+    let is_empty = tiers.iter().all(|tier| tier.files == 0);
+    let files = tiers.iter().filter(|tier| tier.files > 0 || is_empty && tier.evidence);
+    let files = files.map(|of| tier(of, *depth));
     let store = Line::code(store.display().to_string());
     let mut facts = vec![Fact::lines("store", std::iter::once(store).chain(files))];
     facts.extend(runs.iter().take(RUNS_SHOWN).flat_map(run));
@@ -325,9 +327,10 @@ fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
     let row = |of: &AlteredColumn| {
         let AlteredColumn { column_name, differing, file, row_number, key, expected, actual } = of;
         let null = |value: &Option<String>| value.clone().unwrap_or("(null)".to_owned());
+        let (expected, actual) = (null(expected), null(actual));
         let values = json!({
             "differing": differing, "file": file, "row_number": row_number, "key": key,
-            "expected": null(expected), "actual": null(actual),
+            "expected": expected, "actual": actual,
         });
         let values = values.as_object().cloned().unwrap_or_default();
         Sample { id: column_name.clone(), values: values.into_iter().filter(|(_, value)| !value.is_null()).collect() }

@@ -17,7 +17,7 @@ use crate::{
 
 pub(crate) fn render(report: &AuditReport) -> Vec<u8> {
     let mut text = String::new();
-    let level = match report.overall {
+    let overall = match report.overall {
         Overall::Pass => "notice",
         Overall::Fail | Overall::Inconclusive => "error",
     };
@@ -27,7 +27,7 @@ pub(crate) fn render(report: &AuditReport) -> Vec<u8> {
         lines.insert(0, format!("limited by {limits}"));
     }
     lines.push(format!("checked {}", words::rows(&report.coverage.rows)));
-    command(&mut text, level, &format!("e2e-store: {}", report.overall.name()), &lines.join("\n"));
+    command(&mut text, overall, &format!("e2e-store: {}", report.overall.name()), &lines.join("\n"));
     for one in &report.checked {
         if let Some(level) = level(report, one) {
             let title = format!("{}: {}", one.verdict.name(), one.check.id);

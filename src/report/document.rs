@@ -126,10 +126,6 @@ impl Line {
         self.0.push(Span { text: text.into(), style });
         self
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|span| span.text.is_empty())
-    }
 }
 
 impl<T: Into<String>> From<T> for Line {

@@ -60,6 +60,40 @@ pub(crate) fn pace(manifest: &Manifest) -> String {
     }
 }
 
+/// Printed by `verify`, which has a report to come: a run without trouble in a few lines, else all of it.
+pub(crate) fn print_verified(out: &mut dyn Write, performed: &Performed) -> anyhow::Result<()> {
+    let Performed { manifest, summary, elapsed, .. } = performed;
+    let total = summary.total();
+    let is_smooth = total.acked == total.issued.spans
+        && total.not_started.spans == 0
+        && total.retries == 0
+        && summary.troubles.is_empty()
+        && summary.health.bottleneck().is_none()
+        && !summary.interrupted
+        && performed.not_flushed.is_none();
+    if !is_smooth {
+        print_plan(out, manifest)?;
+        return print(out, performed);
+    }
+    let services = counted(manifest.services.len() as u64, "service");
+    let profile = if manifest.profile == Mix::only(Profile::GettingStarted) {
+        String::new()
+    } else {
+        format!(", profile {}", manifest.profile)
+    };
+    writeln!(out, "run {}: {services}{profile}, {}", manifest.run_id, pace(manifest))?;
+    writeln!(
+        out,
+        "{} in {}: {} spans/s, all {} acked",
+        counted(total.issued.workflows, "workflow"),
+        duration(*elapsed),
+        amount(per_second(total.taken(), *elapsed)),
+        counted(total.issued.spans, "span")
+    )?;
+    print_latency(out, summary)?;
+    print_thresholds(out, manifest.results.as_ref().map_or(&[], |results| &results.thresholds))
+}
+
 /// Printed when all exports have ended.
 pub(crate) fn print(out: &mut dyn Write, performed: &Performed) -> anyhow::Result<()> {
     let Performed { manifest, summary, elapsed, .. } = performed;
