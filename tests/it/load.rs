@@ -12,7 +12,7 @@ fn verified(args: &[&str]) -> Vec<String> {
     let output = command(folder.path()).arg("verify").args(args).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{args:?}\n{text}");
-    lines(&text, &["PASS", "all ", "judged", "1 cold", "2 cold", "3 cold"])
+    lines(&text, &["PASS", "all ", "checked", "1 cold", "2 cold", "3 cold"])
 }
 
 #[test]
