@@ -29,9 +29,14 @@ impl Problem {
     }
 }
 
+/// Further lines of a message are set in, so that none passes for a hint or for another error.
+fn continued(message: &str) -> String {
+    message.replace('\n', "\n  ").replace("\n    ", "\n  ")
+}
+
 /// `error:`, its causes, and a hint where there is one; none of it is obeyed by a terminal.
 pub(crate) fn explain(err: &anyhow::Error) -> String {
-    let mut text = format!("error: {err}\n");
+    let mut text = format!("error: {}\n", continued(&err.to_string()));
     let mut last = err.to_string();
     for cause in err.chain().skip(1) {
         let cause = cause.to_string();

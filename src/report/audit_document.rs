@@ -69,7 +69,7 @@ fn verdict(report: &AuditReport) -> Section {
         Overall::Inconclusive => Line::styled(Style::Doubtful, "INCONCLUSIVE"),
     };
     if let Some(of) = &report.coverage.of {
-        line = line.and(format!(" {of}"));
+        line = line.and(format!("   {of}"));
     }
     let limits = words::limits_in_short(report);
     if !limits.is_empty() {

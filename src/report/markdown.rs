@@ -44,7 +44,8 @@ fn facts(facts: &[Fact]) -> Vec<String> {
             Value::Prose(prose) => markdown(prose),
             Value::Command(_) => return None,
         };
-        Some(format!("{}: {value}", text(&fact.label)))
+        let label = text(&fact.label);
+        Some(if label.is_empty() { value } else { format!("{label}: {value}") })
     };
     let said = items(facts.iter().filter_map(said));
     let commands = facts.iter().filter_map(|fact| match &fact.value {

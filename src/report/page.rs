@@ -13,8 +13,8 @@ use crate::text::{
 
 /// Longer lines of running text are hard to read.
 const PROSE_WIDTH: usize = 100;
-/// Labels of a page line up at least here.
-const LEAST_LABEL: usize = 7;
+/// Texts begin here where all labels are short.
+const SHORT_LABEL: usize = 8;
 const GAP: usize = 2;
 /// Text is not broken into shorter lines than this, however narrow a terminal says it is.
 const LEAST_TEXT: usize = 24;
@@ -118,7 +118,8 @@ fn parts(line: &str, room: Option<usize>) -> Vec<String> {
 /// Labels in a column, and their texts in another.
 fn facts(text: &mut String, facts: &[Fact], page: Page) {
     let labels: Vec<String> = facts.iter().map(|fact| page.painted(&fact.label)).collect();
-    let column = labels.iter().map(|label| width(label)).max().unwrap_or_default().max(LEAST_LABEL) + GAP;
+    let longest = labels.iter().map(|label| width(label)).max().unwrap_or_default();
+    let column = if longest <= SHORT_LABEL { SHORT_LABEL + 1 } else { longest + GAP };
     for (fact, label) in facts.iter().zip(&labels) {
         let room = page.width.map(|width| width.saturating_sub(column));
         let lines = match &fact.value {
