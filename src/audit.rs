@@ -10,8 +10,10 @@ use std::{
 };
 
 use self::{
+    limits::Limit,
     replay_proof::Proof,
-    report::{AuditReport, FailOn, Subject},
+    report::{AuditReport, Subject},
+    verdict::FailOn,
 };
 use crate::{
     base::{memory::Memory, problem::Problem},
@@ -40,6 +42,7 @@ use crate::{
 
 pub(crate) mod coverage;
 pub(crate) mod evidence;
+pub(crate) mod limits;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]
@@ -48,6 +51,7 @@ pub(crate) mod replay_proof;
 #[cfg(test)]
 mod replay_tests;
 pub(crate) mod report;
+pub(crate) mod verdict;
 
 /// How to judge.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub(crate) struct Manner {
     pub(crate) memory: Memory,
     pub(crate) progress: Progress,
     pub(crate) fail_on: FailOn,
+    /// What was left out on purpose.
+    pub(crate) limits: Vec<Limit>,
     /// Findings that were accepted before, and the file that says so.
     pub(crate) baseline: Option<(PathBuf, Baseline)>,
     /// Whether the ids of all findings are kept, for a baseline that is to be written.
@@ -77,6 +83,7 @@ impl Manner {
             wait: true,
             samples: KEPT,
             fail_on: FailOn::Error,
+            limits: Vec::new(),
             baseline: None,
             all_ids: false,
             scope: Scope::default(),
@@ -147,6 +154,7 @@ pub(crate) async fn examine(
         runs,
         proofs: &proofs,
         fail_on: manner.fail_on,
+        limits: &manner.limits,
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
@@ -28,6 +28,34 @@ Exit codes:
   0  clean
   1  something was found, or a call was refused
   2  the job could not be done, or the answer is not known";
+
+/// Commands in the order and the groups of the help.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Prove", &["verify", "generate", "audit", "runs"]),
+    ("Investigate", &["inspect", "trace", "sql", "checks", "doctor"]),
+    ("Record and replay", &["capture", "replay", "export"]),
+    ("Studio", &["flush", "snapshot", "serve"]),
+    ("Reference", &["profiles", "completions", "man", "help"]),
+];
+
+/// The command line, whose help groups its commands.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    let mut groups = String::new();
+    for (title, names) in GROUPS {
+        groups += &format!("{title}:\n");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about);
+            groups += &format!("  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default());
+        }
+        groups.push('\n');
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}Options:\n{{options}}{{after-help}}"
+    );
+    Cli::command().help_template(template)
+}
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -53,7 +81,9 @@ enum Command {
 
 /// Runs a command line; the exit code comes back.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = command().try_get_matches_from(args);
+    let parsed = parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         // Help and version are results; a usage error is clap's to print, and its code is 2.
         Err(err) => {
@@ -164,5 +194,22 @@ impl Write for Stdout {
 
     fn flush(&mut self) -> io::Result<()> {
         self.unless_closed((), || io::stdout().flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group_of_the_help() {
+        let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut all = Cli::command();
+        all.build();
+        let all: BTreeSet<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), all);
+        assert_eq!(grouped.len(), all.len(), "one is named twice");
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     base::{clock::unix_nanos, notice},
     settings::Settings,
     store::layout::Layout,
+    text::shell,
 };
 
 pub(crate) mod advice;
@@ -82,7 +83,7 @@ fn flags(settings: &[Setting]) -> String {
     let of_setting = |setting: &Setting| {
         let flag = setting.from.strip_prefix("flag ")?;
         let is_open = ["--endpoint", "--internal-endpoint", "--data-dir", "--config"].contains(&flag);
-        is_open.then(|| format!(" {flag} {}", setting.value))
+        is_open.then(|| format!(" {flag} {}", shell::quote(&setting.value)))
     };
     settings.iter().filter_map(of_setting).collect()
 }

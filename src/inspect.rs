@@ -23,6 +23,7 @@ use crate::store::{
 pub(crate) mod file;
 pub(crate) mod snapshot;
 pub(crate) mod wal;
+pub(crate) mod words;
 
 /// Files that are read side by side.
 const WORKERS: usize = 2;

@@ -1,27 +1,29 @@
-//! What is printed: reports, tables, numbers.
+//! What is printed: reports, tables, rows of queries.
 //!
-//! Numbers are grouped with spaces, lists are capped and their totals always said, control characters
-//! are escaped; colour only where the caller allows it. A command prints single lines by itself.
+//! A report for people is a document first, and a renderer gives it its form; machine formats render the data itself.
+//! Numbers are grouped with spaces, lists are capped and their totals always said, text from outside is escaped;
+//! colour only where the caller allows it. A command prints single lines by itself.
 
 mod audit_csv;
+mod audit_document;
 mod audit_github;
 pub(crate) mod audit_json;
 mod audit_junit;
-mod audit_markdown;
 mod audit_sarif;
-pub(crate) mod audit_text;
+mod audit_words;
 pub(crate) mod checks;
+pub(crate) mod document;
 pub(crate) mod format;
-mod head;
 pub(crate) mod inspect;
-pub(crate) mod labelled;
+pub(crate) mod json;
+mod markdown;
+pub(crate) mod page;
 pub(crate) mod profiles;
 pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod samples;
-mod services;
 pub(crate) mod sql_line;
 pub(crate) mod table;
 pub(crate) mod trace;

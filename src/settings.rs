@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    audit::report::FailOn,
+    audit::verdict::FailOn,
     base::problem::Problem,
     checks::catalog::Severity,
     wire::{
@@ -35,7 +35,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The key of the stand-in, and ours where none is given.
 pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
 
-/// Where spans go
+/// Endpoint, key and transport
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "OTLP")]
 pub(crate) struct OtlpArgs {
@@ -43,23 +43,23 @@ pub(crate) struct OtlpArgs {
     #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT")]
     pub(crate) endpoint: Option<Target>,
 
-    /// API key of the studio; `JUNJO_API_KEY` works, too [default: e2e-store]
+    /// API key of the studio; also `JUNJO_API_KEY` [default: e2e-store]
     #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
 
-    /// PEM file of the authorities to trust with `https://` [default: the system's]
+    /// PEM file of trusted authorities for `https://` [default: the system's]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CA_CERT")]
     ca_cert: Option<PathBuf>,
 
-    /// PEM file with the certificate that we show to the server
+    /// PEM file of the client certificate
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_CERT")]
     client_cert: Option<PathBuf>,
 
-    /// PEM file with the private key of that certificate
+    /// PEM file of the client certificate's private key
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_KEY")]
     client_key: Option<PathBuf>,
 
-    /// Metadata to send with every export; repeatable, in the environment one a line
+    /// Metadata of every export (repeatable; in the environment one per line)
     #[arg(
         long = "header",
         value_name = "NAME=VALUE",
@@ -69,11 +69,11 @@ pub(crate) struct OtlpArgs {
     )]
     headers: Vec<RawHeader>,
 
-    /// Compress exports. The studio accepts no compressed ones; a collector in front of it may
+    /// Compression of exports; the studio accepts none, a collector may
     #[arg(long, value_name = "FORMAT", env = "E2E_STORE_COMPRESSION")]
     compression: Option<Compression>,
 
-    /// Seconds to wait for an export's answer [default: 10]
+    /// Timeout of an export in seconds [default: 10]
     #[arg(long, value_name = "SECONDS", env = "E2E_STORE_TIMEOUT", value_parser = at_least_one)]
     timeout: Option<NonZeroU64>,
 }
@@ -102,7 +102,7 @@ pub(crate) fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
     NonZeroU64::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
 }
 
-/// Where the studio's internal service is, and the settings file
+/// Internal service and settings file
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Internal service")]
 pub(crate) struct InternalArgs {
@@ -110,11 +110,11 @@ pub(crate) struct InternalArgs {
     #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT")]
     pub(crate) internal_endpoint: Option<Target>,
 
-    /// Token of the studio's internal service; `JUNJO_INTERNAL_GRPC_TOKEN` works, too
+    /// Token of the studio's internal service; also `JUNJO_INTERNAL_GRPC_TOKEN`
     #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
     pub(crate) internal_token: Option<String>,
 
-    /// Settings file [default: e2e-store.yaml, where there is one]
+    /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -183,6 +183,9 @@ pub(crate) struct AuditSettings {
     /// Checks, and families of checks.
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) skip: Vec<String>,
+    /// The file that they are from.
+    #[serde(skip)]
+    pub(crate) file: PathBuf,
 }
 
 /// The studio's own file has it in quotes.
@@ -202,7 +205,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 
 impl AuditSettings {
     pub(crate) fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        Ok(File::load(config)?.0.audit)
+        let (file, path) = File::load(config)?;
+        Ok(Self { file: path, ..file.audit })
     }
 }
 

@@ -1,8 +1,8 @@
-//! What an audit read, and what it did not; and what became of each service's plan.
+//! Coverage and completeness: what an audit read and what not, and what became of each service's plan.
 
 use std::{path::PathBuf, time::Duration};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{replay_proof, report::Subject};
 use crate::{
@@ -15,30 +15,24 @@ use crate::{
     },
     ledger::runs::Replay,
     store::layout::Tier,
-    text::numbers::{counted, duration, moment},
 };
 
 /// What was read, and what was not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Coverage {
     pub(crate) store: PathBuf,
     /// Who was verified: an endpoint, or the stand-in. None where only files were audited.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of: Option<String>,
     pub(crate) tiers: Vec<TierCoverage>,
     pub(crate) rows: RowCoverage,
-    /// How much of each file was looked at.
-    pub(crate) depth: &'static str,
-    /// Absent where it was all of the store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scope: Option<ScopeCoverage>,
+    pub(crate) depth: Depth,
+    pub(crate) scope: Scope,
     pub(crate) bytes_scanned: u64,
     pub(crate) runs: Vec<RunCoverage>,
     /// Runs that were not judged, and why not.
     pub(crate) other_runs: Vec<OtherRun>,
     /// Files of which not everything was read, and files that the studio does not read either.
     pub(crate) not_read: Vec<NotRead>,
-    #[serde(serialize_with = "seconds")]
     pub(crate) took: Duration,
 }
 
@@ -63,20 +57,11 @@ pub(crate) struct RowCoverage {
     pub(crate) out_of_scope: u64,
 }
 
-/// The part of the store that was asked about. Times are RFC 3339, in UTC.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct ScopeCoverage {
-    pub(crate) services: Vec<String>,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-}
-
 /// A judged run and its account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct RunCoverage {
     pub(crate) run: String,
     /// Of a replay: what was sent again.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replay_of: Option<PathBuf>,
     pub(crate) planned: u64,
     pub(crate) acked: u64,
@@ -89,24 +74,74 @@ pub(crate) struct RunCoverage {
     pub(crate) barrier: BarrierCoverage,
 }
 
-/// What lies between a run's last ack and the read.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct BarrierCoverage {
-    /// `flush`, `snapshot`, `settled`, `none`, or `nothing acked`.
-    pub(crate) kind: &'static str,
-    pub(crate) text: String,
+/// What lies between a run's last ack and the read. Times are Unix nanoseconds, durations since the last ack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BarrierCoverage {
+    NothingAcked,
+    Flush {
+        at: u64,
+        after: Duration,
+    },
+    Snapshot {
+        at: u64,
+        after: Duration,
+    },
+    /// So long that the studio's timer has written everything.
+    Settled {
+        after: Duration,
+    },
+    /// Acked spans may still be in memory.
+    Pending,
+    /// None, and every acked span was found.
+    NotNeeded,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A run that was not judged.
+#[derive(Debug, Clone)]
 pub(crate) struct OtherRun {
     pub(crate) run: String,
-    pub(crate) why: String,
+    pub(crate) why: NotJudged,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// Why a run was not judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotJudged {
+    /// Less than the content of files was looked at.
+    Depth(Depth),
+    /// Rows of it were compared; another run was to be judged.
+    OtherRunChosen,
+    /// Rows of it were compared; one file cannot tell what is absent.
+    OneFile,
+    /// Sent to this store, and no span of it is here.
+    NoSpanHere,
+    /// No span of it is here, and its manifest names no store.
+    NotOfThisStore,
+    /// Its manifest names another store.
+    OtherStore(PathBuf),
+    ReplayOfOtherStore(PathBuf),
+    /// A replay that was not to be judged: only its spans that are here were.
+    ReplayNotChosen,
+    /// Rows of it are here, and `--run none` was given.
+    RunsLeftOut,
+    /// Rows of it are here, and its folder is not among the runs.
+    FolderAbsent,
+    Unreadable(String),
+}
+
+#[derive(Debug, Clone)]
 pub(crate) struct NotRead {
     pub(crate) file: String,
-    pub(crate) why: String,
+    pub(crate) why: NotReadWhy,
+}
+
+/// Why a file was not read, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotReadWhy {
+    /// The studio ignores it.
+    Temporary,
+    /// Nothing that a studio writes.
+    Foreign,
+    Problem(String),
 }
 
 /// What became of one service's plan.
@@ -125,12 +160,12 @@ pub(crate) struct Completeness {
 }
 
 impl Completeness {
-    /// All services together.
+    /// All services together, without a name.
     pub(crate) fn total(services: &[Self]) -> Self {
         let sum = |of: fn(&Self) -> u64| services.iter().map(of).sum();
         Self {
             run: String::new(),
-            service: format!("all {}", counted(services.len() as u64, "service")),
+            service: String::new(),
             workflows: sum(|service| service.workflows),
             workflows_found: sum(|service| service.workflows_found),
             spans: sum(|service| service.spans),
@@ -156,11 +191,11 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
     };
     let not_read = judgement.files.iter().filter_map(|file| {
         let why = match file.health {
-            Health::Temporary => "temporary: the studio ignores it".to_owned(),
-            Health::Foreign => "not a file of the studio's".to_owned(),
+            Health::Temporary => NotReadWhy::Temporary,
+            Health::Foreign => NotReadWhy::Foreign,
             Health::Ok | Health::Flushed => return None,
             Health::Unreadable | Health::Torn | Health::Empty | Health::NotRead => {
-                file.problem.clone().unwrap_or_default()
+                NotReadWhy::Problem(file.problem.clone().unwrap_or_default())
             }
         };
         Some(NotRead { file: file.file.clone(), why })
@@ -179,19 +214,14 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
             unexpected: judgement.rows.strays,
             out_of_scope: judgement.rows.out_of_scope,
         },
-        depth: judgement.depth.name(),
-        scope: (!judgement.scope.is_all()).then(|| scope(&judgement.scope)),
+        depth: judgement.depth,
+        scope: Scope::clone(&judgement.scope),
         bytes_scanned: judgement.bytes_scanned,
         runs: generated.chain(replays).collect(),
         other_runs: other_runs(subject, judgement),
         not_read: not_read.collect(),
         took: subject.took,
     }
-}
-
-fn scope(scope: &Scope) -> ScopeCoverage {
-    let time = |at: Option<i64>| at.map(|at| moment(at.unsigned_abs()));
-    ScopeCoverage { services: scope.services.clone(), from: time(scope.from), to: time(scope.to) }
 }
 
 fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun) -> RunCoverage {
@@ -236,75 +266,56 @@ fn barrier(
     read_began: u64,
     has_pending: impl FnOnce() -> bool,
 ) -> BarrierCoverage {
-    let Some((acked_at, _)) = last_ack else {
-        return BarrierCoverage { kind: "nothing acked", text: "none needed: nothing was acked".to_owned() };
-    };
-    let after = |began: u64| duration(Duration::from_nanos(began.saturating_sub(acked_at)));
-    let (kind, text) = match proof {
-        Some(Proof::Flush { began }) => {
-            ("flush", format!("FlushWAL at {}, {} after the last ack", moment(began), after(began)))
-        }
-        Some(Proof::Snapshot { began }) => (
-            "snapshot",
-            format!("PrepareHotSnapshot at {}, {} after the last ack", moment(began), after(began)),
-        ),
-        Some(Proof::Settled) => {
-            ("settled", format!("no flush after the last ack, but {} until the read", after(read_began)))
-        }
-        None if has_pending() => ("none", "none: acked spans may still be in the studio's memory".to_owned()),
-        None => ("none", "none, and none needed: every acked span was found".to_owned()),
-    };
-    BarrierCoverage { kind, text }
+    let Some((acked_at, _)) = last_ack else { return BarrierCoverage::NothingAcked };
+    let after = |at: u64| Duration::from_nanos(at.saturating_sub(acked_at));
+    match proof {
+        Some(Proof::Flush { began }) => BarrierCoverage::Flush { at: began, after: after(began) },
+        Some(Proof::Snapshot { began }) => BarrierCoverage::Snapshot { at: began, after: after(began) },
+        Some(Proof::Settled) => BarrierCoverage::Settled { after: after(read_began) },
+        None if has_pending() => BarrierCoverage::Pending,
+        None => BarrierCoverage::NotNeeded,
+    }
 }
 
 fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
     let judged = |index: usize| judgement.judged.iter().any(|run| run.index == index);
-    let why = |index: usize| match judgement.runs.runs[index].was_seen() {
-        _ if judgement.depth != Depth::Content => {
-            format!("whether spans of it are here was not looked at (--depth {})", judgement.depth.name())
-        }
-        true if judgement.whole_store => {
-            "rows of it are here and were compared; another run is judged".to_owned()
-        }
-        true => "rows of it are here and were compared; one file cannot tell what is absent".to_owned(),
-        false => match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
-            (Some(true), _) => {
-                "it was sent to this store, and no span of it is here: `--run all` judges it".to_owned()
-            }
-            (_, None) => "no span of it is in this store".to_owned(),
-            (_, Some(data_dir)) => format!("its manifest names another store, `{}`", data_dir.display()),
-        },
-    };
     let idle = (0..subject.runs.known.len()).filter(|&index| !judged(index));
     let idle = idle.map(|index| OtherRun {
         run: subject.runs.known[index].plan.outline.run.to_string(),
-        why: why(index),
+        why: not_judged(subject, judgement, index),
     });
-
     let replays = subject.runs.other_replays.iter().map(|replay| OtherRun {
         run: replay.manifest.run_id.clone(),
         why: match replay.manifest.data_dir.as_deref() {
             Some(data_dir) if runs::is_at(Some(data_dir), subject.layout) == Some(false) => {
-                format!("a replay, whose manifest names another store, `{}`", data_dir.display())
+                NotJudged::ReplayOfOtherStore(data_dir.to_owned())
             }
-            _ => {
-                "a replay; of its spans only those that are here were looked at: `--run` names it".to_owned()
-            }
+            _ => NotJudged::ReplayNotChosen,
         },
     });
     let strange = judgement.collected.strange_runs().into_iter().map(|run| OtherRun {
         run: run.to_string(),
-        why: if subject.runs.left_out {
-            "rows of it are here, and no run was to be looked at (--run none)".to_owned()
-        } else {
-            "rows of it are here, its folder is not among the runs".to_owned()
-        },
+        why: if subject.runs.left_out { NotJudged::RunsLeftOut } else { NotJudged::FolderAbsent },
     });
     let unreadable = subject.runs.unreadable.iter().map(|unreadable| OtherRun {
         run: unreadable.name.clone(),
-        why: format!("it cannot be judged: {:#}", unreadable.error),
+        why: NotJudged::Unreadable(format!("{:#}", unreadable.error)),
     });
     idle.chain(replays).chain(strange).chain(unreadable).collect()
+}
+
+fn not_judged(subject: &Subject<'_>, judgement: &Judgement, index: usize) -> NotJudged {
+    if judgement.depth != Depth::Content {
+        return NotJudged::Depth(judgement.depth);
+    }
+    if judgement.runs.runs[index].was_seen() {
+        return if judgement.whole_store { NotJudged::OtherRunChosen } else { NotJudged::OneFile };
+    }
+    match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
+        (Some(true), _) => NotJudged::NoSpanHere,
+        (_, None) => NotJudged::NotOfThisStore,
+        (_, Some(data_dir)) => NotJudged::OtherStore(data_dir),
+    }
 }
 
 fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
@@ -326,8 +337,4 @@ pub(crate) fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Com
     };
     let services = plan.outline.services.iter().zip(&judged.services);
     services.filter(|(service, _)| judgement.scope.has_service(&[Some(service)])).map(of_service).collect()
-}
-
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

@@ -1,8 +1,14 @@
-//! The kept findings of a check as values, and what they point to.
+//! The kept findings of a check as values, and where in the ledger they lead.
+
+use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::DateTime;
-use datafusion::arrow::{array::RecordBatch, json::ArrayWriter};
+use datafusion::arrow::{
+    array::RecordBatch,
+    datatypes::{FieldRef, Fields, Schema},
+    json::ArrayWriter,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,7 +19,7 @@ use crate::{
         judgement::{JudgedRun, Judgement},
     },
     ledger::history::{Call, Export},
-    text::numbers::{moment, service},
+    text::{keys, numbers::moment},
 };
 
 /// What is shown of a check's findings.
@@ -70,30 +76,6 @@ pub(crate) struct CallSeen {
     pub(crate) began: String,
 }
 
-impl PointsTo {
-    /// A sentence; empty where nothing is known.
-    pub(crate) fn describe(&self) -> String {
-        let mut parts = Vec::new();
-        if let Some(ExportSeen { run, service_name, first_ordinal, spans, outcome, started_at }) =
-            &self.export
-        {
-            let sender = service_name.as_ref().map_or("a collector".to_owned(), |name| service(name));
-            let last = first_ordinal + u64::from(*spans).saturating_sub(1);
-            parts.push(format!(
-                "the export of {sender} with its spans {first_ordinal} to {last} (run {run}, {outcome}), sent at {started_at}"
-            ));
-        }
-        if let Some(CallSeen { rpc, began }) = &self.call {
-            parts.push(format!("{rpc} at {began}, the first call after it"));
-        }
-        match &self.first_minute {
-            Some(minute) if parts.is_empty() => parts.push(format!("{minute}, the first minute")),
-            _ => {}
-        }
-        parts.join("; ")
-    }
-}
-
 impl Sample {
     /// A value as text; a null is none.
     pub(crate) fn text(&self, column: &str) -> Option<String> {
@@ -110,23 +92,34 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// Keys that reports put beside a finding's columns.
+const RESERVED: [&str; 4] = ["id", "type", "check", "verdict"];
+
 pub(crate) fn gather(judgement: &Judgement, found: &Findings) -> anyhow::Result<Evidence> {
-    let fields = found.schema.fields().iter();
-    let columns = fields
-        .clone()
-        .map(|field| Column { name: field.name().clone(), is_number: field.data_type().is_numeric() });
-    let rows = to_json(&found.samples)?;
+    let fields = found.schema.fields();
+    let names = keys::unique(fields.iter().map(|field| field.name().as_str()), &RESERVED);
+    let column = |(name, field): (&String, &FieldRef)| Column {
+        name: name.clone(),
+        is_number: field.data_type().is_numeric(),
+    };
+    let columns = names.iter().zip(fields).map(column).collect();
+    let rows = to_json(&found.samples, &names)?;
     let samples: Vec<Sample> =
         found.ids.iter().zip(rows).map(|(id, values)| Sample { id: id.clone(), values }).collect();
-    let times: Vec<&str> =
-        fields.filter(|field| field.data_type().is_temporal()).map(|field| field.name().as_str()).collect();
-    Ok(Evidence { columns: columns.collect(), points_to: points_to(judgement, &samples, &times), samples })
+    let times = names.iter().zip(fields).filter(|(_, field)| field.data_type().is_temporal());
+    let times: Vec<&str> = times.map(|(name, _)| name.as_str()).collect();
+    Ok(Evidence { columns, points_to: points_to(judgement, &samples, &times), samples })
 }
 
-/// One object for each row; a null has no key.
-fn to_json(samples: &[RecordBatch]) -> anyhow::Result<Vec<Map<String, Value>>> {
+/// One object for each row, its keys the names of the columns; a null has no key.
+fn to_json(samples: &[RecordBatch], names: &[String]) -> anyhow::Result<Vec<Map<String, Value>>> {
     let mut writer = ArrayWriter::new(Vec::new());
-    writer.write_batches(&samples.iter().collect::<Vec<_>>())?;
+    for batch in samples {
+        let schema = batch.schema();
+        let fields = names.iter().zip(schema.fields());
+        let fields: Fields = fields.map(|(name, field)| field.as_ref().clone().with_name(name)).collect();
+        writer.write(&RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)?;
+    }
     writer.finish()?;
     let text = writer.into_inner();
     if text.is_empty() {

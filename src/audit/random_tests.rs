@@ -14,15 +14,13 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{
-    Manner, examine,
-    report::{AuditReport, Overall},
-};
+use super::{Manner, examine, report::AuditReport, verdict::Overall};
 use crate::{
     checks::catalog::built_in,
     contract::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
     judge::runs::choose_runs,
     ledger::{entry::Entry, manifest::Manifest, runs},
+    report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{files, write_parquet},
     traffic::{
@@ -182,7 +180,10 @@ async fn clean_stores_of_random_plans_have_no_finding() {
 
 /// Where the checks say that copies of a span lie, by its id.
 fn doubled(report: &AuditReport) -> BTreeSet<String> {
-    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let json: Value = serde_json::from_slice(
+        &format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
+    )
+    .unwrap();
     let checks = json["checks"].as_array().unwrap();
     let of_family = checks.iter().filter(|check| check["family"] == "duplicates");
     let samples = of_family.flat_map(|check| check["samples"].as_array().unwrap());
@@ -190,7 +191,10 @@ fn doubled(report: &AuditReport) -> BTreeSet<String> {
 }
 
 fn lost(report: &AuditReport) -> BTreeSet<String> {
-    let json: Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let json: Value = serde_json::from_slice(
+        &format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
+    )
+    .unwrap();
     let check =
         json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lost_spans").unwrap().clone();
     check["samples"]

@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
-/// Writes one line. A closed stderr is ignored: there is nowhere left to say so.
+use crate::text::escape;
+
+/// Writes one line, or several, without what a terminal would obey. A closed stderr is ignored: there is nowhere left
+/// to say so.
 pub(crate) fn note(text: &str) {
-    writeln!(std::io::stderr(), "{text}").ok();
+    writeln!(std::io::stderr(), "{}", escape::lines(text)).ok();
 }

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt::Write as _};
 
+use crate::text::escape;
+
 /// A failure with a hint. Causes hang below it as its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
@@ -27,9 +29,14 @@ impl Problem {
     }
 }
 
-/// `error:`, its causes, and a hint where there is one.
+/// Further lines of a message are set in, so that none passes for a hint or for another error.
+fn continued(message: &str) -> String {
+    message.replace('\n', "\n  ").replace("\n    ", "\n  ")
+}
+
+/// `error:`, its causes, and a hint where there is one; none of it is obeyed by a terminal.
 pub(crate) fn explain(err: &anyhow::Error) -> String {
-    let mut text = format!("error: {err}\n");
+    let mut text = format!("error: {}\n", continued(&err.to_string()));
     let mut last = err.to_string();
     for cause in err.chain().skip(1) {
         let cause = cause.to_string();
@@ -43,5 +50,5 @@ pub(crate) fn explain(err: &anyhow::Error) -> String {
     if let Some(hint) = hint {
         writeln!(text, "hint: {hint}").ok();
     }
-    text
+    escape::lines(&text)
 }

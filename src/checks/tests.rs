@@ -6,16 +6,18 @@ use self::bench::{Bench, fired, first_run, without_waiting};
 use super::catalog::built_in;
 use crate::{
     audit::{
-        Manner, examine, random_tests,
-        report::{AuditReport, Overall},
+        Manner,
+        coverage::NotJudged,
+        examine, random_tests,
+        report::AuditReport,
+        verdict::{Overall, Reason},
     },
     contract::schema::Schema,
     judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
-    report::audit_text::{self, Page},
+    report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{files, parquet_rows, write_parquet},
-    text::paint::Paint,
 };
 
 pub(crate) mod bench;
@@ -103,20 +105,19 @@ async fn a_remark_is_shown_and_lets_an_audit_pass() {
     let report = bench.audit("latest").await;
     assert_eq!(report.overall, Overall::Pass);
 
-    let json: serde_json::Value = serde_json::from_slice(&report.to_json().unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&format::render(ReportFormat::Json, &report, View::FILE).unwrap()).unwrap();
     let check =
         json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "retry_duplicates").unwrap();
     assert_eq!([&check["severity"], &check["verdict"], &json["verdict"]], ["info", "info", "pass"]);
     assert_eq!(check["findings"], 5);
     assert_eq!((&check["samples"][0]["copies"], &check["samples"][0]["attempts"]), (&2.into(), &2.into()));
 
-    let mut text = Vec::new();
-    audit_text::print(&mut text, Page { paint: Paint::NONE, width: None }, 10, &report).unwrap();
-    let text = String::from_utf8(text).unwrap();
+    let text = String::from_utf8(format::render(ReportFormat::Table, &report, View::FILE).unwrap()).unwrap();
     assert!(text.starts_with("PASS\n"), "{text}");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        " info retry_duplicates 5 findings in 20 retried spans ",
+        " info retry_duplicates 5 of 20 retried spans ",
         " retry_duplicates: A span whose export was tried again is stored once, too. ",
         " with remarks, ",
     ] {
@@ -128,7 +129,8 @@ async fn a_remark_is_shown_and_lets_an_audit_pass() {
 async fn a_finding_has_the_address_of_its_row() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
     bench.change_cold(|rows| rows[7].name.push('x'));
-    let report = bench.audit("latest").await.to_json().unwrap();
+    let report = bench.audit("latest").await;
+    let report = format::render(ReportFormat::Json, &report, View::FILE).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     let sample =
         report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "altered_spans").unwrap();
@@ -154,7 +156,7 @@ async fn a_run_that_is_wholly_gone_is_lost_when_all_are_judged_and_named_when_no
     fs::remove_file(bench.cold()).unwrap();
     let latest = bench.audit("latest").await;
     assert_eq!(fired(&latest), "");
-    assert_eq!(latest.coverage.other_runs[0].why, "no span of it is in this store");
+    assert_eq!(latest.coverage.other_runs[0].why, NotJudged::NotOfThisStore);
     assert_eq!(fired(&bench.audit("all").await), "lost_spans: 20");
 }
 
@@ -167,7 +169,7 @@ async fn a_manifest_that_cannot_be_read_keeps_an_audit_from_passing() {
     }
     let report = bench.audit("latest").await;
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
-    assert!(report.because[0].contains("manifest cannot be read"), "{:?}", report.because);
+    assert_eq!(report.because[0], Reason::NewestRunUnreadable);
 }
 
 #[cfg(unix)]
@@ -177,7 +179,8 @@ async fn a_place_that_cannot_be_looked_into_leaves_an_audit_open() {
     std::os::unix::fs::symlink(bench.folder.path(), bench.cold().with_file_name("elsewhere")).unwrap();
     let report = bench.audit("latest").await;
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
-    assert!(report.because[0].contains("day=23/elsewhere`: cannot be looked into"), "{:?}", report.because);
+    let Reason::NotRead { file, problem, .. } = &report.because[0] else { panic!("{:?}", report.because) };
+    assert!(file.ends_with("day=23/elsewhere") && problem.starts_with("cannot be looked into"), "{problem}");
 }
 
 #[tokio::test]
@@ -203,7 +206,7 @@ async fn less_than_all_of_a_file_is_judged_by_what_was_looked_at() {
         let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
         let report = examine(&layout, &runs, Manner { depth, ..without_waiting() }, |_| {}).await.unwrap();
         assert_eq!(fired(&report), expected, "{depth:?}, {damage:?}");
-        assert!(report.because[0].starts_with("only files were looked at"), "{:?}", report.because);
+        assert_eq!(report.because[0], Reason::NoRowJudged { depth });
     }
 }
 

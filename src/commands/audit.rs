@@ -12,27 +12,25 @@ use super::{
     reporting::{self, ReportArgs},
 };
 use crate::{
-    audit::{
-        Manner, examine, replay_proof,
-        report::{AuditReport, FailOn},
-    },
+    audit::{Manner, examine, limits::Limit, replay_proof, report::AuditReport, verdict::FailOn},
     base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
     ledger::runs,
     settings::AuditSettings,
     store::find::find_store,
+    text::numbers,
 };
 
-/// Judge a studio's data directory
+/// Audit a studio's data directory
 ///
-/// Reads its cold files and WAL segments itself. Rows of a known run are compared with what its plan
-/// calls for, all others are judged by their structure. The hot snapshot is a copy and never evidence.
+/// Reads cold files and WAL segments itself. Rows of a known run are compared with its plan, all others are
+/// judged by their structure. The hot snapshot is a copy and never evidence.
 ///
 /// An acked span that is absent is lost only if a flush or a snapshot came after its ack, or more time
 /// than the studio's WAL timer needs; before that, the audit waits.
 ///
-/// The report is saved with each run that it judges, as `audit.json`; in the store nothing is ever written.
+/// The report is saved with each judged run, as `audit.json`; nothing is ever written into the store.
 ///
 /// Exits with 0 when no check finds anything that fails the audit, 1 when one does, and 2 when the audit
 /// could not be completed or settled.
@@ -55,44 +53,44 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     reporting: ReportArgs,
 
-    /// Where runs are kept [default: runs]
+    /// Runs folder [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// The run that must be in the store: an id (its beginning will do), `latest`, `all`, or `none`
+    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
 
-    /// Settings file [default: e2e-store.yaml, where there is one]
+    /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
     config: Option<PathBuf>,
 }
 
-/// How to judge
+/// Checks, baseline and scope of an audit
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub(crate) struct JudgingArgs {
-    /// Run only these checks, or families of checks
+    /// Checks or families to run (repeatable)
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Leave these checks out, or families of checks
+    /// Checks or families to skip (repeatable)
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     skip: Vec<String>,
 
-    /// Your own checks, too: a folder of `.sql` files, or of families of them
+    /// Folder of additional checks: `.sql` files, or families of them
     #[arg(long, value_name = "DIR", env = "E2E_STORE_CHECKS")]
     checks: Option<PathBuf>,
 
-    /// Give a check another severity: error, warn or info; repeatable
+    /// Severity of a check: error, warn or info (repeatable)
     #[arg(long, value_name = "CHECK=SEVERITY", value_delimiter = ',', value_parser = severity)]
     severity: Vec<(String, Severity)>,
 
-    /// From which severity on a finding fails the audit [default: error]
+    /// Minimum severity that fails the audit [default: error]
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
 
-    /// Accept the findings in this file, which --write-baseline wrote
+    /// Baseline of accepted findings, written by --write-baseline
     #[arg(long, value_name = "FILE", env = "E2E_STORE_BASELINE")]
     baseline: Option<PathBuf>,
 
@@ -100,37 +98,36 @@ pub(crate) struct JudgingArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SETTLE.as_secs())]
     settle: u64,
 
-    /// Do not wait for acked spans to reach the disk; absent ones are then undecided
+    /// Do not wait for acked spans to reach the disk; absent ones are then inconclusive
     #[arg(long)]
     no_wait: bool,
 
-    /// How much of each file to look at
+    /// Part of each file to examine
     #[arg(long, value_name = "DEPTH", default_value = "content")]
     depth: Depth,
 
-    /// Judge only what is of this service: sent by it, or stored under its name; repeatable
+    /// Service to judge, by sender or stored name (repeatable)
     #[arg(long, value_name = "SERVICE")]
     service: Vec<String>,
 
-    /// Judge only what began at this time or later: `2026-11-25`, `2026-11-25T08:00:00Z`
+    /// Earliest start of spans to judge, as `2026-11-25` or `2026-11-25T08:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<i64>,
 
-    /// Judge only what began before this time
+    /// Start of spans from which on they are not judged
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<i64>,
 
-    /// Whom to tell how far the audit is, on standard error
+    /// Progress output on stderr
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) progress: Audience,
 
-    /// Memory for facts, findings and queries, which go to disk beyond it. The program and the rows that are
-    /// being read take about 160 MB more
+    /// Memory for facts, findings and queries, which spill to disk beyond it; about 160 MB more are used
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
     memory_limit: Memory,
 }
 
-/// The form of a list
+/// Format of a list
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -195,6 +192,7 @@ impl JudgingArgs {
         selection::change_severities(&mut checks, of_file.chain(severities))?;
         let no_flag = self.only.is_empty() && self.skip.is_empty();
         let skip = if no_flag { &settings.skip } else { &self.skip };
+        let limits = self.limits().chain(self.limits_of_file(&settings)).collect();
         let baseline = self.baseline.clone().or(settings.baseline);
         let load = |file: PathBuf| Baseline::load(&file).map(|baseline| (file, baseline));
         Ok(Manner {
@@ -206,6 +204,7 @@ impl JudgingArgs {
             samples: reporting.samples(),
             fail_on: self.fail_on.or(settings.fail_on).unwrap_or_default(),
             baseline: baseline.map(load).transpose()?,
+            limits,
             all_ids: reporting.writes_baseline(),
             ..Manner::of(selection::select(checks, &self.only, skip)?)
         })
@@ -213,6 +212,44 @@ impl JudgingArgs {
 }
 
 impl JudgingArgs {
+    /// What flags leave out of the verdict.
+    fn limits(&self) -> impl Iterator<Item = Limit> {
+        let severities = self.severity.iter().map(|(check, severity)| format!("{check}={}", severity.name()));
+        let time = |at: Option<i64>| at.map(|at| numbers::moment(at.cast_unsigned())).into_iter().collect();
+        let depth = (self.depth != Depth::Content).then(|| self.depth.name().to_owned());
+        let flags = [
+            ("--only", self.only.clone()),
+            ("--skip", self.skip.clone()),
+            ("--severity", severities.collect()),
+            ("--service", self.service.clone()),
+            ("--from", time(self.from)),
+            ("--to", time(self.to)),
+            ("--depth", depth.into_iter().collect()),
+        ];
+        flags.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values))
+    }
+
+    /// What the settings file adds to that, as far as no flag outranks it.
+    fn limits_of_file(&self, settings: &AuditSettings) -> impl Iterator<Item = Limit> {
+        let is_outranked = |check: &String| self.severity.iter().any(|(id, _)| id == check);
+        let severities = settings.severity.iter().filter(|(check, _)| !is_outranked(check));
+        let severities = severities.map(|(check, severity)| format!("{check}={}", severity.name()));
+        let no_flag = self.only.is_empty() && self.skip.is_empty();
+        let fail_on =
+            settings.fail_on.filter(|_| self.fail_on.is_none()).map(|fail_on| fail_on.name().to_owned());
+        let baseline = settings.baseline.as_ref().filter(|_| self.baseline.is_none());
+        let baseline = baseline.map(|baseline| baseline.display().to_string());
+        let file = settings.file.clone();
+        let keys = [
+            ("audit.skip", settings.skip.iter().filter(|_| no_flag).cloned().collect()),
+            ("audit.severity", severities.collect::<Vec<_>>()),
+            ("audit.fail_on", fail_on.into_iter().collect()),
+            ("audit.baseline", baseline.into_iter().collect()),
+        ];
+        let limits = keys.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values));
+        limits.map(move |limit| Limit { file: Some(file.clone()), ..limit }).collect::<Vec<_>>().into_iter()
+    }
+
     fn scope(&self) -> Result<Scope, Problem> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from >= to

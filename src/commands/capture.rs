@@ -16,12 +16,11 @@ use crate::{
     },
 };
 
-/// Record the OTLP requests that pass on their way to an endpoint
+/// Record OTLP requests on their way to an endpoint
 ///
-/// Listens, forwards every call to the endpoint with the caller's own metadata, API key included, and gives
-/// back what the endpoint answers. Each export is written as it was sent, in the length-prefixed form that
-/// OpenTelemetry's Collector reads; when it came in and what the answer was is told beside it, in
-/// `<file>.calls.ndjson`. Metadata is never written.
+/// A proxy: forwards every call with the caller's own metadata, API key included, and returns the endpoint's
+/// answer. Exports are written as they were sent, length-prefixed as OpenTelemetry's Collector reads them;
+/// arrival times and answers go to `<file>.calls.ndjson`. Metadata is never written.
 ///
 /// Ends with Ctrl-C. Exits with 0, or with 2 when not everything that passed could be recorded.
 #[derive(Debug, clap::Args)]
@@ -31,11 +30,11 @@ Examples:
   e2e-store capture --listen 127.0.0.1:4317 --endpoint https://studio.example:443 -o traffic.binpb
   e2e-store replay bad-day --endpoint localhost:26155")]
 pub(crate) struct CaptureArgs {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
     listen: SocketAddr,
 
-    /// Where to forward to: `host:port`, or with `http://` or `https://`
+    /// Endpoint to forward to: `host:port`, or with `http://` or `https://`
     #[arg(long, value_name = "ENDPOINT")]
     endpoint: Target,
 
@@ -43,11 +42,11 @@ pub(crate) struct CaptureArgs {
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CA_CERT")]
     ca_cert: Option<PathBuf>,
 
-    /// Folder to record into, or a file, whose name then has an ending
+    /// Output directory, or a file (a name with an extension)
     #[arg(short, long, value_name = "DIR|FILE")]
     output: PathBuf,
 
-    /// Megabytes after which a new file is begun
+    /// Megabytes per file
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     rotate: u64,
 }

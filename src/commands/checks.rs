@@ -7,8 +7,8 @@ use crate::{base::exit::Exit, checks::selection, report};
 
 /// List the checks, or explain one
 ///
-/// A check is a query for the bad rows. Explained, it tells its rule, why that must hold, what a finding
-/// usually means, what it does not see, and its SQL.
+/// A check is a query for the bad rows. Its explanation has the rule, the reason for it, the likely cause of a
+/// finding, what is not covered, and the SQL.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -16,15 +16,15 @@ Examples:
   e2e-store checks lost_spans
   e2e-store checks --checks my-checks --format json")]
 pub(crate) struct ChecksArgs {
-    /// The check to explain
+    /// Check to explain
     #[arg(value_name = "CHECK")]
     check: Option<String>,
 
-    /// Your own checks, too: a folder of `.sql` files, or of families of them
+    /// Folder of additional checks: `.sql` files, or families of them
     #[arg(long, value_name = "DIR", env = "E2E_STORE_CHECKS")]
     checks: Option<PathBuf>,
 
-    /// Form of the output
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
 }

@@ -8,9 +8,9 @@ use clap_complete::Shell;
 
 use crate::base::exit::Exit;
 
-/// Write a shell's completions of this command line
+/// Print shell completions
 ///
-/// Goes to standard output; where a shell looks for it is the shell's to say.
+/// To stdout; the shell's manual says where they belong.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,21 +19,21 @@ Examples:
   e2e-store completions fish > ~/.config/fish/completions/e2e-store.fish
   e2e-store completions powershell >> $PROFILE")]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
-/// Write the manual page
+/// Print the manual page
 ///
-/// To standard output the page of the program; with --dir one page for each command, too.
+/// The program's page to stdout; with --dir also one page per command.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store man > ~/.local/share/man/man1/e2e-store.1
   e2e-store man --dir ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// A folder for the pages of all commands
+    /// Output directory for the pages of all commands
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -15,12 +15,12 @@ use crate::{
     text::paint::Paint,
 };
 
-/// Find out why data does not appear, is mixed up, or is slow to come
+/// Diagnose missing, polluted or slow data
 ///
-/// Goes down the troubleshooting lists by itself: endpoint, TLS, key, internal service, token, data
-/// directory, WAL, snapshot, permissions, clocks, disk. Sends one tagged span (service `e2e-store-doctor`,
-/// run d0c7d0c7d0c7) and looks where it turns up; calls PrepareHotSnapshot and, only with --flush, FlushWAL.
-/// Below every step that is not well stands what to type next.
+/// Walks the troubleshooting lists: endpoint, TLS, key, internal service, token, data directory, WAL, snapshot,
+/// permissions, clocks, disk. Sends one tagged span (service `e2e-store-doctor`, run d0c7d0c7d0c7) and looks for
+/// it on disk; calls PrepareHotSnapshot and, only with --flush, FlushWAL. Below each step that is not well stand
+/// the commands to type next.
 ///
 /// Exits with 0 when no step fails, 1 when one does, and 2 when the settings are not understood.
 #[derive(Debug, clap::Args)]
@@ -44,15 +44,15 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Send no span; whether this directory is the one that the endpoint writes is then not known
+    /// Send no span; whether the endpoint writes into this directory is then unknown
     #[arg(long)]
     no_send: bool,
 
-    /// Call FlushWAL, too, and tell how long it takes: it moves the WAL into a cold file
+    /// Call and time FlushWAL, which moves the WAL into a cold file
     #[arg(long)]
     flush: bool,
 
-    /// Seconds within which the span must turn up on disk
+    /// Seconds within which the span must be on disk
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SETTLE.as_secs())]
     settle: u64,
 

@@ -23,12 +23,11 @@ use crate::{
     text::numbers,
 };
 
-/// Write what a store holds as OTLP JSON lines
+/// Export spans of a store as OTLP JSON lines
 ///
-/// One `ExportTraceServiceRequest` a line, as OpenTelemetry's Collector reads and writes them, compressed
-/// where the file's name ends in `.gz` or `.zst`. Takes every source that `replay` takes. A stored row does not
-/// tell everything of the span that it was: scopes, schema URLs, which texts were bytes and which nulls were
-/// NaN are lost.
+/// One `ExportTraceServiceRequest` per line, as OpenTelemetry's Collector reads and writes them, compressed for
+/// names ending in `.gz` or `.zst`. Takes every source of `replay`. Stored rows have lost scopes, schema URLs,
+/// which texts were bytes, and which nulls were NaN.
 ///
 /// Exits with 0 when everything was written, 1 when a part of the source could not be read, and 2 when there
 /// was nothing to write.
@@ -43,7 +42,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
-    /// File to write
+    /// Output file
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 

@@ -10,9 +10,9 @@ use crate::{
     wire::ingestion::Ingestion,
 };
 
-/// Make the studio write its WAL to a cold file
+/// Have the studio write its WAL to a cold file
 ///
-/// Calls FlushWAL. Exits with 1 when the studio answers that it failed, and 2 when nobody answers.
+/// Calls FlushWAL. Exits with 1 when the studio reports a failure, and 2 when it does not answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FlushArgs {
     #[command(flatten)]

@@ -18,16 +18,15 @@ use crate::{
     settings::{InternalArgs, OtlpArgs, Settings},
 };
 
-/// Send tagged traffic of several services, then bring it to disk
+/// Send tagged traffic of several services, then flush it to disk
 ///
-/// In one round every service runs one workflow, and as many exports are in flight as `--concurrency`
-/// rounds have; `--in-flight` makes it a closed loop, `--rate` or `--stages` an open one, whose exports start
-/// when the plan says. The run's folder holds what `audit` needs to know what should be on disk: the
-/// plan and the outcome of every export. Ends with FlushWAL, where the internal endpoint answers.
+/// In one round every service runs one workflow; `--concurrency` rounds are in flight at once. `--in-flight`
+/// makes it a closed loop, `--rate` or `--stages` an open one, whose exports start at planned times. The run's
+/// folder has what `audit` needs: the plan and the outcome of every export. Ends with FlushWAL, where the
+/// internal endpoint answers.
 ///
-/// Exits with 0 when every span that was sent was acked, 1 when some were not (where a threshold speaks
-/// of `error_rate`, it decides), when a threshold was missed or the flush refused, and 2 when none was
-/// acked, or the run was interrupted.
+/// Exits with 0 when every sent span was acked, 1 when some were not (a threshold on `error_rate` decides
+/// instead), a threshold was missed or the flush refused, and 2 when none was acked or it was interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -50,7 +49,7 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     internal: InternalArgs,
 
-    /// The data directory behind the endpoint: `audit` then tells this run from those of other stores
+    /// Data directory behind the endpoint, recorded for `audit`
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
@@ -58,8 +57,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     no_flush: bool,
 
-    /// Write the plan as a manifest to this file and send nothing; `--manifest FILE --shard 1/2` sends it, at
-    /// the pace that is given there
+    /// Write the plan to this manifest and send nothing; `--manifest FILE --shard 1/2` sends it
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "manifest", "metadata", "results", "no_flush", "straddle", "batch_size", "concurrency", "in_flight", "rate",
         "stages", "pause", "reconnect", "duration", "threshold", "retry", "connections", "scenario",

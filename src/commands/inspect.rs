@@ -10,13 +10,13 @@ use crate::{
     text::paint::{Color, Paint},
 };
 
-/// List what a store holds: files, tiers, rows, times, services, health
+/// List a store's files, with health, rows, times and services
 ///
-/// Reads WAL segments whole, and of Parquet files the footer and the column `service_name`; the other
-/// pages are `audit`'s to read. Tells what the next flush would do, and at which segment it would fail.
+/// Reads WAL segments whole, and of Parquet files the footer and the column `service_name`; `audit` reads the
+/// other pages. Says what the next flush would do, and at which segment it would fail.
 ///
-/// Exits with 0 when every file says what it should, 1 when one is damaged, cannot be read, or makes the
-/// next flush fail, and 2 when there is no store.
+/// Exits with 0 when every file is sound, 1 when one is damaged, unreadable, or makes the next flush fail, and
+/// 2 when there is no store.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,31 +29,31 @@ pub(crate) struct InspectArgs {
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
-    /// Look at the WAL once more after so long, and tell how it grew
+    /// Growth of the WAL over this time
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     growth: Option<Duration>,
 
     #[command(flatten)]
     shape: Shape,
 
-    /// Files to list of each tier, the newest of them; JSON has all
+    /// Newest files to list per tier; JSON has all
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 }
 
-/// How a report looks
+/// Report format and colour
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct Shape {
-    /// Form of the report
+    /// Report format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(crate) format: Format,
 
-    /// Columns to fit into [default: the terminal's]
+    /// Width in columns [default: the terminal's]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
     pub(crate) width: Option<u16>,
 
-    /// When to colour the report
+    /// Colour of the report
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 }

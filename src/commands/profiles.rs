@@ -16,11 +16,10 @@ use crate::{
 /// How long each profile is measured.
 const TIME: Duration = Duration::from_secs(1);
 
-/// List the shapes of traffic
+/// List the traffic profiles
 ///
-/// Says how many spans, bytes of OTLP and events a workflow of each profile has on average, in how many
-/// variants it comes, and whether there is a legacy form of it. `generate` and `verify` take one with
-/// `--profile`, or a mix of several.
+/// With the mean number of spans, OTLP bytes and events of a workflow, the number of variants, and whether there
+/// is a legacy form. `generate` and `verify` take a profile, or a mix, with `--profile`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,12 +27,11 @@ Examples:
   e2e-store profiles --measure
   e2e-store verify --profile getting-started=7,adversarial=1")]
 pub(crate) struct ProfilesArgs {
-    /// Measure how fast one core makes exports of 512 spans; beside it, how fast it builds and encodes the
-    /// same spans as owned messages. Takes about a second for each profile
+    /// Measure the throughput of one core, encoding directly and by owned messages (1 s per profile)
     #[arg(long)]
     measure: bool,
 
-    /// Form of the list
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
 }

@@ -38,12 +38,12 @@ use crate::{
 /// Send stored or captured traffic again
 ///
 /// Sources: a data directory, any folder or file of it (cold files and WAL segments, torn ones as far as they
-/// read; the hot snapshot only where it is named); OTLP JSON lines; length-prefixed protobuf, as OpenTelemetry's
-/// Collector writes it; what `capture` recorded. The plan is printed before anything is sent. Ids are fresh and
-/// times end now unless told otherwise, so that what is sent is told apart from what it was made of.
+/// decode; the hot snapshot only by name); OTLP JSON lines; length-prefixed protobuf, as OpenTelemetry's Collector
+/// writes it; a capture. The plan is printed before anything is sent. By default ids are fresh and times end
+/// now, so that copies and originals can be told apart.
 ///
 /// A replay is a run: its folder holds the plan, the outcome of every export, and what should be on disk.
-/// Sends only where --endpoint says: neither environment nor settings file count.
+/// The endpoint comes from --endpoint only, never from the environment or a settings file.
 ///
 /// Exits with 0 when every span was acked, 1 when some were refused or a part of the source could not be
 /// read, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on. With
@@ -64,50 +64,50 @@ Examples:
 )]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct ReplayArgs {
-    /// What to send: a data directory or a part of it, a file of OTLP requests, or a capture
+    /// Data directory or a part of it, file of OTLP requests, or capture
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
 
     #[command(flatten)]
     selection: SelectionArgs,
 
-    /// `max`, or how many times as fast as recorded, as 1x or 10x
+    /// Speed relative to the recording, as 1x or 10x, or `max`
     #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed, help_heading = "Pace")]
     speed: Pace,
 
-    /// Spans per second, as 500/s, whatever was recorded
+    /// Fixed rate of spans, as 500/s
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "speed", help_heading = "Pace")]
     rate: Option<Pace>,
 
-    /// The longest recorded gap to keep, as 10s
+    /// Longest recorded gap to keep, as 10s
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Pace")]
     max_gap: Option<Duration>,
 
-    /// Send everything so often, with fresh ids each time
+    /// Replay N times, with fresh ids each time
     #[arg(long = "loop", value_name = "N", value_parser = at_least_one, default_value = "1", help_heading = "Pace")]
     loops: NonZeroU64,
 
-    /// Exports in flight at most
+    /// Maximum exports in flight
     #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "8", help_heading = "Pace")]
     in_flight: NonZeroU64,
 
-    /// Connections to send over
+    /// Number of connections
     #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "1", help_heading = "Pace")]
     connections: NonZeroU64,
 
-    /// Whether exports that were not acked are tried again
+    /// Exports to retry
     #[arg(long, value_name = "POLICY", default_value = "spec", help_heading = "Pace")]
     retry: RetryPolicy,
 
-    /// Make fresh ids, the same for the same id everywhere; this is the default
+    /// Replace ids consistently (the default)
     #[arg(long, conflicts_with = "keep_ids", help_heading = "Changes")]
     fresh_ids: bool,
 
-    /// Send the ids as they are
+    /// Keep the ids
     #[arg(long, conflicts_with = "loops", help_heading = "Changes")]
     keep_ids: bool,
 
-    /// `now`, `none`, or by how much, as 24h or -30m
+    /// Time shift: `now`, `none`, or a duration as 24h or -30m
     #[arg(
         long,
         value_name = "SHIFT",
@@ -118,23 +118,23 @@ pub(crate) struct ReplayArgs {
     )]
     shift_time: ShiftTime,
 
-    /// Send the spans of a service under another name, as old=new; repeatable
+    /// Rename a service (repeatable)
     #[arg(long, value_name = "OLD=NEW", value_parser = renaming, help_heading = "Changes")]
     rename_service: Vec<(String, String)>,
 
-    /// Leave this attribute out wherever it stands; repeatable
+    /// Attribute key to remove everywhere (repeatable)
     #[arg(long, value_name = "KEY", help_heading = "Changes")]
     scrub: Vec<String>,
 
-    /// Say what would be sent, and send nothing
+    /// Print the plan and send nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Go on with a replay that was broken off, by its run id
+    /// Resume an interrupted replay, by its run id
     #[arg(long, value_name = "RUN", conflicts_with = "dry_run")]
     resume: Option<String>,
 
-    /// Hold the store in --data-dir against what was sent: every row, every column
+    /// Audit the store in --data-dir after sending
     #[arg(long, requires = "data_dir", conflicts_with = "dry_run")]
     verify: bool,
 
@@ -142,11 +142,11 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     no_flush: bool,
 
-    /// The data directory behind the endpoint: `audit` then tells this run from those of other stores
+    /// Data directory behind the endpoint, recorded for `audit`
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Where runs are kept
+    /// Runs folder
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS", default_value = DEFAULT_FOLDER)]
     runs: PathBuf,
 

@@ -1,4 +1,4 @@
-//! How an audit's report leaves: to the screen, into files, to the folder of its run.
+//! Where an audit's report goes: to the screen, into files, to the folder of its run.
 //!
 //! Every file that was asked for is opened before the audit begins, so that nothing is read for a report that then has
 //! nowhere to go, and takes its place whole when the audit is done.
@@ -14,45 +14,50 @@ use clap::ValueEnum as _;
 use tempfile::NamedTempFile;
 
 use crate::{
-    audit::report::{AuditReport, Overall},
+    audit::{report::AuditReport, verdict::Overall},
     base::{exit::Exit, notice, problem::Problem},
     checks::findings::KEPT,
     judge::runs::Runs,
     report::{
-        audit_text::Page,
-        format::{self, ReportFormat},
+        format::{self, ReportFormat, View},
+        page::Page,
     },
     text::{
         numbers::counted,
         paint::{Color, Paint},
+        shell,
     },
 };
 
-/// What an audit leaves in the folder of each run that it judged.
+/// The report in the folder of each judged run.
 const SAVED: &str = "audit.json";
 
-/// Where the report goes, and in which form
+/// Report format and output files
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct ReportArgs {
-    /// Form of the report on standard output
+    /// Report format on stdout
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: ReportFormat,
 
-    /// Write the report into a file, too; its ending tells the form: .txt, .json, .ndjson, .csv, .md, .xml (JUnit),
-    /// .sarif, or FORMAT:FILE; repeatable
+    /// Report file (repeatable); format by extension (.txt, .json, .ndjson, .csv, .md, .xml for JUnit, .sarif), or
+    /// as FORMAT:FILE
     #[arg(short, long, value_name = "FILE")]
     output: Vec<OutputFile>,
 
-    /// Findings to show of each check [default: 10 in table, markdown and junit, else 1000]
+    /// Sample limit per check [default: 10 in table, markdown and junit, else 1000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
-    /// Write all findings into a file that --baseline accepts
+    /// List passed and skipped checks, with reasons, and all services
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Baseline file to write: all findings, accepted by --baseline
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
 
-    /// When to colour the report
+    /// Colour of the report
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: Color,
 }
@@ -72,14 +77,17 @@ impl FromStr for OutputFile {
             && let Ok(format) = ReportFormat::from_str(name, false)
         {
             return match path {
-                "" => Err(format!("no file is named behind `{name}:`")),
+                "" => Err(format!("no file name after `{name}:`")),
                 path => Ok(Self { format, path: path.into() }),
             };
         }
         let path = PathBuf::from(text);
         match ReportFormat::of_file(&path) {
             Some(format) => Ok(Self { format, path }),
-            None => Err("its ending tells no form; write FORMAT:FILE, as in `markdown:report`".to_owned()),
+            None => {
+                Err("unknown extension; expected e.g. `report.md`, or FORMAT:FILE as in `markdown:report`"
+                    .to_owned())
+            }
         }
     }
 }
@@ -128,24 +136,29 @@ impl ReportArgs {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         for (format, slot) in waiting.outputs {
-            slot.fill(&format::render(format, report, self.limit, None)?)?;
+            slot.fill(&format::render(format, report, self.view(Page::UNBOUNDED))?)?;
         }
         if let Some(slot) = waiting.baseline {
             let all = report.all_findings();
             let path = slot.path.display().to_string();
             slot.fill(&all.to_json()?)?;
             let total = counted(all.total(), "finding");
-            notice::note(&format!("baseline `{path}`: {total}; `--baseline {path}` accepts them"));
+            let accepts = shell::command(&["--baseline".to_owned(), path.clone()]);
+            notice::note(&format!("baseline `{path}`: {total}; `{accepts}` accepts them"));
         }
         let page = Page::terminal(Paint::for_stdout(self.color));
-        out.write_all(&format::render(self.format, report, self.limit, Some(page))?)?;
+        out.write_all(&format::render(self.format, report, self.view(page))?)?;
         Ok(())
+    }
+
+    fn view(&self, page: Page) -> View {
+        View { limit: self.limit, verbose: self.verbose, page }
     }
 }
 
 /// Leaves the report in the folder of each run that was judged. Where that is not ours to write, it says so.
 pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
-    let text = format::render(ReportFormat::Json, report, None, None)?;
+    let text = format::render(ReportFormat::Json, report, View::FILE)?;
     let judged = |id: &str| report.coverage.runs.iter().any(|run| run.run == id);
     let generated = runs.known.iter().filter(|run| judged(&run.plan.outline.run.to_string()));
     let generated = generated.flat_map(|run| &run.parts).map(|part| &part.folder);
@@ -242,8 +255,8 @@ mod tests {
         ] {
             assert_eq!(parsed(text), Ok((format, path.to_owned())), "{text}");
         }
-        assert!(parsed("report").unwrap_err().starts_with("its ending tells no form"));
-        assert!(parsed("a.toml").unwrap_err().starts_with("its ending tells no form"));
-        assert_eq!(parsed("json:").unwrap_err(), "no file is named behind `json:`");
+        assert!(parsed("report").unwrap_err().starts_with("unknown extension"));
+        assert!(parsed("a.toml").unwrap_err().starts_with("unknown extension"));
+        assert_eq!(parsed("json:").unwrap_err(), "no file name after `json:`");
     }
 }

@@ -18,11 +18,11 @@ use crate::{
     send::compare::{Comparison, Standing},
 };
 
-/// List the runs that were sent, show one, or compare some
+/// List, show or compare runs
 ///
-/// A run is what one `generate` or `verify` sent, or a `replay`: its manifest says what was planned and how it
-/// went, its ledger what became of every export. Names of runs are their ids, of which the beginning will do,
-/// or `latest`. Only generated runs can be compared.
+/// A run is what one `generate`, `verify` or `replay` sent: its manifest has the plan and the results, its ledger
+/// the outcome of every export. A run is named by its id, the id's beginning, or `latest`. Only generated runs
+/// can be compared.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -33,35 +33,35 @@ pub(crate) struct RunsArgs {
     #[command(subcommand)]
     command: Option<RunsCommand>,
 
-    /// Where runs are kept [default: runs]
+    /// Runs folder [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS", global = true)]
     runs: Option<PathBuf>,
 
-    /// Form of the report
+    /// Report format
     #[arg(long, value_name = "FORMAT", default_value = "table", global = true)]
     format: Format,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum RunsCommand {
-    /// List all runs, oldest first; so does `runs` alone
+    /// List all runs, oldest first (the default)
     List,
-    /// Show all that is known of a run: its plan, its outcomes, times, thresholds and calls
+    /// Show a run's plan, outcomes, latencies, thresholds and calls
     Show {
-        /// The run's id, its beginning, or `latest`
+        /// Run id, its beginning, or `latest`
         #[arg(value_name = "RUN")]
         run: String,
     },
-    /// Hold runs against the first of them
+    /// Compare runs with the first of them
     ///
-    /// Exits with 1 when the throughput, p95, p99 or error rate of any is worse than that of the first by
-    /// more than is tolerated, and with 2 when one of these was not recorded.
+    /// Exits with 1 when throughput, p95, p99 or error rate of any is worse than the first's by more than the
+    /// tolerance, and with 2 when one of these was not recorded.
     Compare {
-        /// The run to compare with, then those that are compared
+        /// Base run, then the runs to compare
         #[arg(value_name = "RUN", num_args = 2.., required = true)]
         names: Vec<String>,
 
-        /// How much worse a figure may be, as a share of the first run's
+        /// Tolerated loss, as a share of the base run's figure
         #[arg(long, value_name = "SHARE", default_value = "10%", value_parser = fraction)]
         tolerance: f64,
     },

@@ -7,35 +7,35 @@ use crate::{
     ledger::{manifest::Timestamp, replay::Options},
 };
 
-/// What to take of the source
+/// Selection of spans from the source
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Only spans of this service; repeatable
+    /// Service to take (repeatable)
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
 
-    /// Only this trace, by its 32 hexadecimal digits; repeatable
+    /// Trace to take, by its 32 hexadecimal digits (repeatable)
     #[arg(long, value_name = "ID", value_parser = trace_id)]
     trace: Vec<String>,
 
-    /// Only what came in from this day or moment on, as 2026-11-25T08:00:00Z. Of stored rows their end counts
+    /// Earliest arrival (for stored rows: end), as 2026-11-25T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
 
-    /// Only what came in before this moment
+    /// Arrival (for stored rows: end) from which on nothing is taken
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
 
-    /// Only spans that fulfil this condition, in SQL over the columns that a store has of them
+    /// SQL condition over the columns of stored spans
     #[arg(long = "where", value_name = "SQL")]
     condition: Option<String>,
 
-    /// Only a share of the traces, whole ones, as 10%
+    /// Share of traces to take, whole ones, as 10%
     #[arg(long, value_name = "SHARE", value_parser = share)]
     sample: Option<f64>,
 
-    /// Take a span that is found twice as often as it is found, and requests that the target had refused, too
+    /// Keep duplicate spans, and requests that the target had refused
     #[arg(long)]
     keep_duplicates: bool,
 }

@@ -9,11 +9,11 @@ use crate::{
     standin::{self, Config, Single},
 };
 
-/// Serve the stand-in: an imitation of the studio's ingestion service
+/// Serve the stand-in, an imitation of the studio's ingestion service
 ///
-/// Takes OTLP exports, FlushWAL and PrepareHotSnapshot, and writes WAL segments, cold files and hot
-/// snapshots as the real service does. For first runs and tests; it writes only into an empty folder
-/// or one that it made itself. As with the real service, what is in memory is lost when it ends.
+/// Accepts OTLP exports, FlushWAL and PrepareHotSnapshot, and writes WAL segments, cold files and hot snapshots
+/// as the real service does. For first runs and tests; it writes only into an empty folder or one of its own. As
+/// with the real service, spans in memory are lost when it ends.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,27 +34,27 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PORT", default_value_t = 50_052, conflicts_with_all = ["auth_only", "discard"])]
     internal_port: u16,
 
-    /// The key that exports must carry; `JUNJO_API_KEY` works, too [default: e2e-store]
+    /// Required API key; also `JUNJO_API_KEY` [default: e2e-store]
     #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
 
-    /// The token that internal calls must carry, or `JUNJO_INTERNAL_GRPC_TOKEN` [default: none is asked for]
+    /// Required token of internal calls; also `JUNJO_INTERNAL_GRPC_TOKEN` [default: none]
     #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
     internal_token: Option<String>,
 
-    /// Schema to write: 1 as studio 0.80 to 0.81, 2 as studio 0.82
+    /// Schema: 1 as studio 0.80 to 0.81, 2 as studio 0.82
     #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = schema, conflicts_with_all = ["auth_only", "discard"])]
     schema: Schema,
 
-    /// Serve only the validation of API keys, which a real ingestion process asks a backend for
+    /// Serve only API key validation, for a real ingestion process
     #[arg(long)]
     auth_only: bool,
 
-    /// Port of the validation of API keys; 0 takes a free one
+    /// Port of API key validation; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 50_053, requires = "auth_only")]
     auth_port: u16,
 
-    /// Ack every export without looking at it, and keep nothing: to measure a sender by itself
+    /// Ack every export and keep nothing, to measure a sender by itself
     #[arg(long, conflicts_with = "auth_only")]
     discard: bool,
 }

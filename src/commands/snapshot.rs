@@ -11,16 +11,16 @@ use crate::{
     wire::ingestion::Ingestion,
 };
 
-/// Make the studio copy its WAL to the hot snapshot
+/// Have the studio copy its WAL to the hot snapshot
 ///
-/// Calls PrepareHotSnapshot and prints what came back, with the studio's own paths mapped onto the
-/// data directory. Exits with 1 when the studio answers that it failed, and 2 when nobody answers.
+/// Calls PrepareHotSnapshot and prints the answer, with the studio's paths mapped onto the data directory. Exits
+/// with 1 when the studio reports a failure, and 2 when it does not answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SnapshotArgs {
     #[command(flatten)]
     internal: InternalArgs,
 
-    /// Data directory to look for the files in [default: .dbdata, then ~/.junjo]
+    /// Data directory of the files [default: .dbdata, then ~/.junjo]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }

@@ -22,13 +22,12 @@ use crate::{
     tables::sources::RunChoice,
 };
 
-/// Ask the store in SQL: one question, a file of them, or a shell
+/// Query the store in SQL, by statement, file or shell
 ///
-/// The tables are those that the audit's checks read, and more: `-c .tables` lists them, `-c '.schema
-/// spans'` explains one. The dialect is PostgreSQL's, with its JSON operators. A statement that would
-/// change anything is refused.
+/// The tables are those of the checks, and more: `-c .tables` lists them, `-c '.schema spans'` explains one. The
+/// dialect is PostgreSQL's, with its JSON operators. Statements that would change anything are refused.
 ///
-/// Without a question, standard input is read if it is not a terminal; else a shell begins.
+/// Without a statement, stdin is read unless it is a terminal; then a shell starts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -42,43 +41,43 @@ pub(crate) struct SqlArgs {
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
-    /// Answer this, and the next `-c`
+    /// SQL statement or dot command (repeatable)
     #[arg(short, long, value_name = "SQL")]
     command: Vec<String>,
 
-    /// Answer the statements of a file
+    /// File of SQL statements
     #[arg(short, long, value_name = "FILE", conflicts_with = "command")]
     file: Option<PathBuf>,
 
-    /// Run a named investigation; `-c .queries` lists them
+    /// Named investigation; `-c .queries` lists them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["command", "file"])]
     query: Option<String>,
 
-    /// A value for `$NAME` in a statement or an investigation
+    /// Value of `$NAME` in a statement or an investigation (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = param)]
     param: Vec<(String, String)>,
 
-    /// Form of the answers [default: by the ending of -o, else table]
+    /// Output format [default: by the extension of -o, else table]
     #[arg(long, visible_alias = "mode", value_name = "FORMAT")]
     format: Option<Mode>,
 
-    /// Write the answers into a file
+    /// Output file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Where runs are kept [default: runs]
+    /// Runs folder [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// The run that must be in the store: an id (its beginning will do), `latest`, `all`, or `none`
+    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none`
     #[arg(long, value_name = "RUN", default_value = "latest")]
     run: String,
 
-    /// Leave out a file of the store, by its name or the end of its path
+    /// File of the store to leave out, by name or end of path (repeatable)
     #[arg(long, value_name = "FILE")]
     without: Vec<String>,
 
-    /// Memory that a question may use before it spills to disk
+    /// Memory of a query before it spills to disk
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value = "1GB")]
     memory_limit: Memory,
 }

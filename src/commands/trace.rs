@@ -8,7 +8,8 @@ use crate::{
     report::{table, trace as report, trace::Look},
     store::{find::find_store, layout::Layout, session},
     text::{
-        numbers::{counted, plain},
+        escape::plain,
+        numbers::counted,
         paint::{Color, Paint},
     },
     trace::{
@@ -19,15 +20,14 @@ use crate::{
     },
 };
 
-/// Show one trace as a tree, with times, states, and where each row lies
+/// Show a trace as a tree, with times, states and files
 ///
-/// Takes the beginning of a trace id where only one trace begins so. Spans are drawn with their durations;
-/// below them, what they did to Junjo's stores and which exceptions they record. Copies of a span in
-/// several files are one line with all their places (`c1:12` is row 12 of the cold file c1), and a parent
-/// that is not stored is a line of its own.
+/// The beginning of an id will do where it is unique. Spans are drawn with their durations; below them, changes of
+/// Junjo's stores and recorded exceptions. Copies of a span in several files are one line with all their places
+/// (`c1:12` is row 12 of the cold file c1), and a parent that is not stored is a line of its own.
 ///
-/// Exits with 0 when the trace was shown, 1 when some of its spans can be no OTLP and that was asked for,
-/// and 2 when there is no such trace, or several begin so.
+/// Exits with 0 when the trace was shown, 1 when `--format otlp` left spans out, and 2 when there is no such
+/// trace, or several.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -44,15 +44,15 @@ pub(crate) struct TraceArgs {
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
-    /// Form of the report
+    /// Report format
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Report")]
     format: Format,
 
-    /// Columns to fit into [default: the terminal's]
+    /// Width in columns [default: the terminal's]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..), help_heading = "Report")]
     width: Option<u16>,
 
-    /// When to colour the report
+    /// Colour of the report
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Report")]
     color: Color,
 

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     audit::{
         examine,
-        report::{AuditReport, Overall},
+        report::AuditReport,
+        verdict::{Overall, Reason},
     },
     base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem},
     contract::schema::Schema,
@@ -31,18 +32,17 @@ use crate::{
     settings::{InternalArgs, OtlpArgs, Settings},
     standin::{self, Config, StandIn},
     store::find::find_store,
-    text::numbers::counted,
+    text::shell,
 };
 
-/// Send traffic, bring it to disk, and judge what is there
+/// Send traffic, flush it to disk, and audit the store
 ///
-/// Without an endpoint (by flag, environment or file) all this happens on the embedded stand-in, in a
-/// temporary folder that is kept when something is found. With one it judges a real studio, whose data
-/// directory must be readable here; where the internal endpoint does not answer, it waits until the
-/// studio's own timer has written everything.
+/// Without an endpoint (flag, environment or file) it runs on the embedded stand-in, in a temporary folder that
+/// is kept when something is found. With one it verifies a real studio, whose data directory must be readable
+/// here; where the internal endpoint does not answer, it waits for the studio's own timer.
 ///
-/// Exits with 0 when everything is stored as it was sent, 1 when something was found or refused, and 2
-/// when that could not be settled.
+/// Exits with 0 when everything is stored as it was sent, 1 on findings or refused spans, and 2 when the
+/// verdict is inconclusive.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -65,15 +65,15 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     reporting: ReportArgs,
 
-    /// How acked spans are brought to disk
+    /// Call that brings acked spans to disk
     #[arg(long, value_name = "RPC", default_value = "flush")]
     via: BarrierMethod,
 
-    /// The studio's data directory; for the stand-in, where to write instead of a temporary folder
+    /// Data directory of the studio, or for the stand-in [default there: a temporary folder]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Schema that the stand-in writes: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
+    /// Schema of the stand-in: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
     #[arg(long, value_name = "SCHEMA", value_parser = serve::schema)]
     schema: Option<Schema>,
 
@@ -116,7 +116,8 @@ async fn verify(
     let spec = workload.spec(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
     let run_out: &mut dyn Write =
         if args.reporting.is_for_machines() { &mut io::stderr() } else { &mut *out };
-    let performed = generate::send(&spec, &workload, run_out, interrupts).await?;
+    let performed = generate::send(&spec, &workload, &mut io::sink(), interrupts).await?;
+    report::run::print_verified(run_out, &performed)?;
     if performed.summary.total().taken() == 0 {
         return Err(nothing_acked(bench).into());
     }
@@ -149,20 +150,19 @@ fn qualify(report: &mut AuditReport, performed: &Performed, raised: &BarrierOutc
             Exit::Found => Overall::Fail,
             Exit::Clean | Exit::Unknown => Overall::Inconclusive,
         };
-        report.qualify(overall, report::run::barrier_line(raised));
+        report.qualify(overall, Reason::BarrierRefused { text: report::run::barrier_line(raised) });
     }
     if total.refused() > 0 && !performed.judges_errors {
-        report.qualify(Overall::Fail, format!("{} refused", counted(total.refused(), "span")));
+        report.qualify(Overall::Fail, Reason::SpansRefused { spans: total.refused() });
     }
     if total.indeterminate > 0 {
-        let spans = counted(total.indeterminate, "span");
-        report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+        report.qualify(Overall::Inconclusive, Reason::OutcomeUnknown { spans: total.indeterminate });
     }
     for judged in performed.thresholds().iter().filter(|judged| judged.verdict != Verdict::Met) {
-        report.qualify(Overall::Fail, format!("threshold not met: {}", judged.threshold));
+        report.qualify(Overall::Fail, Reason::ThresholdMissed { threshold: judged.threshold.clone() });
     }
     if performed.summary.interrupted {
-        report.qualify(Overall::Inconclusive, "interrupted before everything was sent".to_owned());
+        report.qualify(Overall::Inconclusive, Reason::Interrupted);
     }
 }
 
@@ -233,8 +233,7 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
 }
 
 fn say_where(folder: &Path) {
-    let folder = folder.display();
-    notice::note(&format!(
-        "kept: {folder}\nagain: e2e-store audit {folder}/.dbdata --runs {folder}/{DEFAULT_FOLDER}"
-    ));
+    let [store, runs] = [".dbdata", DEFAULT_FOLDER].map(|name| folder.join(name).display().to_string());
+    let again = ["e2e-store".to_owned(), "audit".to_owned(), store, "--runs".to_owned(), runs];
+    notice::note(&format!("kept: {}\nagain: {}", folder.display(), shell::command(&again)));
 }

@@ -24,87 +24,86 @@ use crate::{
     wire::retry::RetryPolicy,
 };
 
-/// What to send
+/// Traffic to send
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Traffic")]
 pub(crate) struct WorkloadArgs {
-    /// Number of services, each under a name of its own [default: 3]
+    /// Number of services [default: 3]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "service_name")]
     pub(crate) num_services: Option<NonZeroU64>,
 
-    /// Workflows that each service runs [default: 10, or what the time allows]
+    /// Workflows per service [default: 10, or as many as --duration allows]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_workflows")]
     pub(crate) workflows_per_service: Option<NonZeroU64>,
 
-    /// One service of this name, instead of several
+    /// Name of a single service
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) service_name: Option<String>,
 
-    /// Workflows of the one service [default: 10]
+    /// Workflows of the single service [default: 10]
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "num_services")]
     pub(crate) num_workflows: Option<NonZeroU64>,
 
-    /// Profile of the workflows, or a mix as `getting-started=7,agent=2`; `profiles` lists them
+    /// Traffic profile, or a mix as `getting-started=7,agent=2`; `profiles` lists them
     #[arg(long, value_name = "PROFILE", default_value = "getting-started")]
     pub(crate) profile: Mix,
 
-    /// Keys that Junjo's spans carry: of telemetry contract 2, or those of SDK 0.44 to 0.62
+    /// Attribute keys of Junjo's spans: telemetry contract 2, or SDK 0.44 to 0.62
     #[arg(long, value_name = "KEYS", default_value = "current")]
     pub(crate) telemetry: Telemetry,
 
-    /// How spans are gathered: an export for each workflow, full batches of each service's exporter,
-    /// or full batches of collectors that several services send through
+    /// Batching of spans into exports
     #[arg(long, value_name = "HOW", default_value = "workflow")]
     pub(crate) batching: BatchingArg,
 
-    /// Spans of a full batch [default: 512, as the SDK]
+    /// Spans per full batch [default: 512, as the SDK]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) batch_size: Option<u32>,
 
-    /// Collectors that the services share [default: 1]
+    /// Number of collectors shared by the services [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) collectors: Option<u32>,
 
-    /// Share of the traces that are sent in two or three parts, as `10%`
+    /// Share of traces sent in two or three parts, as `10%`
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) straddle: Option<f64>,
 
-    /// What comes between the parts: `flush`, or a time as `5s`
+    /// Separation of the parts: `flush`, or a time as `5s`
     #[arg(long, value_name = "GAP", default_value = "flush", requires = "straddle")]
     pub(crate) straddle_gap: GapArg,
 
-    /// Seed of names, runtime ids and times [default: drawn]
+    /// Seed of names, runtime ids and times [default: random]
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: Option<u64>,
 
-    /// Send what this manifest plans, instead of a new plan
+    /// Manifest whose plan is sent, instead of a new plan
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "num_services", "workflows_per_service", "service_name", "num_workflows", "seed", "collectors",
         "scenario", "profile", "telemetry",
     ])]
     pub(crate) manifest: Option<PathBuf>,
 
-    /// Send only this part of the manifest's plan, as `3/8`
+    /// Part of the manifest's plan to send, as `3/8`
     #[arg(long, value_name = "I/N", requires = "manifest")]
     pub(crate) shard: Option<Shard>,
 
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 
-    /// Where runs are kept
+    /// Runs folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, env = "E2E_STORE_RUNS")]
     pub(crate) runs: PathBuf,
 
-    /// Write the run's metadata to this file as well
+    /// Additional file for the run's metadata
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: Option<PathBuf>,
 }
 
-/// When to send
+/// Pace, retries and thresholds
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArgs {
-    /// Numbers of services, workflows and load under one name; other flags override them
+    /// Preset of services, workflows and load; other flags override it
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<Scenario>,
 
@@ -112,11 +111,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with_all = ["in_flight", "rate", "stages"])]
     pub(crate) concurrency: Option<NonZeroU64>,
 
-    /// Closed loop: exports in flight. Open loop: exports that may be in flight [default there: 1000]
+    /// Exports in flight of a closed loop; limit of an open loop [default there: 1000]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) in_flight: Option<NonZeroU64>,
 
-    /// Closed loop: wait between an answer and the next export, as `100ms`
+    /// Closed loop: pause between an answer and the next export, as `100ms`
     #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with_all = ["rate", "stages"])]
     pub(crate) pause: Option<Duration>,
 
@@ -124,47 +123,47 @@ pub(crate) struct LoadArgs {
     #[arg(long, conflicts_with_all = ["rate", "stages"])]
     pub(crate) reconnect: bool,
 
-    /// Open loop: workflows that arrive in a time, as `200/s`
+    /// Open loop: arrival rate of workflows, as `200/s`
     #[arg(long, value_name = "RATE", conflicts_with = "stages")]
     pub(crate) rate: Option<Rate>,
 
-    /// Open loop: times, and the workflows a second that each ramps to, as `30s:100,2m:500,10s:0`
+    /// Open loop: stages with target rates per second, as `30s:100,2m:500,10s:0`
     #[arg(long, value_name = "STAGES", conflicts_with = "duration")]
     pub(crate) stages: Option<Stages>,
 
-    /// Start no more exports after this time, as `2m`
+    /// Time after which no export starts, as `2m`
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) duration: Option<Duration>,
 
-    /// Connections of each service's exporter, or collector
+    /// Connections per exporter or collector
     #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "1")]
     pub(crate) connections: NonZeroU64,
 
-    /// Which exports are sent again: none, those that OTLP says may be, or all that are not hopeless
+    /// Exports to retry: none, those that OTLP allows, or all but hopeless ones
     #[arg(long, value_name = "POLICY", default_value = "none")]
     pub(crate) retry: RetryPolicy,
 
-    /// What must hold in the end, as `p(95)<500ms`, `error_rate<1%` or `workflows_per_s>100`
+    /// Threshold of the run, as `p(95)<500ms`, `error_rate<1%` or `workflows_per_s>100` (repeatable)
     #[arg(long, value_name = "EXPRESSION")]
     pub(crate) threshold: Vec<Threshold>,
 
-    /// End the run when a threshold cannot be met any more, or is missed after 5 s and 100 exports
+    /// Abort when a threshold can no longer be met, or is missed after 5 s and 100 exports
     #[arg(long)]
     pub(crate) abort_on_fail: bool,
 
-    /// Write the summary and a time series to this file, as JSON
+    /// File for the summary and a time series, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
 }
 
-/// How spans are gathered into exports
+/// Batching of spans into exports
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BatchingArg {
-    /// An export for each workflow
+    /// One export per workflow
     Workflow,
-    /// Full batches, an exporter for each service
+    /// Full batches, one exporter per service
     Sdk,
-    /// Full batches of several services
+    /// Full batches of collectors shared by several services
     Collector,
 }
 

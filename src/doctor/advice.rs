@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::text::shell;
+
 const INGESTION: &str = "junjo-ai-studio-ingestion";
 const BACKEND: &str = "junjo-ai-studio-backend";
 
@@ -106,15 +108,11 @@ pub(super) fn free_space(store: &Path) -> Vec<String> {
     vec![format!("df -h {store}"), format!("du -sh {store}/*")]
 }
 
-/// A path as a shell takes it.
+/// A path as a shell takes it; one that would be read as an option is said to be a path.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-=+:,@".contains(char);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    shell::quote(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -125,5 +123,6 @@ mod tests {
     fn a_path_is_typed_as_a_shell_takes_it() {
         assert_eq!(quoted(Path::new("a/year=2026/b.ipc")), "a/year=2026/b.ipc");
         assert_eq!(quoted(Path::new("it's here")), "'it'\\''s here'");
+        assert_eq!(quoted(Path::new("-rf\u{1b}")), "$'./-rf\\U0000001b'");
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     base::clock::unix_nanos,
     settings::DEFAULT_API_KEY,
-    text::numbers::{duration, plain},
+    text::{escape::plain, numbers::duration},
     wire::{
         exporter::{Exporter, Refused, RefusedKind},
         outcome::Outcome,

@@ -17,15 +17,15 @@ use crate::{
         file::FileFacts,
         snapshot::{Freshness, Snapshot},
         wal::{NextFlush, Overdue, Wal},
+        words,
     },
-    report::inspect::{flush_line, overdue_line, snapshot_line},
     store::{
         find::find_store,
         layout::{Layout, Tier},
     },
     text::{
-        numbers::{bytes, counted, long, plain},
-        paint::{Color, Paint},
+        escape::plain,
+        numbers::{bytes, counted, long},
     },
 };
 
@@ -113,7 +113,7 @@ fn files(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
 }
 
 fn wal(layout: &Layout, wal: &Wal, now: u64, steps: &mut Steps) {
-    let line = flush_line(&wal.next_flush, Paint::for_stdout(Color::Never));
+    let line = words::next_flush(&wal.next_flush);
     match &wal.next_flush {
         NextFlush::Fails { segment, .. } => {
             let text = format!("wedged: {line}");
@@ -133,7 +133,7 @@ fn wal(layout: &Layout, wal: &Wal, now: u64, steps: &mut Steps) {
                 Overdue::Size => List::Slow,
                 Overdue::Age(_) => List::NotAppearing,
             };
-            steps.warn(list, "wal", format!("{line}; {}", overdue_line(overdue)), advice::flush());
+            steps.warn(list, "wal", format!("{line}; {}", words::overdue(overdue)), advice::flush());
         }
     }
 }
@@ -151,7 +151,7 @@ fn hot_snapshot(snapshot: Option<&Snapshot>, now: u64, steps: &mut Steps) {
     let Some(snapshot) = snapshot else {
         return steps.ok(List::NotAppearing, "hot snapshot", "none, and none is made before somebody looks");
     };
-    let line = snapshot_line(snapshot, now);
+    let line = words::snapshot(snapshot, now);
     match snapshot.freshness {
         Freshness::Current => steps.ok(List::NotAppearing, "hot snapshot", line),
         Freshness::Behind | Freshness::Flushed => {

@@ -8,7 +8,10 @@ use super::{
     steps::{List, Steps},
 };
 use crate::{
-    text::numbers::{counted, duration, plain},
+    text::{
+        escape::plain,
+        numbers::{counted, duration},
+    },
     wire::ingestion::{Ingestion, Refusal, RefusalKind, Snapshot},
 };
 

@@ -1,6 +1,6 @@
 //! A diagnosis for the terminal, and as JSON.
 
-use std::{fmt::Write as _, io::Write};
+use std::io::Write;
 
 use serde::Serialize;
 
@@ -10,18 +10,18 @@ use super::{
 };
 use crate::{
     report::{
-        labelled::labelled,
-        table::{self, Align},
+        document::{Block, Document, Fact, Level, Line, Section, Style, Table, Value},
+        json,
+        page::{self, Page},
+        table::Align,
     },
-    text::{numbers::plain, paint::Paint},
+    text::{paint::Paint, wrap::pad},
 };
 
 const VERSION: u32 = 1;
 
-/// The width of a step's name with the space behind it.
-const NAME: usize = 18;
-/// Where a step's text begins.
-const TEXT: usize = 6 + NAME;
+/// Names of steps line up at this width.
+const NAME: usize = 16;
 
 pub(crate) fn print(
     out: &mut dyn Write,
@@ -29,23 +29,25 @@ pub(crate) fn print(
     paint: Paint,
     width: Option<usize>,
 ) -> anyhow::Result<()> {
-    let mut text = String::new();
-    let header = [("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)];
-    let settings: Vec<Vec<String>> = diagnosis
-        .settings
-        .iter()
-        .map(|setting| vec![setting.name.to_owned(), plain(&setting.value), plain(&setting.from)])
-        .collect();
-    text.push_str(&table::render_whole_at(&header, &settings, width));
-    for list in List::ALL {
-        writeln!(text, "\n{}", paint.strong(list.title()))?;
-        for step in diagnosis.steps.iter().filter(|step| step.list == list) {
-            self::step(&mut text, step, paint, width)?;
-        }
-    }
-    writeln!(text, "\n{}", closing(&diagnosis.steps))?;
-    out.write_all(text.as_bytes())?;
+    let document = document(diagnosis);
+    out.write_all(page::render(&document, Page { paint, width }).as_bytes())?;
     Ok(())
+}
+
+fn document(diagnosis: &Diagnosis) -> Document {
+    let header = ["setting", "value", "from"].map(|name| (name.to_owned(), Align::Left)).to_vec();
+    let settings = diagnosis.settings.iter();
+    let rows = settings
+        .map(|setting| vec![setting.name.into(), Line::from(&setting.value), Line::from(&setting.from)]);
+    let mut document = Document::default();
+    document.add(Section::new([Block::Table(Table { header, rows: rows.collect(), ..Table::default() })]));
+    for list in List::ALL {
+        let steps = diagnosis.steps.iter().filter(|step| step.list == list);
+        let facts = Block::Facts(steps.flat_map(step).collect());
+        document.add(Section::headed(Level::Part, Line::styled(Style::Strong, list.title()), [facts]));
+    }
+    document.add(Section::new([Block::Paragraph(closing(&diagnosis.steps).into())]));
+    document
 }
 
 #[derive(Serialize)]
@@ -56,39 +58,28 @@ struct Json<'a> {
 }
 
 pub(crate) fn print_json(out: &mut dyn Write, diagnosis: &Diagnosis) -> anyhow::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, diagnosis })?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &Json { version: VERSION, diagnosis })
 }
 
-fn step(text: &mut String, step: &Step, paint: Paint, width: Option<usize>) -> std::fmt::Result {
-    let word = word(step.outcome);
-    let painted = match step.outcome {
-        Outcome::Ok => paint.good(word),
-        Outcome::Warn => paint.doubtful(word),
-        Outcome::Fail => paint.bad(word),
-        Outcome::Skipped => paint.quiet(word),
+/// What was found, and below it what to type.
+fn step(step: &Step) -> impl Iterator<Item = Fact> {
+    let word = match step.outcome {
+        Outcome::Ok => Line::styled(Style::Good, "ok"),
+        Outcome::Warn => Line::styled(Style::Doubtful, "warn"),
+        Outcome::Fail => Line::styled(Style::Bad, "FAIL"),
+        Outcome::Skipped => Line::styled(Style::Quiet, "skip"),
     };
-    let lines = labelled("", &step.text, width.map(|width| width.saturating_sub(TEXT - 9).max(40)));
-    for (place, line) in lines.lines().map(str::trim_start).enumerate() {
-        if place == 0 {
-            writeln!(text, "{painted}{:<pad$}{:<NAME$}{line}", "", step.name, pad = 6 - word.len())?;
-        } else {
-            writeln!(text, "{:TEXT$}{line}", "")?;
-        }
-    }
-    for line in &step.next {
-        writeln!(text, "{:6}{line}", "")?;
-    }
-    Ok(())
+    let label = word.and(" ".repeat(6 - outcome_width(step.outcome))).and(pad(step.name, NAME));
+    let found = Fact::new(label, &step.text);
+    let next =
+        step.next.iter().map(|line| Fact { label: Line::default(), value: Value::Command(line.clone()) });
+    std::iter::once(found).chain(next)
 }
 
-fn word(outcome: Outcome) -> &'static str {
+fn outcome_width(outcome: Outcome) -> usize {
     match outcome {
-        Outcome::Ok => "ok",
-        Outcome::Warn => "warn",
-        Outcome::Fail => "FAIL",
-        Outcome::Skipped => "skip",
+        Outcome::Ok => 2,
+        Outcome::Warn | Outcome::Fail | Outcome::Skipped => 4,
     }
 }
 

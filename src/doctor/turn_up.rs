@@ -26,7 +26,7 @@ use crate::{
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
     },
-    text::numbers::{duration, plain},
+    text::{escape::plain, numbers::duration},
     trace::{
         fetch::{self, Fetched, StoredRow},
         find,

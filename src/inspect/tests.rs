@@ -76,8 +76,8 @@ async fn a_golden_store_is_listed_at_80_columns() {
              due at 26.2 MB (now 0.5 %) or 1 h 0 min after the last, by the studio's
              defaults
     snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
-    not read pages of Parquet files, but for `service_name`: `e2e-store audit` reads
-             them
+    not read pages of Parquet files other than `service_name`: `e2e-store audit`
+             reads them
 
     cold
     parquet/year=2026/month=11/day=22/
@@ -115,7 +115,7 @@ async fn a_golden_store_is_listed_at_200_columns() {
     flush    the next would write 8 rows of 1 segment (12.7 kB) into one cold file
              due at 26.2 MB (now 0 %) or 1 h 0 min after the last, by the studio's defaults
     snapshot 8 rows, current: the WAL has as many, written 39.0 s ago
-    not read pages of Parquet files, but for `service_name`: `e2e-store audit` reads them
+    not read pages of Parquet files other than `service_name`: `e2e-store audit` reads them
 
     cold
     parquet/year=2026/month=11/day=22/
@@ -149,7 +149,7 @@ async fn a_torn_segment_is_where_the_next_flush_fails() {
     fs::write(segment(&spans), &bytes[..bytes.len() / 2]).unwrap();
     assert_snapshot!(told(&spans).await, @"
     flush    the next would FAIL at wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280); 1 segment waits
-    snapshot 42 rows, how fresh cannot be told: it or the WAL is damaged, written 39.0 s ago
+    snapshot 42 rows, freshness unknown: it or the WAL is damaged, written 39.0 s ago
     damaged  wal/batch_1795346061456921668_0003.ipc: the message claims 121216 bytes of a body, 59332 are left (at byte 1280)
     ");
 }
@@ -160,7 +160,7 @@ async fn an_empty_segment_is_where_the_next_flush_fails() {
     fs::write(spans.join("wal/batch_1795346060000000000_0002.ipc"), "").unwrap();
     assert_snapshot!(told(&spans).await, @"
     flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0); 2 segments wait
-    snapshot 42 rows, how fresh cannot be told: it or the WAL is damaged, written 39.0 s ago
+    snapshot 42 rows, freshness unknown: it or the WAL is damaged, written 39.0 s ago
     damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0)
     ");
 }

@@ -6,7 +6,7 @@ use datafusion::{
 };
 
 use super::statement::Refusal;
-use crate::{base::problem::Problem, tables::catalog, text::numbers};
+use crate::{base::problem::Problem, tables::catalog, text::escape};
 
 /// Text that statements were taken from.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ fn shown(source: Source<'_>, at: Location, end_column: Option<u64>) -> String {
     // A long line is shown from where the trouble can be seen.
     let first = if column + carets > SHOWN_CHARS { column.saturating_sub(SHOWN_CHARS / 2) } else { 0 };
     let part: String = line.chars().skip(first).take(SHOWN_CHARS).collect();
-    let part = numbers::plain(&part.replace('\t', " "));
+    let part = escape::plain(&part.replace('\t', " "));
     let below = format!("{}{}", " ".repeat(column - first), "^".repeat(carets));
     format!("\n  {}, line {number}, column {}:\n    {part}\n    {below}", source.name, column + 1)
 }

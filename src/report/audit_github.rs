@@ -2,30 +2,32 @@
 
 use std::fmt::Write as _;
 
-use super::{audit_text::note, sql_line::sql_line};
+use super::{audit_words as words, sql_line::sql_line};
 use crate::{
-    audit::report::{AuditReport, FailOn, Overall},
+    audit::{
+        report::AuditReport,
+        verdict::{FailOn, Overall},
+    },
     checks::{
         catalog::Severity,
         runner::{Checked, Verdict},
     },
+    text::escape::{github, github_property},
 };
 
 pub(crate) fn render(report: &AuditReport) -> Vec<u8> {
     let mut text = String::new();
     let overall = match report.overall {
-        Overall::Pass => ("notice", "pass"),
-        Overall::Fail => ("error", "fail"),
-        Overall::Inconclusive => ("error", "inconclusive"),
+        Overall::Pass => "notice",
+        Overall::Fail | Overall::Inconclusive => "error",
     };
-    let mut because = report.because.clone();
-    because.extend(report.summary.problems.iter().cloned());
-    let rows = &report.coverage.rows;
-    because.push(format!(
-        "{} rows as planned, {} differing, {} by structure",
-        rows.as_planned, rows.differing, rows.by_structure
-    ));
-    command(&mut text, overall.0, &format!("e2e-store: {}", overall.1), &because.join("\n"));
+    let mut lines = words::reasons(report);
+    let limits = words::limits_in_short(report);
+    if !limits.is_empty() {
+        lines.insert(0, format!("limited by {limits}"));
+    }
+    lines.push(format!("checked {}", words::rows(&report.coverage.rows)));
+    command(&mut text, overall, &format!("e2e-store: {}", report.overall.name()), &lines.join("\n"));
     for one in &report.checked {
         if let Some(level) = level(report, one) {
             let title = format!("{}: {}", one.verdict.name(), one.check.id);
@@ -47,7 +49,7 @@ fn level(report: &AuditReport, one: &Checked) -> Option<&'static str> {
 }
 
 fn message(report: &AuditReport, one: &Checked) -> String {
-    let mut text = format!("{}\n{}", one.check.rule, note(one));
+    let mut text = format!("{}\n{}", one.check.rule, words::note(one));
     let Some(evidence) = report.evidence.get(&one.check.id) else { return text };
     if let Some(first) = evidence.samples.first() {
         let names = evidence.columns.iter().map(|column| column.name.as_str());
@@ -55,34 +57,12 @@ fn message(report: &AuditReport, one: &Checked) -> String {
         write!(text, "\nfirst: {}, {}", first.id, pairs.collect::<Vec<_>>().join(", ")).ok();
     }
     if let Some(line) = sql_line(&report.sql_command, &one.check, evidence) {
-        write!(text, "\nto see: {line}").ok();
+        write!(text, "\ninspect: {line}").ok();
     }
-    write!(text, "\nusually: {}", one.check.usually).ok();
+    write!(text, "\nlikely cause: {}", one.check.usually).ok();
     text
 }
 
 fn command(text: &mut String, level: &str, title: &str, message: &str) {
-    writeln!(text, "::{level} title={}::{}", property(title), data(message)).ok();
-}
-
-/// What the runner would take for the command's end is escaped, as it asks for.
-fn data(text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(crate::text::numbers::plain).collect();
-    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_cannot_end_its_command() {
-        let mut text = String::new();
-        command(&mut text, "error", "a: b, c", "50 %\nnext::error::\r");
-        assert_eq!(text, "::error title=a%3A b%2C c::50 %25%0Anext::error::\\r\n");
-    }
+    writeln!(text, "::{level} title={}::{}", github_property(title), github(message)).ok();
 }

@@ -1,19 +1,25 @@
 //! An audit for machines: one JSON object, or one a line. `docs/audit.schema.json` has its form.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::sql_line::sql_line;
+use super::{audit_words as words, json, sql_line::sql_line};
 use crate::{
     audit::{
-        coverage::{Completeness, Coverage},
+        coverage::{Completeness, Coverage, RowCoverage, RunCoverage, TierCoverage},
         evidence::{PointsTo, Sample},
-        report::{AuditReport, BaselineUse, Overall},
+        limits::Limit,
+        report::{AuditReport, BaselineUse},
+        verdict::Overall,
     },
     checks::{
         runner::{Checked, OwnScan, Verdict},
         summary::{AlteredColumn, PollutionCell},
     },
+    judge::scope::Scope,
+    text::numbers::moment,
 };
 
 /// The form of `--format json` and of what is saved with a run.
@@ -23,8 +29,10 @@ const VERSION: u32 = 1;
 struct Json<'a> {
     version: u32,
     verdict: Overall,
-    because: &'a [String],
-    coverage: &'a Coverage,
+    because: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    limited_by: &'a [Limit],
+    coverage: CoverageJson<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<&'a BaselineUse>,
     completeness: &'a [Completeness],
@@ -33,6 +41,64 @@ struct Json<'a> {
     /// What could not be summed up.
     problems: &'a [String],
     checks: Vec<CheckJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CoverageJson<'a> {
+    store: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'a str>,
+    tiers: &'a [TierCoverage],
+    rows: &'a RowCoverage,
+    depth: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<ScopeJson<'a>>,
+    bytes_scanned: u64,
+    runs: Vec<RunJson<'a>>,
+    other_runs: Vec<OtherRunJson<'a>>,
+    not_read: Vec<NotReadJson<'a>>,
+    /// Seconds.
+    took: f64,
+}
+
+#[derive(Serialize)]
+struct ScopeJson<'a> {
+    services: &'a [String],
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    run: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_of: Option<&'a Path>,
+    planned: u64,
+    acked: u64,
+    rejected: u64,
+    indeterminate: u64,
+    not_started: u64,
+    found: u64,
+    unfinished: bool,
+    barrier: BarrierJson,
+}
+
+#[derive(Serialize)]
+struct BarrierJson {
+    kind: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct OtherRunJson<'a> {
+    run: &'a str,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct NotReadJson<'a> {
+    file: &'a str,
+    why: String,
 }
 
 #[derive(Serialize)]
@@ -70,8 +136,9 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
     let json = Json {
         version: VERSION,
         verdict: report.overall,
-        because: &report.because,
-        coverage: &report.coverage,
+        because: report.because.iter().map(words::reason).collect(),
+        limited_by: &report.limits,
+        coverage: coverage_json(&report.coverage),
         baseline: report.baseline.as_ref(),
         completeness: &report.completeness,
         pollution: &report.summary.pollution,
@@ -79,25 +146,65 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
         problems: &report.summary.problems,
         checks: report.checked.iter().map(|one| check_json(report, one, limit)).collect(),
     };
-    let mut text = serde_json::to_vec_pretty(&json)?;
-    text.push(b'\n');
-    Ok(text)
+    json::pretty(&json)
+}
+
+fn coverage_json(coverage: &Coverage) -> CoverageJson<'_> {
+    let other_runs = coverage.other_runs.iter();
+    let other_runs =
+        other_runs.map(|other| OtherRunJson { run: &other.run, why: words::not_judged(&other.why) });
+    let not_read = coverage.not_read.iter();
+    let not_read = not_read.map(|one| NotReadJson { file: &one.file, why: words::not_read(&one.why) });
+    CoverageJson {
+        store: &coverage.store,
+        of: coverage.of.as_deref(),
+        tiers: &coverage.tiers,
+        rows: &coverage.rows,
+        depth: coverage.depth.name(),
+        scope: (!coverage.scope.is_all()).then(|| scope_json(&coverage.scope)),
+        bytes_scanned: coverage.bytes_scanned,
+        runs: coverage.runs.iter().map(run_json).collect(),
+        other_runs: other_runs.collect(),
+        not_read: not_read.collect(),
+        took: coverage.took.as_secs_f64(),
+    }
+}
+
+fn scope_json(scope: &Scope) -> ScopeJson<'_> {
+    let time = |at: Option<i64>| at.map(|at| moment(at.cast_unsigned()));
+    ScopeJson { services: &scope.services, from: time(scope.from), to: time(scope.to) }
+}
+
+fn run_json(run: &RunCoverage) -> RunJson<'_> {
+    let (kind, text) = words::barrier(&run.barrier);
+    RunJson {
+        run: &run.run,
+        replay_of: run.replay_of.as_deref(),
+        planned: run.planned,
+        acked: run.acked,
+        rejected: run.rejected,
+        indeterminate: run.indeterminate,
+        not_started: run.not_started,
+        found: run.found,
+        unfinished: run.unfinished,
+        barrier: BarrierJson { kind, text },
+    }
 }
 
 /// One object a line, each with its `type`: the audit, then each check, followed by its findings.
 pub(crate) fn render_lines(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut line = |value: &Value| -> anyhow::Result<()> {
-        serde_json::to_writer(&mut text, value)?;
-        text.push(b'\n');
+        text.extend(json::line(value)?);
         Ok(())
     };
     line(&json!({
         "type": "audit",
         "version": VERSION,
         "verdict": report.overall,
-        "because": report.because,
-        "coverage": report.coverage,
+        "because": words::reasons(report),
+        "limited_by": report.limits,
+        "coverage": coverage_json(&report.coverage),
         "baseline": report.baseline,
     }))?;
     for one in &report.checked {

@@ -3,18 +3,22 @@
 //! JUnit has three words besides success. What failed is a failure; what is not known, open or broken, is an error;
 //! what did not apply is skipped. A warning or a remark succeeds and says itself in its output.
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use super::{audit_json::samples, audit_text::note, samples as blocks, sql_line::sql_line};
+use super::{
+    audit_json::samples, audit_words as words, document::Samples, samples as blocks, sql_line::sql_line,
+};
 use crate::{
     audit::{
         evidence::Evidence,
-        report::{AuditReport, FailOn, Overall},
+        report::AuditReport,
+        verdict::{FailOn, Overall},
     },
     checks::{
         catalog::Severity,
         runner::{Checked, Verdict},
     },
+    text::escape,
 };
 
 pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u8>> {
@@ -22,10 +26,15 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
     junit.set_time(report.coverage.took);
     let mut whole = TestSuite::new("audit");
     whole.add_test_case(verdict_case(report));
+    for limit in &report.limits {
+        let from = limit.file.as_ref().map(|file| format!(" ({})", file.display())).unwrap_or_default();
+        let name = format!("limited-by {}{from}", limit.option);
+        whole.add_property(Property::new(clean(&name), clean(&limit.values.join(","))));
+    }
     junit.add_test_suite(whole);
     for family in report.checked.chunk_by(|a, b| a.check.family == b.check.family) {
         let name = family.first().map_or("", |one| &one.check.family);
-        let mut suite = TestSuite::new(name);
+        let mut suite = TestSuite::new(clean(name));
         suite.add_test_cases(family.iter().map(|one| case(report, one, limit)));
         junit.add_test_suite(suite);
     }
@@ -38,7 +47,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
 
 /// What no single check says: a report in which nothing failed may still not be a pass.
 fn verdict_case(report: &AuditReport) -> TestCase {
-    let because = report.because.join("\n");
+    let because = words::reasons(report).join("\n");
     let status = match report.overall {
         Overall::Pass => TestCaseStatus::success(),
         Overall::Fail => said(NonSuccessKind::Failure, "fail", &because),
@@ -51,7 +60,7 @@ fn verdict_case(report: &AuditReport) -> TestCase {
 
 fn case(report: &AuditReport, one: &Checked, limit: usize) -> TestCase {
     let name = one.verdict.name();
-    let note = note(one);
+    let note = words::note(one);
     let fails = report.fail_on == FailOn::Warn;
     let (status, output) = match &one.verdict {
         Verdict::Pass => (TestCaseStatus::success(), None),
@@ -95,13 +104,15 @@ fn said(kind: NonSuccessKind, of: &str, message: &str) -> TestCaseStatus {
 }
 
 fn details(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> String {
-    let line = sql_line(&report.sql_command, &one.check, evidence).unwrap_or_default();
-    let findings = blocks::render(evidence, limit, None);
-    format!("{}\n{findings}to see: {line}\nusually: {}\n", one.check.rule, one.check.usually)
+    let rows = samples(report, one, limit).to_vec();
+    let findings =
+        blocks::render(&Samples { named: "finding", columns: evidence.columns.clone(), rows }, None);
+    let inspect = sql_line(&report.sql_command, &one.check, evidence);
+    let inspect = inspect.map(|line| format!("inspect: {line}\n")).unwrap_or_default();
+    format!("{}\n{findings}{inspect}likely cause: {}\n", one.check.rule, one.check.usually)
 }
 
 /// XML has no way to write most control characters.
 fn clean(text: &str) -> XmlString {
-    let lines: Vec<String> = text.split('\n').map(crate::text::numbers::plain).collect();
-    XmlString::new(lines.join("\n"))
+    XmlString::new(escape::lines(text))
 }

@@ -7,17 +7,14 @@ use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{audit_json::samples, audit_text::note, sql_line::sql_line};
+use super::{audit_json::samples, audit_words as words, json, sql_line::sql_line};
 use crate::{
-    audit::{
-        evidence::Sample,
-        report::{AuditReport, Overall},
-    },
+    audit::{evidence::Sample, report::AuditReport, verdict::Overall},
     checks::{
         catalog::Severity,
         runner::{Checked, Verdict},
     },
-    text::numbers::plain,
+    text::escape::plain,
 };
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -50,15 +47,15 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
             "results": results,
             "properties": {
                 "verdict": report.overall,
+                "limitedBy": report.limits,
+                "checked": words::rows(&report.coverage.rows),
                 "findings": report.checked.iter().map(|one| {
                     (one.check.id.clone(), one.verdict.findings().map_or(0, |found| found.total).into())
                 }).collect::<serde_json::Map<String, Value>>(),
             },
         }],
     });
-    let mut text = serde_json::to_vec_pretty(&sarif)?;
-    text.push(b'\n');
-    Ok(text)
+    json::pretty(&sarif)
 }
 
 fn rule(report: &AuditReport, one: &Checked) -> Value {
@@ -73,7 +70,7 @@ fn rule(report: &AuditReport, one: &Checked) -> Value {
         "id": check.id,
         "shortDescription": {"text": check.rule},
         "fullDescription": {"text": check.why},
-        "help": {"text": format!("Usually: {}{line}", check.usually)},
+        "help": {"text": format!("Likely cause: {}{line}", check.usually)},
         "defaultConfiguration": {"level": level(check.severity)},
         "properties": {"tags": [check.family], "verdict": one.verdict.name(), "examined": one.examined},
     })
@@ -89,25 +86,27 @@ fn result(rule: usize, one: &Checked, sample: &Sample) -> Value {
         .keys()
         .filter_map(|name| Some(format!("{name}: {}", plain(&sample.text(name)?))))
         .collect();
-    let mut result = json!({
+    let mut location = json!({"physicalLocation": {"artifactLocation": artifact(sample)}});
+    if let Some(row) = sample.text("row_number") {
+        location["logicalLocations"] = json!([{"name": format!("row {row}"), "kind": "row"}]);
+    }
+    json!({
         "ruleId": one.check.id,
         "ruleIndex": rule,
         "kind": kind,
         "level": level,
         "message": {"text": format!("{} {}", one.check.rule, about.join(", "))},
+        "locations": [location],
         "partialFingerprints": {"e2eStoreFinding/v1": sample.id},
         "properties": sample.values,
-    });
-    if let Some(file) = sample.text("file") {
-        let mut location = json!({"physicalLocation": {"artifactLocation": {
-            "uri": uri(Path::new(&file)), "uriBaseId": STORE,
-        }}});
-        if let Some(row) = sample.text("row_number") {
-            location["logicalLocations"] = json!([{"name": format!("row {row}"), "kind": "row"}]);
-        }
-        result["locations"] = json!([location]);
-    }
-    result
+    })
+}
+
+/// The file that a finding names; else the store itself: viewers refuse a result without a location.
+fn artifact(sample: &Sample) -> Value {
+    let file = sample.text("file").map(|file| uri(Path::new(&file)));
+    let file = file.filter(|file| !file.is_empty()).unwrap_or_else(|| ".".to_owned());
+    json!({"uri": file, "uriBaseId": STORE})
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -119,17 +118,20 @@ fn level(severity: Severity) -> &'static str {
 }
 
 fn notifications(report: &AuditReport) -> Vec<Value> {
-    let because = report.because.iter().chain(&report.summary.problems).cloned();
-    let said = because.map(|text| json!({"level": "error", "message": {"text": text}}));
+    let said = words::reasons(report).into_iter();
+    let said = said.map(|text| json!({"level": "error", "message": {"text": text}}));
+    let limits = words::limits(report, usize::MAX);
+    let limits = (!limits.is_empty())
+        .then(|| json!({"level": "warning", "message": {"text": format!("limited by {limits}")}}));
     let broken = report.checked.iter().filter(|one| matches!(one.verdict, Verdict::Broken(_)));
     let broken = broken.map(|one| {
         json!({
             "level": "error",
-            "message": {"text": format!("{} broke: {}", one.check.id, note(one))},
+            "message": {"text": format!("{} broke: {}", one.check.id, words::note(one))},
             "associatedRule": {"id": one.check.id},
         })
     });
-    said.chain(broken).collect()
+    limits.into_iter().chain(said).chain(broken).collect()
 }
 
 /// A path as the path of a URI.

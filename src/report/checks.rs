@@ -5,12 +5,17 @@ use std::{collections::BTreeMap, io::Write};
 use serde::Serialize;
 
 use super::{
-    audit_text::PROSE_WIDTH,
-    table::{self, Align},
+    document::{Block, Document, Fact, Level, Line, Section, Style, Table},
+    json,
+    page::{self, Page},
+    table::Align,
 };
 use crate::{
     checks::catalog::{Check, Finding, Needs, Scope},
-    text::wrap,
+    text::{
+        paint::Paint,
+        wrap::{pad, width},
+    },
 };
 
 /// The form of `checks --format json`.
@@ -51,16 +56,21 @@ pub(crate) fn list(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
     for check in checks {
         families.entry(&check.family).or_default().push(check);
     }
-    let header = [("check", Align::Left), ("severity", Align::Left), ("rule", Align::Left)];
-    let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
-    for (number, (family, checks)) in families.into_iter().enumerate() {
-        let row = |check: &&Check| {
-            let id = format!("{:width$}", check.id);
-            vec![id, check.weight().to_owned(), check.rule.clone()]
-        };
-        let between = if number == 0 { "" } else { "\n" };
-        write!(out, "{between}{family}\n{}", table::render(&header, checks.iter().map(row)))?;
+    let widest = checks.iter().map(|check| width(&check.id)).max().unwrap_or_default();
+    let row = |check: &&Check| -> Vec<Line> {
+        vec![pad(&check.id, widest).into(), check.weight().into(), Line::from(&check.rule)]
+    };
+    let mut document = Document::default();
+    for (family, checks) in families {
+        let header = ["check", "severity", "rule"].map(|name| (name.to_owned(), Align::Left)).to_vec();
+        let table = Table { header, rows: checks.iter().map(row).collect(), ..Table::default() };
+        document.add(Section::headed(Level::Part, family, [Block::Table(table)]));
     }
+    print(&document, out)
+}
+
+fn print(document: &Document, out: &mut dyn Write) -> anyhow::Result<()> {
+    out.write_all(page::render(document, Page::terminal(Paint::NONE)).as_bytes())?;
     Ok(())
 }
 
@@ -68,46 +78,44 @@ pub(crate) fn list(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
 pub(crate) fn explain(check: &Check, out: &mut dyn Write) -> anyhow::Result<()> {
     let needs = match check.needs {
         Needs::Nothing => "nothing but the store",
-        Needs::Run => "a run to hold the store against",
+        Needs::Run => "a run to compare the store with",
         Needs::WholeStore => "the whole store, not one file of it",
     };
     let scope = match check.scope {
-        Scope::Store => "the whole store at once",
-        Scope::Trace => "all rows of a trace at once",
+        Scope::Store => "the whole store",
+        Scope::Trace => "all rows of a trace",
     };
     let finding = match check.finding {
         Finding::Broken => "the rule is broken",
         Finding::Undecided => "the rule could not be settled",
     };
-    writeln!(out, "{}: {}\n", check.id, check.rule)?;
-    writeln!(out, "family    {}", check.family)?;
-    writeln!(out, "severity  {}", check.weight())?;
-    writeln!(out, "needs     {needs}")?;
-    writeln!(out, "sees      {scope}")?;
-    writeln!(out, "examines  {}", check.examines.nouns().1)?;
-    if let Some(code) = &check.code {
-        writeln!(out, "code      {code}, as the studio calls it")?;
-    }
-    if let Some(query) = check.query {
-        writeln!(out, "query     {}, which shows a finding", query.name)?;
-    }
-    writeln!(out, "a finding says that {finding}\n")?;
-    for (of, text) in [("", &check.why), ("Usually: ", &check.usually), ("Not covered: ", &check.not_covered)]
-    {
-        paragraphs(out, &format!("{of}{text}"))?;
-    }
-    writeln!(out, "{}", check.sql)?;
-    Ok(())
-}
+    let mut facts = vec![
+        Fact::new("family", Line::from(&check.family)),
+        Fact::new("severity", check.weight()),
+        Fact::new("needs", needs),
+        Fact::new("scope", scope),
+        Fact::new("examines", check.examines.nouns().1),
+    ];
+    facts.extend(check.code.as_ref().map(|code| Fact::new("studio code", Line::code(code))));
+    facts.extend(
+        check.query.map(|query| Fact::new("query", format!("{}, which shows a finding", query.name))),
+    );
+    facts.push(Fact::new("a finding", format!("says that {finding}")));
 
-fn paragraphs(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
-    for paragraph in text.split("\n\n") {
-        for line in wrap::wrap(paragraph, table::terminal_width().unwrap_or(PROSE_WIDTH).min(PROSE_WIDTH)) {
-            writeln!(out, "{line}")?;
+    let mut document = Document::default();
+    let title = Line::styled(Style::Strong, &check.id).and(format!(": {}", check.rule));
+    document.add(Section::headed(Level::Report, title, []));
+    document.add(Section::new([Block::Facts(facts)]));
+    for (of, text) in
+        [("", &check.why), ("Likely cause: ", &check.usually), ("Not covered: ", &check.not_covered)]
+    {
+        for (number, paragraph) in text.split("\n\n").enumerate() {
+            let of = if number == 0 { of } else { "" };
+            document.add(Section::new([Block::Paragraph(format!("{of}{paragraph}").into())]));
         }
-        writeln!(out)?;
     }
-    Ok(())
+    document.add(Section::new([Block::Code { language: "sql", text: check.sql.trim_end().to_owned() }]));
+    print(&document, out)
 }
 
 /// `{"version":1,"checks":[…]}`, of one check as of many.
@@ -131,7 +139,5 @@ pub(crate) fn json(checks: &[Check], out: &mut dyn Write) -> anyhow::Result<()> 
         not_covered: &check.not_covered,
         sql: &check.sql,
     });
-    serde_json::to_writer_pretty(&mut *out, &CatalogJson { version: VERSION, checks: checks.collect() })?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &CatalogJson { version: VERSION, checks: checks.collect() })
 }

@@ -1,29 +1,33 @@
-//! The forms that a report of an audit takes.
+//! The formats of an audit's report.
 
 use std::path::Path;
 
 use super::{
-    audit_csv, audit_github, audit_json, audit_junit, audit_markdown, audit_sarif,
-    audit_text::{self, Page},
+    audit_csv,
+    audit_document::{self, Extent},
+    audit_github, audit_json, audit_junit, audit_sarif, markdown,
+    page::{self, Page},
 };
-use crate::{audit::report::AuditReport, checks::findings::KEPT, text::paint::Paint};
+use crate::{audit::report::AuditReport, checks::findings::KEPT};
 
 /// Findings of each check in what people read, unless they say otherwise.
 pub(crate) const SHOWN: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ReportFormat {
+    /// Text for people
     Table,
-    /// One object; `docs/audit.schema.json` has its form
+    /// One object, described by `docs/audit.schema.json`
     Json,
-    /// One object a line: the audit, then each check, followed by its findings
+    /// One object per line: the audit, then each check, followed by its findings
     Ndjson,
-    /// One line for each finding, and for each check without
+    /// One line per finding, and per check without findings
     Csv,
+    /// For job summaries and comments
     Markdown,
     /// JUnit XML
     Junit,
-    /// SARIF 2.1.0
+    /// SARIF 2.1.0, for code scanning
     Sarif,
     /// Workflow commands of GitHub Actions
     Github,
@@ -53,25 +57,30 @@ impl ReportFormat {
     }
 }
 
-/// A report as it goes into a file, or to standard output where that is `page`.
-pub(crate) fn render(
-    format: ReportFormat,
-    report: &AuditReport,
-    limit: Option<usize>,
-    page: Option<Page>,
-) -> anyhow::Result<Vec<u8>> {
-    let limit = limit.unwrap_or(format.default_limit());
+/// How a report is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    /// Findings of each check; none where the format's own limit holds.
+    pub(crate) limit: Option<usize>,
+    /// Each check by itself, those that passed and those that were skipped, too.
+    pub(crate) verbose: bool,
+    pub(crate) page: Page,
+}
+
+impl View {
+    /// Into a file, and as much as the format shows by itself.
+    pub(crate) const FILE: Self = Self { limit: None, verbose: false, page: Page::UNBOUNDED };
+}
+
+pub(crate) fn render(format: ReportFormat, report: &AuditReport, view: View) -> anyhow::Result<Vec<u8>> {
+    let limit = view.limit.unwrap_or(format.default_limit());
+    let document = || audit_document::document(report, Extent { limit, all_checks: view.verbose });
     match format {
-        ReportFormat::Table => {
-            let mut text = Vec::new();
-            let page = page.unwrap_or(Page { paint: Paint::NONE, width: None });
-            audit_text::print(&mut text, page, limit, report)?;
-            Ok(text)
-        }
+        ReportFormat::Table => Ok(page::render(&document(), view.page).into_bytes()),
         ReportFormat::Json => audit_json::render(report, limit),
         ReportFormat::Ndjson => audit_json::render_lines(report, limit),
-        ReportFormat::Csv => audit_csv::render(report, limit),
-        ReportFormat::Markdown => audit_markdown::render(report, limit),
+        ReportFormat::Csv => Ok(audit_csv::render(report, limit)),
+        ReportFormat::Markdown => Ok(markdown::render(&document(), "e2e-store").into_bytes()),
         ReportFormat::Junit => audit_junit::render(report, limit),
         ReportFormat::Sarif => audit_sarif::render(report, limit),
         ReportFormat::Github => Ok(audit_github::render(report)),

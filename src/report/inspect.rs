@@ -5,19 +5,21 @@ use std::{fmt::Write as _, io::Write, time::Duration};
 use serde::Serialize;
 
 use super::{
-    labelled::labelled,
-    table::{self, Align},
+    document::{Block, Document, Fact, Level, Line, Section, Style, Table, and_more},
+    json,
+    page::{self, Page},
+    table::Align,
 };
 use crate::{
     inspect::{
         Inspection, Total, age,
         file::FileFacts,
-        snapshot::{Freshness, Snapshot},
-        wal::{FLUSH_MAX_AGE, FLUSH_MAX_BYTES, Growth, NextFlush, Overdue, Wal},
+        wal::{FLUSH_MAX_AGE, FLUSH_MAX_BYTES, Growth, NextFlush, Wal},
+        words,
     },
     store::layout::Tier,
     text::{
-        numbers::{bytes, counted, duration, grouped, long, moment, percent, plain, service},
+        numbers::{bytes, counted, duration, grouped, long, moment, percent, service},
         paint::Paint,
     },
 };
@@ -42,33 +44,36 @@ pub(crate) struct Look {
 }
 
 pub(crate) fn print(out: &mut dyn Write, inspection: &Inspection, look: &Look) -> anyhow::Result<()> {
-    let mut text = String::new();
-    let mut line = |label: &str, line: &str| text.push_str(&labelled(label, line, look.width));
-    line("store", &plain(&inspection.store.display().to_string()));
-    for total in &inspection.totals {
-        line(total.tier.name(), &total_line(total));
-    }
-    wal(&mut line, &inspection.wal, look);
-    if let Some(snapshot) = &inspection.hot_snapshot {
-        line("snapshot", &snapshot_line(snapshot, look.now));
-    }
-    line("not read", NOT_READ);
-    for (file, problem) in problems(inspection).iter().take(PROBLEMS_SHOWN) {
-        line(&look.paint.bad("damaged"), &format!("{}: {}", plain(file), plain(problem)));
-    }
-    let hidden = problems(inspection).len().saturating_sub(PROBLEMS_SHOWN);
-    if hidden > 0 {
-        line("", &format!("and {} more (--format json lists all)", grouped(hidden as u64)));
-    }
-    for tier in Tier::ALL {
-        files(&mut text, inspection, tier, look)?;
-    }
-    out.write_all(text.as_bytes())?;
+    let page = Page { paint: look.paint, width: look.width };
+    out.write_all(page::render(&document(inspection, look), page).as_bytes())?;
     Ok(())
 }
 
+fn document(inspection: &Inspection, look: &Look) -> Document {
+    let mut facts = vec![Fact::new("store", Line::code(inspection.store.display().to_string()))];
+    facts.extend(inspection.totals.iter().map(|total| Fact::new(total.tier.name(), total_line(total))));
+    wal(&mut facts, &inspection.wal, look.now);
+    if let Some(snapshot) = &inspection.hot_snapshot {
+        facts.push(Fact::new("snapshot", words::snapshot(snapshot, look.now)));
+    }
+    facts.push(Fact::new("not read", NOT_READ));
+    let problems = problems(inspection);
+    for (file, problem) in problems.iter().take(PROBLEMS_SHOWN) {
+        let line = Line::code(*file).and(format!(": {problem}"));
+        facts.push(Fact::new(Line::styled(Style::Bad, "damaged"), line));
+    }
+    let more = and_more(problems.len(), PROBLEMS_SHOWN, " (--format json lists all)");
+    facts.extend(more.map(|more| Fact::new("", more)));
+    let mut document = Document::default();
+    document.add(Section::new([Block::Facts(facts)]));
+    for tier in Tier::ALL {
+        document.add(files(inspection, tier, look.limit));
+    }
+    document
+}
+
 /// What an inventory does not look at.
-const NOT_READ: &str = "pages of Parquet files, but for `service_name`: `e2e-store audit` reads them";
+const NOT_READ: &str = "pages of Parquet files other than `service_name`: `e2e-store audit` reads them";
 
 #[derive(Serialize)]
 struct Json<'a> {
@@ -79,9 +84,7 @@ struct Json<'a> {
 }
 
 pub(crate) fn print_json(out: &mut dyn Write, inspection: &Inspection) -> anyhow::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, inspection, not_read: NOT_READ })?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &Json { version: VERSION, inspection, not_read: NOT_READ })
 }
 
 fn total_line(total: &Total) -> String {
@@ -102,71 +105,34 @@ fn total_line(total: &Total) -> String {
     line
 }
 
-fn wal(line: &mut impl FnMut(&str, &str), wal: &Wal, look: &Look) {
-    let ago = |at: i64| match age(at, look.now) {
+fn wal(facts: &mut Vec<Fact>, wal: &Wal, now: u64) {
+    let ago = |at: i64| match age(at, now) {
         Some(age) => format!("{} ago", long(age)),
         None => "in the future".to_owned(),
     };
     if let (Some(oldest), Some(newest)) = (wal.oldest, wal.newest) {
-        line("wal age", &format!("oldest segment {}, newest {}", ago(oldest), ago(newest)));
+        facts.push(Fact::new("wal age", format!("oldest segment {}, newest {}", ago(oldest), ago(newest))));
     }
-    if let Some(growth) = &wal.growth {
-        line("growth", &growth_line(growth));
-    }
+    facts.extend(wal.growth.as_ref().map(|growth| Fact::new("growth", growth_line(growth))));
     let last = match wal.last_flush {
         Some(at) => format!("{}, {}", moment(at.cast_unsigned()), ago(at)),
-        None => "no cold file tells of one".to_owned(),
+        None => "no cold file, so none is known".to_owned(),
     };
-    line("flushed", &last);
-    line("flush", &flush_line(&wal.next_flush, look.paint));
+    facts.push(Fact::new("flushed", last));
+    let style = match wal.next_flush {
+        NextFlush::Nothing | NextFlush::Writes { .. } => Style::Plain,
+        NextFlush::Fails { .. } => Style::Bad,
+        NextFlush::Unknown { .. } => Style::Doubtful,
+    };
+    let mut lines = vec![Line::styled(style, words::next_flush(&wal.next_flush))];
     if wal.segments > 0 {
         let share = percent(wal.bytes as f64 / FLUSH_MAX_BYTES as f64);
         let (size, age) = (bytes(FLUSH_MAX_BYTES), long(FLUSH_MAX_AGE));
-        line("", &format!("due at {size} (now {share}) or {age} after the last, by the studio's defaults"));
+        let due = format!("due at {size} (now {share}) or {age} after the last, by the studio's defaults");
+        lines.push(due.into());
     }
-    if let Some(overdue) = wal.overdue(look.now) {
-        line("", &look.paint.doubtful(&overdue_line(overdue)));
-    }
-}
-
-pub(crate) fn flush_line(next: &NextFlush, paint: Paint) -> String {
-    match next {
-        NextFlush::Nothing => "the next would write nothing: the WAL is empty".to_owned(),
-        NextFlush::Writes { segments, rows, bytes: size } => format!(
-            "the next would write {} of {} ({}) into one cold file",
-            counted(*rows, "row"),
-            counted(*segments, "segment"),
-            bytes(*size)
-        ),
-        NextFlush::Fails { segment, reason, segments } => {
-            let (segment, reason) = (plain(segment), plain(reason));
-            let verdict = paint.bad("the next would FAIL");
-            let waiting = if *segments == 1 {
-                "1 segment waits".to_owned()
-            } else {
-                format!("{} segments wait", grouped(*segments))
-            };
-            format!("{verdict} at {segment}: {reason}; {waiting}")
-        }
-        NextFlush::Unknown { place, reason } => {
-            let verdict = paint.doubtful("unknown");
-            format!("{verdict}: {} cannot be read: {}", plain(place), plain(reason))
-        }
-    }
-}
-
-pub(crate) fn overdue_line(overdue: Overdue) -> String {
-    let (what, cause) = match overdue {
-        Overdue::Size => (
-            format!("more than {} lie there", bytes(FLUSH_MAX_BYTES)),
-            "flushes fail, or FLUSH_MAX_MB is set higher",
-        ),
-        Overdue::Age(late) => (
-            format!("overdue by {}", long(late)),
-            "the ingestion service is not running, its flushes fail, or FLUSH_MAX_AGE_SECS is set higher",
-        ),
-    };
-    format!("{what}: {cause}")
+    lines.extend(wal.overdue(now).map(|overdue| Line::styled(Style::Doubtful, words::overdue(overdue))));
+    facts.push(Fact::lines("flush", lines));
 }
 
 fn growth_line(growth: &Growth) -> String {
@@ -182,50 +148,35 @@ fn growth_line(growth: &Growth) -> String {
     )
 }
 
-pub(crate) fn snapshot_line(snapshot: &Snapshot, now: u64) -> String {
-    let rows =
-        snapshot.rows.map_or_else(|| "an unknown number of rows".to_owned(), |rows| counted(rows, "row"));
-    let verdict = match snapshot.freshness {
-        Freshness::Current => "current: the WAL has as many".to_owned(),
-        Freshness::Behind => format!("behind: the WAL has {}", counted(snapshot.wal_rows, "row")),
-        Freshness::Flushed => format!(
-            "stale: the WAL has {} now, the others were flushed since",
-            counted(snapshot.wal_rows, "row")
-        ),
-        Freshness::Unknown => "how fresh cannot be told: it or the WAL is damaged".to_owned(),
-    };
-    let written = snapshot.written.and_then(|at| age(at, now));
-    let written = written.map(|age| format!(", written {} ago", long(age))).unwrap_or_default();
-    format!("{rows}, {verdict}{written}")
-}
-
 /// Places that could not be looked into, then damaged files.
-fn problems(inspection: &Inspection) -> Vec<(&str, &str)> {
-    let of_places = inspection.unlisted.iter().map(|place| (place.file.as_str(), place.problem.as_str()));
+fn problems(inspection: &Inspection) -> Vec<(&str, String)> {
+    let of_places = inspection.unlisted.iter().map(|place| (place.file.as_str(), place.problem.to_string()));
     let of_files = inspection.damaged();
-    let of_files = of_files.map(|file| (file.file.as_str(), file.problem.as_deref().unwrap_or_default()));
+    let of_files = of_files.filter_map(|file| Some((file.file.as_str(), file.problem.as_ref()?.to_string())));
     of_places.chain(of_files).collect()
 }
 
-fn files(text: &mut String, inspection: &Inspection, tier: Tier, look: &Look) -> std::fmt::Result {
+fn files(inspection: &Inspection, tier: Tier, limit: usize) -> Section {
     let all: Vec<&FileFacts> = inspection.of_tier(tier).collect();
     if all.is_empty() {
-        return Ok(());
+        return Section::default();
     }
-    let hidden = all.len().saturating_sub(look.limit);
-    writeln!(text, "\n{}", look.paint.strong(tier.name()))?;
+    let mut blocks = Vec::new();
+    let hidden = all.len().saturating_sub(limit);
     if hidden > 0 {
         let older = counted(hidden as u64, "file");
-        writeln!(text, "{older} before these: --limit {} lists all", all.len())?;
+        blocks
+            .push(Block::Paragraph(format!("{older} before these: --limit {} lists all", all.len()).into()));
     }
     for group in all[hidden..].chunk_by(|a, b| folder_of(a) == folder_of(b)) {
-        let rows: Vec<Vec<String>> = group.iter().map(|file| row(file)).collect();
         if let Some((folder, _)) = folder(group[0]) {
-            writeln!(text, "{}/", plain(folder))?;
+            blocks.push(Block::List(vec![Line::code(format!("{folder}/"))]));
         }
-        text.push_str(&table::render_whole_at(&HEADER, &rows, look.width));
+        let header = HEADER.map(|(name, align)| (name.to_owned(), align)).to_vec();
+        let rows = group.iter().map(|file| row(file).into_iter().map(Line::from).collect()).collect();
+        blocks.push(Block::Table(Table { header, rows, ..Table::default() }));
     }
-    Ok(())
+    Section::headed(Level::Part, Line::styled(Style::Strong, tier.name()), blocks)
 }
 
 const HEADER: [(&str, Align); 10] = [
@@ -256,7 +207,7 @@ fn row(file: &FileFacts) -> Vec<String> {
         file.first_start.zip(file.last_end).map(|(first, last)| i128::from(last) - i128::from(first));
     let lasting = lasting.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
     vec![
-        plain(folder(file).map_or(file.file.as_str(), |(_, name)| name)),
+        folder(file).map_or(file.file.as_str(), |(_, name)| name).to_owned(),
         file.health.name().to_owned(),
         file.schema.map(|schema| schema.to_string()).unwrap_or_default(),
         number(file.rows),

@@ -4,7 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::table::{self, Align};
+use super::{
+    json,
+    table::{self, Align},
+};
 use crate::{
     send::measure::{Measured, Speed},
     text::numbers::{amount, bytes, grouped},
@@ -33,7 +36,7 @@ impl Described {
 }
 
 pub(crate) fn print(out: &mut dyn Write, profiles: &[Described]) -> anyhow::Result<()> {
-    let header = [("profile", Align::Left), ("what its workflows are", Align::Left)];
+    let header = [("profile", Align::Left), ("workflows", Align::Left)];
     let row = |one: &Described| vec![one.profile.name().to_owned(), one.profile.about().to_owned()];
     writeln!(out, "{}", table::render(&header, profiles.iter().map(row)))?;
 
@@ -145,7 +148,5 @@ pub(crate) fn print_json(out: &mut dyn Write, profiles: &[Described]) -> anyhow:
         }),
     };
     let json = Json { version: VERSION, profiles: profiles.iter().map(profile).collect() };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &json)
 }

@@ -21,7 +21,10 @@ use crate::{
         pace::Pace,
         run::{Made, Replayed, ShiftTime, Surveyed},
     },
-    text::numbers::{bytes, counted, duration, grouped, moment, plain, service},
+    text::{
+        escape::plain,
+        numbers::{bytes, counted, duration, grouped, moment, service},
+    },
 };
 
 /// Files that are named of those that cannot be read.

@@ -1,20 +1,27 @@
 //! Rows of any query, as people or programs read them.
 //!
 //! Nanoseconds are printed in full, nulls are told apart from empty text, and nothing is cut but
-//! cells of a table that would not fit the terminal, which the writer then says.
+//! cells of a table that would not fit the terminal, which the writer then says. A value that has no text is an error.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use datafusion::arrow::{
     array::RecordBatch,
-    datatypes::{DataType, SchemaRef},
+    datatypes::{DataType, Fields, Schema, SchemaRef},
     error::ArrowError,
     json::writer::{LineDelimited, Writer as JsonWriter, WriterBuilder},
     util::display::{ArrayFormatter, FormatOptions},
 };
 
 use self::grid::Grid;
-use crate::text::numbers::plain;
+use crate::text::{
+    escape::{self, plain},
+    keys,
+    wrap::{pad, width},
+};
 
 mod grid;
 
@@ -27,7 +34,8 @@ pub(crate) enum Mode {
     Json,
     /// One object per line
     Ndjson,
-    /// Comma-separated values with a header, quoted as RFC 4180 has it
+    /// Comma-separated values with a header, quoted as RFC 4180 has it; control characters are escaped, and what a
+    /// spreadsheet would compute begins with an apostrophe
     Csv,
     /// A table for Markdown
     Markdown,
@@ -158,16 +166,30 @@ impl RowWriter {
     }
 }
 
+/// With columns of which no two have one name: an object names a key once.
+fn with_unique_names(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let names = || schema.fields().iter().map(|field| field.name().as_str());
+    let unique = keys::unique(names(), &[]);
+    if names().eq(unique.iter().map(String::as_str)) {
+        return Ok(batch.clone());
+    }
+    let fields = schema.fields().iter().zip(unique);
+    let fields: Fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())
+}
+
 /// Row by row, what each value says.
 fn texts(batch: &RecordBatch, show: impl Fn(String) -> String) -> Result<Vec<Vec<String>>, ArrowError> {
     let formatters = formatters(batch, NULL)?;
-    let row = |row| formatters.iter().map(|column| show(column.value(row).to_string())).collect();
-    Ok((0..batch.num_rows()).map(row).collect())
+    let row = |row| formatters.iter().map(|column| Ok(show(column.value(row).try_to_string()?))).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 fn formatters<'a>(batch: &'a RecordBatch, null: &'a str) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
     let options = |kind: &DataType| {
         FormatOptions::new()
+            .with_display_error(false)
             .with_null(null)
             .with_timestamp_format(Some(LOCAL))
             .with_timestamp_tz_format(Some(if is_elsewhere(kind) { ZONED } else { UTC }))
@@ -187,14 +209,26 @@ fn is_elsewhere(kind: &DataType) -> bool {
 
 fn json_lines(batch: &RecordBatch) -> anyhow::Result<String> {
     let elsewhere = batch.columns().iter().any(|column| is_elsewhere(column.data_type()));
+    all_have_text(batch)?;
     let builder = WriterBuilder::new()
         .with_explicit_nulls(true)
         .with_timestamp_format(LOCAL.to_owned())
         .with_timestamp_tz_format(if elsewhere { ZONED } else { UTC }.to_owned());
     let mut writer: JsonWriter<_, LineDelimited> = builder.build(Vec::new());
-    writer.write(batch)?;
+    writer.write(&with_unique_names(batch)?)?;
     writer.finish()?;
-    Ok(String::from_utf8(writer.into_inner())?)
+    Ok(escape::json(String::from_utf8(writer.into_inner())?))
+}
+
+/// The writer of JSON puts the text of an error where a time has none, quotes and all.
+fn all_have_text(batch: &RecordBatch) -> Result<(), ArrowError> {
+    let may_fail = |kind: &DataType| kind.is_temporal() || kind.is_nested();
+    for (column, formatter) in batch.columns().iter().zip(formatters(batch, "")?) {
+        if may_fail(column.data_type()) {
+            (0..batch.num_rows()).try_for_each(|row| formatter.value(row).try_to_string().map(drop))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_vertical(
@@ -204,9 +238,7 @@ fn write_vertical(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| plain(field.name())).collect();
-    // Lines stay lines; everything else that a terminal would obey is escaped.
-    let lines = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    let rows = texts(batch, lines)?;
+    let rows = texts(batch, |text| escape::lines(&text))?;
     Ok(write_paragraphs(&names, &rows, before, out)?)
 }
 
@@ -217,7 +249,7 @@ fn write_paragraphs(
     before: u64,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let widest = names.iter().map(|name| width(name)).max().unwrap_or_default();
     for (number, row) in (before..).zip(rows) {
         if number > 0 {
             writeln!(out)?;
@@ -226,7 +258,7 @@ fn write_paragraphs(
             let mark = if column == 0 { '-' } else { ' ' };
             let mut lines = value.split('\n');
             let first = lines.next().unwrap_or_default();
-            writeln!(out, "{}", format!("{mark} {name:widest$}  {first}").trim_end())?;
+            writeln!(out, "{}", format!("{mark} {}  {first}", pad(name, widest)).trim_end())?;
             for line in lines {
                 writeln!(out, "{}", format!("  {:widest$}  {line}", "").trim_end())?;
             }
@@ -236,7 +268,7 @@ fn write_paragraphs(
 }
 
 fn write_csv_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<String> = schema.fields().iter().map(|field| in_csv(field.name())).collect();
+    let names: Vec<String> = schema.fields().iter().map(|field| escape::csv(field.name())).collect();
     writeln!(out, "{}", names.join(","))
 }
 
@@ -248,23 +280,17 @@ fn write_csv(batch: &RecordBatch, out: &mut dyn Write) -> anyhow::Result<()> {
     for row in 0..batch.num_rows() {
         let cell = |(column, formatter): (usize, &ArrayFormatter<'_>)| {
             if nulls[column].as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                String::new()
-            } else {
-                in_csv(&formatter.value(row).to_string())
+                return Ok(String::new());
             }
+            let text = formatter.value(row).try_to_string()?;
+            // A number is no formula, whatever its sign is.
+            let is_number = batch.column(column).data_type().is_numeric();
+            Ok(if is_number { escape::csv_quoted(&text).into_owned() } else { escape::csv(&text) })
         };
-        let cells: Vec<String> = formatters.iter().enumerate().map(cell).collect();
-        writeln!(out, "{}", cells.join(","))?;
+        let cells: Result<Vec<String>, ArrowError> = formatters.iter().enumerate().map(cell).collect();
+        writeln!(out, "{}", cells?.join(","))?;
     }
     Ok(())
-}
-
-fn in_csv(text: &str) -> String {
-    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 fn write_markdown_header(schema: &SchemaRef, out: &mut dyn Write) -> io::Result<()> {

@@ -17,7 +17,10 @@ use crate::{
         run::Performed,
         summary::{Counts, Summary, per_second},
     },
-    text::numbers::{amount, counted, duration, grouped, plain, service},
+    text::{
+        escape::plain,
+        numbers::{amount, counted, duration, grouped, service},
+    },
     traffic::{mix::Mix, profile::Profile},
 };
 
@@ -58,6 +61,40 @@ pub(crate) fn pace(manifest: &Manifest) -> String {
             format!("up to {} at once", counted(at_once, "workflow"))
         }
     }
+}
+
+/// Printed by `verify`, which has a report to come: a run without trouble in a few lines, else all of it.
+pub(crate) fn print_verified(out: &mut dyn Write, performed: &Performed) -> anyhow::Result<()> {
+    let Performed { manifest, summary, elapsed, .. } = performed;
+    let total = summary.total();
+    let is_smooth = total.acked == total.issued.spans
+        && total.not_started.spans == 0
+        && total.retries == 0
+        && summary.troubles.is_empty()
+        && summary.health.bottleneck().is_none()
+        && !summary.interrupted
+        && performed.not_flushed.is_none();
+    if !is_smooth {
+        print_plan(out, manifest)?;
+        return print(out, performed);
+    }
+    let services = counted(manifest.services.len() as u64, "service");
+    let profile = if manifest.profile == Mix::only(Profile::GettingStarted) {
+        String::new()
+    } else {
+        format!(", profile {}", manifest.profile)
+    };
+    writeln!(out, "run {}: {services}{profile}, {}", manifest.run_id, pace(manifest))?;
+    writeln!(
+        out,
+        "{} in {}: {} spans/s, all {} acked",
+        counted(total.issued.workflows, "workflow"),
+        duration(*elapsed),
+        amount(per_second(total.taken(), *elapsed)),
+        counted(total.issued.spans, "span")
+    )?;
+    print_latency(out, summary)?;
+    print_thresholds(out, manifest.results.as_ref().map_or(&[], |results| &results.thresholds))
 }
 
 /// Printed when all exports have ended.
@@ -188,7 +225,7 @@ pub(crate) fn threshold_line(judged: &Judged) -> String {
     let verdict = match judged.verdict {
         Verdict::Met => "met   ",
         Verdict::Missed => "MISSED",
-        Verdict::NothingToMeasure => "OPEN  ",
+        Verdict::NothingToMeasure => "inconclusive",
     };
     let nothing = || "nothing to measure".to_owned();
     let measured = judged.measured.map_or_else(nothing, |value| measured(value, judged.unit));

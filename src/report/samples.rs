@@ -4,13 +4,20 @@
 //! each other on lines of their own, a long text going on under its own beginning. What has no spaces is never broken:
 //! a terminal that breaks an id or a path by itself still lets it be copied whole.
 
-use super::table::{self, Align};
+use super::{
+    document::Samples,
+    table::{self, Align},
+};
 use crate::{
-    audit::evidence::{Column, Evidence, Sample},
-    text::numbers::{plain, short},
+    audit::evidence::{Column, Sample},
+    text::{
+        escape::plain,
+        numbers::short,
+        wrap::{pad, width, wrap_value},
+    },
 };
 
-/// Expected and actual values are cut before they are kept; names may have any length.
+/// On a terminal, longer values are cut.
 const VALUE_CHARS: usize = 300;
 /// Wider than this nobody reads a table, whatever it is printed into.
 const TABLE_WIDTH: usize = 200;
@@ -22,32 +29,34 @@ const COMMON_SHOWN: usize = 20;
 const COMPARED: [&str; 2] = ["expected", "actual"];
 const ADDRESS: [&str; 3] = ["tier", "file", "row_number"];
 
-/// The first `limit` samples, in no more than `width` columns where there is a bound.
-pub(crate) fn render(evidence: &Evidence, limit: usize, width: Option<usize>) -> String {
-    let samples = &evidence.samples[..limit.min(evidence.samples.len())];
-    let columns: Vec<&Column> = evidence
-        .columns
-        .iter()
-        .filter(|column| samples.iter().any(|sample| sample.values.contains_key(&column.name)))
-        .collect();
-    let rows: Vec<Vec<String>> = samples.iter().map(|sample| cells(&columns, sample)).collect();
-    let mut header = vec![("finding", Align::Left)];
+/// In no more than `bound` columns where there is one; into a file or a pipe, values are whole.
+pub(crate) fn render(samples: &Samples, bound: Option<usize>) -> String {
+    let columns = columns(samples);
+    let rows: Vec<Vec<String>> =
+        samples.rows.iter().map(|sample| cells(&columns, sample, bound.is_some())).collect();
+    let mut header = vec![(samples.named, Align::Left)];
     header.extend(
         columns
             .iter()
             .map(|column| (column.name.as_str(), if column.is_number { Align::Right } else { Align::Left })),
     );
-    if table::natural_width(&header, &rows) <= width.unwrap_or(TABLE_WIDTH).min(TABLE_WIDTH) {
-        return table::render_in(&header, rows, None);
+    if table::natural_width(&header, &rows) <= bound.unwrap_or(TABLE_WIDTH).min(TABLE_WIDTH) {
+        return table::render_in(&header, &rows, None);
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    rows.iter().map(|row| block(&names, row, width)).collect()
+    rows.iter().map(|row| block(&names, row, bound)).collect()
+}
+
+/// The columns that any of the samples has a value of.
+pub(super) fn columns(samples: &Samples) -> Vec<&Column> {
+    let has_value =
+        |column: &&Column| samples.rows.iter().any(|sample| sample.values.contains_key(&column.name));
+    samples.columns.iter().filter(has_value).collect()
 }
 
 /// What was expected and what is there, each cut after so many characters; of two long values that begin alike, from
 /// shortly before they differ.
-pub(crate) fn compared(expected: &str, actual: &str, most: usize) -> [String; 2] {
-    let [expected, actual] = [expected, actual].map(plain);
+fn compared(expected: &str, actual: &str, most: usize) -> [String; 2] {
     let common = expected.chars().zip(actual.chars()).take_while(|(a, b)| a == b).count();
     let skip = if common > 3 * COMMON_SHOWN && expected != actual { common - COMMON_SHOWN } else { 0 };
     [expected, actual].map(|value| {
@@ -56,20 +65,22 @@ pub(crate) fn compared(expected: &str, actual: &str, most: usize) -> [String; 2]
     })
 }
 
-/// The finding's id, and its values in the order of the columns.
-fn cells(columns: &[&Column], sample: &Sample) -> Vec<String> {
+/// The sample's name, and its values in the order of the columns.
+fn cells(columns: &[&Column], sample: &Sample, may_cut: bool) -> Vec<String> {
     let value = |name: &str| sample.text(name).unwrap_or_default();
     let [expected, actual] = COMPARED.map(value);
-    let [expected, actual] = compared(&expected, &actual, VALUE_CHARS);
+    let [expected, actual] =
+        if may_cut { compared(&expected, &actual, VALUE_CHARS) } else { [plain(&expected), plain(&actual)] };
     let cell = |column: &&Column| match column.name.as_str() {
         "expected" => expected.clone(),
         "actual" => actual.clone(),
-        name => short(&value(name), VALUE_CHARS),
+        name if may_cut => short(&value(name), VALUE_CHARS),
+        name => plain(&value(name)),
     };
-    std::iter::once(sample.id.clone()).chain(columns.iter().map(cell)).collect()
+    std::iter::once(plain(&sample.id)).chain(columns.iter().map(cell)).collect()
 }
 
-fn block(names: &[&str], row: &[String], width: Option<usize>) -> String {
+fn block(names: &[&str], row: &[String], bound: Option<usize>) -> String {
     let Some((id, values)) = row.split_first() else { return String::new() };
     let pairs = || names.iter().copied().zip(values).filter(|(_, value)| !value.is_empty());
     let value = |name: &str| pairs().find(|pair| pair.0 == name).map(|pair| pair.1.as_str());
@@ -78,11 +89,11 @@ fn block(names: &[&str], row: &[String], width: Option<usize>) -> String {
     let is_own_line = |name: &str| COMPARED.contains(&name) || address.is_some() && ADDRESS.contains(&name);
     lines.extend(address.iter().map(|address| format!("{:INDENT$}{address}", "")));
 
-    let room = width.unwrap_or(LINE_WIDTH);
+    let room = bound.unwrap_or(LINE_WIDTH);
     let mut line = String::new();
     for (name, value) in pairs().filter(|(name, _)| !is_own_line(name)) {
         let pair = format!("{name} {value}");
-        let fits = INDENT + chars(&line) + 2 + chars(&pair) <= room;
+        let fits = INDENT + width(&line) + 2 + width(&pair) <= room;
         if !line.is_empty() && fits {
             line.push_str("  ");
             line.push_str(&pair);
@@ -91,8 +102,8 @@ fn block(names: &[&str], row: &[String], width: Option<usize>) -> String {
         if !line.is_empty() {
             lines.push(format!("{:INDENT$}{}", "", std::mem::take(&mut line)));
         }
-        if value.contains(' ') && INDENT + chars(&pair) > room {
-            lines.extend(wrapped(&pair, width, name.len() + 1));
+        if value.contains(' ') && INDENT + width(&pair) > room {
+            lines.extend(labelled(name, width(name), value, bound));
         } else {
             line = pair;
         }
@@ -102,7 +113,7 @@ fn block(names: &[&str], row: &[String], width: Option<usize>) -> String {
     }
     let label = COMPARED.map(str::len).into_iter().max().unwrap_or_default();
     for (name, value) in pairs().filter(|(name, _)| COMPARED.contains(name)) {
-        lines.extend(wrapped(&format!("{name:label$} {value}"), width, label + 1));
+        lines.extend(labelled(name, label, value, bound));
     }
     lines.into_iter().map(|line| line + "\n").collect()
 }
@@ -117,24 +128,16 @@ fn address<'v>(value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
     Some(format!("{tier}{file}{row}"))
 }
 
-/// A text as indented lines, broken at a space where there is one in the second half of a line; what does not fit goes
-/// on below, so far to the right.
-fn wrapped(text: &str, width: Option<usize>, hang: usize) -> Vec<String> {
-    let room = width.map_or(usize::MAX, |width| width.saturating_sub(INDENT).max(hang + 10));
-    let mut rest: Vec<char> = text.chars().collect();
-    let mut lines = Vec::new();
-    while !rest.is_empty() {
-        let (before, room) = if lines.is_empty() { (0, room) } else { (hang, room - hang) };
-        let space = || rest[..room].iter().rposition(|char| *char == ' ').filter(|at| *at > room / 2);
-        let end = if rest.len() <= room { rest.len() } else { space().map_or(room, |at| at + 1) };
-        let line: String = rest.drain(..end).collect();
-        lines.push(format!("{:INDENT$}{:before$}{}", "", "", line.trim_end()));
-    }
-    lines
-}
-
-fn chars(text: &str) -> usize {
-    text.chars().count()
+/// A value behind its label, its further lines below its own beginning.
+fn labelled(label: &str, columns: usize, value: &str, bound: Option<usize>) -> Vec<String> {
+    let before = INDENT + columns + 1;
+    let room = bound.map_or(usize::MAX, |bound| bound.saturating_sub(before).max(10));
+    let parts = wrap_value(value, room, room);
+    let line = |(number, part): (usize, String)| {
+        let label = if number == 0 { label } else { "" };
+        format!("{:INDENT$}{} {}", "", pad(label, columns), part.trim_end())
+    };
+    parts.into_iter().enumerate().map(line).collect()
 }
 
 #[cfg(test)]
@@ -142,21 +145,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::audit::evidence::PointsTo;
 
-    fn rendered(width: Option<usize>, samples: &[Value]) -> String {
+    fn rendered(bound: Option<usize>, samples: &[Value]) -> String {
         let names = ["tier", "file", "row_number", "trace_id", "key", "problem", "expected", "actual"];
         let column = |name: &str| Column { name: name.to_owned(), is_number: name == "row_number" };
         let sample = |value: &Value| Sample {
             id: "altered_spans:0123456789ab".to_owned(),
             values: value.as_object().unwrap().clone(),
         };
-        let evidence = Evidence {
+        let samples = Samples {
+            named: "finding",
             columns: names.iter().copied().map(column).collect(),
-            samples: samples.iter().map(sample).collect(),
-            points_to: PointsTo::default(),
+            rows: samples.iter().map(sample).collect(),
         };
-        render(&evidence, 10, width)
+        render(&samples, bound)
     }
 
     #[test]

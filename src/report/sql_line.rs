@@ -1,14 +1,12 @@
 //! The command that shows a finding: `e2e-store sql PATH --query NAME --param KEY=VALUE`, ready to paste.
 
-use std::{borrow::Cow, fmt::Write as _};
-
 use crate::{
     audit::evidence::{Evidence, Sample},
     checks::{
         catalog::Check,
         investigations::{self, Investigation},
     },
-    text::numbers::is_invisible,
+    text::shell,
 };
 
 /// For the first finding that was kept; `command` is `e2e-store sql PATH` in words, and empty where the store will be gone. The check's own
@@ -24,7 +22,7 @@ pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -
     for (parameter, value) in values {
         words.extend(["--param".to_owned(), format!("{parameter}={value}")]);
     }
-    Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+    Some(shell::command(&words))
 }
 
 /// What an investigation must be given, from a finding; none where the finding does not have it.
@@ -44,29 +42,6 @@ pub(crate) fn arguments<'q>(query: &'q Investigation, sample: &Sample) -> Option
         other => sample.text(other),
     };
     query.required().map(|parameter| Some((parameter, value(parameter)?))).collect()
-}
-
-/// As a shell reads it back. Characters that a terminal would obey are written as `$'…'` has them.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "_./:=@%+,-".contains(char);
-    let hidden = |char: char| char.is_control() || is_invisible(char);
-    if word.chars().any(hidden) {
-        let mut text = String::from("$'");
-        for char in word.chars() {
-            match char {
-                '\'' | '\\' => text.extend(['\\', char]),
-                char if hidden(char) => {
-                    write!(text, "\\U{:08x}", u32::from(char)).ok();
-                }
-                char => text.push(char),
-            }
-        }
-        Cow::Owned(text + "'")
-    } else if !word.is_empty() && word.chars().all(plain) {
-        Cow::Borrowed(word)
-    } else {
-        Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
-    }
 }
 
 #[cfg(test)]
@@ -105,15 +80,5 @@ mod tests {
             line("lost_spans", json!({"trace_id": null, "span_id": "0b"})),
             "e2e-store sql 'my data' --query finding --param id=lost_spans:0123456789ab"
         );
-    }
-
-    #[test]
-    fn a_word_comes_out_of_a_shell_as_it_went_in() {
-        for word in ["a/b.c", "", "a b", "it's", "a\nb\u{1b}'\\", "\u{202e}x", "größe", "$HOME `x`", "-x"] {
-            let script = format!("printf %s {}", quoted(word));
-            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), word, "{script}");
-            assert!(!quoted(word).chars().any(|char| char.is_control() || is_invisible(char)));
-        }
     }
 }

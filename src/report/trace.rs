@@ -11,10 +11,14 @@ use self::{
     details::details,
     waterfall::{Row, Scale},
 };
-use super::labelled::labelled;
+use super::{
+    document::{Block, Document, Fact, Line as TextLine, Section, Style, and_more},
+    page::{self, Page},
+};
 use crate::{
     text::{
-        numbers::{counted, duration, grouped, moment, plain, service, short},
+        escape::plain,
+        numbers::{counted, duration, grouped, moment, service, short},
         paint::Paint,
     },
     trace::{
@@ -52,8 +56,13 @@ struct Legend {
 
 pub(crate) fn print(out: &mut dyn Write, trace: &Trace, look: &Look) -> anyhow::Result<()> {
     let legend = Legend::of(trace);
-    let mut text = String::new();
-    head(&mut text, trace, &legend, look);
+    let page = Page { paint: look.paint, width: look.width };
+    let facts = |facts: Vec<Fact>| {
+        let mut document = Document::default();
+        document.add(Section::new((!facts.is_empty()).then_some(Block::Facts(facts))));
+        page::render(&document, page)
+    };
+    let mut text = facts(head(trace, &legend)) + "\n";
     let width = look.width.unwrap_or(DEFAULT_WIDTH);
     let shown = lines_shown(&trace.lines, look.limit);
     let rows: Vec<Row> = rows(trace, shown, &legend);
@@ -63,7 +72,10 @@ pub(crate) fn print(out: &mut dyn Write, trace: &Trace, look: &Look) -> anyhow::
         let hidden = counted((trace.spans.len() - spans_shown) as u64, "more span");
         writeln!(text, "\n{hidden}: --limit {} shows all", trace.spans.len())?;
     }
-    stores(&mut text, &trace.stores, look);
+    if !trace.stores.is_empty() {
+        text.push('\n');
+        text.push_str(&facts(vec![stores(&trace.stores)]));
+    }
     out.write_all(text.as_bytes())?;
     Ok(())
 }
@@ -91,8 +103,7 @@ impl Legend {
     }
 }
 
-fn head(text: &mut String, trace: &Trace, legend: &Legend, look: &Look) {
-    let mut line = |label: &str, line: &str| text.push_str(&labelled(label, line, look.width));
+fn head(trace: &Trace, legend: &Legend) -> Vec<Fact> {
     let (start, end) = trace.interval();
     let services: BTreeSet<&str> = trace.spans.iter().map(|span| span.row.service_name.as_str()).collect();
     let of = match services.len() {
@@ -101,22 +112,20 @@ fn head(text: &mut String, trace: &Trace, legend: &Legend, look: &Look) {
     };
     let spans = counted(trace.spans.len() as u64, "span");
     let (took, start) = (duration(between(start, end)), moment(start.cast_unsigned()));
-    line("trace", &plain(&trace.id));
-    line("", &format!("{spans} of {of}, {took} from {start}"));
-    for (place, (name, file, rows)) in legend.lines.iter().enumerate() {
-        let label = if place == 0 { "files" } else { "" };
-        line(label, &format!("{name}  {}  {}", plain(file), counted(*rows, "row")));
-    }
-    for unread in trace.unread.iter().take(UNREAD_SHOWN) {
-        line("not read", &format!("{}: {}", plain(&unread.file), plain(&unread.why)));
-    }
-    if trace.unread.len() > UNREAD_SHOWN {
-        line("", &format!("and {} more", trace.unread.len() - UNREAD_SHOWN));
-    }
-    for remark in remarks(trace) {
-        line("note", &look.paint.doubtful(&remark));
-    }
-    text.push('\n');
+    let what = format!("{spans} of {of}, {took} from {start}");
+    let mut facts = vec![Fact::lines("trace", [TextLine::code(&trace.id), what.into()])];
+    let files = legend.lines.iter();
+    let files = files.map(|(name, file, rows)| format!("{name}  {file}  {}", counted(*rows, "row")).into());
+    facts.push(Fact::lines("files", files));
+    let unread = trace.unread.iter().take(UNREAD_SHOWN);
+    facts.extend(
+        unread.map(|one| Fact::new("not read", TextLine::code(&one.file).and(format!(": {}", one.why)))),
+    );
+    facts.extend(and_more(trace.unread.len(), UNREAD_SHOWN, "").map(|more| Fact::new("", more)));
+    facts.extend(
+        remarks(trace).into_iter().map(|remark| Fact::new("note", TextLine::styled(Style::Doubtful, remark))),
+    );
+    facts
 }
 
 /// What a reader of the tree should not overlook.
@@ -235,12 +244,8 @@ fn between(start: i64, end: i64) -> Duration {
 
 const STORES_SHOWN: usize = 20;
 
-fn stores(text: &mut String, stores: &[Store], look: &Look) {
-    if !stores.is_empty() {
-        text.push('\n');
-    }
-    for (place, store) in stores.iter().take(STORES_SHOWN).enumerate() {
-        let label = if place == 0 { "stores" } else { "" };
+fn stores(stores: &[Store]) -> Fact {
+    let line = |store: &Store| {
         let found = store.transitions.len() as u64;
         let changes = match store.recorded {
             Some(recorded) if recorded != found => {
@@ -248,18 +253,15 @@ fn stores(text: &mut String, stores: &[Store], look: &Look) {
             }
             _ => counted(found, "change"),
         };
-        let end = match (store.end, store.owner) {
-            (End::AsRecorded, _) => "they lead to the recorded end".to_owned(),
-            (End::Differs, _) => look.paint.bad("they do not lead to the recorded end"),
-            (End::Unknown, Some(_)) => look.paint.doubtful("where they lead cannot be told"),
-            (End::Unknown, None) => look.paint.doubtful("its owner is not stored"),
+        let (style, end) = match (store.end, store.owner) {
+            (End::AsRecorded, _) => (Style::Plain, "they lead to the recorded end"),
+            (End::Differs, _) => (Style::Bad, "they do not lead to the recorded end"),
+            (End::Unknown, Some(_)) => (Style::Doubtful, "where they lead is unknown"),
+            (End::Unknown, None) => (Style::Doubtful, "its owner is not stored"),
         };
         let name = if store.name.is_empty() { String::new() } else { format!("{} ", short(&store.name, 60)) };
-        let line = format!("{name}{}: {changes}, {end}", short(&store.id, 40));
-        text.push_str(&labelled(label, &line, look.width));
-    }
-    if stores.len() > STORES_SHOWN {
-        let hidden = format!("and {} more", stores.len() - STORES_SHOWN);
-        text.push_str(&labelled("", &hidden, look.width));
-    }
+        TextLine::from(format!("{name}{}: {changes}, ", short(&store.id, 40))).and_styled(style, end)
+    };
+    let shown = stores.iter().take(STORES_SHOWN).map(line);
+    Fact::lines("stores", shown.chain(and_more(stores.len(), STORES_SHOWN, "")))
 }

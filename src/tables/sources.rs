@@ -373,7 +373,7 @@ fn swept_note(rows: u64, took: Duration) -> String {
 
 fn in_words(one: &Looked) -> String {
     let problem = one.problem.as_deref().unwrap_or_else(|| one.health.name());
-    format!("`{}`: {problem}", numbers::plain(&one.file.shown))
+    format!("`{}`: {problem}", crate::text::escape::plain(&one.file.shown))
 }
 
 fn schema_of(name: &str) -> Result<SchemaRef> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::escape::plain;
+
 /// Digits in groups of three: `12 345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -73,26 +75,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Text from a store or a path, with characters escaped that a terminal would obey, or nobody would see.
-pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char.is_control() || is_invisible(char) {
-            plain.extend(char.escape_default());
-        } else {
-            plain.push(char);
-        }
-    }
-    plain
-}
-
-/// Joins characters, orders them from right to left, breaks lines or marks the order of bytes.
-pub(crate) fn is_invisible(char: char) -> bool {
-    matches!(char,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// A service's name, which may be anything and of any length; in backticks where its ends would not show.
 pub(crate) fn service(name: &str) -> String {
     let shown = short(name, 40);
@@ -133,8 +115,6 @@ mod tests {
         assert_eq!([0.5, 12.34, 3_697.4].map(amount), ["0.50", "12.3", "3 697"]);
         assert_eq!([0.0, 0.05, 0.016, 6.217].map(percent), ["0 %", "5 %", "1.6 %", "621 %"]);
         assert_eq!([12, 1_500, 26_214_400].map(bytes), ["12 B", "1.5 kB", "26.2 MB"]);
-        assert_eq!(plain("a\u{1b}[31m\nü"), "a\\u{1b}[31m\\nü");
-        assert_eq!(plain("\u{202e}ab\u{200d}c"), "\\u{202e}ab\\u{200d}c");
         assert_eq!(["", " a ", "a b"].map(service), ["``", "` a `", "a b"]);
         assert_eq!([short("größe", 5), short("größe", 4)], ["größe", "größ…"]);
         assert_eq!(moment(1_795_346_058_602_184_438), "2026-11-22T11:14:18.602Z");

@@ -9,7 +9,8 @@ use syn::{
 
 /// From the leaves up. A room imports from rooms further up in this list, never from its own line or below.
 const LAYERS: &[&[&str]] = &[
-    &["text", "base", "proto"],
+    &["text"],
+    &["base", "proto"],
     &["contract"],
     &["traffic"],
     &["wire"],

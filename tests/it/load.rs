@@ -12,7 +12,7 @@ fn verified(args: &[&str]) -> Vec<String> {
     let output = command(folder.path()).arg("verify").args(args).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{args:?}\n{text}");
-    lines(&text, &["PASS", "all ", "judged", "1 cold", "2 cold", "3 cold"])
+    lines(&text, &["PASS", "all ", "checked", "1 cold", "2 cold", "3 cold"])
 }
 
 #[test]
@@ -52,7 +52,10 @@ fn an_export_that_no_studio_would_decode_is_split() {
         "--batch-size",
         "100000",
     ]);
-    assert!(shown.iter().any(|line| line.starts_with("judged 6 000 rows: 6 000 as planned")), "{shown:?}");
+    assert!(
+        shown.iter().any(|line| line.starts_with("checked 6 000 rows: 6 000 match the plan")),
+        "{shown:?}"
+    );
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn the_shards_of_a_plan_are_judged_as_one_run() {
     assert_eq!(send("1/2"), (Some(0), String::new()));
 
     let half = e2e_store(folder.path(), ["audit"]);
-    assert!(half.contains("the folders of shards 2/2 are not here"), "{half}");
+    assert!(half.contains("the folders of shards 2/2 are absent"), "{half}");
     assert_eq!(exit_status(&half), "[exit status: 2]");
 
     assert_eq!(send("2/2"), (Some(0), String::new()));
@@ -79,8 +82,8 @@ fn the_shards_of_a_plan_are_judged_as_one_run() {
 
     let whole = e2e_store(folder.path(), ["audit"]);
     assert_eq!(
-        lines(&whole, &["PASS", "all 2", "[exit"]),
-        ["PASS", "all 2 services 20 20 100 100 100 0", "[exit status: 0]"],
+        lines(&whole, &["PASS", "found", "[exit"]),
+        ["PASS", "found all 100 spans of 20 workflows of 2 services", "[exit status: 0]"],
         "{whole}"
     );
 

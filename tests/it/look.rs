@@ -75,12 +75,11 @@ fn an_inventory_ends_well_on_a_sound_store_only() {
 #[test]
 fn completions_and_the_manual_name_every_command() {
     let help = told(["--help"]);
-    let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-    let commands: Vec<&str> = commands
-        .take_while(|line| !line.trim().is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
-    assert!(commands.contains(&"inspect"), "{help}");
+    let groups = help.lines().skip_while(|line| !line.starts_with("Prove:"));
+    let groups =
+        groups.take_while(|line| !line.starts_with("Options:")).filter(|line| line.starts_with("  "));
+    let commands: Vec<&str> = groups.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"inspect") && commands.len() > 15, "{help}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = told(["completions", shell]);
         let absent: Vec<_> = commands.iter().filter(|command| !script.contains(**command)).collect();

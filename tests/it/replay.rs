@@ -437,7 +437,7 @@ fn a_replay_is_judged_like_any_run() {
         let audit = |args: &[&str]| run(folder.path(), &[&["audit", &store, "--runs", &runs], args].concat());
         let whole = audit(&[]);
         assert_eq!(exit_status(&whole), "[exit status: 0]", "{whole}");
-        assert!(whole.contains("1 030 as planned") && whole.contains("a replay of "), "{whole}");
+        assert!(whole.contains("1 030 match the plan") && whole.contains("a replay of "), "{whole}");
 
         let mut cold = Vec::new();
         let mut folders = vec![folder.path().join(&store).join("spans/parquet")];

@@ -1,11 +1,9 @@
 //! Aligned columns, fitted to a terminal where there is one.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use super::write_paragraphs;
+use crate::text::wrap::{self, cut, pad, pad_left};
 
 const GAP: usize = 2;
 
@@ -85,8 +83,8 @@ impl Grid {
 
     fn lay_out(&self, rows: &[Vec<String>]) -> Layout {
         let widest = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or_default().max(self.columns[column].0.chars().count())
+            let cells = rows.iter().map(|row| wrap::width(&row[column]));
+            cells.max().unwrap_or_default().max(wrap::width(&self.columns[column].0))
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
         let gaps = GAP * widths.len().saturating_sub(1);
@@ -96,10 +94,10 @@ impl Grid {
         if widths.iter().sum::<usize>() <= room {
             return Layout::Columns(widths);
         }
-        let cut = |width: usize, cap: usize| if width <= NEVER_CUT { width } else { width.min(cap) };
-        let fits = |cap: &usize| widths.iter().map(|width| cut(*width, *cap)).sum::<usize>() <= room;
+        let capped = |width: usize, cap: usize| if width <= NEVER_CUT { width } else { width.min(cap) };
+        let fits = |cap: &usize| widths.iter().map(|width| capped(*width, *cap)).sum::<usize>() <= room;
         match (LEAST_SHOWN..=room).rev().find(fits) {
-            Some(cap) => Layout::Columns(widths.into_iter().map(|width| cut(width, cap)).collect()),
+            Some(cap) => Layout::Columns(widths.into_iter().map(|width| capped(width, cap)).collect()),
             None => Layout::Paragraphs(0),
         }
     }
@@ -118,18 +116,9 @@ fn write_line(
         if column > 0 {
             line.push_str(&" ".repeat(GAP));
         }
-        let cell = match cell.char_indices().nth(width.saturating_sub(1)) {
-            Some((cut, _)) if cell.chars().count() > *width => {
-                any_cut = true;
-                format!("{}…", &cell[..cut])
-            }
-            _ => cell.clone(),
-        };
-        if columns[column].1 {
-            write!(line, "{cell:>width$}").ok();
-        } else {
-            write!(line, "{cell:width$}").ok();
-        }
+        any_cut |= wrap::width(cell) > *width;
+        let cell = cut(cell, *width);
+        line.push_str(&if columns[column].1 { pad_left(&cell, *width) } else { pad(&cell, *width) });
     }
     writeln!(out, "{}", line.trim_end())?;
     Ok(any_cut)

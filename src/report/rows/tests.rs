@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray, TimestampNanosecondArray};
+use datafusion::arrow::{
+    array::{ArrayRef, Int64Array, StringArray, TimestampNanosecondArray, TimestampSecondArray},
+    datatypes::Field,
+};
 use insta::assert_snapshot;
 
 use super::*;
@@ -54,7 +57,7 @@ fn each_mode_has_its_form() {
     "#);
     assert_eq!(
         shown(Mode::Csv),
-        "at,text,n\n2026-11-22T11:14:18.602000000Z,\"a|\"\"b\"\",\n\u{1b}[31m\",7\n,\"\",\n"
+        "at,text,n\n2026-11-22T11:14:18.602000000Z,\"a|\"\"b\"\",\n\\u{1b}[31m\",7\n,\"\",\n"
     );
     assert_snapshot!(shown(Mode::Markdown), @r#"
     | at | text | n |
@@ -102,4 +105,32 @@ fn a_table_is_cut_to_a_terminal_only_where_ids_stay_whole() {
     let (text, cut) = shown(60);
     assert!(!cut && text.contains(&long) && text.starts_with("- id"), "{text}");
     assert!(!shown(120).1);
+}
+
+#[test]
+fn an_object_names_a_key_once_and_hides_nothing() {
+    let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+    let fields = ["n", "n"].map(|name| Field::new(name, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![text("a\u{9b}"), text("=b")]).unwrap();
+    let shown = |mode| {
+        let mut out = Vec::new();
+        let mut writer = RowWriter::new(mode, Arc::clone(&schema), None);
+        writer.write(&batch, &mut out).unwrap();
+        writer.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown(Mode::Ndjson), "{\"n\":\"a\\u009b\",\"n_2\":\"=b\"}\n");
+    assert_eq!(shown(Mode::Csv), "n,n\na\\u{9b},'=b\n");
+}
+
+#[test]
+fn a_time_without_a_text_is_an_error_and_no_cell() {
+    let times = TimestampSecondArray::from(vec![i64::MAX]);
+    let batch = RecordBatch::try_from_iter([("at", Arc::new(times) as ArrayRef)]).unwrap();
+    for mode in Mode::ALL {
+        let mut out = Vec::new();
+        let mut writer = RowWriter::new(mode, batch.schema(), None);
+        assert!(writer.write(&batch, &mut out).is_err(), "{}", mode.name());
+    }
 }

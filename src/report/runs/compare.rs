@@ -11,11 +11,15 @@ use crate::{
         results::{Judged, Unit, Verdict},
     },
     report::{
+        json,
         run::{measured, pace},
         table::{self, Align},
     },
     send::compare::{Comparison, Figure, Standing, Value},
-    text::numbers::{grouped, percent, plain},
+    text::{
+        escape::plain,
+        numbers::{grouped, percent},
+    },
 };
 
 pub(crate) fn print(out: &mut dyn Write, sent: &[Sent<'_>], comparison: &Comparison) -> anyhow::Result<()> {
@@ -193,7 +197,5 @@ pub(crate) fn print_json(
         Standing::Unknown => "unknown",
         Standing::Tolerated | Standing::Shown => "tolerated",
     };
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, runs, verdict, comparison })?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &Json { version: VERSION, runs, verdict, comparison })
 }

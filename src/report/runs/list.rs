@@ -13,8 +13,14 @@ use crate::{
         results::Results,
         runs::{Loaded, Replay},
     },
-    report::table::{self, Align},
-    text::numbers::{amount, counted, grouped, moment, plain},
+    report::{
+        json,
+        table::{self, Align},
+    },
+    text::{
+        escape::plain,
+        numbers::{amount, counted, grouped, moment},
+    },
 };
 
 /// Prints a table, and below it what could not be read.
@@ -35,9 +41,9 @@ pub(crate) fn print(out: &mut dyn Write, loaded: &Loaded, folder: &Path) -> anyh
     rows.sort_by_key(|(created_at, _)| *created_at);
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     if rows.is_empty() {
-        writeln!(out, "no run in `{}`", folder.display())?;
+        writeln!(out, "no run in `{}`", plain(&folder.display().to_string()))?;
     } else {
-        out.write_all(table::render_whole(&header, &rows).as_bytes())?;
+        out.write_all(table::render_in(&header, &rows, table::terminal_width()).as_bytes())?;
     }
     if !loaded.unreadable.is_empty() {
         writeln!(out, "\nnot read: {}", counted(loaded.unreadable.len() as u64, "run"))?;
@@ -140,7 +146,5 @@ pub(crate) fn print_json(out: &mut dyn Write, loaded: &Loaded) -> anyhow::Result
         replays: replays.collect(),
         unreadable: unreadable.collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &json)
 }

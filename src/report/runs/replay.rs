@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     VERSION, outcome,
-    show::{LedgerAccount, UNFINISHED, line, print_ledger, print_results},
+    show::{LedgerAccount, UNFINISHED, add_ledger, add_results, print_facts, services},
 };
 use crate::{
     ledger::{
@@ -14,38 +14,35 @@ use crate::{
         replay::{Options, ReplayManifest, SourceNote},
         runs::Replay,
     },
-    report::run::NAMES_SHOWN,
-    text::numbers::{counted, duration, moment, percent, plain, service},
+    report::{
+        document::{Fact, Line},
+        json,
+    },
+    text::numbers::{counted, duration, moment, percent, service},
 };
 
 pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
     let Replay { manifest, folder } = replay;
     let SourceNote { path, kind, files, digest } = &manifest.source;
-    writeln!(out, "replay {}: {}", manifest.run_id, outcome(manifest.results.as_ref(), manifest.spans))?;
-    line(out, "made", &format!("{}, in {}", moment(manifest.created_at.0), folder.display()))?;
-    line(out, "sent to", &plain(&manifest.endpoint))?;
-    if let Some(store) = &manifest.data_dir {
-        line(out, "store", &plain(&store.to_string_lossy()))?;
-    }
-    line(out, "source", &plain(&path.to_string_lossy()))?;
-    line(out, "", &format!("{kind}, {}, digest {digest}", counted(*files, "file")))?;
-    for chosen in selection(&manifest.options) {
-        line(out, "only", &chosen)?;
-    }
-    for (place, name) in manifest.services.iter().take(NAMES_SHOWN).enumerate() {
-        line(out, if place == 0 { "services" } else { "" }, &service(name))?;
-    }
-    if manifest.services.len() > NAMES_SHOWN {
-        line(out, "", &format!("and {} more", manifest.services.len() - NAMES_SHOWN))?;
-    }
-    line(out, "pace", &pace(&manifest.options))?;
-    line(out, "changes", &changes(manifest))?;
-    writeln!(out)?;
+    let made = format!("{}, in ", moment(manifest.created_at.0));
+    let made = Line::from(made).and_code(folder.display().to_string());
+    let mut plan = vec![Fact::new("made", made), Fact::new("sent to", &manifest.endpoint)];
+    let store = manifest.data_dir.as_ref();
+    plan.extend(store.map(|store| Fact::new("store", Line::code(store.to_string_lossy()))));
+    let digest = format!("{kind}, {}, digest {digest}", counted(*files, "file"));
+    plan.push(Fact::lines("source", [Line::code(path.to_string_lossy()), digest.into()]));
+    plan.extend(selection(&manifest.options).into_iter().map(|chosen| Fact::new("only", chosen)));
+    plan.push(services(&manifest.services));
+    plan.push(Fact::new("pace", pace(&manifest.options)));
+    plan.push(Fact::new("changes", changes(manifest)));
+    let mut went = Vec::new();
     match &manifest.results {
-        Some(results) => print_results(out, manifest.spans, results)?,
-        None => line(out, "unfinished", UNFINISHED)?,
+        Some(results) => add_results(&mut went, manifest.spans, results),
+        None => went.push(Fact::new("unfinished", UNFINISHED)),
     }
-    print_ledger(out, &LedgerAccount::of(history))
+    add_ledger(&mut went, &LedgerAccount::of(history));
+    let title = format!("replay {}: {}", manifest.run_id, outcome(manifest.results.as_ref(), manifest.spans));
+    print_facts(out, title, plan, went)
 }
 
 fn pace(Options { pace, max_gap_seconds, loops, .. }: &Options) -> String {
@@ -72,7 +69,7 @@ fn selection(options: &Options) -> Vec<String> {
     let traces = options.traces.iter().map(|id| format!("trace {id}"));
     let from = options.from.map(|from| format!("from {}", moment(from.0)));
     let to = options.to.map(|to| format!("before {}", moment(to.0)));
-    let filter = options.filter.as_ref().map(|sql| format!("where {}", plain(sql)));
+    let filter = options.filter.as_ref().map(|sql| format!("where {sql}"));
     let sample = options.sample.map(|share| format!("{} of the traces", percent(share)));
     services.chain(traces).chain([from, to, filter, sample].into_iter().flatten()).collect()
 }
@@ -95,7 +92,5 @@ pub(crate) fn print_json(out: &mut dyn Write, replay: &Replay, history: &History
         manifest,
         ledger: LedgerAccount::of(history),
     };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &json)
 }

@@ -13,38 +13,56 @@ use crate::{
         manifest::{Manifest, Timestamp},
         results::{Bottleneck, Quantiles, Results},
     },
-    report::run::{NAMES_SHOWN, pace, threshold_line},
-    text::numbers::{amount, counted, duration, grouped, moment, percent, plain, service},
+    report::{
+        document::{Block, Document, Fact, Level, Line, Section, and_more},
+        json,
+        page::{self, Page},
+        run::{NAMES_SHOWN, pace, threshold_line},
+    },
+    text::numbers::{amount, counted, duration, grouped, moment, percent, service},
 };
-
-/// The width of the labels.
-const LABEL: usize = 10;
 
 pub(super) const UNFINISHED: &str = "its end was not recorded: it was killed, or is still at work";
 
 pub(crate) fn print(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> anyhow::Result<()> {
     let manifest = sent.manifest();
-    writeln!(out, "run {}: {}", sent.name(), outcome(sent.results(), sent.planned()))?;
-    line(out, "made", &format!("{}, in {}", moment(manifest.created_at.0), sent.part.folder.display()))?;
-    print_plan(out, sent)?;
-    writeln!(out)?;
+    let made = format!("{}, in ", moment(manifest.created_at.0));
+    let made = Line::from(made).and_code(sent.part.folder.display().to_string());
+    let mut plan = vec![Fact::new("made", made)];
+    add_plan(&mut plan, sent);
+    let mut went = Vec::new();
     match sent.results() {
-        Some(results) => print_results(out, sent.planned(), results)?,
-        None => line(out, "unfinished", UNFINISHED)?,
+        Some(results) => add_results(&mut went, sent.planned(), results),
+        None => went.push(Fact::new("unfinished", UNFINISHED)),
     }
-    print_ledger(out, &LedgerAccount::of(history))?;
+    add_ledger(&mut went, &LedgerAccount::of(history));
+    let title = format!("run {}: {}", sent.name(), outcome(sent.results(), sent.planned()));
+    print_facts(out, title, plan, went)
+}
+
+/// What was to be sent, and below it how it went.
+pub(super) fn print_facts(
+    out: &mut dyn Write,
+    title: String,
+    plan: Vec<Fact>,
+    went: Vec<Fact>,
+) -> anyhow::Result<()> {
+    let mut document = Document::default();
+    document.add(Section::headed(Level::Report, title, [Block::Facts(plan)]));
+    document.add(Section::new([Block::Facts(went)]));
+    out.write_all(page::render(&document, Page::UNBOUNDED).as_bytes())?;
     Ok(())
 }
 
-fn print_plan(out: &mut dyn Write, sent: Sent<'_>) -> anyhow::Result<()> {
+fn add_plan(facts: &mut Vec<Fact>, sent: Sent<'_>) {
     let manifest = sent.manifest();
     let config = &manifest.config;
-    line(out, "sent to", &plain(&manifest.endpoint))?;
-    if let Some(store) = &manifest.data_dir {
-        line(out, "store", &plain(&store.to_string_lossy()))?;
-    }
+    facts.push(Fact::new("sent to", &manifest.endpoint));
+    facts.extend(
+        manifest.data_dir.as_ref().map(|store| Fact::new("store", Line::code(store.to_string_lossy()))),
+    );
     let keys = if manifest.telemetry.is_current() { "" } else { ", with legacy keys" };
-    line(out, "profile", &format!("{}{keys}", manifest.profile))?;
+    facts.push(Fact::new("profile", format!("{}{keys}", manifest.profile)));
     let size = format!(
         "{} of {}, {}, seed {}",
         counted(config.num_services, "service"),
@@ -54,15 +72,16 @@ fn print_plan(out: &mut dyn Write, sent: Sent<'_>) -> anyhow::Result<()> {
     );
     let part = manifest.shard.map(|shard| format!("shard {shard} of ")).unwrap_or_default();
     let bound = if config.open_ended { ", as far as is known: only time was to end it" } else { "" };
-    line(out, "plan", &format!("{part}{size}{bound}"))?;
-    for (place, name) in manifest.services.iter().take(NAMES_SHOWN).enumerate() {
-        line(out, if place == 0 { "services" } else { "" }, &service(name))?;
-    }
-    if manifest.services.len() > NAMES_SHOWN {
-        line(out, "", &format!("and {} more", manifest.services.len() - NAMES_SHOWN))?;
-    }
-    line(out, "pace", &pace(manifest))?;
-    manifest.load.as_ref().map_or(Ok(()), |load| line(out, "exports", &gathering(manifest, load)))
+    facts.push(Fact::new("plan", format!("{part}{size}{bound}")));
+    facts.push(services(&manifest.services));
+    facts.push(Fact::new("pace", pace(manifest)));
+    facts.extend(manifest.load.as_ref().map(|load| Fact::new("exports", gathering(manifest, load))));
+}
+
+/// Names of services, a line each.
+pub(super) fn services(names: &[String]) -> Fact {
+    let shown = names.iter().take(NAMES_SHOWN).map(|name| Line::from(service(name)));
+    Fact::lines("services", shown.chain(and_more(names.len(), NAMES_SHOWN, "")))
 }
 
 /// How spans were gathered and sent, as far as it differs from an export for each workflow, sent once.
@@ -90,20 +109,13 @@ fn gathering(manifest: &Manifest, load: &Load) -> String {
     words.join(", ")
 }
 
-pub(super) fn print_results(out: &mut dyn Write, planned: u64, results: &Results) -> anyhow::Result<()> {
+pub(super) fn add_results(facts: &mut Vec<Fact>, planned: u64, results: &Results) {
     let Results { issued, acked, rejected, indeterminate, partial, partial_taken, .. } = *results;
     let waiting = not_started(results, planned);
     let planned = results.planned.unwrap_or(planned);
-    line(
-        out,
-        "spans",
-        &format!(
-            "{} planned: {} issued, {} not started",
-            grouped(planned),
-            grouped(issued),
-            grouped(waiting)
-        ),
-    )?;
+    let counts = [(planned, "planned:"), (issued, "issued,"), (waiting, "not started")];
+    let counts = counts.map(|(spans, name)| format!("{} {name}", grouped(spans)));
+    facts.push(Fact::new("spans", counts.join(" ")));
     let in_part = if partial == 0 {
         String::new()
     } else {
@@ -111,36 +123,38 @@ pub(super) fn print_results(out: &mut dyn Write, planned: u64, results: &Results
     };
     let outcomes = [(acked, "acked"), (rejected, "rejected"), (indeterminate, "indeterminate")]
         .map(|(spans, name)| format!("{} {name}", grouped(spans)));
-    line(out, "", &format!("{}{in_part}", outcomes.join(", ")))?;
+    facts.push(Fact::new("", format!("{}{in_part}", outcomes.join(", "))));
     if results.retries > 0 {
-        line(out, "retries", &grouped(results.retries))?;
+        facts.push(Fact::new("retries", grouped(results.retries)));
     }
     let took = Duration::try_from_secs_f64(results.duration_seconds).unwrap_or_default();
     let workflows =
         (results.total_workflows > 0).then(|| format!("{} workflows/s", amount(results.throughput)));
     let spans = results.spans_per_s.map(|rate| format!("{} spans/s", amount(rate)));
     let rates: Vec<_> = workflows.into_iter().chain(spans).collect();
-    line(out, "took", &format!("{}: {}", duration(took), rates.join(", ")))?;
+    facts.push(Fact::new("took", format!("{}: {}", duration(took), rates.join(", "))));
     if results.interrupted {
-        line(out, "", "interrupted before everything was sent")?;
+        facts.push(Fact::new("", "interrupted before everything was sent"));
     }
-    print_times(out, results)?;
+    add_times(facts, results);
     match results.bottleneck {
         None => {}
         Some(Bottleneck::LateStarts) => {
-            line(out, "our side", "was the bottleneck: exports began later than planned")?;
+            facts.push(Fact::new("our side", "was the bottleneck: exports began later than planned"));
         }
         Some(Bottleneck::Making) => {
-            line(out, "our side", "was the bottleneck: exports took longer to make than to be answered")?;
+            facts.push(Fact::new(
+                "our side",
+                "was the bottleneck: exports took longer to make than to be answered",
+            ));
         }
     }
     for judged in &results.thresholds {
-        line(out, "threshold", &threshold_line(judged))?;
+        facts.push(Fact::new("threshold", threshold_line(judged)));
     }
-    Ok(())
 }
 
-fn print_times(out: &mut dyn Write, results: &Results) -> anyhow::Result<()> {
+fn add_times(facts: &mut Vec<Fact>, results: &Results) {
     let Results { response_us, service_us, errors_us, start_error_p99_us, .. } = *results;
     // In a closed loop an export starts when it can: the two times are one.
     let times = match start_error_p99_us {
@@ -148,12 +162,11 @@ fn print_times(out: &mut dyn Write, results: &Results) -> anyhow::Result<()> {
         Some(_) => [("response", response_us), ("service", service_us), ("errors", errors_us)],
     };
     for (name, times) in times.into_iter().filter_map(|(name, times)| Some((name, times?))) {
-        line(out, name, &quantiles(&times))?;
+        facts.push(Fact::new(name, quantiles(&times)));
     }
     if let Some(error) = start_error_p99_us {
-        line(out, "late by", &format!("p99 {}", duration(Duration::from_micros(error))))?;
+        facts.push(Fact::new("late by", format!("p99 {}", duration(Duration::from_micros(error)))));
     }
-    Ok(())
 }
 
 fn quantiles(times: &Quantiles) -> String {
@@ -229,34 +242,31 @@ impl<'a> LedgerAccount<'a> {
     }
 }
 
-pub(super) fn print_ledger(out: &mut dyn Write, account: &LedgerAccount<'_>) -> anyhow::Result<()> {
+pub(super) fn add_ledger(facts: &mut Vec<Fact>, account: &LedgerAccount<'_>) {
     let mut label = "ledger";
     for count in &account.exports {
         let code = count.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
         let (exports, spans) = (counted(count.exports, "export"), counted(count.spans, "span"));
-        line(out, label, &format!("{}{code}: {exports}, {spans}", count.outcome))?;
+        facts.push(Fact::new(label, format!("{}{code}: {exports}, {spans}", count.outcome)));
         label = "";
     }
     if account.exports.is_empty() {
-        line(out, label, "no export began")?;
+        facts.push(Fact::new(label, "no export began"));
     }
     if account.retries > 0 {
-        line(out, "", &format!("sent again: {}", counted(account.retries, "time")))?;
+        facts.push(Fact::new("", format!("sent again: {}", counted(account.retries, "time"))));
     }
     if account.torn {
-        line(out, "", "its last line was cut off")?;
+        facts.push(Fact::new("", "its last line was cut off"));
     }
     for call in &account.calls {
         let took = duration(Duration::from_nanos(call.ended.0.saturating_sub(call.began.0)));
-        let failed = if call.success { String::new() } else { format!(", failed: {}", plain(call.error)) };
-        line(out, "call", &format!("{} at {}, took {took}{failed}", call.rpc, moment(call.began.0)))?;
+        let failed = if call.success { String::new() } else { format!(", failed: {}", call.error) };
+        facts.push(Fact::new(
+            "call",
+            format!("{} at {}, took {took}{failed}", call.rpc, moment(call.began.0)),
+        ));
     }
-    Ok(())
-}
-
-pub(super) fn line(out: &mut dyn Write, label: &str, text: &str) -> anyhow::Result<()> {
-    writeln!(out, "{label:LABEL$} {text}")?;
-    Ok(())
 }
 
 #[derive(Serialize)]
@@ -280,7 +290,5 @@ pub(crate) fn print_json(out: &mut dyn Write, sent: Sent<'_>, history: &History)
         manifest: sent.manifest(),
         ledger: LedgerAccount::of(history),
     };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &json)
 }

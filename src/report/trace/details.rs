@@ -6,10 +6,7 @@ use serde_json::Value;
 
 use super::Legend;
 use crate::{
-    text::{
-        numbers::{plain, short},
-        paint::Paint,
-    },
+    text::{escape::plain, numbers::short, paint::Paint},
     trace::{
         Trace,
         span::{Event, Span},

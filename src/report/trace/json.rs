@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ledger::manifest::Timestamp,
+    report::json,
     trace::{
         Place, Trace,
         span::Span,
@@ -125,9 +126,7 @@ pub(crate) fn print(out: &mut dyn Write, trace: &Trace, store: &Path) -> anyhow:
         stores: trace.stores.iter().map(|store| store_json(store, trace)).collect(),
         not_read: trace.unread.iter().map(|one| NotRead { file: &one.file, why: &one.why }).collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    json::print(out, &json)
 }
 
 fn line_json<'a>(line: &'a Line, trace: &'a Trace) -> LineJson<'a> {

@@ -2,9 +2,15 @@
 
 use super::{
     details::{Detail, Tone},
-    duration, short,
+    duration,
 };
-use crate::{text::paint::Paint, trace::Trace};
+use crate::{
+    text::{
+        paint::Paint,
+        wrap::{cut, pad, pad_left, width as width_of},
+    },
+    trace::Trace,
+};
 
 /// A line of the tree before it is laid out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,25 +123,21 @@ fn branches(rows: &[Row]) -> Vec<Branch> {
         .collect()
 }
 
-fn chars(text: &str) -> usize {
-    text.chars().count()
-}
-
 fn widths(rows: &[Row], branches: &[Branch], width: usize) -> Widths {
     let widest = |of: &dyn Fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or_default();
-    let status = widest(&|row| chars(&row.status)).max("status".len());
-    let places = widest(&|row| chars(&row.places)).max("where".len());
-    let took = widest(&|row| chars(&row.took)).max("took".len());
+    let status = widest(&|row| width_of(&row.status)).max("status".len());
+    let places = widest(&|row| width_of(&row.places)).max("where".len());
+    let took = widest(&|row| width_of(&row.took)).max("took".len());
     let left = width.saturating_sub(status + places + took + 4 * GAP);
     let natural = |with_service: bool| {
         let one = |(row, branch): (&Row, &Branch)| {
-            let service = if with_service && row.service_is_new { chars(&row.service) + 3 } else { 0 };
+            let service = if with_service && row.service_is_new { width_of(&row.service) + 3 } else { 0 };
             // A gap has no other columns to make room for.
-            if row.is_gap() { LEAST_NAME } else { chars(&branch.own) + chars(&row.name) + service }
+            if row.is_gap() { LEAST_NAME } else { width_of(&branch.own) + width_of(&row.name) + service }
         };
         rows.iter().zip(branches).map(one).max().unwrap_or_default()
     };
-    let service = widest(&|row| chars(&row.service)).max("service".len());
+    let service = widest(&|row| width_of(&row.service)).max("service".len());
     let (name, service) = if natural(false) + service + GAP + 2 * LEAST_BAR <= left {
         (natural(false), service + GAP)
     } else {
@@ -167,34 +169,28 @@ fn line(row: &Row, branch: &Branch, scale: &Scale, widths: Widths, paint: Paint)
     let Widths { name, service, status, places, took, bar } = widths;
     let mut shown = format!("{}{}", branch.own, row.name);
     if service == 0 && row.service_is_new {
-        let room = name.saturating_sub(chars(&row.service) + 3).max(LEAST_NAME / 2);
+        let room = name.saturating_sub(width_of(&row.service) + 3).max(LEAST_NAME / 2);
         shown = format!("{} [{}]", cut(&shown, room), row.service);
     }
     let shown = cut(&shown, name);
-    let services =
-        if service > 0 { format!("{:<service$}", cut(&row.service, service - GAP)) } else { String::new() };
+    let services = if service > 0 { pad(&cut(&row.service, service - GAP), service) } else { String::new() };
     let tone = match row.status.as_str() {
         "ERROR" => Tone::Bad,
         "cancelled" => Tone::Doubtful,
         _ => Tone::Quiet,
     };
-    let status = tone.paint(paint, &format!("{:<status$}", row.status));
+    let status = tone.paint(paint, &pad(&row.status, status));
     let drawn = row.interval.map(|interval| scale.bar(interval, bar)).unwrap_or_default();
     let drawn = if tone == Tone::Bad { paint.bad(&drawn) } else { drawn };
-    let line =
-        format!("{shown:<name$}  {services}{status}  {:<places$}  {:>took$}  {drawn}", row.places, row.took);
+    let (shown, places, took) = (pad(&shown, name), pad(&row.places, places), pad_left(&row.took, took));
+    let line = format!("{shown}  {services}{status}  {places}  {took}  {drawn}");
     line.trim_end().to_owned()
 }
 
 fn detail_line(detail: &Detail, branch: &Branch, has_children: bool, width: usize, paint: Paint) -> String {
     let before = format!("{}{}", branch.below, if has_children { "│    " } else { "     " });
-    let text = cut(&detail.text, width.saturating_sub(chars(&before)).max(LEAST_NAME));
+    let text = cut(&detail.text, width.saturating_sub(width_of(&before)).max(LEAST_NAME));
     format!("{before}{}", detail.tone.paint(paint, &text))
-}
-
-/// The text within so many columns.
-fn cut(text: &str, columns: usize) -> String {
-    if chars(text) <= columns { text.to_owned() } else { short(text, columns.saturating_sub(1)) }
 }
 
 #[cfg(test)]
@@ -214,10 +210,5 @@ mod tests {
         check((i64::MIN, i64::MAX), "██████████");
         assert_eq!(Scale { start: 7, end: 7 }.bar((7, 7), 10), "█");
         assert_eq!(Scale { start: i64::MIN, end: i64::MAX }.bar((0, 0), 10), "     █");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_cut() {
-        assert_eq!([cut("abc", 3), cut("abc", 2)], ["abc", "a…"]);
     }
 }

@@ -1,0 +1,200 @@
+//! The verdict of an audit: what its checks say together, and what keeps a silence from being a pass.
+//!
+//! Reasons are data; their texts are the report's.
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Subject;
+use crate::{
+    checks::{
+        catalog::{Finding, Severity},
+        runner::{Checked, Verdict},
+    },
+    judge::judgement::{Depth, Judgement},
+};
+
+/// The verdict of a whole audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Overall {
+    Pass,
+    Fail,
+    Inconclusive,
+}
+
+/// The lowest severity of findings that fail an audit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailOn {
+    #[default]
+    Error,
+    Warn,
+}
+
+impl Overall {
+    /// With a further reason; a failure outranks what is not known.
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Fail { self } else { other }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl FailOn {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// Why a verdict is what it is, where the checks alone do not say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The manifest of what may be the newest run cannot be read.
+    NewestRunUnreadable,
+    /// Folders of a run's shards are absent, so what these sent is not known.
+    ShardsMissing {
+        run: String,
+        shards: Vec<String>,
+    },
+    /// Nothing of a run was acked, within the scope where there is one.
+    NothingAcked {
+        run: String,
+        is_replay: bool,
+        is_scoped: bool,
+    },
+    /// Of files, which may hold anything, the first and how many others.
+    NotRead {
+        file: String,
+        problem: String,
+        others: u64,
+    },
+    /// `--depth` left the rows out.
+    NoRowJudged {
+        depth: Depth,
+    },
+    NothingToJudge,
+    /// No check that ran had anything to look at.
+    NothingExamined,
+    /// Acked spans that are neither found nor lost, and no check that says so was among those that ran.
+    Undecided {
+        spans: u64,
+    },
+    WarningsFail,
+    /// Of `verify`: the call that was to bring spans to disk was refused.
+    BarrierRefused {
+        text: String,
+    },
+    SpansRefused {
+        spans: u64,
+    },
+    OutcomeUnknown {
+        spans: u64,
+    },
+    ThresholdMissed {
+        threshold: String,
+    },
+    Interrupted,
+    /// Trouble in the words of where it was met.
+    Trouble(String),
+}
+
+/// The verdict so far, and its reasons.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) overall: Overall,
+    pub(super) because: Vec<Reason>,
+}
+
+impl Settled {
+    fn qualify(&mut self, overall: Overall, why: Reason) {
+        self.overall = self.overall.or(overall);
+        self.because.push(why);
+    }
+}
+
+/// The verdict of the checks, and what keeps a silence from being a pass.
+pub(super) fn settle(subject: &Subject<'_>, judgement: &Judgement, checked: &[Checked]) -> Settled {
+    let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
+    let overall = if checked.iter().any(open) { Overall::Inconclusive } else { Overall::Pass };
+    let mut settled = Settled { overall, because: Vec::new() };
+    settle_runs(&mut settled, subject, judgement);
+    settle_files(&mut settled, judgement);
+
+    let looked = |one: &Checked| one.looked() && !matches!(one.verdict, Verdict::Inconclusive(_));
+    if judgement.depth != Depth::Content {
+        settled.because.push(Reason::NoRowJudged { depth: judgement.depth });
+    } else if judgement.rows.total() == 0 && judgement.account.acked == 0 {
+        settled.qualify(Overall::Inconclusive, Reason::NothingToJudge);
+    } else if !checked.iter().any(looked) {
+        settled.qualify(Overall::Inconclusive, Reason::NothingExamined);
+    }
+    let undecided = undecided(judgement, checked);
+    if judgement.depth == Depth::Content && undecided > 0 {
+        settled.qualify(Overall::Inconclusive, Reason::Undecided { spans: undecided });
+    }
+    let warned = |one: &Checked| matches!(one.verdict, Verdict::Noted(Severity::Warn, _));
+    if checked.iter().any(|one| matches!(one.verdict, Verdict::Fail(_))) {
+        settled.overall = Overall::Fail;
+    } else if subject.fail_on == FailOn::Warn && checked.iter().any(warned) {
+        settled.qualify(Overall::Fail, Reason::WarningsFail);
+    }
+    settled
+}
+
+fn settle_runs(settled: &mut Settled, subject: &Subject<'_>, judgement: &Judgement) {
+    if subject.runs.newest_unreadable {
+        settled.qualify(Overall::Inconclusive, Reason::NewestRunUnreadable);
+    }
+    for run in &judgement.judged {
+        let id = || judgement.known(run).plan.outline.run.to_string();
+        let missing = subject.runs.known[run.index].missing();
+        if !missing.is_empty() {
+            let shards = missing.iter().map(ToString::to_string).collect();
+            settled.qualify(Overall::Inconclusive, Reason::ShardsMissing { run: id(), shards });
+        }
+        let acked: u64 = run.services.iter().map(|service| service.acked).sum();
+        if run.wanted && acked == 0 {
+            let is_scoped = !judgement.scope.is_all();
+            let why = Reason::NothingAcked { run: id(), is_replay: false, is_scoped };
+            settled.qualify(Overall::Inconclusive, why);
+        }
+    }
+    for proof in subject.proofs {
+        settled.because.extend(proof.remarks().into_iter().map(Reason::Trouble));
+        if proof.reckoning.account.acked == 0 {
+            let run = proof.run_id.to_string();
+            let why = Reason::NothingAcked { run, is_replay: true, is_scoped: false };
+            settled.qualify(Overall::Inconclusive, why);
+        }
+    }
+}
+
+/// What this user may not look into may hold anything.
+fn settle_files(settled: &mut Settled, judgement: &Judgement) {
+    let mut places = judgement.not_read();
+    let Some(first) = places.next() else { return };
+    let why = Reason::NotRead {
+        file: first.file.clone(),
+        problem: first.problem.clone().unwrap_or_default(),
+        others: places.count() as u64,
+    };
+    settled.qualify(Overall::Inconclusive, why);
+}
+
+/// Acked spans whose absence means nothing yet, less those that a check has spoken of.
+fn undecided(judgement: &Judgement, checked: &[Checked]) -> u64 {
+    let account = &judgement.account;
+    let is_said = |one: &&Checked| one.check.finding == Finding::Undecided;
+    let said = checked.iter().filter(is_said).filter_map(|one| one.verdict.findings());
+    let said: u64 = said.map(|found| found.total).sum();
+    account.acked.saturating_sub(account.settled).saturating_sub(said)
+}

@@ -1,0 +1,207 @@
+//! The words of an audit's typed data: reasons, limits, barriers, runs that were not judged, evidence.
+
+use crate::{
+    audit::{
+        coverage::{BarrierCoverage, NotJudged, NotReadWhy, RowCoverage},
+        evidence::{CallSeen, ExportSeen, PointsTo},
+        limits::Limit,
+        report::AuditReport,
+        verdict::Reason,
+    },
+    checks::runner::{Checked, OwnScan, Verdict},
+    text::numbers::{bytes, counted, duration, grouped, moment, service},
+};
+
+/// Values of a limit that are named where a line has to be short.
+const VALUES_SHOWN: usize = 6;
+
+/// Why the verdict is what it is, and what could not be summed up.
+pub(crate) fn reasons(report: &AuditReport) -> Vec<String> {
+    report.because.iter().map(reason).chain(report.summary.problems.iter().cloned()).collect()
+}
+
+pub(crate) fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::NewestRunUnreadable => {
+            "the newest run may be one whose manifest cannot be read; --run names another".to_owned()
+        }
+        Reason::ShardsMissing { run, shards } => {
+            let shards = shards.join(", ");
+            format!("run {run}: the folders of shards {shards} are absent, and what they sent is unknown")
+        }
+        Reason::NothingAcked { run, is_replay, is_scoped } => {
+            let noun = if *is_replay { "replay" } else { "run" };
+            let part = if *is_scoped { " within the scope" } else { "" };
+            format!("{noun} {run}: nothing{part} was acked, so nothing can be lost")
+        }
+        Reason::NotRead { file, problem, others } => {
+            let others = if *others > 0 { format!(", and {} more", grouped(*others)) } else { String::new() };
+            format!(
+                "not everything could be read: `{file}`{others}: {problem}; give this user permission to read \
+                 files and to list and enter folders (`chmod -R u+rX`)"
+            )
+        }
+        Reason::NoRowJudged { depth } => {
+            format!("only files were examined (--depth {}): no row was judged", depth.name())
+        }
+        Reason::NothingToJudge => "no row was read, and no acked span was expected".to_owned(),
+        Reason::NothingExamined => "no check that ran had anything to examine".to_owned(),
+        Reason::Undecided { spans } => format!(
+            "{} neither found nor known to be lost, and no selected check covers that (pending_spans, unproven_spans)",
+            counted(*spans, "acked span")
+        ),
+        Reason::WarningsFail => "warnings fail this audit (--fail-on warn)".to_owned(),
+        Reason::BarrierRefused { text } | Reason::Trouble(text) => text.clone(),
+        Reason::SpansRefused { spans } => format!("{} refused", counted(*spans, "span")),
+        Reason::OutcomeUnknown { spans } => {
+            format!("{} sent with an unknown outcome", counted(*spans, "span"))
+        }
+        Reason::ThresholdMissed { threshold } => format!("threshold not met: {threshold}"),
+        Reason::Interrupted => "interrupted before everything was sent".to_owned(),
+    }
+}
+
+/// `--only lost_spans, --skip links`; empty where nothing was left out.
+pub(crate) fn limits(report: &AuditReport, most: usize) -> String {
+    report.limits.iter().map(|limit| self::limit(limit, most)).collect::<Vec<_>>().join(", ")
+}
+
+/// All limits on a line that people read.
+pub(crate) fn limits_in_short(report: &AuditReport) -> String {
+    limits(report, VALUES_SHOWN)
+}
+
+fn limit(Limit { option, values, file }: &Limit, most: usize) -> String {
+    let shown = values.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(",");
+    let more = match values.len().saturating_sub(most) {
+        0 => String::new(),
+        hidden => format!(" and {hidden} more"),
+    };
+    let file = file.as_ref().map(|file| format!(" (`{}`)", file.display())).unwrap_or_default();
+    format!("{option} {shown}{more}{file}")
+}
+
+/// `40 rows: 38 match the plan, 2 differ, 0 unplanned`.
+pub(crate) fn rows(rows: &RowCoverage) -> String {
+    let RowCoverage { as_planned, differing, by_structure, unexpected, out_of_scope } = *rows;
+    let mut text = format!(
+        "{}: {} match the plan, {} differ, {} unplanned",
+        counted(as_planned + differing + by_structure + unexpected, "row"),
+        grouped(as_planned),
+        grouped(differing),
+        grouped(by_structure)
+    );
+    for (count, what) in [(unexpected, "without a place in a plan"), (out_of_scope, "out of scope")] {
+        if count > 0 {
+            text += &format!(", {} {what}", grouped(count));
+        }
+    }
+    text
+}
+
+/// The name of a barrier in machine formats, and its text.
+pub(crate) fn barrier(barrier: &BarrierCoverage) -> (&'static str, String) {
+    let called = |rpc: &str, at: u64, after| {
+        format!("{rpc} at {}, {} after the last ack", moment(at), duration(after))
+    };
+    match *barrier {
+        BarrierCoverage::NothingAcked => ("nothing acked", "none needed: nothing was acked".to_owned()),
+        BarrierCoverage::Flush { at, after } => ("flush", called("FlushWAL", at, after)),
+        BarrierCoverage::Snapshot { at, after } => ("snapshot", called("PrepareHotSnapshot", at, after)),
+        BarrierCoverage::Settled { after } => {
+            ("settled", format!("no flush after the last ack, but {} until the read", duration(after)))
+        }
+        BarrierCoverage::Pending => {
+            ("none", "none: acked spans may still be in the studio's memory".to_owned())
+        }
+        BarrierCoverage::NotNeeded => {
+            ("none", "none, and none needed: every acked span was found".to_owned())
+        }
+    }
+}
+
+pub(crate) fn not_judged(why: &NotJudged) -> String {
+    match why {
+        NotJudged::Depth(depth) => format!("not looked for (--depth {})", depth.name()),
+        NotJudged::OtherRunChosen => "its rows here were compared; another run is judged".to_owned(),
+        NotJudged::OneFile => "its rows here were compared; one file cannot show what is absent".to_owned(),
+        NotJudged::NoSpanHere => {
+            "sent to this store, and none of its spans is here; `--run all` judges it".to_owned()
+        }
+        NotJudged::NotOfThisStore => "none of its spans is in this store".to_owned(),
+        NotJudged::OtherStore(store) => format!("its manifest names another store, `{}`", store.display()),
+        NotJudged::ReplayOfOtherStore(store) => {
+            format!("a replay whose manifest names another store, `{}`", store.display())
+        }
+        NotJudged::ReplayNotChosen => {
+            "a replay; of its spans only those that are here were compared; `--run` names it".to_owned()
+        }
+        NotJudged::RunsLeftOut => "its rows are here, and runs were left out (--run none)".to_owned(),
+        NotJudged::FolderAbsent => "its rows are here, and its folder is not among the runs".to_owned(),
+        NotJudged::Unreadable(error) => format!("cannot be judged: {error}"),
+    }
+}
+
+pub(crate) fn not_read(why: &NotReadWhy) -> String {
+    match why {
+        NotReadWhy::Temporary => "temporary: the studio ignores it".to_owned(),
+        NotReadWhy::Foreign => "not a file of the studio's".to_owned(),
+        NotReadWhy::Problem(problem) => problem.clone(),
+    }
+}
+
+/// Where the first of the findings was seen; empty where nothing is known.
+pub(crate) fn first_seen(points_to: &PointsTo) -> String {
+    let PointsTo { first_minute, export, call } = points_to;
+    let mut parts = Vec::new();
+    if let Some(ExportSeen { run, service_name, first_ordinal, spans, outcome, started_at }) = export {
+        let sender = service_name.as_ref().map_or("a collector".to_owned(), |name| service(name));
+        let last = first_ordinal + u64::from(*spans).saturating_sub(1);
+        parts.push(format!(
+            "{started_at}, the export of {sender} with its spans {first_ordinal} to {last} (run {run}, {outcome})"
+        ));
+    }
+    if let Some(CallSeen { rpc, began }) = call {
+        parts.push(format!("{rpc} at {began} was the first call after it"));
+    }
+    match first_minute {
+        Some(minute) if parts.is_empty() => parts.push(minute.clone()),
+        _ => {}
+    }
+    parts.join("; ")
+}
+
+/// The nouns under which findings are counted: `5 of 20 retried spans`, `2 findings in 40 planned rows in 2 files`.
+pub(crate) fn note(one: &Checked) -> String {
+    let (noun, nouns) = one.check.examines.nouns();
+    let mut examined = format!("{} {}", grouped(one.examined), if one.examined == 1 { noun } else { nouns });
+    if let Some(files) = one.files {
+        examined += &format!(" in {}", counted(files, "file"));
+    }
+    let of = |found: u64| match found {
+        found if found <= one.examined && !several_in_one(one) => format!("{} of {examined}", grouped(found)),
+        found => format!("{} in {examined}", counted(found, "finding")),
+    };
+    let mut note = match &one.verdict {
+        Verdict::Skipped(reason) | Verdict::Broken(reason) => reason.clone(),
+        Verdict::Pass => examined.clone(),
+        Verdict::Accepted(found) => of(found.total),
+        Verdict::Inconclusive(found) | Verdict::Fail(found) | Verdict::Noted(_, found) => of(found.fresh()),
+    };
+    let accepted = one.verdict.findings().map_or(0, |found| found.accepted);
+    if accepted > 0 && !matches!(one.verdict, Verdict::Accepted(_)) {
+        note += &format!("; {} more accepted", grouped(accepted));
+    }
+    if let Some(OwnScan { rows, bytes: size }) = one.own_scan {
+        note += &format!("; read {} by itself, {}", counted(rows, "row"), bytes(size));
+    }
+    note
+}
+
+/// Whether one thing that was examined may have several findings: one for each of its columns or keys.
+fn several_in_one(one: &Checked) -> bool {
+    let columns = one.verdict.findings().map(|found| found.schema.fields());
+    columns.is_some_and(|columns| {
+        columns.iter().any(|column| ["column_name", "key"].contains(&column.name().as_str()))
+    })
+}
