@@ -93,7 +93,7 @@ pub(crate) async fn met(session: &SessionContext, files: Vec<FoundFile>) -> Resu
 }
 
 fn planned(run: &Run) -> anyhow::Result<PlannedRun> {
-    let exports = run.history(&run.ledger_lens())?.exports;
+    let exports = run.history(&AnyRun::Generated(run).ledger_lens())?.exports;
     let index = ExportIndex::new(&exports);
     Ok(PlannedRun { run: KnownRun::new(run.plan.clone()), exports, index })
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
-    let Replay { manifest, folder } = replay;
+    let Replay { manifest, folder, .. } = replay;
     let SourceNote { path, kind, files, digest } = &manifest.source;
     writeln!(out, "replay {}: {}", manifest.run_id, outcome(manifest.results.as_ref(), manifest.spans))?;
     line(out, "made", &format!("{}, in {}", moment(manifest.created_at.0), folder.display()))?;
@@ -87,7 +87,7 @@ struct Json<'a> {
 }
 
 pub(crate) fn print_json(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
-    let Replay { manifest, folder } = replay;
+    let Replay { manifest, folder, .. } = replay;
     let json = Json {
         version: VERSION,
         folder,
