@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     coverage::{self, Completeness, Coverage},
     evidence::{self, Evidence},
-    replay_proof::Proof,
 };
 use crate::{
     checks::{
@@ -86,8 +85,6 @@ pub(crate) struct StaleFinding {
 pub(crate) struct Subject<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) runs: &'a Runs,
-    /// The replays that the store was held against.
-    pub(crate) proofs: &'a [Proof],
     pub(crate) fail_on: FailOn,
     pub(crate) baseline: Option<(&'a Path, &'a Baseline)>,
     pub(crate) took: Duration,
@@ -139,9 +136,9 @@ impl AuditReport {
             self.qualify(Overall::Inconclusive, why);
         }
         for run in &judgement.judged {
-            let missing = subject.runs.known[run.index].missing();
+            let missing = subject.runs.at(run.index).missing();
             if !missing.is_empty() {
-                let id = judgement.known(run).plan.outline.run;
+                let id = judgement.known(run).run;
                 let shards = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let why = format!(
                     "run {id}: the folders of shards {shards} are not here, and what they sent is not known"
@@ -152,20 +149,18 @@ impl AuditReport {
         for run in judgement.judged.iter().filter(|run| run.wanted) {
             let acked: u64 = run.services.iter().map(|service| service.acked).sum();
             if acked == 0 {
-                let id = judgement.known(run).plan.outline.run;
+                let id = judgement.known(run).run;
                 let part = if judgement.scope.is_all() { "" } else { " of what was asked about" };
                 let why = format!("run {id}: nothing{part} was acked, so nothing can be lost");
                 self.qualify(Overall::Inconclusive, why);
             }
         }
-        for proof in subject.proofs {
-            for remark in proof.remarks() {
-                self.because.push(remark);
-            }
-            if proof.reckoning.account.acked == 0 {
-                let why = format!("replay {}: nothing was acked, so nothing can be lost", proof.run_id);
-                self.qualify(Overall::Inconclusive, why);
-            }
+        for (run, why) in &judgement.unreadable {
+            let why = format!("run {run}: what it sent is not known: {why}");
+            self.qualify(Overall::Inconclusive, why);
+        }
+        for (run, why) in &judgement.unexplained {
+            self.because.push(format!("run {run}: which columns differ cannot be told of all rows: {why}"));
         }
         self.settle_places(judgement);
         if judgement.depth != Depth::Content {

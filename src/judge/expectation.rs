@@ -3,11 +3,14 @@
 //! Either way a run is a range of slots, one for each span, and everything else asks by slot. What only one kind
 //! knows is none for the other: nobody planned the workflows of a replay.
 
-use std::{ops::Range, sync::Mutex};
+use std::ops::Range;
 
 use crate::{
     contract::{mapping::ResourceFacts, schema::Schema},
-    ledger::{expected::ExpectedSpans, history::Export},
+    ledger::{
+        expected::{ExpectedSpans, SpanIds},
+        history::Export,
+    },
     traffic::{
         ids,
         plan::{Plan, SpanPlace},
@@ -35,8 +38,6 @@ pub(crate) struct Recorded {
     pub(crate) services: Vec<String>,
     /// Whether other rows may have its ids: those of its source do.
     pub(crate) keeps_ids: bool,
-    /// Held while a row is given to one of several spans with its ids.
-    pub(super) choosing: Mutex<()>,
 }
 
 impl Derived {
@@ -52,6 +53,16 @@ impl Derived {
 }
 
 impl Recorded {
+    /// The slots that these ids name. A row whose trace id was damaged is still known by its span id, where that
+    /// was made for this replay.
+    pub(super) fn find(&self, ids: Option<SpanIds>, span_id: Option<u64>) -> &[u32] {
+        let exact = ids.map_or(&[][..], |ids| self.spans.find(ids));
+        match span_id {
+            Some(span_id) if exact.is_empty() && !self.keeps_ids => self.spans.find_span(span_id),
+            _ => exact,
+        }
+    }
+
     fn service(&self, slot: u64) -> Option<usize> {
         let service = self.spans.get(slot).service? as usize;
         (service < self.services.len()).then_some(service)

@@ -4,11 +4,11 @@ use std::{fs, path::Path};
 
 use super::{
     history::History,
-    manifest::Timestamp,
+    manifest::{Manifest, Timestamp},
     runs::{Replay, Run, ledger_path},
     shard::Shard,
 };
-use crate::traffic::ids::RunId;
+use crate::traffic::{ids::RunId, plan::Plan};
 
 /// A run of either kind.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,44 @@ impl<'a> AnyRun<'a> {
         match self {
             Self::Generated(run) => run.plan.outline.run,
             Self::Replay(replay) => replay.id,
+        }
+    }
+
+    /// None of a replay: nobody planned it.
+    pub(crate) fn plan(self) -> Option<&'a Plan> {
+        match self {
+            Self::Generated(run) => Some(&run.plan),
+            Self::Replay(_) => None,
+        }
+    }
+
+    /// The manifest of generated traffic.
+    pub(crate) fn manifest(self) -> Option<&'a Manifest> {
+        match self {
+            Self::Generated(run) => Some(&run.manifest),
+            Self::Replay(_) => None,
+        }
+    }
+
+    pub(crate) fn services(self) -> &'a [String] {
+        match self {
+            Self::Generated(run) => &run.plan.outline.services,
+            Self::Replay(replay) => &replay.manifest.services,
+        }
+    }
+
+    /// Spans that were to be sent.
+    pub(crate) fn spans(self) -> u64 {
+        match self {
+            Self::Generated(run) => run.plan.spans(),
+            Self::Replay(replay) => replay.manifest.planned(),
+        }
+    }
+
+    pub(crate) fn endpoint(self) -> &'a str {
+        match self {
+            Self::Generated(run) => &run.manifest.endpoint,
+            Self::Replay(replay) => &replay.manifest.endpoint,
         }
     }
 

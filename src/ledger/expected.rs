@@ -37,11 +37,11 @@ pub(crate) struct ExpectedSpan {
     pub(crate) digests: [u64; 2],
 }
 
-/// A trace id and a span id. Ids of another length than OTLP's are there by their hashes.
+/// A trace id and a span id, ordered by the latter. Ids of another length than OTLP's are there by their hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SpanIds {
-    trace: [u8; 16],
     span: u64,
+    trace: [u8; 16],
     hashed: Hashed,
 }
 
@@ -270,9 +270,18 @@ impl ExpectedSpans {
     /// Ordinals of the spans with these ids; more than one where a source has a span twice.
     pub(crate) fn find(&self, ids: SpanIds) -> &[u32] {
         let ids = if self.is_v1 { ids.to_v1() } else { ids };
-        let of = |ordinal: &u32| self.get(u64::from(*ordinal)).ids;
-        let first = self.by_ids.partition_point(|ordinal| of(ordinal) < ids);
-        let count = self.by_ids[first..].iter().take_while(|ordinal| of(ordinal) == ids).count();
+        self.find_by(ids, |ids| *ids)
+    }
+
+    /// Ordinals of the spans with this span id, in whatever trace.
+    pub(crate) fn find_span(&self, span_id: u64) -> &[u32] {
+        self.find_by(span_id, SpanIds::span)
+    }
+
+    fn find_by<K: Ord>(&self, key: K, key_of: impl Fn(&SpanIds) -> K) -> &[u32] {
+        let of = |ordinal: &u32| key_of(&self.get(u64::from(*ordinal)).ids);
+        let first = self.by_ids.partition_point(|ordinal| of(ordinal) < key);
+        let count = self.by_ids[first..].iter().take_while(|ordinal| of(ordinal) == key).count();
         &self.by_ids[first..first + count]
     }
 }
@@ -309,6 +318,7 @@ mod tests {
         let spans = ExpectedSpans::read(&path, false).unwrap();
         assert_eq!(spans.find(span(4).ids), [0, 3]);
         assert_eq!(spans.find(span(2).ids), [] as [u32; 0]);
+        assert_eq!((spans.find_span(3), spans.find_span(2)), (&[2][..], &[][..]));
     }
 
     #[test]
