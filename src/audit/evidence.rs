@@ -160,12 +160,10 @@ fn export_of<'j>(judgement: &'j Judgement, sample: &Sample) -> Option<(&'j Judge
     let is_named = |run: &&JudgedRun| judgement.known(run).run.to_string() == run_id;
     judgement.judged.iter().filter(is_named).find_map(|run| {
         let exports = run.history.exports.iter();
-        let export = exports
-            .filter(|export| export.first == first)
-            .find(|export| {
-                let service_name = judgement.known(run).expectation.service_of_export(export);
-                service_name.map(String::as_str) == service
-            })?;
+        let export = exports.filter(|export| export.first == first).find(|export| {
+            let service_name = judgement.known(run).expectation.service_of_export(export);
+            service_name.map(String::as_str) == service
+        })?;
         Some((run, export))
     })
 }

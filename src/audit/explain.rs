@@ -106,7 +106,8 @@ impl<'j> Explaining<'j> {
         let Some(place) = self.next.filter(|place| place.run == run && place.slot < end) else {
             return Ok(None);
         };
-        let row = self.judgement.collected.differing.read(place).context("cannot read what was kept of a row")?;
+        let row =
+            self.judgement.collected.differing.read(place).context("cannot read what was kept of a row")?;
         self.advance().await?;
         Ok(Some(row))
     }
@@ -154,7 +155,8 @@ impl<'j> Explaining<'j> {
                 while let Some(row) = self.take(run, end).await? {
                     let [v1, v2] = &sent;
                     let sent = if row.schema == Schema::V2 { v2 } else { v1 };
-                    let sent = sent.get(usize::try_from(row.slot - first)?).context("an export is too short")?;
+                    let sent =
+                        sent.get(usize::try_from(row.slot - first)?).context("an export is too short")?;
                     self.compare(&row, sent)?;
                 }
             }
@@ -165,10 +167,13 @@ impl<'j> Explaining<'j> {
 
     /// Whether the records are those of a draft.
     fn is_what_was_sent(&self, run: usize, first: u64, draft: &Draft) -> bool {
-        let Expectation::Recorded(Recorded { spans, .. }) = &*self.judgement.runs.runs[run].expectation else {
+        let Expectation::Recorded(Recorded { spans, .. }) = &*self.judgement.runs.runs[run].expectation
+        else {
             return false;
         };
-        (first..spans.len()).zip(&draft.expectations).all(|(slot, made)| spans.get(slot).digests == made.digests)
+        (first..spans.len())
+            .zip(&draft.expectations)
+            .all(|(slot, made)| spans.get(slot).digests == made.digests)
     }
 
     fn compare(&mut self, row: &DifferingRow, sent: &Row) -> anyhow::Result<()> {

@@ -20,7 +20,7 @@ use crate::{
     judge::runs::choose_runs,
     ledger::{
         lookup,
-        replay::{Options, ReplayManifest},
+        replay::Options,
         runs::{self, DEFAULT_FOLDER},
     },
     report,
@@ -218,8 +218,7 @@ pub(crate) async fn run(
         None => run::begin(&surveyed, &route, now)?,
         Some(replay) => run::resume(&mut surveyed, replay.manifest, replay.folder)?,
     };
-    let (exit, replayed) =
-        send(args, surveyed, begun, exporters, &route, &settings, out, interrupts).await?;
+    let (exit, replayed) = send(args, surveyed, begun, exporters, &route, &settings, out, interrupts).await?;
     if args.verify && !replayed.sent.summary.interrupted {
         return Ok(worse(exit, verify(args, &replayed, waiting, results).await?));
     }

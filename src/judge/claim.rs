@@ -13,7 +13,7 @@ use crate::{
     ledger::expected::SpanIds,
     traffic::{
         ids::{self, RunId, SpanId, TraceId},
-        plan::{Plan, SpanPlace},
+        plan::SpanPlace,
     },
 };
 
@@ -62,10 +62,6 @@ pub(crate) struct Slot {
 impl KnownRun {
     pub(crate) fn new(run: RunId, expectation: Arc<Expectation>, wanted: bool) -> Self {
         Self { run, expectation, wanted, tally: OnceLock::new() }
-    }
-
-    pub(crate) fn planned(plan: Plan) -> Self {
-        Self::new(plan.outline.run, Arc::new(Expectation::Derived(Derived::new(plan))), true)
     }
 
     /// A byte for each span, made when the first is asked for.
@@ -204,8 +200,7 @@ impl KnownRuns {
             })
             .collect();
         let is_contested = spans.len() > 1 || planned.is_some();
-        let _choosing =
-            is_contested.then(|| self.choosing.lock().unwrap_or_else(PoisonError::into_inner));
+        let _choosing = is_contested.then(|| self.choosing.lock().unwrap_or_else(PoisonError::into_inner));
         let candidates = spans.iter().zip(as_sent).filter(|(span, as_sent)| is_better(span, *as_sent));
         let (span, as_sent) = candidates.min_by_key(|(span, as_sent)| {
             (!as_sent, !self.runs[span.run].wanted, copies(span), span.run, span.slot)

@@ -239,7 +239,8 @@ mod tests {
         let rows = [row(3), row(8)];
         let kept = DifferingRows::new(1 << 20);
         kept.push(&rows).unwrap();
-        let length = |row: &DifferingRow| 10 + 8 + row.address.file.len() as u64 + row.values.bytes().len() as u64;
+        let length =
+            |row: &DifferingRow| 10 + 8 + row.address.file.len() as u64 + row.values.bytes().len() as u64;
         let place = RowPlace { run: 1, slot: 1, offset: length(&rows[0]), length: length(&rows[1]) };
         assert_eq!((kept.count(), kept.read(place).unwrap()), (2, rows[1].clone()));
     }

@@ -186,7 +186,9 @@ impl Expectation {
 
     pub(crate) fn parent_span_id(&self, slot: u64) -> Option<[u8; 8]> {
         match self {
-            Self::Derived(derived) => Some(derived.span_id(&derived.plan.place(derived.plan.parent_slot(slot)?))),
+            Self::Derived(derived) => {
+                Some(derived.span_id(&derived.plan.place(derived.plan.parent_slot(slot)?)))
+            }
             Self::Recorded(recorded) => recorded.spans.get(slot).parent.map(u64::to_be_bytes),
         }
     }

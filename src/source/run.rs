@@ -224,7 +224,8 @@ pub(crate) fn resume(
     folder: PathBuf,
 ) -> anyhow::Result<Begun> {
     if manifest.is_v2() {
-        let what = format!("run {} was begun by an e2e-store that recorded less of each span", manifest.run_id);
+        let what =
+            format!("run {} was begun by an e2e-store that recorded less of each span", manifest.run_id);
         return Err(Problem::new(what, "go on with that one, or replay the source from the beginning").into());
     }
     restore(surveyed, &manifest)?;

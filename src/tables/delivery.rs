@@ -26,12 +26,10 @@ use datafusion::{
 };
 use futures::stream;
 
-use crate::{
-    judge::{
-        judgement::{JudgedRun, Judgement},
-        suspects::{Suspect, suspect_of},
-        tally::{Evidence, Standing, State},
-    },
+use crate::judge::{
+    judgement::{JudgedRun, Judgement},
+    suspects::{Suspect, suspect_of},
+    tally::{Evidence, Standing, State},
 };
 
 const BATCH_ROWS: usize = 8_192;
@@ -260,14 +258,16 @@ impl PlannedRows {
         };
         match name {
             "run" => text(&mut slots().map(|_| Some(known.run.to_string()))),
-            "service_name" => text(&mut slots().map(|slot| expectation.service_name(slot).map(str::to_owned))),
+            "service_name" => {
+                text(&mut slots().map(|slot| expectation.service_name(slot).map(str::to_owned)))
+            }
             "workflow" => {
                 let workflows = slots().map(|slot| expectation.workflow(slot).map(u64::cast_signed));
                 Arc::new(workflows.collect::<Int64Array>())
             }
-            "span" => {
-                Arc::new(Int64Array::from_iter_values(slots().map(|slot| expectation.number(slot).cast_signed())))
-            }
+            "span" => Arc::new(Int64Array::from_iter_values(
+                slots().map(|slot| expectation.number(slot).cast_signed()),
+            )),
             "trace_id" => text(&mut slots().map(|slot| expectation.trace_id(slot).map(const_hex::encode))),
             "span_id" => text(&mut slots().map(|slot| Some(const_hex::encode(expectation.span_id(slot))))),
             "export" => {
@@ -279,7 +279,8 @@ impl PlannedRows {
                 Arc::new(ended.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
             "unread_file" => {
-                let suspect = |slot| Some(suspect_of(&self.suspects, export(slot)?.started_at)?.shown.clone());
+                let suspect =
+                    |slot| Some(suspect_of(&self.suspects, export(slot)?.started_at)?.shown.clone());
                 text(&mut slots().map(suspect))
             }
             "parent_span_id" => {
@@ -308,6 +309,8 @@ mod tests {
             account::Account,
             barrier::Barrier,
             claim::{KnownRun, KnownRuns},
+            encode,
+            expectation::{Derived, Expectation},
             judgement::{Depth, RowCounts},
             spool::Spool,
             sweep_output::Collected,
@@ -336,7 +339,9 @@ mod tests {
             collectors: None,
         });
         let plan = plan.unwrap();
-        let runs = KnownRuns::new([KnownRun::planned(plan)]);
+        let run = plan.outline.run;
+        let expectation = Arc::new(Expectation::Derived(Derived::new(plan)));
+        let runs = KnownRuns::new([KnownRun::new(run, expectation, true)]);
         let tally = runs.runs[0].tally();
         let standings = [
             Standing::NotStarted,
@@ -363,7 +368,10 @@ mod tests {
             judged: vec![judged],
             files: Vec::new(),
             collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
-            sightings: Arc::new(Spool::new(crate::judge::encode::sightings_schema(), 1 << 20)),
+            sightings: Arc::new(Spool::new(encode::sightings_schema(), 1 << 20)),
+            evidence: Vec::new(),
+            unreadable: Vec::new(),
+            unexplained: Vec::new(),
             rows: RowCounts::default(),
             depth: Depth::Content,
             scope: Arc::default(),

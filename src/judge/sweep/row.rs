@@ -22,7 +22,7 @@ use crate::{
         expectation::Expectation,
         fact::{Fact, Observer, Spot},
         interner::Name,
-            tally::Evidence,
+        tally::Evidence,
         unplannable::Stray,
     },
     store::{
