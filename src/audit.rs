@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use datafusion::prelude::SessionContext;
+
 use self::{
     limits::Limit,
-    replay_proof::Proof,
     report::{AuditReport, Subject},
     verdict::FailOn,
 };
@@ -25,13 +26,12 @@ use crate::{
         summary::summarise,
     },
     judge::{
-        judgement::Depth,
+        judgement::{Depth, Judgement},
         progress::Progress,
-        reading::{self, DEFAULT_SETTLE, Question},
+        reading::{self, DEFAULT_SETTLE, SweepInput},
         runs::Runs,
         scope::Scope,
     },
-    ledger::runs::Replay,
     store::{layout::Layout, session},
     tables::{
         judged::Judged,
@@ -42,12 +42,12 @@ use crate::{
 
 pub(crate) mod coverage;
 pub(crate) mod evidence;
+mod explain;
 pub(crate) mod limits;
 #[cfg(test)]
 mod live_tests;
 #[cfg(test)]
 pub(crate) mod random_tests;
-pub(crate) mod replay_proof;
 #[cfg(test)]
 mod replay_tests;
 pub(crate) mod report;
@@ -94,22 +94,30 @@ impl Manner {
     }
 }
 
+/// Reads a store, holds it against its runs, and says of every row of a known run in what it differs.
+pub(crate) async fn judge(
+    input: &SweepInput<'_>,
+    session: &SessionContext,
+    waiting: impl FnMut(Duration),
+) -> anyhow::Result<Judgement> {
+    let mut judgement = reading::read(input, session, waiting).await?;
+    explain::explain(&mut judgement, input.runs, session).await?;
+    reading::note_copies(&judgement, session).await?;
+    Ok(judgement)
+}
+
 /// Reads the store, runs the checks, and puts both into a report.
 pub(crate) async fn examine(
     layout: &Layout,
     runs: &Arc<Runs>,
     manner: Manner,
-    mut waiting: impl FnMut(Duration),
+    waiting: impl FnMut(Duration),
 ) -> anyhow::Result<AuditReport> {
     let began = Instant::now();
     let mut session = session::session(manner.memory.session())?;
-    let question = Question {
+    let input = SweepInput {
         layout,
-        known: &runs.known,
-        replayed: &runs.replayed,
-        wanted: &runs.wanted,
-        only_wanted: runs.only_wanted,
-        whole_store: !layout.single_file,
+        runs,
         settle: manner.settle,
         wait: manner.wait,
         scope: Arc::new(manner.scope),
@@ -117,25 +125,16 @@ pub(crate) async fn examine(
         budget: manner.memory.budget(),
         progress: manner.progress.clone(),
     };
-    let mut judgement = reading::read(&question, &session, &mut waiting).await?;
-    if judgement.files.is_empty() && judgement.judged.is_empty() && runs.replays.is_empty() {
+    let judgement = judge(&input, &session, waiting).await?;
+    if judgement.files.is_empty() && judgement.judged.is_empty() && judgement.unreadable.is_empty() {
         let what = format!(
             "nothing to audit: `{}` holds no file, and no run is said to be in it",
             layout.spans.display()
         );
         return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
     }
-    let proofs = if manner.depth == Depth::Content {
-        prove(layout, runs, manner.settle, manner.wait, waiting).await?
-    } else {
-        Vec::new()
-    };
-    for proof in &proofs {
-        judgement.account += &proof.reckoning.account;
-    }
     let judgement = Arc::new(judgement);
-    let replayed = proofs.iter().map(Proof::rows).collect::<anyhow::Result<_>>()?;
-    let judged = Arc::new(Judged::new(Arc::clone(&judgement), replayed, manner.settle)?);
+    let judged = Arc::new(Judged::new(Arc::clone(&judgement), manner.settle)?);
     let limits = manner.memory.session();
     let sources = Sources::of_audit(layout.clone(), Arc::clone(runs), Arc::clone(&judged), limits)?;
     let tables = Tables::new(sources);
@@ -152,26 +151,10 @@ pub(crate) async fn examine(
     let subject = Subject {
         layout,
         runs,
-        proofs: &proofs,
         fail_on: manner.fail_on,
         limits: &manner.limits,
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };
     AuditReport::new(&subject, &judgement, checked, summary)
-}
-
-/// Holds the store against the replays that must be in it. One file alone shows nothing of what is absent.
-async fn prove(
-    layout: &Layout,
-    runs: &Runs,
-    settle: Duration,
-    wait: bool,
-    mut waiting: impl FnMut(Duration),
-) -> anyhow::Result<Vec<Proof>> {
-    let mut proofs = Vec::new();
-    for Replay { manifest, folder } in runs.replays.iter().filter(|_| !layout.single_file) {
-        proofs.push(replay_proof::prove(folder, manifest, layout, settle, wait, &mut waiting).await?);
-    }
-    Ok(proofs)
 }

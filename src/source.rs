@@ -21,5 +21,6 @@ pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod send;
+pub(crate) mod service_names;
 pub(crate) mod survey;
 pub(crate) mod window;

@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+pub(crate) mod replayed;
+
 /// A folder of `fixtures/`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

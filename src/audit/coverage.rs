@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::{replay_proof, report::Subject};
+use super::report::Subject;
 use crate::{
     judge::{
         account::Account,
@@ -13,7 +13,7 @@ use crate::{
         runs,
         scope::Scope,
     },
-    ledger::runs::Replay,
+    ledger::{any_run::AnyRun, runs::Replay},
     store::layout::Tier,
 };
 
@@ -118,9 +118,6 @@ pub(crate) enum NotJudged {
     NotOfThisStore,
     /// Its manifest names another store.
     OtherStore(PathBuf),
-    ReplayOfOtherStore(PathBuf),
-    /// A replay that was not to be judged: only its spans that are here were.
-    ReplayNotChosen,
     /// Rows of it are here, and `--run none` was given.
     RunsLeftOut,
     /// Rows of it are here, and its folder is not among the runs.
@@ -200,9 +197,7 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         };
         Some(NotRead { file: file.file.clone(), why })
     });
-    let generated = judgement.judged.iter().map(|run| run_coverage(subject, judgement, run));
-    let replays = subject.proofs.iter().zip(&subject.runs.replays);
-    let replays = replays.map(|(proof, replay)| replay_coverage(proof, replay, judgement.read_began));
+    let runs = judgement.judged.iter().map(|run| run_coverage(subject, judgement, run));
     Coverage {
         store: subject.layout.spans.clone(),
         of: None,
@@ -217,7 +212,7 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         depth: judgement.depth,
         scope: Scope::clone(&judgement.scope),
         bytes_scanned: judgement.bytes_scanned,
-        runs: generated.chain(replays).collect(),
+        runs: runs.collect(),
         other_runs: other_runs(subject, judgement),
         not_read: not_read.collect(),
         took: subject.took,
@@ -227,36 +222,30 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
 fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun) -> RunCoverage {
     let mut total = Account::default();
     judged.services.iter().for_each(|service| total += service);
+    let run = subject.runs.at(judged.index);
+    let mut replay_of = None;
+    if let AnyRun::Replay(Replay { manifest, .. }) = run {
+        replay_of = Some(manifest.source.path.clone());
+        if judgement.scope.is_all() {
+            // What was not begun to be sent is in no record.
+            let left = manifest.planned().saturating_sub(judgement.known(judged).expectation.spans());
+            total.planned += left;
+            total.not_started += left;
+        }
+    }
     RunCoverage {
-        run: judgement.known(judged).plan.outline.run.to_string(),
-        replay_of: None,
+        run: run.id().to_string(),
+        replay_of,
         planned: total.planned,
         acked: total.acked,
         rejected: total.rejected,
         indeterminate: total.indeterminate,
         not_started: total.not_started,
         found: total.found,
-        unfinished: judged.history.torn || !subject.runs.known[judged.index].is_finished(),
+        unfinished: judged.history.torn || !run.is_finished(),
         barrier: barrier(last_ack(&judged.history), judged.proof(), judgement.read_began, || {
             judged.has_pending(&judgement.runs)
         }),
-    }
-}
-
-fn replay_coverage(proof: &replay_proof::Proof, replay: &Replay, read_began: u64) -> RunCoverage {
-    let Account { planned, acked, rejected, indeterminate, found, .. } = proof.reckoning.account;
-    let results = replay.manifest.results.as_ref();
-    RunCoverage {
-        run: proof.run_id.to_string(),
-        replay_of: Some(replay.manifest.source.path.clone()),
-        planned: replay.manifest.spans,
-        acked,
-        rejected,
-        indeterminate,
-        not_started: replay.manifest.spans.saturating_sub(planned),
-        found,
-        unfinished: results.is_none(),
-        barrier: barrier(proof.last_ack, proof.barrier, read_began, || proof.reckoning.pending.total > 0),
     }
 }
 
@@ -279,19 +268,10 @@ fn barrier(
 
 fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
     let judged = |index: usize| judgement.judged.iter().any(|run| run.index == index);
-    let idle = (0..subject.runs.known.len()).filter(|&index| !judged(index));
+    let idle = (0..judgement.runs.runs.len()).filter(|&index| !judged(index));
     let idle = idle.map(|index| OtherRun {
-        run: subject.runs.known[index].plan.outline.run.to_string(),
+        run: subject.runs.at(index).id().to_string(),
         why: not_judged(subject, judgement, index),
-    });
-    let replays = subject.runs.other_replays.iter().map(|replay| OtherRun {
-        run: replay.manifest.run_id.clone(),
-        why: match replay.manifest.data_dir.as_deref() {
-            Some(data_dir) if runs::is_at(Some(data_dir), subject.layout) == Some(false) => {
-                NotJudged::ReplayOfOtherStore(data_dir.to_owned())
-            }
-            _ => NotJudged::ReplayNotChosen,
-        },
     });
     let strange = judgement.collected.strange_runs().into_iter().map(|run| OtherRun {
         run: run.to_string(),
@@ -301,33 +281,36 @@ fn other_runs(subject: &Subject<'_>, judgement: &Judgement) -> Vec<OtherRun> {
         run: unreadable.name.clone(),
         why: NotJudged::Unreadable(format!("{:#}", unreadable.error)),
     });
-    idle.chain(replays).chain(strange).chain(unreadable).collect()
+    idle.chain(strange).chain(unreadable).collect()
 }
 
 fn not_judged(subject: &Subject<'_>, judgement: &Judgement, index: usize) -> NotJudged {
+    let run = subject.runs.at(index);
+    if let Some((_, why)) = judgement.unreadable.iter().find(|(unreadable, _)| *unreadable == run.id()) {
+        return NotJudged::Unreadable(why.clone());
+    }
     if judgement.depth != Depth::Content {
         return NotJudged::Depth(judgement.depth);
     }
     if judgement.runs.runs[index].was_seen() {
         return if judgement.whole_store { NotJudged::OtherRunChosen } else { NotJudged::OneFile };
     }
-    match (runs::is_of(&subject.runs.known[index], subject.layout), data_dir(subject, index)) {
+    match (runs::is_at(run.data_dir(), subject.layout), run.data_dir()) {
         (Some(true), _) => NotJudged::NoSpanHere,
         (_, None) => NotJudged::NotOfThisStore,
-        (_, Some(data_dir)) => NotJudged::OtherStore(data_dir),
+        (_, Some(data_dir)) => NotJudged::OtherStore(data_dir.to_owned()),
     }
 }
 
-fn data_dir(subject: &Subject<'_>, index: usize) -> Option<PathBuf> {
-    subject.runs.known[index].manifest.data_dir.clone()
-}
+/// Spans of replays whose records do not tell their service.
+const UNKNOWN_SERVICE: &str = "unknown";
 
 /// What became of the plan of each service of a run.
 pub(crate) fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Completeness> {
-    let plan = &judgement.known(judged).plan;
-    let of_service = |(service, account): (&String, &Account)| Completeness {
-        run: plan.outline.run.to_string(),
-        service: service.clone(),
+    let known = judgement.known(judged);
+    let of_service = |(service, account): (&str, &Account)| Completeness {
+        run: known.run.to_string(),
+        service: service.to_owned(),
         workflows: account.workflows,
         workflows_found: account.workflows_found,
         spans: account.planned,
@@ -335,6 +318,7 @@ pub(crate) fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Com
         found: account.found,
         missing: account.missing,
     };
-    let services = plan.outline.services.iter().zip(&judged.services);
+    let services = known.expectation.services().iter().map(String::as_str);
+    let services = services.chain([UNKNOWN_SERVICE]).zip(&judged.services);
     services.filter(|(service, _)| judgement.scope.has_service(&[Some(service)])).map(of_service).collect()
 }

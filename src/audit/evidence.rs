@@ -14,10 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     checks::findings::Findings,
-    judge::{
-        claim::Claim,
-        judgement::{JudgedRun, Judgement},
-    },
+    judge::judgement::{JudgedRun, Judgement},
     ledger::history::{Call, Export},
     text::{keys, numbers::moment},
 };
@@ -146,33 +143,28 @@ fn points_to(judgement: &Judgement, samples: &[Sample], times: &[&str]) -> Point
 fn export_of<'j>(judgement: &'j Judgement, sample: &Sample) -> Option<(&'j JudgedRun, &'j Export)> {
     let text = |column: &str| sample.values.get(column).and_then(Value::as_str);
     if let (Some(trace_id), Some(span_id)) = (text("trace_id"), text("span_id")) {
-        let Claim::Planned { run, place, .. } = judgement.runs.claim(trace_id, span_id) else { return None };
-        let run = judgement.judged.iter().find(|judged| judged.index == run)?;
-        return run.export_of(&place).map(|export| (run, export));
+        return judgement.runs.spans_with(trace_id, span_id).into_iter().find_map(|span| {
+            let run = judgement.judged.iter().find(|judged| judged.index == span.run)?;
+            Some((run, run.export_of(&judgement.known(run).expectation, span.slot)?))
+        });
     }
     let first = sample.values.get("first_ordinal")?.as_u64()?;
     let (run_id, service) = (text("run")?, text("service_name"));
-    let is_named = |run: &&JudgedRun| judgement.known(run).plan.outline.run.to_string() == run_id;
+    let is_named = |run: &&JudgedRun| judgement.known(run).run.to_string() == run_id;
     judgement.judged.iter().filter(is_named).find_map(|run| {
         let exports = run.history.exports.iter();
-        let export = exports
-            .filter(|export| export.first == first)
-            .find(|export| service_of(judgement, run, export) == service)?;
+        let export = exports.filter(|export| export.first == first).find(|export| {
+            let service_name = judgement.known(run).expectation.service_of_export(export);
+            service_name.map(String::as_str) == service
+        })?;
         Some((run, export))
     })
 }
 
-/// The service of an export; none where a collector sent it, for several.
-fn service_of<'j>(judgement: &'j Judgement, run: &JudgedRun, export: &Export) -> Option<&'j str> {
-    let outline = &judgement.known(run).plan.outline;
-    let own = outline.collectors.is_none();
-    own.then(|| outline.services.get(export.stream as usize).map(String::as_str))?
-}
-
 fn export_seen(judgement: &Judgement, run: &JudgedRun, export: &Export) -> ExportSeen {
     ExportSeen {
-        run: judgement.known(run).plan.outline.run.to_string(),
-        service_name: service_of(judgement, run, export).map(str::to_owned),
+        run: judgement.known(run).run.to_string(),
+        service_name: judgement.known(run).expectation.service_of_export(export).cloned(),
         first_ordinal: export.first,
         spans: export.count,
         outcome: export.outcome.name(),

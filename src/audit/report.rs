@@ -12,7 +12,6 @@ use super::{
     coverage::{self, Completeness, Coverage},
     evidence::{self, Evidence},
     limits::Limit,
-    replay_proof::Proof,
     verdict::{self, FailOn, Overall, Reason, Settled},
 };
 use crate::{
@@ -63,8 +62,6 @@ pub(crate) struct StaleFinding {
 pub(crate) struct Subject<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) runs: &'a Runs,
-    /// The replays that the store was held against.
-    pub(crate) proofs: &'a [Proof],
     pub(crate) fail_on: FailOn,
     pub(crate) limits: &'a [Limit],
     pub(crate) baseline: Option<(&'a Path, &'a Baseline)>,

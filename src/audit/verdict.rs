@@ -68,8 +68,17 @@ pub(crate) enum Reason {
     /// Nothing of a run was acked, within the scope where there is one.
     NothingAcked {
         run: String,
-        is_replay: bool,
         is_scoped: bool,
+    },
+    /// The records of what a replay sent cannot be read.
+    ExpectationUnreadable {
+        run: String,
+        why: String,
+    },
+    /// The source of a replay is gone or changed, so in which columns rows differ is not known of all.
+    SourceUnavailable {
+        run: String,
+        why: String,
     },
     /// Of files, which may hold anything, the first and how many others.
     NotRead {
@@ -155,8 +164,9 @@ fn settle_runs(settled: &mut Settled, subject: &Subject<'_>, judgement: &Judgeme
         settled.qualify(Overall::Inconclusive, Reason::NewestRunUnreadable);
     }
     for run in &judgement.judged {
-        let id = || judgement.known(run).plan.outline.run.to_string();
-        let missing = subject.runs.known[run.index].missing();
+        let known = subject.runs.at(run.index);
+        let id = || known.id().to_string();
+        let missing = known.missing();
         if !missing.is_empty() {
             let shards = missing.iter().map(ToString::to_string).collect();
             settled.qualify(Overall::Inconclusive, Reason::ShardsMissing { run: id(), shards });
@@ -164,18 +174,17 @@ fn settle_runs(settled: &mut Settled, subject: &Subject<'_>, judgement: &Judgeme
         let acked: u64 = run.services.iter().map(|service| service.acked).sum();
         if run.wanted && acked == 0 {
             let is_scoped = !judgement.scope.is_all();
-            let why = Reason::NothingAcked { run: id(), is_replay: false, is_scoped };
-            settled.qualify(Overall::Inconclusive, why);
+            settled.qualify(Overall::Inconclusive, Reason::NothingAcked { run: id(), is_scoped });
         }
     }
-    for proof in subject.proofs {
-        settled.because.extend(proof.remarks().into_iter().map(Reason::Trouble));
-        if proof.reckoning.account.acked == 0 {
-            let run = proof.run_id.to_string();
-            let why = Reason::NothingAcked { run, is_replay: true, is_scoped: false };
-            settled.qualify(Overall::Inconclusive, why);
-        }
+    for (run, why) in &judgement.unreadable {
+        let why = Reason::ExpectationUnreadable { run: run.to_string(), why: why.clone() };
+        settled.qualify(Overall::Inconclusive, why);
     }
+    let unexplained = judgement.unexplained.iter();
+    settled.because.extend(
+        unexplained.map(|(run, why)| Reason::SourceUnavailable { run: run.to_string(), why: why.clone() }),
+    );
 }
 
 /// What this user may not look into may hold anything.

@@ -3,7 +3,6 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use super::{
     reporting::{self, ReportArgs},
 };
 use crate::{
-    audit::{Manner, examine, limits::Limit, replay_proof, report::AuditReport, verdict::FailOn},
+    audit::{Manner, examine, limits::Limit, report::AuditReport, verdict::FailOn},
     base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
@@ -143,9 +142,7 @@ pub(crate) async fn run(
     let progress = manner.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
-    let mut runs = choose_runs(&folder, &args.run, &layout)?;
-    let replayed = Arc::new(replay_proof::left_behind(&runs)?);
-    Arc::get_mut(&mut runs).expect("nobody else has it yet").replayed = replayed;
+    let runs = choose_runs(&folder, &args.run, &layout)?;
     let waiting = args.reporting.open()?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,

@@ -1,7 +1,7 @@
 //! `replay`.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,15 +10,17 @@ use std::{
 
 use super::{
     progress,
+    reporting::{self, ReportArgs, Waiting},
     selection::{SelectionArgs, nothing_else, renaming},
 };
 use crate::{
-    audit::replay_proof::{self, Proof, Verdict},
+    audit::{Manner, examine, report::Overall},
     base::{duration, exit::Exit, interrupt::Interrupts, notice, problem::Problem},
-    judge::reading::DEFAULT_SETTLE,
+    checks::catalog::built_in,
+    judge::runs::choose_runs,
     ledger::{
         lookup,
-        replay::{Options, ReplayManifest},
+        replay::Options,
         runs::{self, DEFAULT_FOLDER},
     },
     report,
@@ -32,8 +34,12 @@ use crate::{
         run::{self, Begun, Replayed, Route, ShiftTime, Surveyed},
     },
     store::find::find_store,
+    text::numbers::counted,
     wire::retry::RetryPolicy,
 };
+
+/// Flags of the report that --verify prints.
+const REPORT: [&str; 4] = ["format", "output", "limit", "write_baseline"];
 
 /// Send stored or captured traffic again
 ///
@@ -53,6 +59,7 @@ use crate::{
     mut_arg("endpoint", |arg| arg.env(clap::builder::Resettable::Reset).help(
         "OTLP gRPC endpoint to send to: `host:port`, or with `http://` or `https://`"
     )),
+    mut_args(|arg| if REPORT.contains(&arg.get_id().as_str()) { arg.requires("verify") } else { arg }),
     after_help = "\
 Examples:
   e2e-store replay .dbdata --endpoint localhost:26155 --dry-run
@@ -151,6 +158,9 @@ pub(crate) struct ReplayArgs {
     runs: PathBuf,
 
     #[command(flatten)]
+    reporting: ReportArgs,
+
+    #[command(flatten)]
     otlp: OtlpArgs,
 
     #[command(flatten)]
@@ -159,9 +169,11 @@ pub(crate) struct ReplayArgs {
 
 pub(crate) async fn run(
     args: &ReplayArgs,
-    out: &mut dyn Write,
+    results: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
+    let is_for_machines = args.verify && args.reporting.is_for_machines();
+    let out: &mut dyn Write = if is_for_machines { &mut io::stderr() } else { &mut *results };
     if args.otlp.endpoint.is_none() && !args.dry_run {
         let hint = "say where to with --endpoint HOST:PORT, or look first with --dry-run";
         return Err(Problem::new("a replay is sent nowhere by default", hint).into());
@@ -192,8 +204,12 @@ pub(crate) async fn run(
     }
     if args.verify {
         // Before anything is sent: a typo here must not leave a run that nobody can judge.
-        find_store(args.data_dir.as_deref())?;
+        if find_store(args.data_dir.as_deref())?.single_file {
+            let what = "one file alone cannot show what a store lacks";
+            return Err(Problem::new(what, "name the data directory").into());
+        }
     }
+    let waiting = args.reporting.open()?;
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let route = args.route(&settings)?;
     // Before anything is written: an endpoint that is not there leaves no run.
@@ -202,7 +218,11 @@ pub(crate) async fn run(
         None => run::begin(&surveyed, &route, now)?,
         Some(replay) => run::resume(&mut surveyed, replay.manifest, replay.folder)?,
     };
-    send(args, surveyed, begun, exporters, &route, &settings, out, interrupts).await
+    let (exit, replayed) = send(args, surveyed, begun, exporters, &route, &settings, out, interrupts).await?;
+    if args.verify && !replayed.sent.summary.interrupted {
+        return Ok(worse(exit, verify(args, &replayed, waiting, results).await?));
+    }
+    Ok(exit)
 }
 
 #[expect(clippy::too_many_arguments, reason = "what the parts of a replay are called together")]
@@ -215,7 +235,7 @@ async fn send(
     settings: &Settings,
     out: &mut dyn Write,
     interrupts: &Interrupts,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<(Exit, Replayed)> {
     let source_is_whole = surveyed.survey.notes.trouble.is_empty();
     writeln!(out, "run      {}, to {}", begun.manifest().run_id, route.endpoint)?;
     out.flush()?;
@@ -247,33 +267,39 @@ async fn send(
     if sent.summary.interrupted {
         notice::note(&format!("interrupted; to go on: {}", args.go_on(&manifest.run_id)));
     }
-    if args.verify && !sent.summary.interrupted {
-        let proved = prove(manifest, folder, args.data_dir.as_deref(), out).await?;
-        exit = worse(exit, proved);
-    }
-    Ok(exit)
+    out.flush()?;
+    Ok((exit, replayed))
 }
 
-/// Holds the store against what was sent.
-async fn prove(
-    manifest: &ReplayManifest,
-    folder: &Path,
-    data_dir: Option<&Path>,
+/// Audits the store for what was sent, and only for that.
+async fn verify(
+    args: &ReplayArgs,
+    replayed: &Replayed,
+    waiting: Waiting,
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let layout = find_store(data_dir)?;
-    let proof =
-        replay_proof::prove(folder, manifest, &layout, DEFAULT_SETTLE, true, progress::waiting).await?;
-    report::replay::print_proof(out, &proof, FINDINGS_SHOWN)?;
-    Ok(exit_of_proof(&proof))
-}
-
-pub(crate) fn exit_of_proof(proof: &Proof) -> Exit {
-    match proof.verdict() {
-        Verdict::Pass => Exit::Clean,
-        Verdict::Fail => Exit::Found,
-        Verdict::Open => Exit::Unknown,
+    let layout = find_store(args.data_dir.as_deref())?;
+    let runs = choose_runs(&args.runs, &replayed.manifest.run_id, &layout)?;
+    let options = Manner { samples: args.reporting.samples(), ..Manner::of(built_in()?) };
+    let options = Manner { all_ids: args.reporting.writes_baseline(), ..options };
+    let mut report = examine(&layout, &runs, options, progress::waiting).await?;
+    report.coverage.of = Some(replayed.manifest.endpoint.clone());
+    let total = replayed.sent.summary.total();
+    if total.refused() > 0 {
+        report.qualify(Overall::Fail, format!("{} refused", counted(total.refused(), "span")));
     }
+    if total.indeterminate > 0 {
+        let spans = counted(total.indeterminate, "span");
+        report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+    }
+    if let Some(data_dir) = &args.data_dir {
+        report.ask_at(data_dir);
+    }
+    let of_run = ["--runs".to_owned(), args.runs.display().to_string(), "--run".to_owned()];
+    report.sql_command.extend(of_run.into_iter().chain([replayed.manifest.run_id.clone()]));
+    reporting::save(&report, &runs)?;
+    args.reporting.deliver(&report, waiting, out)?;
+    Ok(reporting::exit_of(report.overall))
 }
 
 /// Where something was found and something is not known, it is the former.
@@ -284,9 +310,6 @@ pub(crate) fn worse(one: Exit, other: Exit) -> Exit {
         (Exit::Clean, Exit::Clean) => Exit::Clean,
     }
 }
-
-/// Findings of a kind that are printed.
-const FINDINGS_SHOWN: usize = 10;
 
 fn exit_of(replayed: &Replayed, source_is_whole: bool) -> Exit {
     let sent = &replayed.sent;

@@ -18,6 +18,7 @@ use crate::{
     base::{exit::Exit, notice, problem::Problem},
     checks::findings::KEPT,
     judge::runs::Runs,
+    ledger::any_run::AnyRun,
     report::{
         format::{self, ReportFormat, View},
         page::Page,
@@ -160,10 +161,8 @@ impl ReportArgs {
 pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
     let text = format::render(ReportFormat::Json, report, View::FILE)?;
     let judged = |id: &str| report.coverage.runs.iter().any(|run| run.run == id);
-    let generated = runs.known.iter().filter(|run| judged(&run.plan.outline.run.to_string()));
-    let generated = generated.flat_map(|run| &run.parts).map(|part| &part.folder);
-    let replays = runs.replays.iter().filter(|replay| judged(&replay.manifest.run_id));
-    for folder in generated.chain(replays.map(|replay| &replay.folder)) {
+    let judged = runs.all().filter(|run| judged(&run.id().to_string()));
+    for folder in judged.flat_map(AnyRun::folders) {
         let path = folder.join(SAVED);
         let saved = beside(&path).and_then(|file| replace(file, &text, &path));
         if let Err(err) = saved {

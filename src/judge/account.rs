@@ -4,10 +4,12 @@ use std::ops::AddAssign;
 
 use super::{
     claim::KnownRun,
-    tally::{Standing, State},
+    expectation::{Derived, Expectation},
+    tally::{Standing, State, Tally},
 };
 use crate::{
     ledger::history::{Export, History},
+    traffic::plan::Plan,
     wire::outcome::Outcome,
 };
 
@@ -50,20 +52,43 @@ impl AddAssign<&Account> for Account {
     }
 }
 
-/// The account of each service of a run, whose tally is painted.
+/// The account of each service of a run, whose tally has its fates; a last one of spans whose service nobody
+/// recorded, where there are any.
 pub(crate) fn of_services(run: &KnownRun, history: &History) -> Vec<Account> {
-    let mut accounts: Vec<_> =
-        (0..run.plan.outline.services.len()).map(|service| of_service(run, service)).collect();
+    let mut accounts = match &*run.expectation {
+        Expectation::Derived(Derived { plan, .. }) => {
+            (0..plan.outline.services.len()).map(|service| of_service(plan, run.tally(), service)).collect()
+        }
+        Expectation::Recorded(_) => of_recorded(run),
+    };
     for export in &history.exports {
-        // A collector's export may be of several services, and nobody says whose spans were refused.
-        let first = run.plan.place_in(export.stream as usize, export.first);
-        accounts[first.service].add_export(export);
+        // An export may be of several services, and nobody says whose spans were refused.
+        let Some(first) = run.expectation.slots_of(export).next() else { continue };
+        let unknown = accounts.len().saturating_sub(1);
+        accounts[run.expectation.service(first).unwrap_or(unknown)].add_export(export);
     }
     accounts
 }
 
-fn of_service(run: &KnownRun, service: usize) -> Account {
-    let (plan, tally) = (&run.plan, run.tally());
+fn of_recorded(run: &KnownRun) -> Vec<Account> {
+    let unknown = run.expectation.services().len();
+    let mut accounts = vec![Account::default(); unknown + 1];
+    let tally = run.tally();
+    for slot in 0..tally.len() {
+        let state = tally.get(slot);
+        if state.standing() != Standing::OutOfScope {
+            let account = &mut accounts[run.expectation.service(slot).unwrap_or(unknown)];
+            account.planned += 1;
+            account.add(state);
+        }
+    }
+    if unknown > 0 && accounts[unknown] == Account::default() {
+        accounts.pop();
+    }
+    accounts
+}
+
+fn of_service(plan: &Plan, tally: &Tally, service: usize) -> Account {
     let mut account = Account { workflows: plan.outline.workflows_per_service, ..Account::default() };
     for turn in 0..plan.outline.workflows_per_service {
         let mut whole = true;

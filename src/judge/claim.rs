@@ -1,25 +1,29 @@
-//! Which planned span a stored row claims to be.
+//! Which span of a known run a stored row claims to be.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{replayed::left_behind::Replayed, tally::Tally};
+use super::{
+    expectation::{Derived, Expectation, Recorded},
+    tally::{Evidence, Tally},
+};
 use crate::{
-    contract::mapping::ResourceFacts,
+    ledger::expected::SpanIds,
     traffic::{
         ids::{self, RunId, SpanId, TraceId},
-        plan::{Plan, SpanPlace},
+        plan::SpanPlace,
     },
 };
 
-/// A run whose manifest is at hand.
+/// A run whose folder is at hand.
 #[derive(Debug)]
 pub(crate) struct KnownRun {
-    pub(crate) plan: Plan,
-    /// By service: its resource's part of a row.
-    pub(crate) resources: Vec<ResourceFacts>,
+    pub(crate) run: RunId,
+    pub(crate) expectation: Arc<Expectation>,
+    /// Whether the run must be in the store.
+    wanted: bool,
     tally: OnceLock<Tally>,
 }
 
@@ -27,12 +31,14 @@ pub(crate) struct KnownRun {
 #[derive(Debug, Default)]
 pub(crate) struct KnownRuns {
     pub(crate) runs: Vec<KnownRun>,
+    /// Those whose ids tell the run.
     by_id: BTreeMap<RunId, usize>,
-    /// What replays left behind.
-    pub(crate) replayed: Arc<Replayed>,
+    recorded: Vec<usize>,
+    /// Held while a row is given to one of several spans with its ids.
+    choosing: Mutex<()>,
 }
 
-/// What a row's ids say.
+/// What a row's ids say of the runs with a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
     Planned {
@@ -46,16 +52,21 @@ pub(crate) enum Claim {
     },
 }
 
+/// A span of a run, by slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) run: usize,
+    pub(crate) slot: u64,
+}
+
 impl KnownRun {
-    pub(crate) fn new(plan: Plan) -> Self {
-        let resources = (0..plan.outline.services.len())
-            .map(|service| ResourceFacts::of(Some(&plan.resource(service).message)));
-        Self { resources: resources.collect(), plan, tally: OnceLock::new() }
+    pub(crate) fn new(run: RunId, expectation: Arc<Expectation>, wanted: bool) -> Self {
+        Self { run, expectation, wanted, tally: OnceLock::new() }
     }
 
-    /// A byte for each planned span, made when the first is asked for.
+    /// A byte for each span, made when the first is asked for.
     pub(crate) fn tally(&self) -> &Tally {
-        self.tally.get_or_init(|| Tally::new(self.plan.spans()))
+        self.tally.get_or_init(|| Tally::new(self.expectation.spans()))
     }
 
     /// Whether any of its spans was found more than once.
@@ -69,32 +80,48 @@ impl KnownRun {
         self.was_seen() && self.repeats()
     }
 
-    /// The trace and span id of a planned span, as numbers.
-    pub(crate) fn ids_of(&self, slot: u64) -> (u128, u64) {
-        let (run, place) = (self.plan.outline.run, self.plan.place(slot));
-        let trace = ids::trace_id(run, place.workflow);
-        (u128::from_be_bytes(trace), u64::from_be_bytes(ids::span_id(run, place.workflow, place.position)))
+    /// The trace and span id of a span, as numbers, where they are known whole.
+    pub(crate) fn ids_of(&self, slot: u64) -> Option<(u128, u64)> {
+        let trace = self.expectation.trace_id(slot)?;
+        Some((u128::from_be_bytes(trace), u64::from_be_bytes(self.expectation.span_id(slot))))
     }
 
     /// Whether the sweep met a row of this run.
     pub(crate) fn was_seen(&self) -> bool {
         self.tally.get().is_some()
     }
+
+    /// Copies of a span that were met.
+    fn found(&self, slot: u64) -> u8 {
+        self.tally.get().map_or(0, |tally| tally.get(slot).found())
+    }
+
+    /// Whether its ids are those of its source, so that a row under them may be of that.
+    pub(crate) fn keeps_ids(&self) -> bool {
+        matches!(&*self.expectation, Expectation::Recorded(Recorded { keeps_ids: true, .. }))
+    }
 }
 
 impl KnownRuns {
-    pub(crate) fn new(plans: impl IntoIterator<Item = Plan>) -> Self {
-        let runs: Vec<_> = plans.into_iter().map(KnownRun::new).collect();
-        let by_id = runs.iter().enumerate().map(|(index, run)| (run.plan.outline.run, index)).collect();
-        Self { runs, by_id, replayed: Arc::default() }
-    }
-
-    pub(crate) fn with_replayed(self, replayed: Arc<Replayed>) -> Self {
-        Self { replayed, ..self }
+    pub(crate) fn new(runs: impl IntoIterator<Item = KnownRun>) -> Self {
+        let runs: Vec<_> = runs.into_iter().collect();
+        let (mut by_id, mut recorded) = (BTreeMap::new(), Vec::new());
+        for (index, run) in runs.iter().enumerate() {
+            match &*run.expectation {
+                Expectation::Derived(_) => drop(by_id.insert(run.run, index)),
+                Expectation::Recorded(_) => recorded.push(index),
+            }
+        }
+        Self { runs, by_id, recorded, choosing: Mutex::default() }
     }
 
     pub(crate) fn knows(&self, run: RunId) -> bool {
         self.by_id.contains_key(&run)
+    }
+
+    /// Whether a row of a run with a plan may be a recorded span, too.
+    pub(super) fn may_share_ids(&self) -> bool {
+        self.recorded.iter().any(|run| self.runs[*run].keeps_ids())
     }
 
     /// Reads the ids as the store has them: lower-case hex, if they are well formed.
@@ -108,16 +135,80 @@ impl KnownRuns {
         let span: Option<SpanId> = id_bytes(span_id);
         let planned = span.and_then(|span| {
             let traced = known.and_then(|run| self.planned(run, span));
-            traced.or_else(|| (0..self.runs.len()).find_map(|run| self.planned(run, span)))
+            traced.or_else(|| self.by_id.values().find_map(|run| self.planned(*run, span)))
         });
         planned.unwrap_or(Claim::Unclaimed { run: named })
     }
 
     fn planned(&self, run: usize, span: SpanId) -> Option<Claim> {
-        let plan = &self.runs[run].plan;
+        let Expectation::Derived(Derived { plan, .. }) = &*self.runs[run].expectation else { return None };
         let named = ids::claimed_span(plan.outline.run, span)?;
         let (slot, place) = plan.locate(named.workflow, named.position)?;
         Some(Claim::Planned { run, slot, place })
+    }
+
+    /// The recorded spans with these ids: several where a source has a span twice, or replays kept its ids.
+    pub(super) fn recorded(&self, trace_id: &str, span_id: &str) -> Vec<Slot> {
+        if self.recorded.is_empty() {
+            return Vec::new();
+        }
+        let ids = SpanIds::of_hex(trace_id, span_id);
+        let span = id_bytes(span_id).map(u64::from_be_bytes);
+        let of_run = |run: &usize| {
+            let found = match &*self.runs[*run].expectation {
+                Expectation::Recorded(recorded) => recorded.find(ids, span),
+                Expectation::Derived(_) => &[],
+            };
+            let run = *run;
+            found.iter().map(move |slot| Slot { run, slot: u64::from(*slot) })
+        };
+        self.recorded.iter().flat_map(of_run).collect()
+    }
+
+    /// All spans with these ids, of either kind of run.
+    pub(crate) fn spans_with(&self, trace_id: &str, span_id: &str) -> Vec<Slot> {
+        let planned = match self.claim(trace_id, span_id) {
+            Claim::Planned { run, slot, .. } => Some(Slot { run, slot }),
+            Claim::Unclaimed { .. } => None,
+        };
+        planned.into_iter().chain(self.recorded(trace_id, span_id)).collect()
+    }
+
+    /// Gives a row to one of the recorded spans with its ids, counts it there, and says whether it is as it was
+    /// sent. None where it is rather what `planned` says, or of the source of a replay that kept its ids.
+    ///
+    /// Of a span that was sent several times, each copy counts for one with equal values and the fewest copies.
+    pub(super) fn count_recorded(
+        &self,
+        spans: &[Slot],
+        planned: Option<Slot>,
+        evidence: Option<Evidence>,
+        mut is_as_sent: impl FnMut(&Recorded, u64) -> bool,
+    ) -> Option<(Slot, bool)> {
+        let copies = |span: &Slot| self.runs[span.run].found(span.slot);
+        let is_better = |span: &Slot, as_sent: bool| {
+            let run = &self.runs[span.run];
+            let Some(planned) = planned else { return as_sent || run.wanted || !run.keeps_ids() };
+            let others = !self.runs[planned.run].wanted;
+            run.wanted && (others || (as_sent && copies(span) < copies(&planned)))
+        };
+        let as_sent: Vec<bool> = spans
+            .iter()
+            .map(|span| match &*self.runs[span.run].expectation {
+                Expectation::Recorded(recorded) => is_as_sent(recorded, span.slot),
+                Expectation::Derived(_) => false,
+            })
+            .collect();
+        let is_contested = spans.len() > 1 || planned.is_some();
+        let _choosing = is_contested.then(|| self.choosing.lock().unwrap_or_else(PoisonError::into_inner));
+        let candidates = spans.iter().zip(as_sent).filter(|(span, as_sent)| is_better(span, *as_sent));
+        let (span, as_sent) = candidates.min_by_key(|(span, as_sent)| {
+            (!as_sent, !self.runs[span.run].wanted, copies(span), span.run, span.slot)
+        })?;
+        if let Some(evidence) = evidence {
+            self.runs[span.run].tally().count(span.slot, evidence, !as_sent);
+        }
+        Some((*span, as_sent))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claim::KnownRun;
+use super::expectation::Derived;
 use crate::{
     contract::{
         canonical_json::CanonicalJson,
@@ -74,7 +74,7 @@ impl<'r> Comparer<'r> {
     pub(crate) fn differences(
         &mut self,
         run_index: usize,
-        run: &'r KnownRun,
+        run: &'r Derived,
         place: SpanPlace,
         schema: Schema,
         stored: &StoredCells<'_>,
@@ -82,17 +82,7 @@ impl<'r> Comparer<'r> {
     ) -> Vec<Difference> {
         let workflow = expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
         losses.count(workflow.lost(place.position, schema));
-        let expected = self.row.cells();
-        let mut differences = Vec::new();
-        for (column, (expected, stored)) in expected.into_iter().zip(stored).enumerate() {
-            // What a column would hold that the file lacks is unknown; that it lacks it is said of the file.
-            match stored {
-                Some(actual) if *actual != expected => {
-                    compare_column(column, expected, *actual, &mut differences);
-                }
-                _ => {}
-            }
-        }
+        let mut differences = differences(&self.row, stored);
         for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES)
         {
             let lost = difference.key.as_deref().map(|key| workflow.lost_of(place.position, key));
@@ -104,12 +94,27 @@ impl<'r> Comparer<'r> {
     }
 }
 
+/// Nothing for a row that is as expected, up to the order and spacing of JSON text.
+pub(crate) fn differences(expected: &Row, stored: &StoredCells<'_>) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for (column, (expected, stored)) in expected.cells().into_iter().zip(stored).enumerate() {
+        // What a column would hold that the file lacks is unknown; that it lacks it is said of the file.
+        match stored {
+            Some(actual) if *actual != expected => {
+                compare_column(column, expected, *actual, &mut differences);
+            }
+            _ => {}
+        }
+    }
+    differences
+}
+
 /// Writes the row that the plan calls for.
 fn expect<'k, 'r>(
     workflows: &'k mut [Option<(usize, u64, Workflow<'r>)>],
     row: &mut Row,
     run_index: usize,
-    run: &'r KnownRun,
+    run: &'r Derived,
     place: SpanPlace,
     schema: Schema,
 ) -> &'k Workflow<'r> {

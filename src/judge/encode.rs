@@ -31,6 +31,7 @@ static DIFFERENCES: LazyLock<SchemaRef> = LazyLock::new(|| {
         ("column_name", Kind::Text),
         ("key", Kind::Text),
         ("kind", Kind::Text),
+        ("cause", Kind::Text),
         ("expected", Kind::Text),
         ("actual", Kind::Text),
     ])
@@ -41,27 +42,29 @@ pub(crate) fn differences_schema() -> SchemaRef {
 }
 
 pub(crate) fn differences(differences: &[StoredDifference]) -> Result<RecordBatch, ArrowError> {
-    let kind = |found: &StoredDifference| match found.difference.kind {
-        DifferenceKind::Witness => "witness",
-        DifferenceKind::Content => "content",
-        DifferenceKind::Declared => "declared",
+    let kind = |found: &StoredDifference| match found.difference.as_ref().map(|difference| difference.kind) {
+        Some(DifferenceKind::Witness) => "witness",
+        Some(DifferenceKind::Declared) => "declared",
+        Some(DifferenceKind::Content) | None => "content",
     };
+    let of = || differences.iter().map(|found| found.difference.as_ref());
     let [tier, file, row_number] = address(differences.iter().map(|found| &found.address));
     let columns = vec![
         tier,
         file,
         row_number,
         text(differences.iter().map(|found| Some(found.run.to_string()))),
-        text(differences.iter().map(|found| Some(&found.service))),
-        number(differences.iter().map(|found| Some(found.workflow.cast_signed()))),
-        number(differences.iter().map(|found| Some(found.position))),
-        text(differences.iter().map(|found| Some(&found.trace_id))),
+        text(differences.iter().map(|found| found.service.as_ref())),
+        number(differences.iter().map(|found| found.workflow.map(u64::cast_signed))),
+        number(differences.iter().map(|found| Some(found.number.cast_signed()))),
+        text(differences.iter().map(|found| found.trace_id.as_ref())),
         text(differences.iter().map(|found| Some(&found.span_id))),
-        text(differences.iter().map(|found| Some(schema::column_name(found.difference.column)))),
-        text(differences.iter().map(|found| found.difference.key.as_ref())),
+        text(of().map(|found| Some(schema::column_name(found?.column)))),
+        text(of().map(|found| found?.key.as_ref())),
         text(differences.iter().map(|found| Some(kind(found)))),
-        text(differences.iter().map(|found| found.difference.expected.as_ref())),
-        text(differences.iter().map(|found| found.difference.actual.as_ref())),
+        text(of().map(|found| found.is_none().then_some("source_unavailable"))),
+        text(of().map(|found| found?.expected.as_ref())),
+        text(of().map(|found| found?.actual.as_ref())),
     ];
     RecordBatch::try_new(differences_schema(), columns)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::compare::Difference;
+use super::{claim::KnownRun, compare::Difference};
 use crate::{store::layout::Tier, traffic::ids::RunId};
 
 /// Where a stored row lies.
@@ -19,13 +19,39 @@ pub(crate) struct Address {
 pub(crate) struct StoredDifference {
     pub(crate) address: Address,
     pub(crate) run: RunId,
-    /// The service that the plan lets send this span.
-    pub(crate) service: String,
-    pub(crate) workflow: u64,
-    pub(crate) position: u32,
-    pub(crate) trace_id: String,
+    /// The service that sent this span.
+    pub(crate) service: Option<String>,
+    pub(crate) workflow: Option<u64>,
+    /// Its position in the workflow, or its ordinal in a replay.
+    pub(crate) number: u64,
+    pub(crate) trace_id: Option<String>,
     pub(crate) span_id: String,
-    pub(crate) difference: Difference,
+    /// None where nobody can say in which column the row differs.
+    pub(crate) difference: Option<Difference>,
+    /// Where that is so, a digest of all of the row.
+    pub(crate) of_row: Option<u64>,
+}
+
+impl StoredDifference {
+    pub(crate) fn new(
+        known: &KnownRun,
+        slot: u64,
+        address: &Address,
+        difference: Option<Difference>,
+    ) -> Self {
+        let expectation = &known.expectation;
+        Self {
+            address: address.clone(),
+            run: known.run,
+            service: expectation.service_name(slot).map(str::to_owned),
+            workflow: expectation.workflow(slot),
+            number: expectation.number(slot),
+            trace_id: expectation.trace_id(slot).map(const_hex::encode),
+            span_id: const_hex::encode(expectation.span_id(slot)),
+            difference,
+            of_row: None,
+        }
+    }
 }
 
 /// One copy of a planned span that has several.
@@ -35,14 +61,14 @@ pub(crate) struct Sighting {
     pub(crate) run: RunId,
     pub(crate) trace_id: String,
     pub(crate) span_id: String,
-    /// How often its export was attempted, and how many of the attempts were refused; none where that run's
-    /// ledger is not judged.
+    /// How often it was sent, and how many of the attempts were refused; none where that run's ledger is not
+    /// judged.
     pub(crate) attempts: Option<Attempts>,
     /// A digest of what of it is not as planned: copies with the same are equal.
     pub(crate) alteration: Option<u64>,
 }
 
-/// How often an export was sent.
+/// How often the exports of a span were sent, all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempts {
     pub(crate) made: u32,

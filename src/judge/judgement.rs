@@ -1,14 +1,12 @@
 //! All that one reading of a store established.
 
-use std::{
-    ops::{AddAssign, Range},
-    sync::Arc,
-};
+use std::{ops::AddAssign, sync::Arc};
 
 use super::{
     account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
     claim::{KnownRun, KnownRuns},
+    expectation::Expectation,
     scope::Scope,
     spool::Spool,
     suspects::{Suspect, suspect_of},
@@ -20,8 +18,8 @@ use crate::{
         export_index::ExportIndex,
         history::{Export, History},
     },
-    store::layout::Tier,
-    traffic::plan::{Plan, SpanPlace},
+    store::{inventory::FoundFile, layout::Tier},
+    traffic::ids::RunId,
     wire::outcome::Outcome,
 };
 
@@ -35,6 +33,12 @@ pub(crate) struct Judgement {
     pub(crate) collected: Arc<Collected>,
     /// Every copy of a planned span that was found more than once.
     pub(crate) sightings: Arc<Spool>,
+    /// The files that a second look can read.
+    pub(crate) evidence: Vec<FoundFile>,
+    /// Runs whose record of what was sent cannot be used, and why.
+    pub(crate) unreadable: Vec<(RunId, String)>,
+    /// Runs of whose differing rows nobody can say in which columns they differ, and why.
+    pub(crate) unexplained: Vec<(RunId, String)>,
     pub(crate) rows: RowCounts,
     pub(crate) depth: Depth,
     pub(crate) scope: Arc<Scope>,
@@ -205,14 +209,16 @@ pub(crate) struct ExportFate {
 }
 
 impl JudgedRun {
-    /// The export that carried a planned span, if it was sent.
-    pub(crate) fn export_of(&self, place: &SpanPlace) -> Option<&Export> {
-        self.exports.find(&self.history.exports, u32::try_from(place.stream).ok()?, place.ordinal)
+    /// The export that carried a span, if it was sent.
+    pub(crate) fn export_of(&self, expectation: &Expectation, slot: u64) -> Option<&Export> {
+        let (stream, ordinal) = expectation.ordinal(slot);
+        self.exports.find(&self.history.exports, stream, ordinal)
     }
 
     /// The number of that export in the run's ledgers, from 0.
-    pub(crate) fn export_number(&self, place: &SpanPlace) -> Option<u32> {
-        self.exports.number(&self.history.exports, u32::try_from(place.stream).ok()?, place.ordinal)
+    pub(crate) fn export_number(&self, expectation: &Expectation, slot: u64) -> Option<u32> {
+        let (stream, ordinal) = expectation.ordinal(slot);
+        self.exports.number(&self.history.exports, stream, ordinal)
     }
 
     /// What proves that the run's last ack had to be on disk.
@@ -231,11 +237,10 @@ impl JudgedRun {
             } else {
                 Standing::OutOfScope
             };
-            slots_of(&run.plan, export).for_each(|slot| tally.paint(slot, standing));
+            run.expectation.slots_of(export).for_each(|slot| tally.paint(slot, standing));
         }
         if !scope.services.is_empty() {
-            let services = &run.plan.outline.services;
-            let outside = |slot: &u64| !scope.has_service(&[Some(&services[run.plan.place(*slot).service])]);
+            let outside = |slot: &u64| !scope.has_service(&[run.expectation.service_name(*slot)]);
             (0..tally.len()).filter(outside).for_each(|slot| tally.paint(slot, Standing::OutOfScope));
         }
         self.services = account::of_services(run, &self.history);
@@ -244,7 +249,7 @@ impl JudgedRun {
     /// What became of an export as a whole.
     pub(crate) fn fate(&self, runs: &KnownRuns, export: &Export, suspects: &[Suspect]) -> ExportFate {
         let run = &runs.runs[self.index];
-        let found = slots_of(&run.plan, export).filter(|slot| run.tally().get(*slot).found() > 0);
+        let found = run.expectation.slots_of(export).filter(|slot| run.tally().get(*slot).found() > 0);
         ExportFate {
             found: i64::try_from(found.count()).unwrap_or(i64::MAX),
             behind_barrier: export
@@ -286,12 +291,8 @@ impl JudgedRun {
     }
 }
 
-fn slots_of(plan: &Plan, export: &Export) -> Range<u64> {
-    plan.slots(export.stream as usize, export.first, export.count)
-}
-
 impl Judgement {
-    /// The plan and the tally of a judged run.
+    /// What a judged run should have left, and what was found of it.
     pub(crate) fn known(&self, judged: &JudgedRun) -> &KnownRun {
         &self.runs.runs[judged.index]
     }

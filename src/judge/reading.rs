@@ -21,12 +21,13 @@ use futures::StreamExt;
 use super::{
     account::Account,
     barrier::Barrier,
-    claim::{Claim, KnownRun, KnownRuns},
+    claim::{KnownRun, KnownRuns, Slot},
     encode,
     evidence::{Address, Attempts, Sighting},
+    expectation::{Derived, Expectation, Recorded},
     judgement::{Depth, JudgedRun, Judgement},
     progress::Progress,
-    replayed::left_behind::Replayed,
+    runs::Runs,
     scope::Scope,
     spool::Spool,
     sweep::{Sweep, Swept, sweep},
@@ -34,16 +35,13 @@ use super::{
 };
 use crate::{
     base::{clock::unix_nanos, memory::Budget},
-    ledger::{export_index::ExportIndex, runs::Run},
+    ledger::{any_run::AnyRun, expected::ExpectedSpans, export_index::ExportIndex, history::Export},
     store::{
-        inventory::{self, FoundFile},
+        inventory,
         layout::{Layout, Tier},
         scan,
     },
-    traffic::{
-        ids::{self, RunId},
-        plan::SpanPlace,
-    },
+    traffic::ids::RunId,
 };
 
 /// How long an acked span may stay in memory: the studio's WAL timer (3 s) three times, and a second.
@@ -51,20 +49,11 @@ pub(crate) const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// What to hold a store against.
+/// What to hold a store against, and how.
 #[derive(Debug)]
-pub(crate) struct Question<'a> {
+pub(crate) struct SweepInput<'a> {
     pub(crate) layout: &'a Layout,
-    /// All runs whose rows are to be recognised.
-    pub(crate) known: &'a [Run],
-    /// What replays left behind: rows that are as they were sent are not judged by their structure.
-    pub(crate) replayed: &'a Arc<Replayed>,
-    /// The runs that must be judged although the store may hold none of them.
-    pub(crate) wanted: &'a [RunId],
-    /// Whether to leave out all others, even if rows of them are met.
-    pub(crate) only_wanted: bool,
-    /// Whether absences mean anything: not where one file is read alone.
-    pub(crate) whole_store: bool,
+    pub(crate) runs: &'a Runs,
     pub(crate) settle: Duration,
     /// Whether to wait until an absence means something.
     pub(crate) wait: bool,
@@ -74,91 +63,140 @@ pub(crate) struct Question<'a> {
     pub(crate) progress: Progress,
 }
 
+/// What all known runs should have left, however often the store is read.
+struct Expectations {
+    /// In the order of [`Runs::all`].
+    runs: Vec<(RunId, Arc<Expectation>)>,
+    unreadable: Vec<(RunId, String)>,
+}
+
+impl Expectations {
+    fn load(runs: &Runs) -> Self {
+        let mut unreadable = Vec::new();
+        let mut load = |run: AnyRun<'_>| match run {
+            AnyRun::Generated(run) => Expectation::Derived(Derived::new(run.plan.clone())),
+            AnyRun::Replay(replay) => {
+                let spans = replay.expected().unwrap_or_else(|err| {
+                    unreadable.push((replay.id, format!("{err:#}")));
+                    ExpectedSpans::default()
+                });
+                let services = replay.manifest.services.clone();
+                Expectation::Recorded(Recorded { spans, services, keeps_ids: replay.manifest.keeps_ids() })
+            }
+        };
+        let runs = runs.all().map(|run| (run.id(), Arc::new(load(run)))).collect();
+        Self { runs, unreadable }
+    }
+
+    /// The same runs, of which nothing was found yet.
+    fn known(&self, wanted: &[RunId]) -> KnownRuns {
+        let known = |(run, expectation): &(RunId, Arc<Expectation>)| {
+            KnownRun::new(*run, Arc::clone(expectation), wanted.contains(run))
+        };
+        KnownRuns::new(self.runs.iter().map(known))
+    }
+
+    fn is_readable(&self, run: RunId) -> bool {
+        self.unreadable.iter().all(|(unreadable, _)| *unreadable != run)
+    }
+}
+
 /// Reads the store, again if need be, and says by `waiting` how long that may take.
 pub(crate) async fn read(
-    question: &Question<'_>,
+    input: &SweepInput<'_>,
     session: &SessionContext,
     mut waiting: impl FnMut(Duration),
 ) -> anyhow::Result<Judgement> {
     // A generator may be at work while we read and wait: what it has acked by now is what is judged.
-    let ledgers: Vec<Vec<u64>> = question.known.iter().map(Run::ledger_lens).collect();
+    let ledgers: Vec<Vec<u64>> = input.runs.all().map(AnyRun::ledger_lens).collect();
+    let expectations = Expectations::load(input.runs);
     let began = Instant::now();
     let mut waited = Duration::ZERO;
     loop {
         let read_began = unix_nanos();
-        let runs = KnownRuns::new(question.known.iter().map(|run| run.plan.clone()));
-        let runs = Arc::new(runs.with_replayed(Arc::clone(question.replayed)));
+        let runs = Arc::new(expectations.known(&input.runs.wanted));
         let task = Sweep {
-            layout: question.layout.clone(),
+            layout: input.layout.clone(),
             runs: Arc::clone(&runs),
             context: session.task_ctx(),
-            collected: Arc::new(Collected::new(question.budget)),
-            scope: Arc::clone(&question.scope),
-            depth: question.depth,
-            progress: question.progress.clone(),
+            collected: Arc::new(Collected::new(input.budget)),
+            scope: Arc::clone(&input.scope),
+            depth: input.depth,
+            progress: input.progress.clone(),
         };
         let swept = sweep(&task).await?;
-        let judged = judged_runs(question, &runs, &ledgers, read_began, waited)?;
-        let judgement = conclude(question, swept, &task, judged, read_began, session).await?;
-        let left = question.settle.saturating_sub(began.elapsed());
-        if !question.wait
-            || waited >= question.settle
+        let judged = judged_runs(input, &expectations, &runs, &ledgers, read_began, waited)?;
+        let mut judgement = conclude(input, swept, &task, judged, read_began);
+        judgement.unreadable.clone_from(&expectations.unreadable);
+        let left = input.settle.saturating_sub(began.elapsed());
+        if !input.wait
+            || waited >= input.settle
             || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
         {
             return Ok(judgement);
         }
         waiting(left);
-        wait_for_news(question.layout, left).await;
-        waited = began.elapsed().min(question.settle);
+        wait_for_news(input.layout, left).await;
+        waited = began.elapsed().min(input.settle);
     }
 }
 
 fn judged_runs(
-    question: &Question<'_>,
+    input: &SweepInput<'_>,
+    expectations: &Expectations,
     runs: &KnownRuns,
     ledgers: &[Vec<u64>],
     read_began: u64,
     waited: Duration,
 ) -> anyhow::Result<Vec<JudgedRun>> {
-    let asked_for = |index: usize| question.wanted.contains(&question.known[index].plan.outline.run);
-    let met = |index: usize| !question.only_wanted && runs.runs[index].was_seen();
-    let judge = |index: usize| {
-        let history = question.known[index].history(&ledgers[index])?;
-        let barrier = Barrier::new(&history, read_began, waited, question.settle);
-        let exports = ExportIndex::new(&history.exports);
-        Ok(JudgedRun { index, history, exports, barrier, wanted: asked_for(index), services: Vec::new() })
-    };
     // What is absent is known only where all rows were looked at.
-    let whole = question.whole_store && question.depth == Depth::Content;
-    let judged = (0..question.known.len()).filter(|&index| whole && (asked_for(index) || met(index)));
-    judged.map(judge).collect()
+    if input.layout.single_file || input.depth != Depth::Content {
+        return Ok(Vec::new());
+    }
+    let mut judged = Vec::new();
+    for (index, run) in input.runs.all().enumerate() {
+        let known = &runs.runs[index];
+        let wanted = input.runs.wanted.contains(&run.id());
+        // Rows of a replay that kept its ids may be those of its source.
+        let met = !input.runs.only_wanted && known.was_seen() && !known.keeps_ids();
+        if !(wanted || met) || !expectations.is_readable(run.id()) {
+            continue;
+        }
+        let mut history = run.history(&ledgers[index])?;
+        if let Expectation::Recorded(Recorded { spans, .. }) = &*known.expectation {
+            // What began to be sent since its records were read.
+            history.exports.retain(|export| export.first + u64::from(export.count) <= spans.len());
+        }
+        let barrier = Barrier::new(&history, read_began, waited, input.settle);
+        let exports = ExportIndex::new(&history.exports);
+        judged.push(JudgedRun { index, history, exports, barrier, wanted, services: Vec::new() });
+    }
+    Ok(judged)
 }
 
-async fn conclude(
-    question: &Question<'_>,
+fn conclude(
+    input: &SweepInput<'_>,
     swept: Swept,
     sweep: &Sweep,
     judged: Vec<JudgedRun>,
     read_began: u64,
-    session: &SessionContext,
-) -> anyhow::Result<Judgement> {
+) -> Judgement {
     let Swept { files, bytes_scanned, evidence } = swept;
     let Sweep { runs, collected, .. } = sweep;
-    let seen = Arc::new(Spool::new(encode::sightings_schema(), question.budget.notes));
-    if runs.runs.iter().any(KnownRun::has_repeated) {
-        sightings(evidence, sweep, &judged, &seen, session).await?;
-    }
     let mut judgement = Judgement {
         runs: Arc::clone(runs),
         judged,
         files,
         collected: Arc::clone(collected),
-        sightings: seen,
+        sightings: Arc::new(Spool::new(encode::sightings_schema(), input.budget.notes)),
+        evidence,
+        unreadable: Vec::new(),
+        unexplained: Vec::new(),
         rows: collected.rows(),
-        depth: question.depth,
-        scope: Arc::clone(&question.scope),
+        depth: input.depth,
+        scope: Arc::clone(&input.scope),
         account: Account::default(),
-        whole_store: question.whole_store,
+        whole_store: !input.layout.single_file,
         bytes_scanned,
         read_began,
     };
@@ -167,19 +205,16 @@ async fn conclude(
         run.paint(&judgement.runs, &suspects, &judgement.scope);
         run.services.iter().for_each(|service| judgement.account += service);
     }
-    Ok(judgement)
+    judgement
 }
 
-/// Where each copy of the repeated spans lies: a second scan, of the two id columns alone.
-async fn sightings(
-    files: Vec<FoundFile>,
-    sweep: &Sweep,
-    judged: &[JudgedRun],
-    seen: &Spool,
-    session: &SessionContext,
-) -> anyhow::Result<()> {
-    let runs = &sweep.runs;
-    let rows = session.read_table(scan::stored_spans(files))?;
+/// Notes where each copy of the repeated spans lies: a second scan, of the two id columns alone.
+pub(crate) async fn note_copies(judgement: &Judgement, session: &SessionContext) -> anyhow::Result<()> {
+    let runs = &judgement.runs;
+    if !runs.runs.iter().any(KnownRun::has_repeated) {
+        return Ok(());
+    }
+    let rows = session.read_table(scan::stored_spans(judgement.evidence.clone()))?;
     let columns = ["tier", "file", "row_number", "trace_id", "span_id"];
     let mut batches = rows.select_columns(&columns)?.execute_stream().await?;
     while let Some(batch) = batches.next().await {
@@ -190,33 +225,38 @@ async fn sightings(
         let row_numbers = batch.column(2).as_primitive::<Int64Type>();
         let mut found = Vec::new();
         for row in 0..batch.num_rows() {
-            let Claim::Planned { run, slot, place } = runs.claim(traces.value(row), spans.value(row)) else {
-                continue;
+            let same = runs.spans_with(traces.value(row), spans.value(row));
+            let is_repeated = |span: &&Slot| {
+                let known = &runs.runs[span.run];
+                known.was_seen() && known.tally().get(span.slot).found() > 1
             };
-            let known = &runs.runs[run];
-            if known.tally().get(slot).found() < 2 {
-                continue;
-            }
+            let Some(span) = same.iter().find(is_repeated) else { continue };
+            let known = &runs.runs[span.run];
             let tier = if tiers.value(row) == Tier::Wal.name() { Tier::Wal } else { Tier::Cold };
             let row_number = row_numbers.value(row).unsigned_abs();
+            let trace_id = known.expectation.trace_id(span.slot).map(const_hex::encode);
             found.push(Sighting {
                 address: Address { tier, file: files.value(row).into(), row_number },
-                run: known.plan.outline.run,
-                trace_id: const_hex::encode(ids::trace_id(known.plan.outline.run, place.workflow)),
+                run: known.run,
+                trace_id: trace_id.unwrap_or_else(|| traces.value(row).to_owned()),
                 span_id: spans.value(row).to_owned(),
-                attempts: attempts(judged, run, &place),
-                alteration: sweep.collected.alteration(files.value(row), row_number),
+                attempts: attempts(judgement, span.run, &same),
+                alteration: judgement.collected.alteration(files.value(row), row_number),
             });
         }
-        seen.push(encode::sightings(&found)?)?;
+        judgement.sightings.push(encode::sightings(&found)?)?;
     }
     Ok(())
 }
 
-/// What the ledger of a known run says of the export that carried a span.
-fn attempts(judged: &[JudgedRun], run: usize, place: &SpanPlace) -> Option<Attempts> {
-    let export = judged.iter().find(|judged| judged.index == run)?.export_of(place)?;
-    Some(Attempts { made: export.attempts, refused: export.refusals.into() })
+/// What the ledger of a judged run says of the exports that carried spans with the same ids.
+fn attempts(judgement: &Judgement, run: usize, spans: &[Slot]) -> Option<Attempts> {
+    let judged = judgement.judged.iter().find(|judged| judged.index == run)?;
+    let expectation = &judgement.known(judged).expectation;
+    let of_run = spans.iter().filter(|span| span.run == run);
+    let exports = of_run.filter_map(|span| judged.export_of(expectation, span.slot));
+    let of_export = |export: &Export| Attempts { made: export.attempts, refused: export.refusals.into() };
+    exports.map(of_export).reduce(|a, b| Attempts { made: a.made + b.made, refused: a.refused + b.refused })
 }
 
 /// Returns when the store has other files than now, or when the time is up.

@@ -9,6 +9,7 @@ use std::{
 use datafusion::error::Result;
 
 use super::{
+    differing::{DifferingRow, DifferingRows},
     encode,
     evidence::StoredDifference,
     fact::Fact,
@@ -27,6 +28,7 @@ pub(crate) struct Notes {
     pub(crate) facts: Vec<Fact>,
     pub(crate) differences: Vec<StoredDifference>,
     pub(crate) strays: Vec<Stray>,
+    pub(crate) differing: Vec<DifferingRow>,
     pub(crate) rows: RowCounts,
     pub(crate) losses: Losses,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Collected {
     pub(crate) facts: Arc<Facts>,
     pub(crate) differences: Arc<Spool>,
     pub(crate) strays: Arc<Spool>,
+    /// Rows of recorded runs.
+    pub(crate) differing: Arc<DifferingRows>,
     state: Mutex<State>,
 }
 
@@ -83,6 +87,7 @@ impl Collected {
             facts: Arc::new(Facts::new(budget.facts)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes)),
+            differing: Arc::new(DifferingRows::new(budget.notes)),
             state: Mutex::default(),
         }
     }
@@ -96,6 +101,7 @@ impl Collected {
         self.note(notes);
         self.differences.push(encode::differences(&notes.differences)?)?;
         self.strays.push(unplannable::batch(&notes.strays)?)?;
+        self.differing.push(&notes.differing)?;
         self.facts.extend(notes.facts.drain(..))?;
         *notes = Notes::default();
         Ok(())
@@ -116,14 +122,20 @@ impl Collected {
                 state.in_both.insert(id);
             }
         }
-        for found in &notes.differences {
-            let file = self.names.name(&found.address.file);
-            let digest = state.altered.entry((file, found.address.row_number as u32)).or_default();
-            let mut hasher = DefaultHasher::new();
-            (*digest, found.difference.column, &found.difference.key, &found.difference.actual)
-                .hash(&mut hasher);
-            *digest = hasher.finish();
-        }
+        state.note_altered(&notes.differences, &self.names);
+    }
+
+    /// Adds differences that were found beside the sweep.
+    pub(crate) fn explain(&self, differences: &[StoredDifference]) -> Result<()> {
+        self.state().note_altered(differences, &self.names);
+        self.differences.push(encode::differences(differences)?)
+    }
+
+    /// Rows that were taken for differing are as planned.
+    pub(crate) fn acquit(&self, rows: u64) {
+        let counts = &mut self.state().rows;
+        counts.differing -= rows;
+        counts.as_planned += rows;
     }
 
     /// Remembers the spans of a segment, so that those are known which a cold file has, too.
@@ -174,6 +186,18 @@ impl Collected {
 }
 
 impl State {
+    fn note_altered(&mut self, differences: &[StoredDifference], names: &Names) {
+        for found in differences {
+            let file = names.name(&found.address.file);
+            let digest = self.altered.entry((file, found.address.row_number as u32)).or_default();
+            let mut hasher = DefaultHasher::new();
+            let difference = found.difference.as_ref();
+            let difference = difference.map(|found| (found.column, &found.key, &found.actual));
+            (*digest, difference, found.of_row).hash(&mut hasher);
+            *digest = hasher.finish();
+        }
+    }
+
     fn note_resource(&mut self, fact: &Fact) {
         let key = ResourceKey {
             service: fact.service,

@@ -105,6 +105,11 @@ impl Tally {
         self.change(slot, |byte| byte & !STANDING | standing as u8);
     }
 
+    /// Takes back that a copy is not as it should be.
+    pub(crate) fn clear_altered(&self, slot: u64) {
+        self.change(slot, |byte| byte & !ALTERED);
+    }
+
     fn change(&self, slot: u64, change: impl Fn(u8) -> u8) {
         self.0[slot as usize].update(Ordering::Relaxed, Ordering::Relaxed, change);
     }

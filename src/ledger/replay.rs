@@ -15,7 +15,10 @@ use super::{
 };
 use crate::base::problem::Problem;
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// Without a header, services and parents in its `expected.bin`; still judged.
+const VERSION_WITHOUT_SERVICES: u32 = 2;
 
 /// `manifest.json` of a replay. Written when it begins, and again, with its results, when it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,7 @@ pub(crate) struct ReplayManifest {
     pub(crate) loop_shift_nanos: i64,
     /// Spans of all loops.
     pub(crate) spans: u64,
+    /// In the order of their numbers in `expected.bin`; written before the first record that has the number.
     pub(crate) services: Vec<String>,
     pub(crate) endpoint: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,14 +107,29 @@ impl ReplayManifest {
             let hint = "restore the run's folder, or remove it";
             Problem::new(format!("`{shown}` is not a replay's manifest"), hint).caused_by(err)
         })?;
-        if manifest.version != VERSION {
+        if ![VERSION_WITHOUT_SERVICES, VERSION].contains(&manifest.version) {
             let what = format!(
-                "`{shown}` is a replay's manifest of version {}; this binary knows {VERSION}",
+                "`{shown}` is a replay's manifest of version {}; this binary knows {VERSION_WITHOUT_SERVICES} and {VERSION}",
                 manifest.version
             );
             return Err(Problem::new(what, "use the e2e-store that made it").into());
         }
         Ok(manifest)
+    }
+
+    /// Whether its `expected.bin` is of the first version.
+    pub(crate) fn is_v2(&self) -> bool {
+        self.version == VERSION_WITHOUT_SERVICES
+    }
+
+    /// Whether spans were sent under the ids that they had: other rows may have the same.
+    pub(crate) fn keeps_ids(&self) -> bool {
+        self.id_key.is_none()
+    }
+
+    /// Spans that were to be sent.
+    pub(crate) fn planned(&self) -> u64 {
+        self.results.as_ref().and_then(|results| results.planned).unwrap_or(self.spans)
     }
 
     /// Replaces the file as a whole, so that no reader ever sees half of it.

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
+    expected::ExpectedSpans,
     export_index::ExportIndex,
     history::{Export, History},
     manifest::Manifest,
@@ -48,12 +49,6 @@ impl Part {
 }
 
 impl Run {
-    /// How long each ledger is now; 0 if there is none.
-    pub(crate) fn ledger_lens(&self) -> Vec<u64> {
-        let len = |part: &Part| fs::metadata(ledger_path(&part.folder)).map_or(0, |metadata| metadata.len());
-        self.parts.iter().map(len).collect()
-    }
-
     /// Whether every part of the plan that was sent has ended by itself.
     pub(crate) fn is_finished(&self) -> bool {
         self.parts.iter().all(|part| part.manifest.results.is_some())
@@ -184,8 +179,36 @@ pub(crate) struct Loaded {
 /// A replay as its folder tells it.
 #[derive(Debug)]
 pub(crate) struct Replay {
+    pub(crate) id: RunId,
     pub(crate) manifest: ReplayManifest,
     pub(crate) folder: PathBuf,
+}
+
+impl Replay {
+    pub(crate) fn load(folder: PathBuf) -> anyhow::Result<Self> {
+        let path = manifest_path(&folder);
+        let manifest = ReplayManifest::read(&path)?;
+        let id = manifest.run_id.parse().with_context(|| format!("the run id in `{}`", path.display()))?;
+        Ok(Self { id, manifest, folder })
+    }
+
+    /// What it sent; an error where the ledger has begun to send more than there are records of.
+    pub(crate) fn expected(&self) -> anyhow::Result<ExpectedSpans> {
+        // Records are written before the export that sends their spans begins, so the ledger is read first.
+        let history = History::read(&ledger_path(&self.folder), u64::MAX)?;
+        let path = expected_path(&self.folder);
+        let spans = ExpectedSpans::read(&path, self.manifest.is_v2())?;
+        let ends = history.exports.iter().map(|export| export.first.saturating_add(export.count.into()));
+        let sent = ends.max().unwrap_or_default();
+        let wrong = if sent > spans.len() {
+            format!("has records of {} spans, and {sent} were sent", spans.len())
+        } else if ExportIndex::new(&history.exports).has_overlap(&history.exports) {
+            "belongs to a ledger that sends the same spans in two exports".to_owned()
+        } else {
+            return Ok(spans);
+        };
+        Err(Problem::new(format!("`{}` {wrong}", path.display()), "restore the run's folder").into())
+    }
 }
 
 /// A run's folder whose manifest cannot be used.
@@ -214,8 +237,8 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let last_written = last_written(&ledger_path(&folder));
         if replay::is_replay(&manifest_path(&folder)) {
-            match ReplayManifest::read(&manifest_path(&folder)) {
-                Ok(manifest) => loaded.replays.push(Replay { manifest, folder }),
+            match Replay::load(folder) {
+                Ok(replay) => loaded.replays.push(replay),
                 Err(error) => loaded.unreadable.push(UnreadableRun { name, error, last_written }),
             }
             continue;

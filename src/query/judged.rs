@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
+    audit,
     base::memory::Memory,
     judge::{
         judgement::Depth,
         progress::Progress,
-        reading::{self, DEFAULT_SETTLE, Question},
+        reading::{DEFAULT_SETTLE, SweepInput},
         runs::Runs,
     },
     store::{layout::Layout, session},
@@ -22,21 +23,17 @@ pub(super) struct Sweeper {
 impl Sweep for Sweeper {
     async fn sweep(&self, layout: &Layout, runs: &Runs) -> anyhow::Result<Judged> {
         let session = session::session(self.memory.session())?;
-        let question = Question {
+        let input = SweepInput {
             layout,
-            known: &runs.known,
-            wanted: &runs.wanted,
-            only_wanted: runs.only_wanted,
-            whole_store: !layout.single_file,
+            runs,
             settle: DEFAULT_SETTLE,
             wait: false,
             scope: Arc::default(),
             depth: Depth::Content,
             budget: self.memory.budget(),
             progress: Progress::default(),
-            replayed: &runs.replayed,
         };
-        let judgement = Arc::new(reading::read(&question, &session, |_| {}).await?);
-        Ok(Judged::new(judgement, Vec::new(), DEFAULT_SETTLE)?)
+        let judgement = Arc::new(audit::judge(&input, &session, |_| {}).await?);
+        Ok(Judged::new(judgement, DEFAULT_SETTLE)?)
     }
 }

@@ -29,10 +29,15 @@ pub(crate) fn reason(reason: &Reason) -> String {
             let shards = shards.join(", ");
             format!("run {run}: the folders of shards {shards} are absent, and what they sent is unknown")
         }
-        Reason::NothingAcked { run, is_replay, is_scoped } => {
-            let noun = if *is_replay { "replay" } else { "run" };
+        Reason::NothingAcked { run, is_scoped } => {
             let part = if *is_scoped { " within the scope" } else { "" };
-            format!("{noun} {run}: nothing{part} was acked, so nothing can be lost")
+            format!("run {run}: nothing{part} was acked, so nothing can be lost")
+        }
+        Reason::ExpectationUnreadable { run, why } => {
+            format!("run {run}: the records of what was sent cannot be read: {why}")
+        }
+        Reason::SourceUnavailable { run, why } => {
+            format!("run {run}: which columns differ is not known of all rows: {why}")
         }
         Reason::NotRead { file, problem, others } => {
             let others = if *others > 0 { format!(", and {} more", grouped(*others)) } else { String::new() };
@@ -130,12 +135,6 @@ pub(crate) fn not_judged(why: &NotJudged) -> String {
         }
         NotJudged::NotOfThisStore => "none of its spans is in this store".to_owned(),
         NotJudged::OtherStore(store) => format!("its manifest names another store, `{}`", store.display()),
-        NotJudged::ReplayOfOtherStore(store) => {
-            format!("a replay whose manifest names another store, `{}`", store.display())
-        }
-        NotJudged::ReplayNotChosen => {
-            "a replay; of its spans only those that are here were compared; `--run` names it".to_owned()
-        }
         NotJudged::RunsLeftOut => "its rows are here, and runs were left out (--run none)".to_owned(),
         NotJudged::FolderAbsent => "its rows are here, and its folder is not among the runs".to_owned(),
         NotJudged::Unreadable(error) => format!("cannot be judged: {error}"),

@@ -7,13 +7,7 @@ use super::{
     table::{self, Align},
 };
 use crate::{
-    audit::replay_proof::{Proof, Verdict},
     capture::recorder::Recorded,
-    judge::{
-        account::Account,
-        evidence::Address,
-        replayed::{Findings, Reckoning, Span},
-    },
     ledger::replay::Options,
     send::summary::per_second,
     source::{
@@ -197,102 +191,6 @@ pub(crate) fn print(out: &mut dyn Write, replayed: &Replayed) -> anyhow::Result<
     print_latency(out, &sent.summary)?;
     for (code, trouble) in &sent.summary.troubles {
         writeln!(out, "{code}  {}: {}", counted(trouble.exports, "export"), plain(&trouble.message))?;
-    }
-    Ok(())
-}
-
-/// A replay held against a store. At most `limit` findings of a kind are shown, their totals always.
-pub(crate) fn print_proof(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Result<()> {
-    let Reckoning { account, rows, as_sent, .. } = &proof.reckoning;
-    let Account { planned, acked, rejected, indeterminate, found, .. } = *account;
-    let word = match proof.verdict() {
-        Verdict::Pass => "PASS",
-        Verdict::Fail => "FAIL",
-        Verdict::Open => "OPEN",
-    };
-    writeln!(out, "\n{word}   replay {}\n", proof.run_id)?;
-    let others = [("rejected", rejected), ("with an unknown outcome", indeterminate)];
-    let others = others.into_iter().filter(|(_, count)| *count > 0);
-    let others: Vec<_> = others.map(|(what, count)| format!(", {} {what}", grouped(count))).collect();
-    let others = others.concat();
-    writeln!(
-        out,
-        "sent     {}: {} acked{others}; {} found",
-        counted(planned, "span"),
-        grouped(acked),
-        grouped(found)
-    )?;
-    writeln!(
-        out,
-        "judged   {}: {} as sent, {} differing\n",
-        counted(*rows, "row"),
-        grouped(*as_sent),
-        grouped(rows - as_sent)
-    )?;
-    let reckoning = &proof.reckoning;
-    let lines: [(&str, &str, &Findings<Span>); 5] = [
-        ("FAIL", "lost: acked, behind a barrier, and absent", &reckoning.lost),
-        ("FAIL", "stored more often than sent", &reckoning.duplicates),
-        ("FAIL", "stored although refused", &reckoning.refused_but_stored),
-        ("OPEN", "acked and absent, without a barrier since", &reckoning.pending),
-        ("OPEN", "absent, and perhaps in a file that could not be read", &reckoning.unproven),
-    ];
-    for (word, what, findings) in lines.into_iter().filter(|(.., findings)| findings.total > 0) {
-        writeln!(out, "{word}  {} {what}", counted(findings.total, "span"))?;
-        for span in findings.kept.iter().take(limit) {
-            let rows = counted(span.copies().into(), "row");
-            writeln!(out, "  span {}   number {}, {rows}", span.id(), span.ordinal)?;
-        }
-    }
-    for partial in proof.broken_partials().take(limit) {
-        let (first, spans) = (partial.export.first, counted(partial.export.count.into(), "span"));
-        writeln!(out, "FAIL  of the {spans} from number {first} on, {} are stored", grouped(partial.found))?;
-    }
-    if reckoning.retried.total > 0 {
-        writeln!(
-            out,
-            "info  {} stored again by a further attempt",
-            counted(reckoning.retried.total, "span")
-        )?;
-    }
-    print_altered(out, proof, limit)?;
-    for (file, reason) in &reckoning.unread {
-        writeln!(out, "unread   {}: {}", plain(file), plain(reason))?;
-    }
-    if acked == 0 {
-        writeln!(out, "OPEN  nothing was acked, so there is nothing to judge")?;
-    }
-    Ok(())
-}
-
-fn print_altered(out: &mut dyn Write, proof: &Proof, limit: usize) -> anyhow::Result<()> {
-    let altered = &proof.reckoning.altered;
-    if altered.total == 0 {
-        return Ok(());
-    }
-    writeln!(out, "FAIL  {} not as sent", counted(altered.total, "row"))?;
-    if let Some(why) = &proof.unexplained {
-        writeln!(out, "  which columns differ cannot be said: {}", plain(why))?;
-        for row in altered.kept.iter().filter(|row| !row.explained).take(limit) {
-            let Address { file, row_number, .. } = &row.address;
-            writeln!(out, "  {} row {row_number}   number {}", plain(file), row.ordinal)?;
-        }
-    }
-    for difference in proof.differences.iter().take(limit) {
-        let shown = |value: &Option<String>| {
-            value
-                .as_ref()
-                .map_or_else(|| "nothing".to_owned(), |text| crate::text::numbers::short(&plain(text), 120))
-        };
-        writeln!(
-            out,
-            "  {} row {}   {}: sent {}, stored {}",
-            plain(&difference.address.file),
-            difference.address.row_number,
-            difference.column,
-            shown(&difference.expected),
-            shown(&difference.actual)
-        )?;
     }
     Ok(())
 }

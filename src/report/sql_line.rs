@@ -27,9 +27,9 @@ pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -
 
 /// What an investigation must be given, from a finding; none where the finding does not have it.
 pub(crate) fn arguments<'q>(query: &'q Investigation, sample: &Sample) -> Option<Vec<(&'q str, String)>> {
-    // Investigations of all spans know planned ones: of a replay's span no more than its own id is known.
-    let is_replayed = sample.text("span_id").is_some() && sample.text("trace_id").is_none();
-    if query.required().next().is_none() && is_replayed {
+    // Investigations of all spans know those with a plan: nobody planned the workflows of a replay.
+    let is_recorded = sample.text("span").is_some() && sample.text("workflow").is_none();
+    if query.required().next().is_none() && is_recorded {
         return None;
     }
     let value = |parameter: &str| match parameter {
@@ -77,7 +77,7 @@ mod tests {
             "e2e-store sql 'my data' --query finding --param id=torn_segments:0123456789ab"
         );
         assert_eq!(
-            line("lost_spans", json!({"trace_id": null, "span_id": "0b"})),
+            line("lost_spans", json!({"workflow": null, "span": 7, "trace_id": "0a", "span_id": "0b"})),
             "e2e-store sql 'my data' --query finding --param id=lost_spans:0123456789ab"
         );
     }

@@ -19,7 +19,7 @@ use super::{
     unit::{Unit, Units},
 };
 use crate::{
-    ledger::expected::Expectation,
+    ledger::expected::ExpectedSpan,
     traffic::{export::EncodedResource, plan::Plan},
     wire::outcome::Outcome,
 };
@@ -57,7 +57,7 @@ pub(crate) struct RecordedExport {
     pub(crate) first: u64,
     pub(crate) request: Vec<u8>,
     /// Of its spans, in their order.
-    pub(crate) expectations: Vec<Expectation>,
+    pub(crate) expectations: Vec<ExpectedSpan>,
     /// The attempts of an earlier process, and their outcome.
     pub(crate) before: Option<(u32, Outcome)>,
 }

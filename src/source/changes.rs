@@ -13,7 +13,10 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 
-use super::chunk::{Body, Notes, Piece};
+use super::{
+    chunk::{Body, Notes, Piece},
+    service_names::ServiceNames,
+};
 use crate::{
     contract::{
         digest::Digester,
@@ -22,7 +25,7 @@ use crate::{
         row::Cell,
         schema::{Schema, column},
     },
-    ledger::expected::{Expectation, IdKey},
+    ledger::expected::{ExpectedSpan, SpanIds, parent_number},
 };
 
 /// Different resources that are remembered at once: a store has about one for each service process.
@@ -35,13 +38,18 @@ pub(crate) struct Converter {
     rename: BTreeMap<String, String>,
     reversal: Reversal,
     digester: Digester,
+    services: Arc<ServiceNames>,
     resources: HashMap<(String, String, i64), Arc<SentResource>>,
     last: Option<((String, String, i64), Arc<SentResource>)>,
 }
 
 impl Converter {
-    pub(crate) fn new(changes: Changes, rename: BTreeMap<String, String>) -> Self {
-        Self { changes, rename, ..Self::default() }
+    pub(crate) fn new(
+        changes: Changes,
+        rename: BTreeMap<String, String>,
+        services: Arc<ServiceNames>,
+    ) -> Self {
+        Self { changes, rename, services, ..Self::default() }
     }
 
     /// A stored row as a piece; none, and a note, where it cannot be sent.
@@ -65,8 +73,20 @@ impl Converter {
         notes.scrubbed += losses.scrubbed + resource.losses.scrubbed;
         notes.disagreeing += u64::from(resource.disagrees);
         resource.write(&mut self.reversal.expected.row);
-        let expectation = expectation(&mut self.digester, &self.reversal.expected)?;
+        let expectation = self.expectation()?;
         Some(Piece { at, body: Body::Span { resource, message, expectation } })
+    }
+
+    /// What to expect of the row that was converted last.
+    fn expectation(&mut self) -> Option<ExpectedSpan> {
+        let Self { reversal: Reversal { expected, .. }, digester, services, .. } = self;
+        let parent = expected.row.parent_span_id.as_deref().and_then(|id| const_hex::decode(id).ok());
+        Some(ExpectedSpan {
+            ids: SpanIds::of_hex(&expected.row.trace_id, &expected.row.span_id)?,
+            parent: parent.and_then(|id| parent_number(&id)),
+            service: services.number(&expected.row.service_name),
+            digests: digester.expected(expected),
+        })
     }
 
     fn resource(
@@ -182,17 +202,16 @@ impl Converter {
                 let mut expected = Expected::default();
                 expected.of_span(span);
                 facts.write(Schema::V2, &mut expected.row);
-                let digests = self.digester.expected(&expected);
-                expectations.push(Expectation { ids: IdKey::of(&span.trace_id, &span.span_id), digests });
+                expectations.push(ExpectedSpan {
+                    ids: SpanIds::of(&span.trace_id, &span.span_id),
+                    parent: parent_number(&span.parent_span_id),
+                    service: self.services.number(&expected.row.service_name),
+                    digests: self.digester.expected(&expected),
+                });
             }
         }
         pieces.push(Piece { at, body: Body::Request { message: request.encode_to_vec(), expectations } });
     }
-}
-
-fn expectation(digester: &mut Digester, expected: &Expected) -> Option<Expectation> {
-    let ids = IdKey::of_hex(&expected.row.trace_id, &expected.row.span_id)?;
-    Some(Expectation { ids, digests: digester.expected(expected) })
 }
 
 pub(crate) fn count_spans(request: &ExportTraceServiceRequest) -> usize {

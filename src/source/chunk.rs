@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{contract::otlp::resource::SentResource, ledger::expected::Expectation};
+use crate::{contract::otlp::resource::SentResource, ledger::expected::ExpectedSpan};
 
 /// What has one time and is sent as one.
 #[derive(Debug)]
@@ -15,9 +15,9 @@ pub(crate) struct Piece {
 #[derive(Debug)]
 pub(crate) enum Body {
     /// A `Span` message, and whose it is.
-    Span { resource: Arc<SentResource>, message: Vec<u8>, expectation: Expectation },
+    Span { resource: Arc<SentResource>, message: Vec<u8>, expectation: ExpectedSpan },
     /// An `ExportTraceServiceRequest`, and what to expect of its spans in their order.
-    Request { message: Vec<u8>, expectations: Vec<Expectation> },
+    Request { message: Vec<u8>, expectations: Vec<ExpectedSpan> },
 }
 
 impl Piece {
@@ -61,10 +61,9 @@ impl Notes {
     }
 
     pub(crate) fn trouble(&mut self, file: &str, reason: impl Into<String>) {
-        let trouble = Trouble { file: file.to_owned(), reason: reason.into() };
         // A second pass meets the same again.
-        if !self.trouble.contains(&trouble) {
-            self.trouble.push(trouble);
+        if self.trouble.iter().all(|known| known.file != file) {
+            self.trouble.push(Trouble { file: file.to_owned(), reason: reason.into() });
         }
     }
 }

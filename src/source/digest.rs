@@ -1,26 +1,48 @@
 //! What a source was, in one number: so that a replay goes on with the one that it began with.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use twox_hash::xxhash3_128::Hasher;
 
-/// xxh3-128 over the names and bytes of files, in hexadecimal digits. A file that is gone counts as empty.
-pub(crate) fn of_files(files: &[(&str, &Path)]) -> String {
+use super::chunk::Notes;
+
+/// In place of the length of a file that cannot be read.
+const UNREADABLE: u64 = u64::MAX;
+
+/// xxh3-128 over the names and bytes of files, in hexadecimal digits. A file that cannot be read is noted, and
+/// gives another digest than an empty one.
+pub(crate) fn of_files(files: &[(&str, &Path)], notes: &mut Notes) -> String {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 18];
     for (shown, path) in files {
         hasher.write(&(shown.len() as u64).to_le_bytes());
         hasher.write(shown.as_bytes());
-        let mut length = 0_u64;
-        if let Ok(mut file) = File::open(path) {
-            while let Ok(read @ 1..) = file.read(&mut buffer) {
+        let length = add_file(path, &mut buffer, &mut hasher).unwrap_or_else(|err| {
+            notes.trouble(shown, format!("cannot be read: {err}"));
+            UNREADABLE
+        });
+        hasher.write(&length.to_le_bytes());
+    }
+    format!("{:032x}", hasher.finish_128())
+}
+
+/// How many bytes it has.
+fn add_file(path: &Path, buffer: &mut [u8], hasher: &mut Hasher) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut length = 0;
+    loop {
+        match file.read(buffer)? {
+            0 => return Ok(length),
+            read => {
                 hasher.write(&buffer[..read]);
                 length += read as u64;
             }
         }
-        hasher.write(&length.to_le_bytes());
     }
-    format!("{:032x}", hasher.finish_128())
 }
 
 #[cfg(test)]
@@ -35,11 +57,22 @@ mod tests {
         let path = folder.path().join("file");
         let digest = |shown: &str, bytes: &str| {
             fs::write(&path, bytes).unwrap();
-            of_files(&[(shown, &path)])
+            of_files(&[(shown, &path)], &mut Notes::default())
         };
         let one = digest("a", "bytes");
         assert_eq!((digest("a", "bytes"), one.len()), (one.clone(), 32));
         assert_ne!(digest("b", "bytes"), one);
         assert_ne!(digest("a", "byte"), one);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_said_and_is_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (gone, empty) = (folder.path().join("gone"), folder.path().join("empty"));
+        fs::write(&empty, "").unwrap();
+        let mut notes = Notes::default();
+        let digests = [&gone, &empty].map(|path| of_files(&[("a", path)], &mut notes));
+        assert_ne!(digests[0], digests[1]);
+        assert_eq!(notes.trouble.len(), 1);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         otlp::resource::SentResource,
         protobuf::{close, open, write_bytes},
     },
-    ledger::expected::Expectation,
+    ledger::expected::ExpectedSpan,
 };
 
 /// Spans in an export of stored rows: the batch of OpenTelemetry's SDKs.
@@ -30,7 +30,7 @@ pub(crate) struct Draft {
     pub(crate) due: Option<Duration>,
     pub(crate) request: Vec<u8>,
     /// Of its spans, in their order.
-    pub(crate) expectations: Vec<Expectation>,
+    pub(crate) expectations: Vec<ExpectedSpan>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct Gatherer {
 struct Group {
     resource: Arc<SentResource>,
     spans: Vec<u8>,
-    expectations: Vec<Expectation>,
+    expectations: Vec<ExpectedSpan>,
 }
 
 impl Gatherer {
@@ -74,7 +74,7 @@ impl Gatherer {
         ready
     }
 
-    fn add_span(&mut self, resource: Arc<SentResource>, message: &[u8], expectation: Expectation) {
+    fn add_span(&mut self, resource: Arc<SentResource>, message: &[u8], expectation: ExpectedSpan) {
         let known = self.groups.iter().position(|group| Arc::ptr_eq(&group.resource, &resource));
         let known = known.unwrap_or_else(|| {
             self.groups.push(Group { resource, spans: Vec::new(), expectations: Vec::new() });
@@ -118,11 +118,16 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::ledger::expected::IdKey;
+    use crate::ledger::expected::SpanIds;
 
     fn span(number: u8, resource: &Arc<SentResource>) -> Piece {
         let message = Span { name: number.to_string(), ..Span::default() }.encode_to_vec();
-        let expectation = Expectation { ids: IdKey { trace: 0, span: number.into() }, digests: [0, 0] };
+        let expectation = ExpectedSpan {
+            ids: SpanIds::of(&[0; 16], &u64::from(number).to_be_bytes()),
+            parent: None,
+            service: None,
+            digests: [0, 0],
+        };
         Piece { at: 0, body: Body::Span { resource: Arc::clone(resource), message, expectation } }
     }
 
@@ -134,7 +139,7 @@ mod tests {
                 .resource_spans
                 .iter()
                 .map(|resource| resource.scope_spans[0].spans.iter().map(|span| span.name.clone()).collect());
-            (names.collect(), draft.expectations.iter().map(|one| one.ids.span).collect())
+            (names.collect(), draft.expectations.iter().map(|one| one.ids.span()).collect())
         };
         drafts.iter().map(shown).collect()
     }

@@ -1,6 +1,6 @@
 //! From a source to exports, as often as it is sent.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -13,6 +13,7 @@ use super::{
     requests::{Received, Requests},
     rows::{RowBatch, RowReader, every_column},
     select::{Admitted, COPIES, Selection},
+    service_names::ServiceNames,
     window::Window,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(crate) struct Recipe {
     pub(crate) renewal: Renewal,
     /// What each further loop's times are shifted by beyond the one before.
     pub(crate) loop_shift: i64,
+    /// The services of what was made so far.
+    pub(crate) services: Arc<ServiceNames>,
 }
 
 impl Recipe {
@@ -127,7 +130,11 @@ impl<'r> Walker<'r> {
                 Reading::Requests(Requests::new(files.clone(), recipe.options.keep_duplicates))
             }
         };
-        let converter = Converter::new(recipe.changes(number), recipe.options.rename.clone());
+        let converter = Converter::new(
+            recipe.changes(number),
+            recipe.options.rename.clone(),
+            Arc::clone(&recipe.services),
+        );
         Ok(Self { recipe, converter, reading, passed: 0 })
     }
 

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::Context;
 use futures::future::try_join_all;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use super::{
     chunk::Notes,
@@ -20,6 +23,7 @@ use super::{
     produce::{Recipe, produce},
     select::Selection,
     send::{Sending, Sent, send_all},
+    service_names::ServiceNames,
     survey::{Survey, survey},
 };
 use crate::{
@@ -99,7 +103,7 @@ pub(crate) struct Replayed {
 pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<Surveyed> {
     let mut notes = Notes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
-    let digest = digest::of_files(&source.files());
+    let digest = digest::of_files(&source.files(), &mut notes);
     let mut recipe = Recipe {
         source,
         selection: Selection::new(&options, fresh_ids)?,
@@ -108,6 +112,7 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
         copies: Vec::new(),
         renewal: Renewal::default(),
         loop_shift: 0,
+        services: Arc::default(),
         options,
     };
     let survey = survey(&recipe, notes).await?;
@@ -161,7 +166,7 @@ impl Surveyed {
             shift_nanos: shift,
             loop_shift_nanos: self.recipe.loop_shift,
             spans: self.spans(),
-            services: self.survey.services.keys().cloned().collect(),
+            services: Vec::new(),
             endpoint: route.endpoint.to_string(),
             data_dir: route.data_dir.clone(),
             results: None,
@@ -169,13 +174,18 @@ impl Surveyed {
     }
 }
 
+/// All exports of a source in order, and the task that makes them for as long as somebody takes them.
+pub(crate) fn drafts(recipe: Arc<Recipe>) -> (mpsc::Receiver<Draft>, JoinHandle<anyhow::Result<Notes>>) {
+    let (sender, drafts) = mpsc::channel(AHEAD);
+    (drafts, tokio::spawn(async move { produce(&recipe, &sender).await }))
+}
+
 /// Makes everything and hands each export to `take`, until that fails.
 pub(crate) async fn make(
     recipe: Arc<Recipe>,
     mut take: impl FnMut(Draft) -> anyhow::Result<()>,
 ) -> anyhow::Result<Made> {
-    let (sender, mut drafts) = mpsc::channel(AHEAD);
-    let making = tokio::spawn(async move { produce(&recipe, &sender).await });
+    let (mut drafts, making) = drafts(recipe);
     let mut made = Made::default();
     while let Some(draft) = drafts.recv().await {
         made.exports += 1;
@@ -213,6 +223,11 @@ pub(crate) fn resume(
     manifest: ReplayManifest,
     folder: PathBuf,
 ) -> anyhow::Result<Begun> {
+    if manifest.is_v2() {
+        let what =
+            format!("run {} was begun by an e2e-store that recorded less of each span", manifest.run_id);
+        return Err(Problem::new(what, "go on with that one, or replay the source from the beginning").into());
+    }
     restore(surveyed, &manifest)?;
     let path = runs::ledger_path(&folder);
     let history = History::read(&path, u64::MAX)?;
@@ -265,9 +280,11 @@ pub(crate) async fn perform(
     let ledger = Arc::new(ledger);
     let planned = Amount { workflows: 0, spans: surveyed.spans() };
     let keeps_time = surveyed.recipe.pace != Pace::Max;
-    let recipe = Arc::new(surveyed.recipe);
-    let (sender, drafts) = mpsc::channel(AHEAD);
-    let making = tokio::spawn(async move { produce(&recipe, &sender).await });
+    let services = Arc::clone(&surveyed.recipe.services);
+    let (drafts, making) = drafts(Arc::new(surveyed.recipe));
+    let (sender, noted) = mpsc::channel(1);
+    let noting = note_services(drafts, sender, Arc::clone(&services), manifest.clone(), folder.clone());
+    let noting = tokio::spawn(noting);
     let sending = Sending {
         exporters,
         ledger: Arc::clone(&ledger),
@@ -277,7 +294,8 @@ pub(crate) async fn perform(
         keeps_time,
         before,
     };
-    let mut sent = send_all(sending, drafts, Summary::new(&[planned]), stop, progress).await?;
+    let mut sent = send_all(sending, noted, Summary::new(&[planned]), stop, progress).await?;
+    noting.await??;
     let notes = making.await??;
     // What could not be turned into spans was planned, and is none.
     let loops = manifest.options.loops.max(1);
@@ -288,9 +306,32 @@ pub(crate) async fn perform(
     sent.summary.replan(&[Amount { workflows: 0, spans: left }]);
     sent.summary.finish();
     sent.summary.interrupted &= sent.summary.total().not_started.spans > 0;
+    if let Some(names) = services.beyond(manifest.services.len()) {
+        manifest.services = names;
+    }
     manifest.results = Some(results::of(&sent.summary, sent.elapsed, &[]).after(sent.taken_before));
     manifest.write(&runs::manifest_path(&folder))?;
     Ok(Replayed { manifest, folder, ledger, sent, notes })
+}
+
+/// Hands drafts on. A service is in the manifest before the first record that names it is written.
+async fn note_services(
+    mut drafts: mpsc::Receiver<Draft>,
+    sender: mpsc::Sender<Draft>,
+    services: Arc<ServiceNames>,
+    mut manifest: ReplayManifest,
+    folder: PathBuf,
+) -> anyhow::Result<()> {
+    while let Some(draft) = drafts.recv().await {
+        if let Some(names) = services.beyond(manifest.services.len()) {
+            manifest.services = names;
+            manifest.write(&runs::manifest_path(&folder))?;
+        }
+        if sender.send(draft).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The time that a plan counts from.

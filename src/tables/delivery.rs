@@ -1,4 +1,4 @@
-//! The table `delivery`: one row for each planned span of a judged run.
+//! The table `delivery`: one row for each span of a judged run that was to be sent.
 //!
 //! Nothing of it is stored. Filters on the columns that follow from a span's tally byte are
 //! evaluated once for each of the 256 bytes; ids are made again only for the spans that pass.
@@ -26,13 +26,10 @@ use datafusion::{
 };
 use futures::stream;
 
-use crate::{
-    judge::{
-        judgement::{JudgedRun, Judgement},
-        suspects::{Suspect, suspect_of},
-        tally::{Evidence, Standing, State},
-    },
-    traffic::{ids, plan::SpanPlace},
+use crate::judge::{
+    judgement::{JudgedRun, Judgement},
+    suspects::{Suspect, suspect_of},
+    tally::{Evidence, Standing, State},
 };
 
 const BATCH_ROWS: usize = 8_192;
@@ -72,10 +69,10 @@ fn schema() -> SchemaRef {
     let export_ended_at = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
         text("run", false),
-        text("service_name", false),
-        number("workflow", false),
+        text("service_name", true),
+        number("workflow", true),
         number("span", false),
-        text("trace_id", false),
+        text("trace_id", true),
         text("span_id", false),
         text("outcome", false),
         flag("behind_barrier"),
@@ -253,50 +250,49 @@ impl PlannedRows {
 
     fn column(&self, judged: &JudgedRun, slots: &[u64], name: &str) -> ArrayRef {
         let known = self.judgement.known(judged);
-        let (plan, tally) = (&known.plan, known.tally());
-        let places = || slots.iter().map(|slot| plan.place(*slot));
-        let parents = || slots.iter().map(|slot| plan.parent_slot(*slot));
-        let export = |place: &SpanPlace| judged.export_of(place);
-        let span_id = |place: SpanPlace| {
-            const_hex::encode(ids::span_id(plan.outline.run, place.workflow, place.position))
-        };
-        let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(values))
+        let (expectation, tally) = (&known.expectation, known.tally());
+        let slots = || slots.iter().copied();
+        let export = |slot| judged.export_of(expectation, slot);
+        let text = |values: &mut dyn Iterator<Item = Option<String>>| -> ArrayRef {
+            Arc::new(values.collect::<StringArray>())
         };
         match name {
-            "run" => text(&mut places().map(|_| plan.outline.run.to_string())),
-            "service_name" => text(&mut places().map(|place| plan.outline.services[place.service].clone())),
-            "workflow" => {
-                Arc::new(Int64Array::from_iter_values(places().map(|place| place.workflow.cast_signed())))
+            "run" => text(&mut slots().map(|_| Some(known.run.to_string()))),
+            "service_name" => {
+                text(&mut slots().map(|slot| expectation.service_name(slot).map(str::to_owned)))
             }
-            "span" => Arc::new(Int64Array::from_iter_values(places().map(|place| place.position.into()))),
-            "trace_id" => text(
-                &mut places().map(|place| const_hex::encode(ids::trace_id(plan.outline.run, place.workflow))),
-            ),
-            "span_id" => text(&mut places().map(span_id)),
+            "workflow" => {
+                let workflows = slots().map(|slot| expectation.workflow(slot).map(u64::cast_signed));
+                Arc::new(workflows.collect::<Int64Array>())
+            }
+            "span" => Arc::new(Int64Array::from_iter_values(
+                slots().map(|slot| expectation.number(slot).cast_signed()),
+            )),
+            "trace_id" => text(&mut slots().map(|slot| expectation.trace_id(slot).map(const_hex::encode))),
+            "span_id" => text(&mut slots().map(|slot| Some(const_hex::encode(expectation.span_id(slot))))),
             "export" => {
-                let numbers = places().map(|place| Some(i64::from(judged.export_number(&place)?)));
+                let numbers = slots().map(|slot| Some(i64::from(judged.export_number(expectation, slot)?)));
                 Arc::new(numbers.collect::<Int64Array>())
             }
             "export_ended_at" => {
-                let ended = places().map(|place| export(&place)?.ended_at().map(u64::cast_signed));
+                let ended = slots().map(|slot| export(slot)?.ended_at().map(u64::cast_signed));
                 Arc::new(ended.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
             }
             "unread_file" => {
                 let suspect =
-                    |place| Some(suspect_of(&self.suspects, export(&place)?.started_at)?.shown.clone());
-                Arc::new(places().map(suspect).collect::<StringArray>())
+                    |slot| Some(suspect_of(&self.suspects, export(slot)?.started_at)?.shown.clone());
+                text(&mut slots().map(suspect))
             }
             "parent_span_id" => {
-                let ids = parents().map(|parent| parent.map(|slot| span_id(plan.place(slot))));
-                Arc::new(ids.collect::<StringArray>())
+                text(&mut slots().map(|slot| expectation.parent_span_id(slot).map(const_hex::encode)))
             }
             "parent_lost" => {
                 let lost =
                     |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable;
-                Arc::new(parents().map(|parent| parent.map(lost)).collect::<BooleanArray>())
+                let parents = slots().map(|slot| expectation.parent_slot(slot).map(lost));
+                Arc::new(parents.collect::<BooleanArray>())
             }
-            state => state_column(state, &slots.iter().map(|slot| tally.get(*slot)).collect::<Vec<_>>()),
+            state => state_column(state, &slots().map(|slot| tally.get(slot)).collect::<Vec<_>>()),
         }
     }
 }
@@ -312,7 +308,9 @@ mod tests {
         judge::{
             account::Account,
             barrier::Barrier,
-            claim::KnownRuns,
+            claim::{KnownRun, KnownRuns},
+            encode,
+            expectation::{Derived, Expectation},
             judgement::{Depth, RowCounts},
             spool::Spool,
             sweep_output::Collected,
@@ -341,7 +339,9 @@ mod tests {
             collectors: None,
         });
         let plan = plan.unwrap();
-        let runs = KnownRuns::new([plan]);
+        let run = plan.outline.run;
+        let expectation = Arc::new(Expectation::Derived(Derived::new(plan)));
+        let runs = KnownRuns::new([KnownRun::new(run, expectation, true)]);
         let tally = runs.runs[0].tally();
         let standings = [
             Standing::NotStarted,
@@ -368,7 +368,10 @@ mod tests {
             judged: vec![judged],
             files: Vec::new(),
             collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
-            sightings: Arc::new(Spool::new(crate::judge::encode::sightings_schema(), 1 << 20)),
+            sightings: Arc::new(Spool::new(encode::sightings_schema(), 1 << 20)),
+            evidence: Vec::new(),
+            unreadable: Vec::new(),
+            unexplained: Vec::new(),
             rows: RowCounts::default(),
             depth: Depth::Content,
             scope: Arc::default(),

@@ -33,8 +33,8 @@ use crate::{
         row::{Cell, Row},
         schema::{COLUMN_COUNT, Schema, readable},
     },
-    judge::{claim::KnownRun, runs::Runs},
-    ledger::{export_index::ExportIndex, history::Export, runs::Run},
+    judge::{expectation::Derived, runs::Runs},
+    ledger::{any_run::AnyRun, export_index::ExportIndex, history::Export, runs::Run},
     store::{inventory::FoundFile, scan},
     traffic::{
         ids::{self, RunId, TraceId},
@@ -48,7 +48,7 @@ const BATCH_ROWS: u64 = 4_096;
 
 /// A run, and what its ledger says of its exports.
 struct PlannedRun {
-    run: KnownRun,
+    run: Derived,
     exports: Vec<Export>,
     index: ExportIndex,
 }
@@ -93,9 +93,9 @@ pub(crate) async fn met(session: &SessionContext, files: Vec<FoundFile>) -> Resu
 }
 
 fn planned(run: &Run) -> anyhow::Result<PlannedRun> {
-    let exports = run.history(&run.ledger_lens())?.exports;
+    let exports = run.history(&AnyRun::Generated(run).ledger_lens())?.exports;
     let index = ExportIndex::new(&exports);
-    Ok(PlannedRun { run: KnownRun::new(run.plan.clone()), exports, index })
+    Ok(PlannedRun { run: Derived::new(run.plan.clone()), exports, index })
 }
 
 /// Where a span belongs, then the 21 columns of its row. All nullable: a promise would let the optimiser

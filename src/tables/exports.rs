@@ -16,7 +16,6 @@ use crate::{
     },
     ledger::history::Export,
     store::lazy_table::lazy_table,
-    traffic::plan::Plan,
 };
 
 const CHUNK: usize = 8_192;
@@ -69,14 +68,14 @@ impl Exports {
     }
 
     fn batch(&self, judged: &JudgedRun, first: i64, exports: &[Export]) -> Result<RecordBatch> {
-        let plan = &self.judgement.known(judged).plan;
+        let known = self.judgement.known(judged);
         let rows = || exports.iter();
         let fates: Vec<_> =
             rows().map(|export| judged.fate(&self.judgement.runs, export, &self.suspects)).collect();
         let columns = vec![
-            text(rows().map(|_| Some(plan.outline.run.to_string()))),
+            text(rows().map(|_| Some(known.run.to_string()))),
             number((first..).map(Some).take(exports.len())),
-            text(rows().map(|export| service_of(plan, export))),
+            text(rows().map(|export| known.expectation.service_of_export(export))),
             number(rows().map(|export| Some(export.first.cast_signed()))),
             number(rows().map(|export| Some(export.count))),
             time(rows().map(|export| Some(export.started_at.cast_signed()))),
@@ -103,10 +102,4 @@ impl Exports {
         let exports = &exports[..exports.len().min(CHUNK)];
         Some((self.batch(judged, export as i64, exports), run, export + exports.len()))
     }
-}
-
-/// The service that an export is from; none where a collector sent it, for several.
-fn service_of<'p>(plan: &'p Plan, export: &Export) -> Option<&'p String> {
-    let own = plan.outline.collectors.is_none();
-    own.then(|| plan.outline.services.get(export.stream as usize))?
 }

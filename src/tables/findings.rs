@@ -60,17 +60,13 @@ struct Finding {
 
 /// The findings of the runs that were asked for.
 pub(super) fn findings(runs: &Runs, schema: &SchemaRef) -> anyhow::Result<Findings> {
-    let wanted = runs.known.iter().filter(|run| runs.wanted.contains(&run.plan.outline.run));
-    let wanted = wanted.map(|run| {
-        let folders: Vec<_> = run.parts.iter().map(|part| &part.folder).collect();
-        (run.plan.outline.run.to_string(), folders)
-    });
-    let replays = runs.replays.iter().map(|replay| (replay.manifest.run_id.clone(), vec![&replay.folder]));
+    let wanted = runs.all().filter(|run| runs.wanted.contains(&run.id()));
     let mut all = Vec::new();
     let mut notes = Vec::new();
     let mut seen = HashSet::new();
-    for (id, folders) in wanted.chain(replays) {
-        let texts = folders.into_iter().map(|folder| read(&folder.join(FILE)));
+    for run in wanted {
+        let id = run.id().to_string();
+        let texts = run.folders().into_iter().map(|folder| read(&folder.join(FILE)));
         let texts: Vec<_> = texts.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
         if texts.is_empty() {
             notes.push(format!("run {id} has no saved audit: `e2e-store audit --run {id}` writes one"));

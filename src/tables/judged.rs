@@ -17,9 +17,8 @@ use datafusion::{
         error::ArrowError,
     },
     catalog::TableProvider,
-    datasource::{MemTable, ViewTable, empty::EmptyTable, provider_as_source},
+    datasource::{MemTable, empty::EmptyTable},
     error::Result,
-    logical_expr::LogicalPlanBuilder,
 };
 
 use super::{
@@ -29,7 +28,7 @@ use super::{
 };
 use crate::{
     base::arrays::{flag, number, text, time},
-    judge::{facts::Facts, judgement::Judgement, replayed::rows::ReplayRows, sweep_output::Collected},
+    judge::{facts::Facts, judgement::Judgement, sweep_output::Collected},
     store::layout::Tier,
 };
 
@@ -40,8 +39,6 @@ pub(crate) struct Judged {
     /// Spans that ended before this had the time to be stored. Unix nanoseconds.
     pub(crate) settled_before: i64,
     shown: Mutex<Shown>,
-    more_exports: Vec<RecordBatch>,
-    more_delivery: Vec<RecordBatch>,
 }
 
 /// The part of it that tables show.
@@ -52,21 +49,14 @@ struct Shown {
 }
 
 impl Judged {
-    pub(crate) fn new(judgement: Arc<Judgement>, replays: Vec<ReplayRows>, settle: Duration) -> Result<Self> {
+    pub(crate) fn new(judgement: Arc<Judgement>, settle: Duration) -> Result<Self> {
         let settle = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
         let settled_before = judgement.read_began.saturating_sub(settle).cast_signed();
         let read_began = judgement.read_began.cast_signed();
         let Collected { facts, names, odd, .. } = &*judgement.collected;
         let facts = FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?;
         let shown = Mutex::new(Shown { buckets: Facts::ALL, planned: true });
-        let (mut more_exports, mut more_delivery) = (Vec::new(), Vec::new());
-        for rows in replays {
-            judgement.sightings.push(rows.sightings)?;
-            judgement.collected.differences.push(rows.differences)?;
-            more_exports.push(rows.exports);
-            more_delivery.push(rows.delivery);
-        }
-        Ok(Self { judgement, facts: Arc::new(facts), settled_before, shown, more_exports, more_delivery })
+        Ok(Self { judgement, facts: Arc::new(facts), settled_before, shown })
     }
 
     /// Shows one shard of the facts, and what was planned or not.
@@ -90,15 +80,6 @@ impl Judged {
     }
 }
 
-/// A table and further rows of it.
-fn with_more(table: Arc<dyn TableProvider>, more: &[RecordBatch]) -> Result<Arc<dyn TableProvider>> {
-    let Some(first) = more.first() else { return Ok(table) };
-    let rows: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(first.schema(), vec![more.to_vec()])?);
-    let rows = LogicalPlanBuilder::scan("more", provider_as_source(rows), None)?.build()?;
-    let whole = LogicalPlanBuilder::scan("table", provider_as_source(table), None)?.union(rows)?.build()?;
-    Ok(Arc::new(ViewTable::new(whole, None)))
-}
-
 pub(super) fn unplanned_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
     Ok(judged.rows(Grain::Row))
 }
@@ -109,11 +90,11 @@ pub(super) fn unplanned_traces(judged: &Judged) -> Result<Arc<dyn TableProvider>
 
 pub(super) fn delivery(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
     let delivery = Arc::new(Delivery::new(Arc::clone(&judged.judgement)));
-    Ok(judged.planned(with_more(delivery, &judged.more_delivery)?))
+    Ok(judged.planned(delivery))
 }
 
 pub(super) fn exports(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    with_more(export_table(Arc::clone(&judged.judgement)), &judged.more_exports)
+    Ok(export_table(Arc::clone(&judged.judgement)))
 }
 
 pub(super) fn differences(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
@@ -183,12 +164,12 @@ pub(super) fn calls(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
         .judged
         .iter()
         .flat_map(|run| {
-            let plan = &judgement.known(run).plan;
-            run.history.calls.iter().map(move |call| (plan, call))
+            let id = judgement.known(run).run;
+            run.history.calls.iter().map(move |call| (id, call))
         })
         .collect();
     in_memory(vec![
-        ("run", text(rows.iter().map(|(plan, _)| Some(plan.outline.run.to_string())))),
+        ("run", text(rows.iter().map(|(run, _)| Some(run.to_string())))),
         ("rpc", text(rows.iter().map(|(_, call)| Some(call.rpc.to_string())))),
         ("began", time(rows.iter().map(|(_, call)| Some(call.began.cast_signed())))),
         ("ended", time(rows.iter().map(|(_, call)| Some(call.ended.cast_signed())))),

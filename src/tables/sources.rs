@@ -33,7 +33,7 @@ use crate::{
         judgement::Health,
         runs::{Runs, choose_runs},
     },
-    ledger::runs::Run,
+    ledger::any_run::AnyRun,
     store::{
         footer::Footer,
         inventory::FoundFile,
@@ -258,7 +258,7 @@ impl Sources {
         let met = match &self.sweep {
             SweepSource::Given(judged) => {
                 let judgement = &judged.judgement;
-                judgement.judged.iter().map(|run| judgement.known(run).plan.outline.run).collect()
+                judgement.judged.iter().map(|run| judgement.known(run).run).collect()
             }
             SweepSource::OnDemand { .. } if runs.only_wanted || runs.known.is_empty() => BTreeSet::new(),
             SweepSource::OnDemand { .. } => {
@@ -351,7 +351,7 @@ impl Sources {
             SweepSource::OnDemand { sweeper, last } => (sweeper, last),
         };
         let runs = self.runs()?;
-        let ledgers = runs.known.iter().map(Run::ledger_lens).collect();
+        let ledgers = runs.all().map(AnyRun::ledger_lens).collect();
         let now = Fingerprint { files: self.listing().stamps(), ledgers };
         let mut last = last.lock().await;
         if let Some((of, judged)) = last.as_ref()

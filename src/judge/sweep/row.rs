@@ -15,12 +15,13 @@ use crate::{
         schema::{Schema, column},
     },
     judge::{
-        claim::{Claim, KnownRun},
-        compare::{Comparer, Difference},
+        claim::{Claim, KnownRun, Slot},
+        compare::Comparer,
+        differing::{DifferingRow, Values},
         evidence::{Address, StoredDifference},
+        expectation::Expectation,
         fact::{Fact, Observer, Spot},
         interner::Name,
-        replayed::left_behind::Recognised,
         tally::Evidence,
         unplannable::Stray,
     },
@@ -29,10 +30,7 @@ use crate::{
         layout::Tier,
         rows::{Rows, StoredCells},
     },
-    traffic::{
-        ids::{self, RunId},
-        plan::SpanPlace,
-    },
+    traffic::{ids::RunId, plan::SpanPlace},
 };
 
 /// Judges the rows of one file, batch by batch.
@@ -75,17 +73,75 @@ impl<'s> RowJudge<'s> {
                 one.digests.push(self.digest(&cells));
             }
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
-            match self.sweep.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {
+            let (trace_id, span_id) = (id(column::TRACE_ID), id(column::SPAN_ID));
+            let runs = &self.sweep.runs;
+            let claim = runs.claim(trace_id, span_id);
+            let planned = match claim {
+                Claim::Planned { run, slot, .. } => Some(Slot { run, slot }),
+                Claim::Unclaimed { .. } => None,
+            };
+            let recorded = if planned.is_none() || runs.may_share_ids() {
+                runs.recorded(trace_id, span_id)
+            } else {
+                Vec::new()
+            };
+            if let Some((span, as_sent)) = self.recorded(&recorded, planned, &cells) {
+                self.judge_recorded(span, as_sent, &cells, row_number, one);
+                continue;
+            }
+            match claim {
                 Claim::Planned { run, slot, place } => {
                     self.planned(run, slot, place, &cells, row_number, one);
                 }
-                Claim::Unclaimed { run } => match self.recognise(&cells) {
-                    Recognised::AsSent => one.notes.rows.as_planned += 1,
-                    Recognised::Differing => one.notes.rows.differing += 1,
-                    Recognised::No => self.unclaimed(run, &cells, row_number, one),
-                },
+                Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
             }
         }
+    }
+
+    /// The recorded span that a row counts for, and whether it is as it was sent.
+    fn recorded(
+        &mut self,
+        spans: &[Slot],
+        planned: Option<Slot>,
+        cells: &StoredCells<'_>,
+    ) -> Option<(Slot, bool)> {
+        if spans.is_empty() {
+            return None;
+        }
+        let (schema, digester) = (self.schema, &mut self.digester);
+        let mut digest = None;
+        self.sweep.runs.count_recorded(spans, planned, evidence(self.tier), |recorded, slot| {
+            let digest = *digest.get_or_insert_with(|| digester.stored(cells, schema));
+            recorded.is_as_sent(slot, digest, schema)
+        })
+    }
+
+    /// In what it differs is found out when the source is read again.
+    fn judge_recorded(
+        &mut self,
+        span: Slot,
+        as_sent: bool,
+        cells: &StoredCells<'_>,
+        row_number: u64,
+        one: &mut SweptFile,
+    ) {
+        let Slot { run, slot } = span;
+        let sent_by = self.sweep.runs.runs[run].expectation.service_name(slot);
+        let stored_as = cells[column::SERVICE_NAME].and_then(Cell::text);
+        if !self.sweep.scope.has(&[sent_by, stored_as], start(cells)) {
+            one.notes.rows.out_of_scope += 1;
+            return;
+        }
+        if self.tier != Tier::Cold {
+            one.claimed.push((run, slot));
+        }
+        if as_sent {
+            one.notes.rows.as_planned += 1;
+            return;
+        }
+        one.notes.rows.differing += 1;
+        let (address, schema, values) = (self.address(row_number), self.schema, Values::of(cells));
+        one.notes.differing.push(DifferingRow { run, slot, address, schema, values });
     }
 
     fn digest(&mut self, cells: &StoredCells<'_>) -> RowDigest {
@@ -93,16 +149,6 @@ impl<'s> RowJudge<'s> {
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
         RowDigest { id, content: self.digester.stored(cells, self.schema) }
-    }
-
-    /// Whether the row is a replay's. In what it differs is found out beside the sweep, of a whole store only:
-    /// of one file alone, such a row is judged by its structure.
-    fn recognise(&mut self, cells: &StoredCells<'_>) -> Recognised {
-        let Sweep { runs, layout, .. } = self.sweep;
-        match runs.replayed.recognise(&mut self.digester, cells, self.schema) {
-            Recognised::Differing if layout.single_file => Recognised::No,
-            recognised => recognised,
-        }
     }
 
     fn address(&self, row_number: u64) -> Address {
@@ -119,15 +165,16 @@ impl<'s> RowJudge<'s> {
         one: &mut SweptFile,
     ) {
         let known = &self.sweep.runs.runs[run];
+        let Expectation::Derived(derived) = &*known.expectation else { return };
         let text = |column: usize| cells[column].and_then(Cell::text);
-        let sent_by = known.plan.outline.services[place.service].as_str();
+        let sent_by = derived.plan.outline.services[place.service].as_str();
         if !self.sweep.scope.has(&[Some(sent_by), text(column::SERVICE_NAME)], start(cells)) {
             one.notes.rows.out_of_scope += 1;
             self.count(known, slot, false);
             return;
         }
         let losses = &mut one.notes.losses;
-        let differences = self.comparer.differences(run, known, place, self.schema, cells, losses);
+        let differences = self.comparer.differences(run, derived, place, self.schema, cells, losses);
         self.count(known, slot, !differences.is_empty());
         if self.tier != Tier::Cold {
             one.claimed.push((run, slot));
@@ -138,17 +185,15 @@ impl<'s> RowJudge<'s> {
         }
         one.notes.rows.differing += 1;
         let address = self.address(row_number);
-        let stored = differences.into_iter().map(|found| stored_difference(known, place, &address, found));
+        let stored =
+            differences.into_iter().map(|found| StoredDifference::new(known, slot, &address, Some(found)));
         one.notes.differences.extend(stored);
     }
 
     fn count(&self, known: &KnownRun, slot: u64, altered: bool) {
-        let evidence = match self.tier {
-            Tier::Cold => Evidence::Cold,
-            Tier::Wal => Evidence::Wal,
-            Tier::Hot => return,
-        };
-        known.tally().count(slot, evidence, altered);
+        if let Some(evidence) = evidence(self.tier) {
+            known.tally().count(slot, evidence, altered);
+        }
     }
 
     fn is_in_scope(&self, fact: &Fact, cells: &StoredCells<'_>) -> bool {
@@ -193,25 +238,15 @@ impl<'s> RowJudge<'s> {
     }
 }
 
-fn start(cells: &StoredCells<'_>) -> Option<i64> {
-    cells[column::START_TIME].and_then(Cell::number)
+/// What a row of a tier is evidence of: the hot snapshot is a copy.
+fn evidence(tier: Tier) -> Option<Evidence> {
+    match tier {
+        Tier::Cold => Some(Evidence::Cold),
+        Tier::Wal => Some(Evidence::Wal),
+        Tier::Hot => None,
+    }
 }
 
-fn stored_difference(
-    known: &KnownRun,
-    place: SpanPlace,
-    address: &Address,
-    difference: Difference,
-) -> StoredDifference {
-    let run = known.plan.outline.run;
-    StoredDifference {
-        address: address.clone(),
-        run,
-        service: known.plan.outline.services[place.service].clone(),
-        workflow: place.workflow,
-        position: place.position,
-        trace_id: const_hex::encode(ids::trace_id(run, place.workflow)),
-        span_id: const_hex::encode(ids::span_id(run, place.workflow, place.position)),
-        difference,
-    }
+fn start(cells: &StoredCells<'_>) -> Option<i64> {
+    cells[column::START_TIME].and_then(Cell::number)
 }

@@ -80,7 +80,7 @@ fn flushed(swept: &SweptFile, sweep: &Sweep) -> HashSet<(u128, u64)> {
         .claimed
         .iter()
         .filter(|&&(run, slot)| sweep.runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0);
-    let planned = planned.map(|&(run, slot)| sweep.runs.runs[run].ids_of(slot));
+    let planned = planned.filter_map(|&(run, slot)| sweep.runs.runs[run].ids_of(slot));
     let facts = swept.notes.facts.iter().map(|fact| (fact.trace, fact.span));
     planned.chain(facts.filter(|id| sweep.collected.is_in_both(*id))).collect()
 }

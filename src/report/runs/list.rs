@@ -132,7 +132,7 @@ pub(crate) fn print_json(out: &mut dyn Write, loaded: &Loaded) -> anyhow::Result
         planned_spans: sent.planned(),
         manifest: sent.manifest(),
     });
-    let replays = loaded.replays.iter().map(|Replay { manifest, folder }| ReplayJson {
+    let replays = loaded.replays.iter().map(|Replay { manifest, folder, .. }| ReplayJson {
         folder,
         outcome: outcome(manifest.results.as_ref(), manifest.spans),
         manifest,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
-    let Replay { manifest, folder } = replay;
+    let Replay { manifest, folder, .. } = replay;
     let SourceNote { path, kind, files, digest } = &manifest.source;
     let made = format!("{}, in ", moment(manifest.created_at.0));
     let made = Line::from(made).and_code(folder.display().to_string());
@@ -84,7 +84,7 @@ struct Json<'a> {
 }
 
 pub(crate) fn print_json(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
-    let Replay { manifest, folder } = replay;
+    let Replay { manifest, folder, .. } = replay;
     let json = Json {
         version: VERSION,
         folder,

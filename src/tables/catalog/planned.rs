@@ -90,6 +90,7 @@ pub(super) const TABLES: &[Table] = &[
                     "kind",
                     "witness (who sent it), content, or declared (a loss that the mapping explains)",
                 ),
+                text("cause", "source_unavailable if the source of a replay is needed and gone, else null"),
                 text("expected", "planned value, cut after 240 characters"),
                 text("actual", "stored value, cut after 240 characters"),
             ],
