@@ -24,7 +24,7 @@ use crate::{
         summary::summarise,
     },
     judge::{
-        judgement::{Depth, Health, Judgement},
+        judgement::{Depth, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, Question},
         runs::Runs,
@@ -32,6 +32,7 @@ use crate::{
     },
     ledger::runs::Replay,
     store::{
+        health::Health,
         inventory::{self, FoundFile, Inventory},
         layout::{Layout, Tier},
         scan, session,

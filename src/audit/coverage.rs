@@ -9,12 +9,12 @@ use crate::{
     judge::{
         account::Account,
         barrier::{Proof, last_ack},
-        judgement::{Depth, Health, JudgedRun, Judgement},
+        judgement::{Depth, JudgedRun, Judgement},
         runs,
         scope::Scope,
     },
     ledger::runs::Replay,
-    store::layout::Tier,
+    store::{health::Health, layout::Tier},
     text::numbers::{counted, duration, moment},
 };
 
@@ -158,9 +158,9 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         let why = match file.health {
             Health::Temporary => "temporary: the studio ignores it".to_owned(),
             Health::Foreign => "not a file of the studio's".to_owned(),
-            Health::Ok | Health::Flushed => return None,
+            Health::Ok | Health::Gone => return None,
             Health::Unreadable | Health::Torn | Health::Empty | Health::NotRead => {
-                file.problem.clone().unwrap_or_default()
+                file.problem.as_ref().map(ToString::to_string).unwrap_or_default()
             }
         };
         Some(NotRead { file: file.file.clone(), why })

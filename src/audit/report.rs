@@ -191,7 +191,11 @@ impl AuditReport {
             0 => String::new(),
             more => format!(", and {more} more"),
         };
-        let what = format!("`{}`{more}: {}", first.file, first.problem.as_deref().unwrap_or_default());
+        let what = format!(
+            "`{}`{more}: {}",
+            first.file,
+            first.problem.as_ref().map(ToString::to_string).unwrap_or_default()
+        );
         let hint = "give this user permission to read files and to list and enter folders (`chmod -R u+rX`)";
         self.qualify(Overall::Inconclusive, format!("not everything could be read: {what}; {hint}"));
     }

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod bench;
+mod files;
 mod planned;
 mod structure;
 

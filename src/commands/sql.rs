@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -81,6 +82,14 @@ pub(crate) struct SqlArgs {
     /// Memory that a question may use before it spills to disk
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value = "1GB")]
     memory_limit: Memory,
+
+    /// Partitions worked on side by side, and files that are swept [default: one per core, as the memory limit allows]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Skip row groups by the statistics of Parquet footers, which only `audit` holds against their values
+    #[arg(long)]
+    trust_statistics: bool,
 }
 
 pub(crate) async fn run(
@@ -91,9 +100,13 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
-    let tables = Tables::new(layout, args.without.clone(), choice, args.memory_limit)?;
+    let memory = args.memory_limit.with_jobs(args.jobs);
+    let mut tables = Tables::new(layout, args.without.clone(), choice, memory)?;
+    if args.trust_statistics {
+        tables.trust_statistics();
+    }
     let params: Params = args.param.iter().cloned().collect();
-    let mut shell = Shell::new(Engine::new(tables, args.memory_limit)?, args.format, params);
+    let mut shell = Shell::new(Engine::new(tables, memory)?, args.format, params);
     if let Some(file) = &args.output {
         shell.write_to(file)?;
     }

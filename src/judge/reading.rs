@@ -96,6 +96,7 @@ pub(crate) async fn read(
             scope: Arc::clone(&question.scope),
             depth: question.depth,
             progress: question.progress.clone(),
+            flushed: Arc::default(),
         };
         let swept = sweep(&task).await?;
         let judged = judged_runs(question, &runs, &ledgers, read_began, waited)?;

@@ -80,7 +80,7 @@ impl Collected {
         Self {
             names: Arc::default(),
             odd: Arc::default(),
-            facts: Arc::new(Facts::new(budget.facts)),
+            facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes)),
             state: Mutex::default(),

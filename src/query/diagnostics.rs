@@ -6,7 +6,7 @@ use datafusion::{
 };
 
 use super::statement::Refusal;
-use crate::{base::problem::Problem, tables::docs::TABLES, text::numbers};
+use crate::{base::problem::Problem, store::scan, tables::docs::TABLES, text::numbers};
 
 /// Text that statements were taken from.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,7 @@ pub(crate) fn of_error(err: &DataFusionError, source: Source<'_>, begins: Locati
 
 /// Whether damaged bytes may be what it is about.
 pub(super) fn blames_a_file(err: &DataFusionError) -> bool {
-    let text = err.to_string();
-    ["Parquet", "gave up", "Join Error", "cannot read"].iter().any(|sign| text.contains(sign))
+    scan::is_of_a_file(err)
 }
 
 /// What is wrong with files that were found to be damaged.

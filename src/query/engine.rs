@@ -1,7 +1,7 @@
 //! Answers statements: in parallel and in memory first, and where that does not suffice, in one
 //! partition that may spill.
 //!
-//! With two partitions, DataFusion 55 can hang for ever in a repartition that spills
+//! With more than one partition, DataFusion 55 can hang for ever in a repartition that spills
 //! (apache/datafusion#24883). So the parallel session must not spill: it fails, and the statement
 //! runs again where it may.
 
@@ -58,7 +58,7 @@ pub(crate) struct Answer {
 
 /// What an engine may use.
 pub(crate) fn limits(memory: Memory) -> Limits {
-    Limits { memory: memory.whole(), partitions: 2, batch_rows: BATCH_ROWS }
+    Limits { memory: memory.whole(), partitions: memory.jobs().get(), batch_rows: BATCH_ROWS }
 }
 
 impl Engine {

@@ -29,10 +29,11 @@ use crate::{
     base::memory::Memory,
     judge::runs::{Runs, choose_runs},
     store::{
-        footer::Footer,
+        footer::{Footer, Statistics},
         inventory::FoundFile,
         layout::{Layout, Tier},
-        scan, session,
+        scan,
+        session::{self, Spilling},
     },
     tables::{
         docs::{self, TABLES},
@@ -69,6 +70,7 @@ pub(crate) struct Tables {
     describing: AtomicBool,
     judged: tokio::sync::Mutex<Option<Arc<Judged>>>,
     hidden: tokio::sync::Mutex<Option<(Vec<Stamp>, Arc<Hidden>)>>,
+    statistics: Statistics,
 }
 
 /// What holds until the next statement.
@@ -98,12 +100,18 @@ impl Tables {
             lister: Lister::new(layout, without),
             choice,
             memory,
-            reader: session::session(engine::limits(memory))?,
+            reader: session::asking(engine::limits(memory), Spilling::Never)?,
             statement: Mutex::default(),
             describing: AtomicBool::new(false),
             judged: tokio::sync::Mutex::default(),
             hidden: tokio::sync::Mutex::default(),
+            statistics: Statistics::default(),
         })
+    }
+
+    /// Lets the statistics of footers decide which row groups are read.
+    pub(crate) fn trust_statistics(&mut self) {
+        self.statistics = Statistics::Trusted;
     }
 
     /// The same tables over nothing.
@@ -214,7 +222,7 @@ impl Tables {
     }
 
     fn stored_spans(&self) -> Arc<dyn TableProvider> {
-        scan::stored_spans(self.readable(&Tier::ALL).1)
+        scan::stored_spans_by(self.readable(&Tier::ALL).1, self.statistics)
     }
 
     /// Of the runs that an audit would judge.
@@ -247,7 +255,7 @@ impl Tables {
                 hidden
             }
         };
-        merged::view(files, &hidden)
+        merged::view(files, &hidden, self.statistics)
     }
 
     /// The files of some tiers that can be read, after a note about those that cannot.
@@ -332,7 +340,7 @@ impl Tables {
 }
 
 fn said_of(one: &Looked) -> String {
-    let problem = one.problem.as_deref().unwrap_or_else(|| one.health.name());
+    let problem = one.problem.as_ref().map_or_else(|| one.health.name().to_owned(), ToString::to_string);
     format!("`{}`: {problem}", numbers::plain(&one.file.shown))
 }
 

@@ -200,10 +200,10 @@ pub(crate) fn snapshot_line(snapshot: &Snapshot, now: u64) -> String {
 }
 
 /// Places that could not be looked into, then damaged files.
-fn problems(inspection: &Inspection) -> Vec<(&str, &str)> {
-    let of_places = inspection.unlisted.iter().map(|place| (place.file.as_str(), place.problem.as_str()));
+fn problems(inspection: &Inspection) -> Vec<(&str, String)> {
+    let of_places = inspection.unlisted.iter().map(|place| (place.file.as_str(), place.problem.to_string()));
     let of_files = inspection.damaged();
-    let of_files = of_files.map(|file| (file.file.as_str(), file.problem.as_deref().unwrap_or_default()));
+    let of_files = of_files.filter_map(|file| Some((file.file.as_str(), file.problem.as_ref()?.to_string())));
     of_places.chain(of_files).collect()
 }
 

@@ -108,7 +108,7 @@ fn head(text: &mut String, trace: &Trace, legend: &Legend, look: &Look) {
         line(label, &format!("{name}  {}  {}", plain(file), counted(*rows, "row")));
     }
     for unread in trace.unread.iter().take(UNREAD_SHOWN) {
-        line("not read", &format!("{}: {}", plain(&unread.file), plain(&unread.why)));
+        line("not read", &format!("{}: {}", plain(&unread.file), plain(&unread.why.to_string())));
     }
     if trace.unread.len() > UNREAD_SHOWN {
         line("", &format!("and {} more", trace.unread.len() - UNREAD_SHOWN));

@@ -85,7 +85,7 @@ const FILE: &[ColumnDoc] = &[
     ("size", "bytes"),
     (
         "health",
-        "ok, empty, unreadable, torn (a segment), temporary or foreign; swept_files has flushed and not read, too",
+        "ok, empty, not read, unreadable, torn (a segment), temporary or foreign; swept_files has gone, too",
     ),
     ("problem", "what is wrong with it, where something is"),
     ("rows", "rows that it claims to hold; of a torn segment those before the damage"),
@@ -306,6 +306,7 @@ pub(crate) const TABLES: &[TableDoc] = &[
                 ("event_outside", "whether an event lies outside of the span"),
                 ("parent_is_remote", "flag 512; null where the file lacks flags"),
                 ("malformed_ids", "the ids that are no ids, by name"),
+                ("null_columns", "the columns that are never null and are null here, by name"),
                 ("invalid_json", "the columns that are not JSON of their kind, by name"),
                 ("doubled_keys", "the columns with a key that is there twice, by name"),
                 ("noncanonical", "the columns that no studio writes so, by name"),
@@ -482,8 +483,29 @@ pub(crate) const TABLES: &[TableDoc] = &[
     },
     TableDoc {
         name: "snapshot_rows",
-        about: "one row per row of the hot snapshot that lies in no other tier as it is",
+        about: "one row per row of the hot snapshot that is no copy of a row of another tier",
         source: Source::Sweep,
-        columns: &[ADDRESS, IDS, &[("is_changed", "whether the WAL has that span with other content")]],
+        columns: &[
+            ADDRESS,
+            IDS,
+            &[(
+                "cause",
+                "changed_in_wal, changed_in_cold (the span is there with other content), extra_copy or nowhere",
+            )],
+        ],
+    },
+    TableDoc {
+        name: "footer_statistics",
+        about: "one row per statistic of a Parquet footer that its values do not come to",
+        source: Source::Sweep,
+        columns: &[&[
+            ("tier", "cold or hot"),
+            ("file", "relative to the spans folder"),
+            ("row_group", "its place in the file, from 0"),
+            ("column_name", "the column"),
+            ("statistic", "min, max or null_count"),
+            ("expected", "what the values come to; null where all are null"),
+            ("actual", "what the footer states"),
+        ]],
     },
 ];

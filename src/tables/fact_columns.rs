@@ -21,7 +21,7 @@ use crate::{
     traffic::ids::RunId,
 };
 
-const COLUMNS: [(&str, Kind); 48] = [
+const COLUMNS: [(&str, Kind); 49] = [
     ("tier", Kind::Text),
     ("file", Kind::Text),
     ("row_number", Kind::Number),
@@ -43,6 +43,7 @@ const COLUMNS: [(&str, Kind); 48] = [
     ("event_outside", Kind::Flag),
     ("parent_is_remote", Kind::Flag),
     ("malformed_ids", Kind::Text),
+    ("null_columns", Kind::Text),
     ("invalid_json", Kind::Text),
     ("doubled_keys", Kind::Text),
     ("noncanonical", Kind::Text),
@@ -128,6 +129,7 @@ pub(crate) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
             facts().map(|fact| fact.marks.has(Marks::FLAGGED).then(|| fact.marks.has(Marks::REMOTE_PARENT))),
         ),
         "malformed_ids" => text(facts().map(malformed)),
+        "null_columns" => text(facts().map(|fact| joined(fact.marks.null_columns().map(column_name)))),
         "invalid_json" => text(facts().map(|fact| of_form(fact, Form::Invalid))),
         "doubled_keys" => text(facts().map(|fact| of_form(fact, Form::DoubledKey))),
         "noncanonical" => text(facts().map(|fact| of_form(fact, Form::Valid))),

@@ -45,7 +45,7 @@ pub(crate) fn files(listing: &Listing) -> Result<RecordBatch, ArrowError> {
         ("file", text(all().map(|one| Some(&one.file.shown)))),
         ("size", number(all().map(|one| Some(one.file.size.cast_signed())))),
         ("health", text(all().map(|one| Some(one.health.name())))),
-        ("problem", text(all().map(|one| one.problem.as_ref()))),
+        ("problem", text(all().map(|one| one.problem.as_ref().map(ToString::to_string)))),
         ("rows", number(all().map(|one| one.rows().map(u64::cast_signed)))),
         ("schema_version", number(all().map(Looked::schema_version))),
         ("named_at", time(all().map(|one| one.file.named_at))),
@@ -61,6 +61,7 @@ struct Group<'a> {
     index: i64,
     first_row: i64,
     metadata: &'a RowGroupMetaData,
+    start_times: Option<(i64, i64)>,
 }
 
 pub(crate) fn row_groups(listing: &Listing) -> Result<RecordBatch, ArrowError> {
@@ -74,8 +75,8 @@ pub(crate) fn row_groups(listing: &Listing) -> Result<RecordBatch, ArrowError> {
         ("rows", number(all().map(|group| Some(group.metadata.num_rows())))),
         ("stored_bytes", number(all().map(|group| Some(group.metadata.compressed_size())))),
         ("plain_bytes", number(all().map(|group| Some(group.metadata.total_byte_size())))),
-        ("first_start", time(all().map(|group| Some(start_times(group.metadata)?.0)))),
-        ("last_start", time(all().map(|group| Some(start_times(group.metadata)?.1)))),
+        ("first_start", time(all().map(|group| Some(group.start_times?.0)))),
+        ("last_start", time(all().map(|group| Some(group.start_times?.1)))),
     ])
 }
 
@@ -83,7 +84,7 @@ fn groups_of(of: &Looked) -> Vec<Group<'_>> {
     let Contents::Parquet(footer) = &of.contents else { return Vec::new() };
     let mut first_row = 0;
     let group = |(index, metadata)| {
-        let group = Group { of, index, first_row, metadata };
+        let group = Group { of, index, first_row, metadata, start_times: start_times(footer, metadata) };
         first_row += group.metadata.num_rows();
         group
     };
@@ -100,8 +101,8 @@ pub(crate) fn segments(listing: &Listing) -> Result<RecordBatch, ArrowError> {
         ("batches", number(all().map(|(_, facts)| Some(facts.batches.cast_signed())))),
         ("ended", flag(all().map(|(_, facts)| facts.ended))),
         ("torn_at", number(all().map(|(_, facts)| facts.torn_at.map(u64::cast_signed)))),
-        ("problem", text(all().map(|(one, _)| one.problem.as_ref()))),
-        ("schema_version", number(all().map(|(_, facts)| facts.schema_version))),
+        ("problem", text(all().map(|(one, _)| one.problem.as_ref().map(ToString::to_string)))),
+        ("schema_version", number(all().map(|(one, _)| one.schema_version()))),
         ("named_at", time(all().map(|(one, _)| one.file.named_at))),
         ("first_start", time(all().map(|(_, facts)| Some(facts.times?.0)))),
         ("last_start", time(all().map(|(_, facts)| Some(facts.times?.1)))),

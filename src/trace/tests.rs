@@ -8,15 +8,17 @@ use tempfile::TempDir;
 
 use super::{
     fetch::{Fetched, fetch},
-    find::find,
+    find::{Search, Unread, find},
     *,
 };
 use crate::{
     base::memory::Limits,
     contract::{mapping, row::Row, schema::Schema},
     report::{trace as report, trace::Look},
-    store::{layout::Layout, session},
-    testing::{copy_tree, files, fixture, parquet_rows, write_parquet},
+    store::{footer::Statistics, layout::Layout, problem::FileProblem, session},
+    testing::{
+        copy_tree, files, fixture, parquet_rows, raise_least_trace_id, write_parquet, write_uncompressed,
+    },
     text::paint::{Color, Paint},
 };
 
@@ -30,7 +32,7 @@ const LEGACY_FAILED: &str = "1b10a8b824b56769bb63950e5c362220";
 
 async fn read(store: &Path, id: &str) -> Trace {
     let context = session::session(SESSION).unwrap().task_ctx();
-    let mut found = find(&Layout::find(Some(store)).unwrap(), id, &context).await.unwrap();
+    let mut found = find(&Layout::find(Some(store)).unwrap(), &Search::of(id, &context)).await.unwrap();
     assert_eq!(found.traces.keys().collect::<Vec<_>>(), [id]);
     let hits = found.traces.remove(id).unwrap();
     let Fetched::Rows { rows, unread } = fetch(&hits, &context).await else { panic!("nothing moves here") };
@@ -243,7 +245,8 @@ async fn a_failed_workflow_of_the_older_schema() {
 async fn all_golden_stores_replay() {
     for studio in ["studio-0.82.1", "studio-0.80.0"] {
         let context = session::session(SESSION).unwrap().task_ctx();
-        let found = find(&Layout::find(Some(&fixture(studio))).unwrap(), "", &context).await.unwrap();
+        let found =
+            find(&Layout::find(Some(&fixture(studio))).unwrap(), &Search::of("", &context)).await.unwrap();
         let mut transitions = 0;
         for id in found.traces.keys() {
             let trace = read(&fixture(studio), id).await;
@@ -398,6 +401,43 @@ async fn a_damaged_file_is_told_and_the_rest_is_shown() {
     let text = printed(&trace, 100);
     assert!(text.contains("rows of this trace may lie in what could not be read"), "{text}");
     assert_eq!((trace.spans.len(), trace.unread.len()), (2, 1));
+}
+
+/// Statistics hide rows from those alone who trust them.
+#[tokio::test]
+async fn a_false_statistic_hides_nothing_unless_it_is_trusted() {
+    let mut least = String::new();
+    let (_dir, spans) = planted(|rows| {
+        least = rows.iter().map(|row| row.trace_id.clone()).min().unwrap();
+    });
+    let file = files(&spans.join("parquet"), ".parquet").pop().unwrap();
+    raise_least_trace_id(&file, &least);
+    let layout = Layout::find(Some(&file)).unwrap();
+    let context = session::session(SESSION).unwrap().task_ctx();
+    let found = find(&layout, &Search::of(&least, &context)).await.unwrap();
+    assert_eq!(found.traces.keys().collect::<Vec<_>>(), [&least]);
+    let trusting = Search { statistics: Statistics::Trusted, ..Search::of(&least, &context) };
+    assert_eq!(find(&layout, &trusting).await.unwrap().traces.len(), 0);
+}
+
+#[tokio::test]
+async fn a_trace_whose_rows_do_not_decode_is_told_and_not_made_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.parquet");
+    let row = Row { trace_id: FULL.to_owned(), name: "not a text".to_owned(), ..Row::default() };
+    write_uncompressed(&file, &[row], Schema::V2);
+    let mut bytes = fs::read(&file).unwrap();
+    let name = b"not a text";
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+    places.iter().for_each(|at| bytes[*at] = 0xff);
+    fs::write(&file, bytes).unwrap();
+    let context = session::session(SESSION).unwrap().task_ctx();
+    let found = find(&Layout::find(Some(&file)).unwrap(), &Search::of(FULL, &context)).await.unwrap();
+    let Fetched::Rows { rows, unread } = fetch(&found.traces[FULL], &context).await else {
+        panic!("nothing moves here")
+    };
+    assert_eq!(rows.len(), 0);
+    assert!(matches!(unread[..], [Unread { why: FileProblem::Undecodable(_), .. }]), "{unread:?}");
 }
 
 /// A long chain is drawn without recursion, and no deeper than a line is wide.

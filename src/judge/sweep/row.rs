@@ -71,8 +71,9 @@ impl<'s> RowJudge<'s> {
             let cells = rows.cells(row);
             let row_number = one.record.rows;
             one.record.rows += 1;
-            if self.tier != Tier::Cold {
-                one.digests.push(self.digest(&cells));
+            match self.tier {
+                Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
+                Tier::Cold => self.note_flushed(&cells),
             }
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             match self.sweep.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {
@@ -93,6 +94,17 @@ impl<'s> RowJudge<'s> {
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
         RowDigest { id, content: self.digester.stored(cells, self.schema) }
+    }
+
+    /// Notes a cold row that the snapshot has, too.
+    fn note_flushed(&mut self, cells: &StoredCells<'_>) {
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let odd = &self.sweep.collected.odd;
+        let flushed = &self.sweep.flushed;
+        let span = || odd.span(text(column::SPAN_ID)).0;
+        if flushed.may_want(span) && flushed.wants((odd.trace(text(column::TRACE_ID)).0, span())) {
+            flushed.found(self.digest(cells));
+        }
     }
 
     /// Whether the row is a replay's. In what it differs is found out beside the sweep, of a whole store only:

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ledger::manifest::Timestamp,
+    store::problem::FileProblem,
     trace::{
         Place, Trace,
         span::Span,
@@ -112,7 +113,7 @@ struct ChangeJson<'a> {
 #[derive(Serialize)]
 struct NotRead<'a> {
     file: &'a str,
-    why: &'a str,
+    why: &'a FileProblem,
 }
 
 pub(crate) fn print(out: &mut dyn Write, trace: &Trace, store: &Path) -> anyhow::Result<()> {
