@@ -253,7 +253,8 @@ async fn a_file_whose_columns_are_not_a_studios_is_damaged_and_tells_no_times() 
     write_batch(&cold[0], &RecordBatch::try_from_iter([("id", numbers)]).unwrap());
     let batch = columns::batch(&parquet_rows(&cold[1], Schema::V2), Schema::V2).unwrap();
     let milliseconds = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-    let arrays = batch.schema().fields().iter().zip(batch.columns()).map(|(field, array)| {
+    let schema = batch.schema();
+    let arrays = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
         let is_time = matches!(field.data_type(), DataType::Timestamp(..));
         let array = if is_time { cast(array, &milliseconds).unwrap() } else { Arc::clone(array) };
         (field.name().clone(), array)

@@ -69,13 +69,6 @@ impl KnownRun {
         self.was_seen() && self.repeats()
     }
 
-    /// The trace and span id of a planned span, as numbers.
-    pub(crate) fn ids_of(&self, slot: u64) -> (u128, u64) {
-        let (run, place) = (self.plan.outline.run, self.plan.place(slot));
-        let trace = ids::trace_id(run, place.workflow);
-        (u128::from_be_bytes(trace), u64::from_be_bytes(ids::span_id(run, place.workflow, place.position)))
-    }
-
     /// Whether the sweep met a row of this run.
     pub(crate) fn was_seen(&self) -> bool {
         self.tally.get().is_some()

@@ -131,11 +131,6 @@ impl Collected {
         self.state().in_segments.extend(facts.iter().map(|fact| (fact.trace, fact.span)));
     }
 
-    /// Whether a cold file that was read since [`Self::watch`] has this span.
-    pub(crate) fn is_in_both(&self, id: (u128, u64)) -> bool {
-        self.state().in_both.contains(&id)
-    }
-
     /// Whether a cold file that was read since [`Self::watch`] has one of these spans.
     pub(crate) fn overlap(&self, facts: &[Fact]) -> bool {
         let state = self.state();

@@ -290,7 +290,8 @@ mod tests {
     fn fractions(dir: &Path) -> [std::path::PathBuf; 2] {
         let rows = [Row::default(), Row::default(), Row::default()];
         let batch = contract_columns::batch(&rows, Schema::V2).unwrap();
-        let columns = batch.schema().fields().iter().zip(batch.columns()).map(|(field, array)| {
+        let schema = batch.schema();
+        let columns = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
             let fraction: ArrayRef = Arc::new(Float64Array::from(vec![0.4, 1.5, 2.6]));
             let array = if field.name() == "duration_ns" { fraction } else { Arc::clone(array) };
             (field.name().clone(), array)

@@ -192,7 +192,7 @@ impl ColumnValues {
         }
         let least_and_most = match (statistics, &self.extremes) {
             // Older writers ordered these by their signed bytes.
-            (Statistics::ByteArray(stated), _) if stated.is_min_max_deprecated() => return,
+            (Statistics::ByteArray(_), _) if statistics.is_min_max_deprecated() => return,
             (Statistics::ByteArray(stated), extremes) => {
                 let (least, most) = match extremes {
                     Some(Extremes::Text(least, most)) => (Some(least.as_str()), Some(most.as_str())),
@@ -207,7 +207,7 @@ impl ColumnValues {
                 })
             }
             (Statistics::Int32(stated), extremes) => {
-                if self.is_unsigned && stated.is_min_max_deprecated() {
+                if self.is_unsigned && statistics.is_min_max_deprecated() {
                     return;
                 }
                 let number = |bits: &i32| {

@@ -46,7 +46,7 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
         return record;
     }
     let mut in_wal = Copies::default();
-    segments.iter().flat_map(|(_, one)| &one.digests).for_each(|row| in_wal.add(*row));
+    segments.iter().flat_map(|(_, one)| &one.digests).for_each(|row| _ = in_wal.add(*row));
     let in_cold = sweep.flushed.met();
     let mut in_snapshot = Copies::default();
     let mut facts = SnapshotRecord::default();
