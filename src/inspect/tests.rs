@@ -166,9 +166,9 @@ async fn an_empty_segment_is_where_the_next_flush_fails() {
     let (_dir, spans) = golden("studio-0.82.1");
     fs::write(spans.join("wal/batch_1795346060000000000_0002.ipc"), "").unwrap();
     assert_snapshot!(told(&spans).await, @"
-    flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0); 2 segments wait
+    flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty; 2 segments wait
     snapshot 42 rows, how fresh cannot be told: it or the WAL is damaged, written 39.0 s ago
-    damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0)
+    damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty
     ");
 }
 

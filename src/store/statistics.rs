@@ -306,7 +306,8 @@ mod tests {
         assert!(is_most(raised("ý").as_bytes(), false, Some(&long)));
         assert!(!is_most(raised("ý").as_bytes(), true, Some(&long)));
         assert!(!is_most(raised("û").as_bytes(), false, Some(&long)));
-        assert!(!is_most(b"|", false, Some("{\"a")));
+        assert!(is_most(b"|", false, Some("{\"a")));
+        assert!(!is_most(b"}}", false, Some("{\"a")));
         assert!(is_most(b"abc", false, Some("abc")));
     }
 }

@@ -10,13 +10,13 @@ use std::{
 use datafusion::arrow::{
     array::{ArrayRef, Int64Array, RecordBatch},
     compute::cast,
-    datatypes::{DataType, TimeUnit},
+    datatypes::{DataType, FieldRef, TimeUnit},
     ipc::writer::StreamWriter,
 };
 
 use super::bench::Bench;
 use crate::{
-    contract::{row::Row, schema::Schema},
+    contract::{columns, row::Row, schema::Schema},
     ledger::writer::LedgerWriter,
     testing::{files, fixture, parquet_rows, raise_least_trace_id, segment_rows, write_batch, write_parquet},
 };
@@ -428,6 +428,35 @@ pub(super) const CASES: &[Case] = &[
         |bench| store_as(bench, "name", &DataType::Binary),
         "unreadable_files: 1",
     ),
+    (
+        "store_durations_of_the_segment_with_a_fraction",
+        "latest",
+        |bench| {
+            let file = bench.segment();
+            let batch = columns::batch(&segment_rows(&file, bench.schema), bench.schema).unwrap();
+            write_segment(&file, &with_type(&batch, "duration_ns", &DataType::Float64));
+        },
+        "torn_segments: 1",
+    ),
+    (
+        "store_kinds_of_the_snapshot_as_floats",
+        "latest",
+        |bench| {
+            let batch = columns::batch(&parquet_rows(&bench.snapshot(), bench.schema), bench.schema).unwrap();
+            write_batch(&bench.snapshot(), &with_type(&batch, "span_kind", &DataType::Float64));
+        },
+        "unreadable_files: 1",
+    ),
+    (
+        "append_a_byte_to_the_segment",
+        "latest",
+        |bench| {
+            let mut bytes = fs::read(bench.segment()).unwrap();
+            bytes.push(0);
+            fs::write(bench.segment(), bytes).unwrap();
+        },
+        "torn_segments: 1",
+    ),
     ("store_names_as_large_text", "latest", |bench| store_as(bench, "name", &DataType::LargeUtf8), ""),
     (
         "lose_what_was_just_acked",
@@ -479,10 +508,23 @@ pub(super) fn rename_column(bench: &Bench, name: &str) {
 
 /// Stores a column of the cold file as another type.
 pub(super) fn store_as(bench: &Bench, name: &str, data_type: &DataType) {
-    bench.change_columns(|field, array| {
-        let cast = || cast(array, data_type).unwrap();
-        (field.name() == name).then(|| (field.clone().with_data_type(data_type.clone()), cast()))
-    });
+    let batch = columns::batch(&parquet_rows(&bench.cold(), bench.schema), bench.schema).unwrap();
+    write_batch(&bench.cold(), &with_type(&batch, name, data_type));
+}
+
+fn with_type(batch: &RecordBatch, name: &str, data_type: &DataType) -> RecordBatch {
+    let schema = batch.schema();
+    let column = |(field, array): (&FieldRef, &ArrayRef)| {
+        let array = if field.name() == name { cast(array, data_type).unwrap() } else { Arc::clone(array) };
+        (field.name().clone(), array)
+    };
+    RecordBatch::try_from_iter(schema.fields().iter().zip(batch.columns()).map(column)).unwrap()
+}
+
+fn write_segment(file: &Path, batch: &RecordBatch) {
+    let mut writer = StreamWriter::try_new(File::create(file).unwrap(), &batch.schema()).unwrap();
+    writer.write(batch).unwrap();
+    writer.finish().unwrap();
 }
 
 /// A Parquet file of somebody else's, without any column of a span.

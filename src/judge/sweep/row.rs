@@ -25,6 +25,7 @@ use crate::{
         unplannable::Stray,
     },
     store::{
+        columns::ColumnFaults,
         inventory::FoundFile,
         layout::Tier,
         rows::{Rows, StoredCells},
@@ -46,11 +47,14 @@ pub(super) struct RowJudge<'s> {
     tier: Tier,
     present: Vec<String>,
     schema: Schema,
+    /// Whether it has all columns of its era, so that its rows can be compared with others.
+    is_complete: bool,
 }
 
 impl<'s> RowJudge<'s> {
     pub(super) fn new(file: &FoundFile, sweep: &'s Sweep, present: Vec<String>) -> Self {
         let schema = Schema::of_columns(&present);
+        let is_complete = ColumnFaults::of(&present, &[]).is_none();
         let collected = &sweep.collected;
         Self {
             sweep,
@@ -62,6 +66,7 @@ impl<'s> RowJudge<'s> {
             tier: file.tier,
             present,
             schema,
+            is_complete,
         }
     }
 
@@ -73,7 +78,8 @@ impl<'s> RowJudge<'s> {
             one.record.rows += 1;
             match self.tier {
                 Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
-                Tier::Cold => self.note_flushed(&cells),
+                Tier::Cold if self.is_complete => self.note_flushed(&cells),
+                Tier::Cold => {}
             }
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             match self.sweep.runs.claim(id(column::TRACE_ID), id(column::SPAN_ID)) {

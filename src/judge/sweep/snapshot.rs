@@ -42,7 +42,11 @@ pub(super) async fn read(file: &FoundFile, sweep: &Sweep) -> Snapshot {
 pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], sweep: &Sweep) -> FileRecord {
     let Snapshot { file, swept } = snapshot;
     let mut record = swept.record;
-    if record.health != Health::Ok || sweep.depth != Depth::Content {
+    // What a segment does not know of its rows cannot be compared, and is said of the segment.
+    let lacks_columns = |(_, one): &(FoundFile, SweptFile)| {
+        matches!(one.record.problem, Some(FileProblem::Columns(_)))
+    };
+    if record.health != Health::Ok || sweep.depth != Depth::Content || segments.iter().any(lacks_columns) {
         return record;
     }
     let mut in_wal = Copies::default();
