@@ -201,9 +201,11 @@ mod tests {
         assert_eq!(read(id, &layout, Statistics::Ignored).await.unwrap().spans.len(), 1);
 
         let mut bytes = fs::read(&file).unwrap();
-        let places: Vec<usize> =
-            (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"not a text")).collect();
-        places.iter().for_each(|at| bytes[*at] = 0xff);
+        for at in (0..bytes.len()).rev() {
+            if bytes[at..].starts_with(b"not a text") {
+                bytes[at] = 0xff;
+            }
+        }
         fs::write(&file, bytes).unwrap();
         let error = read(id, &layout, Statistics::Ignored).await.unwrap_err().to_string();
         assert!(error.contains(id) && error.contains("a.parquet"), "{error}");

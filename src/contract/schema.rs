@@ -119,6 +119,12 @@ pub(crate) fn in_schema(column: usize, schema: Schema) -> bool {
     in_v1 || schema == Schema::V2
 }
 
+/// Whether a studio leaves a column of schema 2 null where it has nothing to say.
+pub(crate) fn may_be_null(column: usize) -> bool {
+    let (_, _, nullable, _) = COLUMNS[column];
+    nullable
+}
+
 /// The name of a column of schema 2 by its position.
 pub(crate) fn column_name(column: usize) -> &'static str {
     COLUMNS[column].0

@@ -79,9 +79,11 @@ impl Looked {
     /// have to be cast.
     pub(crate) fn has_rows(&self) -> bool {
         let is_readable = match &self.problem {
-            None | Some(FileProblem::NoEndMarker | FileProblem::TrailingBytes { .. }) => true,
+            None
+            | Some(FileProblem::NoEndMarker | FileProblem::TrailingBytes { .. } | FileProblem::Torn { .. }) => {
+                true
+            }
             Some(FileProblem::Columns(faults)) => faults.wrong_types.is_empty(),
-            Some(FileProblem::Torn { .. }) => true,
             Some(_) => false,
         };
         let holds_spans = match &self.contents {

@@ -27,6 +27,8 @@ pub(crate) struct StoredRow {
     /// Which of the row's columns its file has.
     pub(crate) schema: Schema,
     pub(crate) row: Row,
+    /// Columns of its schema without a value that a studio always writes: null, or unknown because of its file.
+    pub(crate) absent: Vec<&'static str>,
 }
 
 /// What came of fetching.
@@ -95,12 +97,25 @@ async fn rows_of(hit: &Hit, context: &Arc<TaskContext>) -> Result<Vec<StoredRow>
 fn stored(hit: &Hit, batch: &RecordBatch, present: &[String], numbers: &[(u64, usize)]) -> Vec<StoredRow> {
     let rows = Rows::new(batch, present);
     let schema = Schema::of_columns(present);
-    let one = |&(number, place): &(u64, usize)| StoredRow {
-        place: Place { tier: hit.file.tier, file: hit.file.shown.clone(), row: number },
-        schema,
-        row: row(&rows.cells(place)),
+    let one = |&(number, place): &(u64, usize)| {
+        let cells = rows.cells(place);
+        StoredRow {
+            place: Place { tier: hit.file.tier, file: hit.file.shown.clone(), row: number },
+            schema,
+            row: row(&cells),
+            absent: absent(&cells, schema),
+        }
     };
     numbers.iter().map(one).collect()
+}
+
+fn absent(cells: &StoredCells<'_>, schema: Schema) -> Vec<&'static str> {
+    let always =
+        (0..COLUMN_COUNT).filter(|&column| schema::in_schema(column, schema) && !schema::may_be_null(column));
+    always
+        .filter(|&column| matches!(cells[column], None | Some(Cell::Null)))
+        .map(schema::column_name)
+        .collect()
 }
 
 /// The row as plain values; what its file lacks is at its default.

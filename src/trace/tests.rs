@@ -1,8 +1,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use datafusion::arrow::{
+    array::{Array, ArrayRef, RecordBatch, new_null_array},
+    datatypes::FieldRef,
+};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
@@ -13,11 +18,12 @@ use super::{
 };
 use crate::{
     base::memory::Limits,
-    contract::{mapping, row::Row, schema::Schema},
+    contract::{columns, mapping, row::Row, schema::Schema},
     report::{trace as report, trace::Look},
     store::{footer::Statistics, layout::Layout, problem::FileProblem, session},
     testing::{
-        copy_tree, files, fixture, parquet_rows, raise_least_trace_id, write_parquet, write_uncompressed,
+        copy_tree, files, fixture, parquet_rows, raise_least_trace_id, write_batch, write_parquet,
+        write_uncompressed,
     },
     text::paint::{Color, Paint},
 };
@@ -403,6 +409,26 @@ async fn a_damaged_file_is_told_and_the_rest_is_shown() {
     assert_eq!((trace.spans.len(), trace.unread.len()), (2, 1));
 }
 
+/// A null is told apart from the default that stands for it.
+#[tokio::test]
+async fn a_value_that_is_not_there_is_told_and_the_span_left_out_of_otlp() {
+    let (_dir, spans) = planted(|_| {});
+    let file = files(&spans.join("parquet"), ".parquet").pop().unwrap();
+    let batch = columns::batch(&parquet_rows(&file, Schema::V2), Schema::V2).unwrap();
+    let schema = batch.schema();
+    let column = |(field, array): (&FieldRef, &ArrayRef)| {
+        let nulls = || new_null_array(field.data_type(), array.len());
+        let array = if field.name() == "name" { nulls() } else { Arc::clone(array) };
+        (field.name().clone(), array, true)
+    };
+    let columns = schema.fields().iter().zip(batch.columns()).map(column);
+    write_batch(&file, &RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap());
+    let trace = read(&spans, CANCELLED).await;
+    assert!(trace.spans.iter().all(|span| span.absent == ["name"]), "{trace:?}");
+    assert!(printed(&trace, 80).contains("no value for name"));
+    assert_eq!(otlp::request(&trace).1.len(), trace.spans.len());
+}
+
 /// Statistics hide rows from those alone who trust them.
 #[tokio::test]
 async fn a_false_statistic_hides_nothing_unless_it_is_trusted() {
@@ -428,8 +454,11 @@ async fn a_trace_whose_rows_do_not_decode_is_told_and_not_made_up() {
     write_uncompressed(&file, &[row], Schema::V2);
     let mut bytes = fs::read(&file).unwrap();
     let name = b"not a text";
-    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
-    places.iter().for_each(|at| bytes[*at] = 0xff);
+    for at in (0..bytes.len()).rev() {
+        if bytes[at..].starts_with(name) {
+            bytes[at] = 0xff;
+        }
+    }
     fs::write(&file, bytes).unwrap();
     let context = session::session(SESSION).unwrap().task_ctx();
     let found = find(&Layout::find(Some(&file)).unwrap(), &Search::of(FULL, &context)).await.unwrap();
@@ -456,6 +485,7 @@ async fn a_chain_of_ten_thousand_spans_is_drawn() {
             end_time: 20_000,
             ..Row::default()
         },
+        absent: Vec::new(),
     };
     let trace = Trace::new("t".to_owned(), (1..=10_000).map(row).collect(), Vec::new());
     assert_eq!(trace.lines.len(), 10_000);

@@ -418,7 +418,8 @@ pub(super) const CASES: &[Case] = &[
         "store_starts_in_milliseconds",
         "latest",
         |bench| {
-            store_as(bench, "start_time", &DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())))
+            let milliseconds = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+            store_as(bench, "start_time", &milliseconds);
         },
         "unreadable_files: 1",
     ),

@@ -43,9 +43,8 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
     let Snapshot { file, swept } = snapshot;
     let mut record = swept.record;
     // What a segment does not know of its rows cannot be compared, and is said of the segment.
-    let lacks_columns = |(_, one): &(FoundFile, SweptFile)| {
-        matches!(one.record.problem, Some(FileProblem::Columns(_)))
-    };
+    let lacks_columns =
+        |(_, one): &(FoundFile, SweptFile)| matches!(one.record.problem, Some(FileProblem::Columns(_)));
     if record.health != Health::Ok || sweep.depth != Depth::Content || segments.iter().any(lacks_columns) {
         return record;
     }

@@ -65,6 +65,9 @@ struct SpanJson<'a> {
     places: Vec<PlaceJson<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     copies_differ_in: &'a [&'static str],
+    /// Columns whose value here is a default, because the row has none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    absent_columns: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -165,6 +168,7 @@ fn span_json(span: &Span) -> SpanJson<'_> {
         resource_attributes: parsed(&row.resource_attributes),
         places: span.places.iter().map(place_json).collect(),
         copies_differ_in: &span.differing,
+        absent_columns: &span.absent,
     }
 }
 
