@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod duration;
 pub(crate) mod exit;
 pub(crate) mod interrupt;
+pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod notice;
 pub(crate) mod panic_guard;

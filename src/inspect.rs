@@ -11,22 +11,24 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use self::{
-    file::{FileFacts, Health},
+    file::FileFacts,
     snapshot::Snapshot,
     wal::{Growth, NextFlush, Wal},
 };
-use crate::store::{
-    inventory::{self, FoundFile, Inventory},
-    layout::{Layout, Tier},
+use crate::{
+    base::jobs::Jobs,
+    store::{
+        health::Health,
+        inventory::{self, FoundFile, Inventory},
+        layout::{Layout, Tier},
+        problem::FileProblem,
+    },
 };
 
 pub(crate) mod file;
 pub(crate) mod snapshot;
 pub(crate) mod wal;
 pub(crate) mod words;
-
-/// Files that are read side by side.
-const WORKERS: usize = 2;
 
 /// A store as it was found.
 #[derive(Debug, Serialize)]
@@ -48,7 +50,7 @@ pub(crate) struct Place {
     #[serde(serialize_with = "tier_name")]
     pub(crate) tier: Tier,
     pub(crate) file: String,
-    pub(crate) problem: String,
+    pub(crate) problem: FileProblem,
 }
 
 /// The files of one tier together; leftovers and foreign files are counted apart.
@@ -98,7 +100,7 @@ async fn facts(listed: &Inventory, context: &Arc<TaskContext>) -> anyhow::Result
             let context = Arc::clone(context);
             tokio::spawn(async move { FileFacts::of(&found, context).await })
         })
-        .buffered(WORKERS);
+        .buffered(Jobs::default().get());
     while let Some(one) = tasks.next().await {
         done.push(one?);
     }
@@ -114,7 +116,7 @@ impl Inspection {
 
     /// Files that do not say what they should.
     pub(crate) fn damaged(&self) -> impl Iterator<Item = &FileFacts> {
-        self.files.iter().filter(|file| file.health.is_damaged())
+        self.files.iter().filter(|file| file.health.hides_rows())
     }
 
     pub(crate) fn of_tier(&self, tier: Tier) -> impl Iterator<Item = &FileFacts> {
@@ -130,7 +132,7 @@ impl Total {
                 total.files += 1;
                 total.rows += file.rows.unwrap_or_default();
                 total.bytes += file.size;
-                total.damaged += u64::from(file.health.is_damaged());
+                total.damaged += u64::from(file.health.hides_rows());
             } else {
                 total.others += 1;
                 total.other_bytes += file.size;
@@ -142,7 +144,7 @@ impl Total {
 
 impl From<inventory::Unlisted> for Place {
     fn from(place: inventory::Unlisted) -> Self {
-        Self { tier: place.tier, file: place.shown, problem: place.source.to_string() }
+        Self { tier: place.tier, file: place.shown, problem: FileProblem::Unlisted(place.source.to_string()) }
     }
 }
 

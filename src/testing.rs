@@ -15,7 +15,7 @@ use datafusion::{
     parquet::{
         arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReader},
         basic::Compression,
-        file::properties::WriterProperties,
+        file::properties::{WriterProperties, WriterPropertiesBuilder},
     },
 };
 
@@ -96,9 +96,38 @@ pub(crate) fn write_parquet(file: &Path, rows: &[Row], schema: Schema) {
     write_batch(file, &columns::batch(rows, schema).unwrap());
 }
 
+/// As [`write_parquet`], with so many rows in each row group.
+pub(crate) fn write_in_groups(file: &Path, rows: &[Row], schema: Schema, group: usize) {
+    let properties = compressed().set_max_row_group_row_count(Some(group));
+    write_with(file, &columns::batch(rows, schema).unwrap(), properties);
+}
+
+/// As [`write_parquet`], so that texts lie in the file as they are.
+pub(crate) fn write_uncompressed(file: &Path, rows: &[Row], schema: Schema) {
+    let properties = WriterProperties::builder().set_compression(Compression::UNCOMPRESSED);
+    write_with(file, &columns::batch(rows, schema).unwrap(), properties);
+}
+
 /// Replaces a Parquet file by one that holds a batch.
 pub(crate) fn write_batch(file: &Path, batch: &RecordBatch) {
-    let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).build();
+    write_with(file, batch, compressed());
+}
+
+fn compressed() -> WriterPropertiesBuilder {
+    WriterProperties::builder().set_compression(Compression::LZ4_RAW)
+}
+
+/// States another minimum of `trace_id` in the footer of a file that this module wrote.
+pub(crate) fn raise_least_trace_id(file: &Path, least: &str) {
+    let mut bytes = fs::read(file).unwrap();
+    // The last one in the file is that of the last row group's statistics.
+    let at = bytes.windows(least.len()).rposition(|window| window == least.as_bytes()).unwrap();
+    bytes[at] = b'z';
+    fs::write(file, bytes).unwrap();
+}
+
+fn write_with(file: &Path, batch: &RecordBatch, properties: WriterPropertiesBuilder) {
+    let properties = properties.build();
     let mut writer =
         ArrowWriter::try_new(File::create(file).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();

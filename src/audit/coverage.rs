@@ -9,12 +9,12 @@ use crate::{
     judge::{
         account::Account,
         barrier::{Proof, last_ack},
-        judgement::{Depth, Health, JudgedRun, Judgement},
+        judgement::{Depth, JudgedRun, Judgement},
         runs,
         scope::Scope,
     },
     ledger::{any_run::AnyRun, runs::Replay},
-    store::layout::Tier,
+    store::{health::Health, layout::Tier},
 };
 
 /// What was read, and what was not.
@@ -190,9 +190,9 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         let why = match file.health {
             Health::Temporary => NotReadWhy::Temporary,
             Health::Foreign => NotReadWhy::Foreign,
-            Health::Ok | Health::Flushed => return None,
+            Health::Ok | Health::Gone => return None,
             Health::Unreadable | Health::Torn | Health::Empty | Health::NotRead => {
-                NotReadWhy::Problem(file.problem.clone().unwrap_or_default())
+                NotReadWhy::Problem(file.problem.as_ref().map(ToString::to_string).unwrap_or_default())
             }
         };
         Some(NotRead { file: file.file.clone(), why })

@@ -1,18 +1,26 @@
-//! How an audit shares out the memory that it may use.
+//! How a command shares out what it may use of the machine: memory, and what is done side by side.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroUsize, str::FromStr};
+
+use super::jobs::Jobs;
 
 /// Bytes for what grows with a store: facts of rows without a plan, what differs, and the operators of
 /// queries. All three go to disk beyond their share. The program itself, the row groups that are being decoded,
 /// a byte for each planned span and what ledgers say of exports come on top: about 160 MB for a million spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Memory(u64);
+pub(crate) struct Memory {
+    bytes: u64,
+    /// None where the machine decides.
+    jobs: Option<NonZeroUsize>,
+}
 
 /// The part of it that the notes of a sweep may hold before they go to disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     pub(crate) facts: usize,
     pub(crate) notes: usize,
+    /// Files that are swept, and shards that are checked, side by side.
+    pub(crate) jobs: Jobs,
 }
 
 /// What one query session may use.
@@ -32,11 +40,24 @@ const BATCH_ROWS: usize = 1_024;
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(256 << 20)
+        Self::of(256 << 20)
     }
 }
 
 impl Memory {
+    fn of(bytes: u64) -> Self {
+        Self { bytes, jobs: None }
+    }
+
+    /// With so many things done side by side, where a number was asked for.
+    pub(crate) fn with_jobs(self, jobs: Option<NonZeroUsize>) -> Self {
+        Self { jobs, ..self }
+    }
+
+    pub(crate) fn jobs(self) -> Jobs {
+        Jobs::new(self.jobs, self)
+    }
+
     /// All of it, where nothing but queries needs any.
     pub(crate) fn whole(self) -> usize {
         self.sixteenths(16)
@@ -45,7 +66,7 @@ impl Memory {
     /// Most of it for facts, which every check reads: by default those of a million rows. A sixteenth for each of
     /// three kinds of notes.
     pub(crate) fn budget(self) -> Budget {
-        Budget { facts: self.sixteenths(10), notes: self.sixteenths(1) }
+        Budget { facts: self.sixteenths(10), notes: self.sixteenths(1), jobs: self.jobs() }
     }
 
     /// What is left, in one partition: see `store::session`.
@@ -54,13 +75,13 @@ impl Memory {
     }
 
     fn sixteenths(self, share: u64) -> usize {
-        usize::try_from(self.0 / 16 * share).unwrap_or(usize::MAX)
+        usize::try_from(self.bytes / 16 * share).unwrap_or(usize::MAX)
     }
 }
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}MB", self.0 >> 20)
+        write!(f, "{}MB", self.bytes >> 20)
     }
 }
 
@@ -80,8 +101,8 @@ impl FromStr for Memory {
         let number: u64 =
             digits.parse().map_err(|_| format!("invalid size `{text}`: expected e.g. `256MB`"))?;
         match number.checked_mul(unit) {
-            Some(bytes) if bytes >= LEAST => Ok(Self(bytes)),
-            Some(_) => Err(format!("too small: at least {}", Self(LEAST))),
+            Some(bytes) if bytes >= LEAST => Ok(Self::of(bytes)),
+            Some(_) => Err(format!("too small: at least {}", Self::of(LEAST))),
             None => Err(format!("invalid size `{text}`: too large")),
         }
     }
@@ -94,7 +115,7 @@ mod tests {
     #[test]
     fn sizes_have_units_and_a_least() {
         let parse = |text: &str| text.parse::<Memory>();
-        assert_eq!(parse("128MB"), Ok(Memory(128 << 20)));
+        assert_eq!(parse("128MB"), Ok(Memory::of(128 << 20)));
         assert_eq!(parse("1GiB").map(|memory| memory.to_string()).as_deref(), Ok("1024MB"));
         assert_eq!(parse("134217728"), parse("128 mb"));
         for (text, error) in [

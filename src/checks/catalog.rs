@@ -99,6 +99,10 @@ pub(crate) enum Examines {
     Files,
     Segments,
     FilesAndSegments,
+    /// Cold files, segments and snapshots.
+    AnyFiles,
+    /// Cold files and snapshots, where every value was looked at.
+    DecodedFiles,
     Snapshots,
     /// Everything that lies in the store's folders.
     Entries,
@@ -191,7 +195,7 @@ impl FromStr for Finding {
 }
 
 impl Examines {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
@@ -207,6 +211,8 @@ impl Examines {
         Self::Files,
         Self::Segments,
         Self::FilesAndSegments,
+        Self::AnyFiles,
+        Self::DecodedFiles,
         Self::Snapshots,
         Self::Entries,
     ];
@@ -232,6 +238,8 @@ impl Examines {
             Self::Resources => ("resource", "resources"),
             Self::UnansweredSpans => ("unanswered span", "unanswered spans"),
             Self::FilesAndSegments => ("file or segment", "files and segments"),
+            Self::AnyFiles => ("file of any tier", "files of any tier"),
+            Self::DecodedFiles => ("decoded Parquet file", "decoded Parquet files"),
             Self::Snapshots => ("hot snapshot", "hot snapshots"),
             Self::Entries => ("entry", "entries"),
             Self::Files => ("file", "files"),

@@ -229,6 +229,9 @@ fn examined(kind: Examines, judged: &Judged) -> u64 {
         Examines::Files => read(Tier::Cold),
         Examines::Segments => read(Tier::Wal),
         Examines::FilesAndSegments => read(Tier::Cold) + read(Tier::Wal),
+        Examines::AnyFiles => Tier::ALL.map(read).iter().sum(),
+        Examines::DecodedFiles if judgement.depth == Depth::Content => read(Tier::Cold) + read(Tier::Hot),
+        Examines::DecodedFiles => 0,
         Examines::Snapshots => read(Tier::Hot),
         Examines::Entries => Tier::ALL.map(|tier| judgement.entries(tier)).iter().sum(),
     }

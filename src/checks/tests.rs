@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) mod bench;
+mod files;
 pub(crate) mod planned;
 pub(crate) mod structure;
 

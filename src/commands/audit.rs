@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -124,6 +125,10 @@ pub(crate) struct JudgingArgs {
     /// Memory for facts, findings and queries, which spill to disk beyond it; about 160 MB more are used
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
     memory_limit: Memory,
+
+    /// Files and shards worked on side by side [default: one per core, as the memory limit allows]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// Format of a list
@@ -197,7 +202,7 @@ impl JudgingArgs {
             wait: !self.no_wait,
             scope: self.scope()?,
             depth: self.depth,
-            memory: self.memory_limit,
+            memory: self.memory_limit.with_jobs(self.jobs),
             samples: reporting.samples(),
             fail_on: self.fail_on.or(settings.fail_on).unwrap_or_default(),
             baseline: baseline.map(load).transpose()?,

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -80,6 +81,14 @@ pub(crate) struct SqlArgs {
     /// Memory of a query before it spills to disk
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value = "1GB")]
     memory_limit: Memory,
+
+    /// Partitions worked on side by side, and files that are swept [default: one per core, as the memory limit allows]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Skip row groups by the statistics of Parquet footers, which only `audit` holds against their values
+    #[arg(long)]
+    trust_statistics: bool,
 }
 
 pub(crate) async fn run(
@@ -90,7 +99,9 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
-    let engine = Engine::new(layout, args.without.clone(), choice, args.memory_limit)?;
+    let memory = args.memory_limit.with_jobs(args.jobs);
+    let statistics = if args.trust_statistics { Statistics::Trusted } else { Statistics::default() };
+    let engine = Engine::new(layout, args.without.clone(), choice, memory, statistics)?;
     let params: Params = args.param.iter().cloned().collect();
     let mut shell = Shell::new(engine, args.format, params);
     if let Some(file) = &args.output {

@@ -6,7 +6,7 @@ use super::inspect::SESSION;
 use crate::{
     base::{exit::Exit, notice, problem::Problem},
     report::{table, trace as report, trace::Look},
-    store::{find::find_store, layout::Layout, session},
+    store::{find::find_store, footer::Statistics, layout::Layout, session},
     text::{
         escape::plain,
         numbers::counted,
@@ -15,7 +15,7 @@ use crate::{
     trace::{
         Trace,
         fetch::{self, Fetched},
-        find::{self, Found, Hit, Unread},
+        find::{self, Found, Hit, Search, Unread},
         otlp::{self, LeftOut},
     },
 };
@@ -56,6 +56,10 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Report")]
     color: Color,
 
+    /// Pass over files whose footer statistics leave the id out; only `audit` holds these against the values
+    #[arg(long)]
+    trust_statistics: bool,
+
     /// Spans to show; JSON has all
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: usize,
@@ -79,7 +83,8 @@ const ATTEMPTS: usize = 5;
 
 pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let layout = find_store(args.path.as_deref())?;
-    let trace = read(&args.id.trim().to_ascii_lowercase(), &layout).await?;
+    let statistics = if args.trust_statistics { Statistics::Trusted } else { Statistics::Ignored };
+    let trace = read(&args.id.trim().to_ascii_lowercase(), &layout, statistics).await?;
     match args.format {
         Format::Table => {
             let width = args.width.map(usize::from).or_else(table::terminal_width);
@@ -100,20 +105,28 @@ fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
         notice::note(&format!("span {} is left out: its {why}", plain(span_id)));
     }
     for Unread { file, why } in &trace.unread {
-        notice::note(&format!("not read, and may hold more of it: {}: {}", plain(file), plain(why)));
+        notice::note(&format!(
+            "not read, and may hold more of it: {}: {}",
+            plain(file),
+            plain(&why.to_string())
+        ));
     }
     Ok(if left_out.is_empty() { Exit::Clean } else { Exit::Found })
 }
 
-async fn read(id: &str, layout: &Layout) -> anyhow::Result<Trace> {
+async fn read(id: &str, layout: &Layout, statistics: Statistics) -> anyhow::Result<Trace> {
     if id.is_empty() {
         return Err(Problem::new("`` names no trace", "write a trace id or its beginning").into());
     }
     let context = session::session(SESSION)?.task_ctx();
     for _ in 0..ATTEMPTS {
-        let mut found = find::find(layout, id, &context).await?;
+        let search = Search { statistics, ..Search::of(id, &context) };
+        let mut found = find::find(layout, &search).await?;
         let (trace_id, hits) = only(id, &mut found, layout)?;
         if let Fetched::Rows { rows, unread } = fetch::fetch(&hits, &context).await {
+            if rows.is_empty() {
+                return Err(undecodable(&trace_id, &hits, &unread).into());
+            }
             found.unread.extend(unread);
             return Ok(Trace::new(trace_id, rows, found.unread));
         }
@@ -137,10 +150,22 @@ fn only(id: &str, found: &mut Found, layout: &Layout) -> Result<(String, Vec<Hit
 fn absent(id: &str, found: &Found, layout: &Layout) -> Problem {
     let (files, place) = (counted(found.files as u64, "file"), layout.spans.display());
     let mut what = format!("no trace begins with `{}` in the {files} of `{place}`", plain(id));
-    for unread in found.unread.iter().take(CANDIDATES_SHOWN) {
-        write!(what, "\n  not read: {}: {}", plain(&unread.file), plain(&unread.why)).ok();
-    }
+    add_unread(&mut what, &found.unread);
     Problem::new(what, "`e2e-store inspect` lists the files; a span may be in memory for some seconds yet")
+}
+
+/// Its ids were read, and no row of it.
+fn undecodable(id: &str, hits: &[Hit], unread: &[Unread]) -> Problem {
+    let rows = hits.iter().map(|hit| hit.rows.len() as u64).sum();
+    let mut what = format!("none of the {} of trace `{}` can be read", counted(rows, "row"), plain(id));
+    add_unread(&mut what, unread);
+    Problem::new(what, "`e2e-store audit` tells what is wrong with the files")
+}
+
+fn add_unread(what: &mut String, unread: &[Unread]) {
+    for Unread { file, why } in unread.iter().take(CANDIDATES_SHOWN) {
+        write!(what, "\n  not read: {}: {}", plain(file), plain(&why.to_string())).ok();
+    }
 }
 
 fn ambiguous(id: &str, found: &Found) -> Problem {
@@ -153,4 +178,36 @@ fn ambiguous(id: &str, found: &Found) -> Problem {
         write!(what, "\n  and {} more", found.traces.len() - CANDIDATES_SHOWN).ok();
     }
     Problem::new(what, "write more of the id")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{
+        contract::{row::Row, schema::Schema},
+        testing::write_uncompressed,
+    };
+
+    #[tokio::test]
+    async fn a_trace_of_which_no_row_decodes_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.parquet");
+        let id = "d1efba3c84ed7638c7c1ed907f48968b";
+        let row = Row { trace_id: id.to_owned(), name: "not a text".to_owned(), ..Row::default() };
+        write_uncompressed(&file, &[row], Schema::V2);
+        let layout = Layout::find(Some(&file)).unwrap();
+        assert_eq!(read(id, &layout, Statistics::Ignored).await.unwrap().spans.len(), 1);
+
+        let mut bytes = fs::read(&file).unwrap();
+        for at in (0..bytes.len()).rev() {
+            if bytes[at..].starts_with(b"not a text") {
+                bytes[at] = 0xff;
+            }
+        }
+        fs::write(&file, bytes).unwrap();
+        let error = read(id, &layout, Statistics::Ignored).await.unwrap_err().to_string();
+        assert!(error.contains(id) && error.contains("a.parquet"), "{error}");
+    }
 }

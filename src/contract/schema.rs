@@ -71,6 +71,14 @@ impl Schema {
 }
 
 impl Schema {
+    /// The number by which reports and tables name it.
+    pub(crate) fn version(self) -> i64 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+
     /// The schema that a file with these columns is of, whole or not: the newer, if it has any column that
     /// only that has.
     pub(crate) fn of_columns(present: &[String]) -> Self {
@@ -89,14 +97,21 @@ pub(crate) mod column {
     pub(crate) const TRACE_ID: usize = 1;
     pub(crate) const PARENT_SPAN_ID: usize = 2;
     pub(crate) const SERVICE_NAME: usize = 3;
+    pub(crate) const NAME: usize = 4;
+    pub(crate) const SPAN_KIND: usize = 5;
     pub(crate) const START_TIME: usize = 6;
     pub(crate) const END_TIME: usize = 7;
     pub(crate) const DURATION_NS: usize = 8;
+    pub(crate) const STATUS_CODE: usize = 9;
     pub(crate) const ATTRIBUTES: usize = 11;
     pub(crate) const EVENTS: usize = 12;
     pub(crate) const LINKS: usize = 13;
     pub(crate) const TRACE_FLAGS: usize = 14;
+    pub(crate) const DROPPED_ATTRIBUTES_COUNT: usize = 16;
+    pub(crate) const DROPPED_EVENTS_COUNT: usize = 17;
+    pub(crate) const DROPPED_LINKS_COUNT: usize = 18;
     pub(crate) const RESOURCE_ATTRIBUTES: usize = 19;
+    pub(crate) const RESOURCE_DROPPED_ATTRIBUTES_COUNT: usize = 20;
 
     /// The columns that hold JSON text.
     pub(crate) const JSON: [usize; 4] = [ATTRIBUTES, EVENTS, LINKS, RESOURCE_ATTRIBUTES];
@@ -110,6 +125,12 @@ pub(crate) fn in_schema(column: usize, schema: Schema) -> bool {
 
 pub(super) fn column_kind(column: usize) -> Kind {
     COLUMNS[column].1
+}
+
+/// Whether a studio leaves a column of schema 2 null where it has nothing to say.
+pub(crate) fn may_be_null(column: usize) -> bool {
+    let (_, _, nullable, _) = COLUMNS[column];
+    nullable
 }
 
 /// The name of a column of schema 2 by its position.
@@ -143,6 +164,13 @@ mod tests {
             (column::TRACE_ID, "trace_id"),
             (column::PARENT_SPAN_ID, "parent_span_id"),
             (column::SERVICE_NAME, "service_name"),
+            (column::NAME, "name"),
+            (column::SPAN_KIND, "span_kind"),
+            (column::STATUS_CODE, "status_code"),
+            (column::DROPPED_ATTRIBUTES_COUNT, "dropped_attributes_count"),
+            (column::DROPPED_EVENTS_COUNT, "dropped_events_count"),
+            (column::DROPPED_LINKS_COUNT, "dropped_links_count"),
+            (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, "resource_dropped_attributes_count"),
             (column::END_TIME, "end_time"),
             (column::ATTRIBUTES, "attributes"),
             (column::EVENTS, "events"),

@@ -22,6 +22,7 @@ use crate::{
     store::{
         find::find_store,
         layout::{Layout, Tier},
+        problem::FileProblem,
     },
     text::{
         escape::plain,
@@ -69,8 +70,8 @@ pub(super) async fn walk(
 
 fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
     let files = inspection.damaged().filter(|file| is_withheld(file));
-    let files = files.filter_map(|file| Some((&file.file, file.problem.as_deref()?)));
-    let places = inspection.unlisted.iter().map(|place| (&place.file, place.problem.as_str()));
+    let files = files.filter_map(|file| Some((&file.file, file.problem.as_ref()?)));
+    let places = inspection.unlisted.iter().map(|place| (&place.file, &place.problem));
     let unread: Vec<_> = places.chain(files).collect();
     if unread.is_empty() {
         let text = format!("{} can be read", counted(inspection.files.len() as u64, "file"));
@@ -79,7 +80,7 @@ fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
     let shown = unread
         .iter()
         .take(PROBLEMS_SHOWN)
-        .map(|(file, problem)| format!("{}: {}", plain(file), plain(problem)));
+        .map(|(file, problem)| format!("{}: {}", plain(file), plain(&problem.to_string())));
     let text = format!(
         "{} cannot be read: {}",
         counted(unread.len() as u64, "place"),
@@ -91,8 +92,7 @@ fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
 
 /// Whether the system did not let this user read a file, which says nothing of its bytes.
 fn is_withheld(file: &FileFacts) -> bool {
-    let problem = file.problem.as_deref().unwrap_or_default();
-    problem.starts_with("the file cannot be read") || problem.starts_with("cannot be read")
+    file.problem.as_ref().is_some_and(FileProblem::is_of_access)
 }
 
 fn files(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
@@ -102,12 +102,12 @@ fn files(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
         let text = "every readable Parquet file has its footer (`e2e-store audit` reads the rows)";
         return steps.ok(List::NotAppearing, "files", text);
     };
-    let problem = first.problem.as_deref().unwrap_or_default();
+    let problem = first.problem.as_ref().map(FileProblem::to_string).unwrap_or_default();
     let text = format!(
         "{} damaged, and the studio skips it without a word: {}: {}",
         counted(damaged.len() as u64, "file"),
         plain(&first.file),
-        plain(problem)
+        plain(&problem)
     );
     steps.fail(List::NotAppearing, "files", text, advice::audit(&layout.spans));
 }

@@ -74,7 +74,7 @@ pub(super) async fn wait_for(
             data(layout).into_iter().filter(|file| !seen.contains(&file.path)).collect();
         for file in new {
             let (path, named_at) = (file.path.clone(), file.named_at);
-            let found = find::find_in(vec![file], &probe.trace_id, context).await?;
+            let found = find::find_in(vec![file], &find::Search::of(&probe.trace_id, context)).await?;
             let hits = found.traces.get(&probe.trace_id).map(Vec::as_slice).unwrap_or_default();
             if let Fetched::Rows { rows, .. } = fetch::fetch(hits, context).await {
                 if let Some(stored) = rows.into_iter().next() {

@@ -1,32 +1,30 @@
 //! One file's own account.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{AsArray, RecordBatch},
         datatypes::{ArrowPrimitiveType, TimestampNanosecondType},
     },
-    error::DataFusionError,
     execution::TaskContext,
     parquet::file::{
         metadata::{ParquetMetaData, RowGroupMetaData},
         statistics::Statistics,
     },
 };
-use futures::StreamExt;
 use serde::Serialize;
 
 use super::{moment, tier_name};
 use crate::{
     contract::schema::Schema,
     store::{
-        columns,
-        footer::{self, Footer, Unreadable},
-        inventory::{FoundFile, Kind},
+        footer::Footer,
+        health::Health,
+        inventory::FoundFile,
         layout::Tier,
-        scan,
-        segment::{Segment, read_segment},
+        open::{OpenedFile, open},
+        problem::FileProblem,
     },
 };
 
@@ -39,12 +37,9 @@ pub(crate) struct FileFacts {
     pub(crate) size: u64,
     pub(crate) health: Health,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) problem: Option<String>,
-    /// Whether a flush stumbles over it: not over bytes behind the end marker, which no reader gets to.
-    #[serde(skip)]
-    pub(crate) stops_a_flush: bool,
+    pub(crate) problem: Option<FileProblem>,
     /// 1 or 2; none where its columns are not exactly one era's.
-    pub(crate) schema: Option<u8>,
+    pub(crate) schema: Option<i64>,
     pub(crate) rows: Option<u64>,
     /// Of a segment: its batches.
     pub(crate) row_groups: Option<u64>,
@@ -61,145 +56,72 @@ pub(crate) struct FileFacts {
     pub(crate) named_at: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Health {
-    Ok,
-    /// Nothing of it is known, or not all that was to be read could be.
-    Unreadable,
-    /// A segment that does not decode to its end.
-    Torn,
-    /// A segment without its end marker: whole for every reader, and perhaps cut between two messages.
-    Unended,
-    /// Being written, or left by a crash. The studio never reads it.
-    Temporary,
-    /// Nothing that a studio writes.
-    Foreign,
-    /// Listed, and gone when it was opened: a flush or a snapshot took it.
-    Gone,
-}
-
-impl Health {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Unreadable => "unreadable",
-            Self::Torn => "torn",
-            Self::Unended => "no end",
-            Self::Temporary => "temporary",
-            Self::Foreign => "foreign",
-            Self::Gone => "gone",
-        }
-    }
-
-    pub(crate) fn is_damaged(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Torn | Self::Unended)
-    }
-
-    /// Whether the studio reads rows from it.
-    pub(crate) fn is_data(self) -> bool {
-        !matches!(self, Self::Temporary | Self::Foreign | Self::Gone)
-    }
-}
-
 impl FileFacts {
     pub(super) async fn of(found: &FoundFile, context: Arc<TaskContext>) -> Self {
-        let mut facts = Self::named(found);
-        match found.kind {
-            Kind::Temp => facts.health = Health::Temporary,
-            Kind::Foreign => facts.health = Health::Foreign,
-            Kind::Segment => facts.read_segment(found),
-            Kind::Parquet => facts.read_parquet(found, context).await,
+        let opened = open(found);
+        let mut facts = Self::opened(found, &opened);
+        let unknown = match opened.footer() {
+            Some(footer) => facts.add_footer(footer, &opened.known_columns()),
+            None => vec!["service_name", "start_time", "end_time"],
+        };
+        if opened.rows().is_some_and(|rows| rows > 0) && !unknown.is_empty() {
+            let mut rows = opened.into_rows(&unknown, context);
+            while let Some(batch) = rows.next().await {
+                match batch {
+                    Ok(batch) => facts.add(&batch),
+                    Err(problem) => facts.fail(problem),
+                }
+            }
         }
         facts
     }
 
-    fn named(found: &FoundFile) -> Self {
+    fn opened(found: &FoundFile, opened: &OpenedFile) -> Self {
+        let groups = opened.footer().map(|footer| footer.metadata.num_row_groups());
+        let batches = opened.segment().map(|segment| segment.batches.len());
         Self {
             tier: found.tier,
             file: found.shown.clone(),
             size: found.size,
-            health: Health::Ok,
-            problem: None,
-            stops_a_flush: false,
-            schema: None,
-            rows: None,
-            row_groups: None,
+            health: opened.health,
+            problem: opened.problem.clone(),
+            schema: opened.era().map(Schema::version),
+            rows: opened.rows(),
+            row_groups: groups.or(batches).map(|groups| groups as u64),
             first_start: None,
             last_end: None,
             services: BTreeMap::new(),
-            compression: None,
+            compression: opened.footer().and_then(|footer| compression(&footer.metadata)),
             named_at: found.named_at,
         }
     }
 
-    fn read_segment(&mut self, found: &FoundFile) {
-        match read_segment(&found.path) {
-            Ok(segment) => self.add_segment(&segment),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => self.health = Health::Gone,
-            Err(err) => self.fail(&format!("cannot be read: {err}")),
-        }
+    /// Whether a flush stumbles over it: not over bytes behind the end marker, which no reader gets to.
+    pub(super) fn stops_a_flush(&self) -> bool {
+        self.problem.as_ref().is_some_and(FileProblem::stops_readers)
     }
 
-    fn add_segment(&mut self, segment: &Segment) {
-        self.schema = version(&segment.columns);
-        self.row_groups = Some(segment.batches.len() as u64);
-        self.rows = Some(segment.batches.iter().map(|batch| batch.num_rows() as u64).sum());
-        segment.batches.iter().for_each(|batch| self.add(batch));
-        if let Some(torn) = &segment.torn {
-            self.health = Health::Torn;
-            self.problem = Some(torn.to_string());
-            self.stops_a_flush = !segment.ended;
-        } else if !segment.ended {
-            self.health = Health::Unended;
-            self.problem = Some("no end-of-stream marker: it may be cut short".to_owned());
-        }
-    }
-
-    async fn read_parquet(&mut self, found: &FoundFile, context: Arc<TaskContext>) {
-        let footer = match footer::footer(&found.path) {
-            Ok(footer) => footer,
-            Err(Unreadable::Gone) => return self.health = Health::Gone,
-            Err(unreadable) => return self.fail(&unreadable.to_string()),
-        };
-        self.schema = version(&footer.columns);
-        self.rows = Some(footer.rows);
-        self.row_groups = Some(footer.metadata.num_row_groups() as u64);
-        self.compression = compression(&footer.metadata);
-        self.first_start = extreme(&footer.metadata, "start_time", Ord::min);
-        self.last_end = extreme(&footer.metadata, "end_time", Ord::max);
-        let only = only_service(&footer.metadata);
+    /// Takes over what the statistics tell, and returns the columns that have to be read.
+    fn add_footer(&mut self, footer: &Footer, known: &[String]) -> Vec<&'static str> {
+        let is_known = |name: &str| known.iter().any(|column| column == name);
         let mut unknown = Vec::new();
-        match only {
+        if is_known("start_time") {
+            self.first_start = extreme(&footer.metadata, "start_time", Ord::min);
+        }
+        if is_known("end_time") {
+            self.last_end = extreme(&footer.metadata, "end_time", Ord::max);
+        }
+        match only_service(&footer.metadata).filter(|_| is_known("service_name")) {
             Some(service) => _ = self.services.insert(service, footer.rows),
             None => unknown.push("service_name"),
         }
-        for (name, known) in [("start_time", self.first_start), ("end_time", self.last_end)] {
-            if known.is_none() {
+        for (name, found) in [("start_time", self.first_start), ("end_time", self.last_end)] {
+            if found.is_none() {
                 unknown.push(name);
             }
         }
-        unknown.retain(|name| footer.columns.iter().any(|column| column == name));
-        if footer.rows > 0
-            && !unknown.is_empty()
-            && let Err(err) = self.scan(found, &footer, &unknown, context).await
-        {
-            self.fail(&scan::reason(&err));
-        }
-    }
-
-    async fn scan(
-        &mut self,
-        found: &FoundFile,
-        footer: &Footer,
-        columns: &[&str],
-        context: Arc<TaskContext>,
-    ) -> Result<(), DataFusionError> {
-        let mut scan = scan::scan_parquet(found, footer, columns, context)?;
-        while let Some(batch) = scan.stream.next().await {
-            self.add(&batch?);
-        }
-        Ok(())
+        unknown.retain(|name| is_known(name));
+        unknown
     }
 
     /// Notes services and times of a batch, as far as it has the columns.
@@ -221,17 +143,10 @@ impl FileFacts {
         self.last_end = self.last_end.into_iter().chain(last).max();
     }
 
-    fn fail(&mut self, problem: &str) {
-        self.health = Health::Unreadable;
-        self.problem = Some(problem.to_owned());
+    fn fail(&mut self, problem: FileProblem) {
+        self.health = problem.health(self.tier);
+        self.problem = Some(problem);
     }
-}
-
-fn version(columns: &[String]) -> Option<u8> {
-    columns::era(columns).map(|schema| match schema {
-        Schema::V1 => 1,
-        Schema::V2 => 2,
-    })
 }
 
 fn times<'b>(batch: &'b RecordBatch, name: &str) -> impl Iterator<Item = i64> + use<'b> {

@@ -2,11 +2,8 @@
 
 use serde::Serialize;
 
-use super::{
-    file::{FileFacts, Health},
-    moment,
-};
-use crate::store::layout::Tier;
+use super::{file::FileFacts, moment};
+use crate::store::{health::Health, layout::Tier, problem::FileProblem};
 
 /// How old a copy is, told by its rows and times.
 #[derive(Debug, PartialEq, Serialize)]
@@ -40,11 +37,7 @@ impl Snapshot {
         let wal_rows: u64 = segments.iter().filter_map(|segment| segment.rows).sum();
         let freshness = match snapshot.rows {
             None => Freshness::Unknown,
-            Some(_)
-                if segments.iter().any(|segment| !matches!(segment.health, Health::Ok | Health::Unended)) =>
-            {
-                Freshness::Unknown
-            }
+            Some(_) if !segments.iter().all(|segment| is_whole(segment)) => Freshness::Unknown,
             Some(rows) if rows > wal_rows => Freshness::Flushed,
             Some(rows) if rows < wal_rows => Freshness::Behind,
             Some(_) if snapshot.last_end != segments.iter().filter_map(|segment| segment.last_end).max() => {
@@ -54,4 +47,9 @@ impl Snapshot {
         };
         Some(Self { rows: snapshot.rows, wal_rows, written, freshness })
     }
+}
+
+/// Whether all rows of a segment are known; one without its end marker is whole for every reader.
+fn is_whole(segment: &FileFacts) -> bool {
+    segment.health == Health::Ok || segment.problem == Some(FileProblem::NoEndMarker)
 }

@@ -1,18 +1,25 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use datafusion::arrow::{
+    array::{ArrayRef, Int64Array, RecordBatch},
+    compute::cast,
+    datatypes::{DataType, TimeUnit},
+};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
     base::memory::Limits,
+    contract::{columns, schema::Schema},
     report::{inspect as report, inspect::Look},
     store::session,
-    testing::{copy_tree, files, fixture},
+    testing::{copy_tree, files, fixture, parquet_rows, write_batch},
     text::paint::{Color, Paint},
 };
 
@@ -159,9 +166,9 @@ async fn an_empty_segment_is_where_the_next_flush_fails() {
     let (_dir, spans) = golden("studio-0.82.1");
     fs::write(spans.join("wal/batch_1795346060000000000_0002.ipc"), "").unwrap();
     assert_snapshot!(told(&spans).await, @"
-    flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0); 2 segments wait
+    flush    the next would FAIL at wal/batch_1795346060000000000_0002.ipc: the file is empty; 2 segments wait
     snapshot 42 rows, freshness unknown: it or the WAL is damaged, written 39.0 s ago
-    damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty (at byte 0)
+    damaged  wal/batch_1795346060000000000_0002.ipc: the file is empty
     ");
 }
 
@@ -195,7 +202,7 @@ async fn a_segment_without_its_end_is_flushed_and_told() {
     assert_snapshot!(told(&spans).await, @"
     flush    the next would write 42 rows of 1 segment (123.8 kB) into one cold file
     snapshot 42 rows, current: the WAL has as many, written 39.0 s ago
-    damaged  wal/batch_1795346061456921668_0003.ipc: no end-of-stream marker: it may be cut short
+    damaged  wal/batch_1795346061456921668_0003.ipc: no end-of-stream marker: the segment is cut short
     ");
 }
 
@@ -235,6 +242,35 @@ async fn a_cut_cold_file_leftovers_and_what_is_no_file_are_told() {
         (&"unreadable".into(), &serde_json::Value::Null)
     );
     assert_eq!(json["wal"]["next_flush"]["outcome"], "writes");
+}
+
+/// A file of another program's, and times in another unit.
+#[tokio::test]
+async fn a_file_whose_columns_are_not_a_studios_is_damaged_and_tells_no_times() {
+    let (_dir, spans) = golden("studio-0.82.1");
+    let cold = files(&spans.join("parquet"), ".parquet");
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    write_batch(&cold[0], &RecordBatch::try_from_iter([("id", numbers)]).unwrap());
+    let batch = columns::batch(&parquet_rows(&cold[1], Schema::V2), Schema::V2).unwrap();
+    let milliseconds = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+    let schema = batch.schema();
+    let arrays = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
+        let is_time = matches!(field.data_type(), DataType::Timestamp(..));
+        let array = if is_time { cast(array, &milliseconds).unwrap() } else { Arc::clone(array) };
+        (field.name().clone(), array)
+    });
+    write_batch(&cold[1], &RecordBatch::try_from_iter(arrays.collect::<Vec<_>>()).unwrap());
+    let inspection = look_at(&spans).await;
+    let cold: Vec<_> = inspection.of_tier(Tier::Cold).collect();
+    assert_eq!(cold.iter().map(|file| file.health).collect::<Vec<_>>(), [Health::Unreadable; 2]);
+    assert_eq!(
+        cold.iter().map(|file| (file.first_start, file.last_end)).collect::<Vec<_>>(),
+        [(None, None); 2]
+    );
+    let Some(FileProblem::Columns(faults)) = &cold[1].problem else { panic!("{:?}", cold[1].problem) };
+    let wrong: Vec<_> = faults.wrong_types.iter().map(|wrong| wrong.column).collect();
+    assert_eq!(wrong, ["start_time", "end_time"]);
+    assert!(!inspection.is_sound());
 }
 
 #[test]

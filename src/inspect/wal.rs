@@ -7,12 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{
-    Place,
-    file::{FileFacts, Health},
-    moment,
-};
-use crate::store::layout::Tier;
+use super::{Place, file::FileFacts, moment};
+use crate::store::{layout::Tier, problem::FileProblem};
 
 /// The studio's defaults (`FLUSH_MAX_MB`, `FLUSH_MAX_AGE_SECS`): whichever is reached first starts a flush.
 pub(crate) const FLUSH_MAX_BYTES: u64 = 25 * 1024 * 1024;
@@ -110,13 +106,12 @@ impl Wal {
 
 fn next_flush(segments: &[&FileFacts], files: &[FileFacts], unlisted: &[Place]) -> NextFlush {
     if let Some(place) = unlisted.iter().find(|place| place.tier == Tier::Wal) {
-        return NextFlush::Unknown { place: place.file.clone(), reason: place.problem.clone() };
+        return NextFlush::Unknown { place: place.file.clone(), reason: place.problem.to_string() };
     }
     let newer = files.iter().filter(|file| file.schema == Some(2)).filter_map(|file| file.named_at).max();
     for segment in segments {
-        if segment.health == Health::Unreadable {
-            let reason = segment.problem.clone().unwrap_or_default();
-            return NextFlush::Unknown { place: segment.file.clone(), reason };
+        if let Some(problem) = segment.problem.as_ref().filter(|problem| problem.is_of_access()) {
+            return NextFlush::Unknown { place: segment.file.clone(), reason: problem.to_string() };
         }
         if let Some(reason) = blocks(segment, newer) {
             return NextFlush::Fails {
@@ -139,7 +134,7 @@ fn next_flush(segments: &[&FileFacts], files: &[FileFacts], unlisted: &[Place]) 
 /// Why a flush cannot get past a segment; `newer` is when the last file of schema 2 was made.
 fn blocks(segment: &FileFacts, newer: Option<i64>) -> Option<String> {
     match (segment.schema, segment.named_at) {
-        _ if segment.stops_a_flush => segment.problem.clone(),
+        _ if segment.stops_a_flush() => segment.problem.as_ref().map(FileProblem::to_string),
         (Some(1), Some(made)) if newer.is_some_and(|newer| newer > made) => Some(
             "it is of schema 1, left by studio 0.80 or 0.81, and the studio that runs now writes schema 2"
                 .to_owned(),

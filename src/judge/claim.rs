@@ -80,12 +80,6 @@ impl KnownRun {
         self.was_seen() && self.repeats()
     }
 
-    /// The trace and span id of a span, as numbers, where they are known whole.
-    pub(crate) fn ids_of(&self, slot: u64) -> Option<(u128, u64)> {
-        let trace = self.expectation.trace_id(slot)?;
-        Some((u128::from_be_bytes(trace), u64::from_be_bytes(self.expectation.span_id(slot))))
-    }
-
     /// Whether the sweep met a row of this run.
     pub(crate) fn was_seen(&self) -> bool {
         self.tally.get().is_some()

@@ -62,8 +62,23 @@ impl Marks {
     /// They say that the parent is in another process.
     pub(crate) const REMOTE_PARENT: u32 = 1 << 2;
     pub(crate) const EVENT_OUTSIDE: u32 = 1 << 3;
-    /// A start, an end or a duration is null.
+    /// A start, an end or a duration is null or unknown.
     pub(crate) const UNTIMED: u32 = 1 << 4;
+    /// Columns that are never null, each with the mark that it is null here. Null ids and JSON have forms of their own.
+    const NULLS: [(usize, u32); 12] = [
+        (column::SERVICE_NAME, 1 << 5),
+        (column::NAME, 1 << 6),
+        (column::SPAN_KIND, 1 << 7),
+        (column::START_TIME, 1 << 14),
+        (column::END_TIME, 1 << 15),
+        (column::DURATION_NS, 1 << 24),
+        (column::STATUS_CODE, 1 << 25),
+        (column::TRACE_FLAGS, 1 << 26),
+        (column::DROPPED_ATTRIBUTES_COUNT, 1 << 27),
+        (column::DROPPED_EVENTS_COUNT, 1 << 28),
+        (column::DROPPED_LINKS_COUNT, 1 << 29),
+        (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, 1 << 30),
+    ];
     const ID_FORMS: u32 = 8;
     const JSON_FORMS: u32 = 16;
 
@@ -83,6 +98,11 @@ impl Marks {
             2 => Form::DoubledKey,
             _ => Form::Invalid,
         }
+    }
+
+    /// The columns that are null and must not be.
+    pub(crate) fn null_columns(self) -> impl Iterator<Item = usize> {
+        Self::NULLS.into_iter().filter(move |(_, mark)| self.has(*mark)).map(|(column, _)| column)
     }
 
     fn set(&mut self, mark: u32, whether: bool) {
@@ -180,6 +200,10 @@ impl<'s> Observer<'s> {
         let times = (time(column::START_TIME), time(column::END_TIME), time(column::DURATION_NS));
         marks.set(Marks::UNTIMED, times.0.is_none() || times.1.is_none() || times.2.is_none());
         let (start_time, end_time) = (times.0.unwrap_or_default(), times.1.unwrap_or_default());
+
+        for (column, mark) in Marks::NULLS {
+            marks.set(mark, cells[column] == Some(Cell::Null));
+        }
 
         let flags = time(column::TRACE_FLAGS);
         marks.set(Marks::FLAGGED, flags.is_some());

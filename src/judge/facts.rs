@@ -20,11 +20,9 @@ use std::{
 };
 
 use super::{fact::Fact, fact_bytes, trace_bucket::Family};
+use crate::base::jobs::Jobs;
 
 const BUCKETS: usize = 64;
-
-/// Buckets, or parts of them, that are worked on at a time: as many as files are swept at a time.
-pub(crate) const SIDE_BY_SIDE: usize = 2;
 
 /// Facts that a bucket holds before it makes room for its share of the budget at once. Room that is not used
 /// costs no memory; a long list that has to grow costs twice its own.
@@ -46,6 +44,8 @@ pub(crate) struct Facts {
     budget: usize,
     /// How many of the last buckets are on disk.
     on_disk: AtomicUsize,
+    /// Buckets, or parts of them, that are worked on at a time.
+    pub(crate) jobs: Jobs,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Bucket {
 }
 
 impl Facts {
-    pub(crate) fn new(budget: usize) -> Self {
+    pub(crate) fn new(budget: usize, jobs: Jobs) -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
             families: (0..BUCKETS).map(|_| OnceLock::new()).collect(),
@@ -75,6 +75,7 @@ impl Facts {
             held: AtomicUsize::new(0),
             budget,
             on_disk: AtomicUsize::new(0),
+            jobs,
         }
     }
 
@@ -195,7 +196,7 @@ impl Facts {
             }
         };
         thread::scope(|scope| {
-            let others: Vec<_> = (1..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..self.jobs.get()).map(|_| scope.spawn(work)).collect();
             let mine = work();
             let theirs =
                 others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -287,7 +288,7 @@ mod tests {
     fn what_goes_to_disk_comes_back_and_traces_stay_whole() {
         let rows: Vec<Fact> =
             (0..4_000).map(|row| fact(u128::from(row / 7) + 1, u64::from(row) + 1, 0, row)).collect();
-        let (roomy, tight) = (Facts::new(1 << 30), Facts::new(1 << 16));
+        let (roomy, tight) = (Facts::new(1 << 30, Jobs::default()), Facts::new(1 << 16, Jobs::default()));
         for chunk in rows.chunks(100) {
             roomy.extend(chunk.iter().copied()).unwrap();
             tight.extend(chunk.iter().copied()).unwrap();

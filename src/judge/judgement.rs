@@ -18,7 +18,9 @@ use crate::{
         export_index::ExportIndex,
         history::{Export, History},
     },
-    store::{inventory::FoundFile, layout::Tier},
+    store::{
+        health::Health, inventory::FoundFile, layout::Tier, problem::FileProblem, statistics::StatisticsFault,
+    },
     traffic::ids::RunId,
     wire::outcome::Outcome,
 };
@@ -106,7 +108,7 @@ pub(crate) struct FileRecord {
     pub(crate) size: u64,
     pub(crate) health: Health,
     /// What is wrong with it, where something is.
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<FileProblem>,
     pub(crate) rows: u64,
     /// 1 or 2; none where it cannot be told.
     pub(crate) schema: Option<i64>,
@@ -118,6 +120,8 @@ pub(crate) struct FileRecord {
     pub(crate) decodes: bool,
     /// What became of a hot snapshot's rows.
     pub(crate) snapshot: Option<SnapshotRecord>,
+    /// What its footer states of its values and they do not come to.
+    pub(crate) statistics: Vec<StatisticsFault>,
 }
 
 /// A hot snapshot beside the WAL that it is a copy of.
@@ -127,8 +131,38 @@ pub(crate) struct SnapshotRecord {
     pub(crate) flushed: u64,
     /// Rows of the WAL that came after it.
     pub(crate) lacking: u64,
-    /// Rows that lie in no other tier, by number and ids, and whether the WAL has that span with another content.
-    pub(crate) others: Vec<(u64, (u128, u64), bool)>,
+    /// Rows that are no copy of a row of the WAL, now or before a flush.
+    pub(crate) others: Vec<SnapshotRow>,
+}
+
+/// A row that a snapshot should not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SnapshotRow {
+    pub(crate) row_number: u64,
+    pub(crate) id: (u128, u64),
+    pub(crate) fault: SnapshotFault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SnapshotFault {
+    /// The WAL has the span with another content.
+    ChangedInWal,
+    /// A cold file has the span with another content.
+    ChangedInCold,
+    /// The other tiers have the row less often.
+    ExtraCopy,
+    Nowhere,
+}
+
+impl SnapshotFault {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ChangedInWal => "changed_in_wal",
+            Self::ChangedInCold => "changed_in_cold",
+            Self::ExtraCopy => "extra_copy",
+            Self::Nowhere => "nowhere",
+        }
+    }
 }
 
 /// How much of each file is looked at.
@@ -151,50 +185,6 @@ impl Depth {
             Self::Structure => "structure",
             Self::Content => "content",
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Health {
-    Ok,
-    /// Without a single byte.
-    Empty,
-    /// This user may not look into it.
-    NotRead,
-    /// Nothing of it, or not all of it, could be decoded.
-    Unreadable,
-    /// A segment that ends before its end; what was read of it counts.
-    Torn,
-    /// A segment that a flush removed while the store was read.
-    Flushed,
-    /// Being written, or left by a crash. The studio never reads it.
-    Temporary,
-    /// Nothing that a studio writes.
-    Foreign,
-}
-
-impl Health {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Empty => "empty",
-            Self::NotRead => "not read",
-            Self::Unreadable => "unreadable",
-            Self::Torn => "torn",
-            Self::Flushed => "flushed",
-            Self::Temporary => "temporary",
-            Self::Foreign => "foreign",
-        }
-    }
-
-    /// Whether the file was opened for its rows, and what it said counts.
-    pub(crate) fn is_read(self) -> bool {
-        !matches!(self, Self::Temporary | Self::Foreign | Self::Flushed | Self::NotRead)
-    }
-
-    /// Whether rows may be in it that nobody saw.
-    pub(crate) fn hides_rows(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Torn | Self::Empty | Self::NotRead)
     }
 }
 
@@ -304,7 +294,7 @@ impl Judgement {
 
     /// Entries of a tier that were met, whatever they are.
     pub(crate) fn entries(&self, tier: Tier) -> u64 {
-        self.files.iter().filter(|file| file.tier == tier && file.health != Health::Flushed).count() as u64
+        self.files.iter().filter(|file| file.tier == tier && file.health != Health::Gone).count() as u64
     }
 
     /// What this user may not look into.

@@ -123,6 +123,7 @@ pub(crate) async fn read(
             scope: Arc::clone(&input.scope),
             depth: input.depth,
             progress: input.progress.clone(),
+            flushed: Arc::default(),
         };
         let swept = sweep(&task).await?;
         let judged = judged_runs(input, &expectations, &runs, &ledgers, read_began, waited)?;

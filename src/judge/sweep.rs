@@ -17,27 +17,30 @@ use anyhow::Context;
 use datafusion::execution::TaskContext;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use self::file::{SweptFile, sweep_parquet, sweep_segment};
+use self::{
+    file::{SweptFile, sweep_file},
+    flushed::Flushed,
+};
 use super::{
     claim::KnownRuns,
-    judgement::{Depth, FileRecord, Health},
+    judgement::{Depth, FileRecord},
     progress::Progress,
     scope::Scope,
     sweep_output::Collected,
 };
 use crate::store::{
-    inventory::{self, FoundFile, Inventory, Kind},
+    health::Health,
+    inventory::{self, FoundFile, Inventory},
     layout::{Layout, Tier},
+    open::open,
 };
 
 mod depth;
 mod file;
+mod flushed;
 mod record;
 mod row;
 mod snapshot;
-
-/// Files that are read side by side.
-const WORKERS: usize = 2;
 
 /// How long a flush may take between its rename and its last delete before that is a finding.
 const FLUSH_GRACE: Duration = Duration::from_secs(2);
@@ -53,6 +56,8 @@ pub(crate) struct Sweep {
     pub(crate) scope: Arc<Scope>,
     pub(crate) depth: Depth,
     pub(crate) progress: Progress,
+    /// Rows of cold files that a hot snapshot has, too.
+    pub(crate) flushed: Arc<Flushed>,
 }
 
 /// What the sweep says of files.
@@ -130,7 +135,7 @@ async fn settle_flushes(
             cold.catch_up(sweep).await?;
             for (_, one) in gone {
                 one.forget(&sweep.runs);
-                swept.files.push(FileRecord { health: Health::Flushed, problem: None, ..one.record });
+                swept.files.push(FileRecord { health: Health::Gone, problem: None, ..one.record });
             }
             continue;
         }
@@ -154,8 +159,7 @@ impl Swept {
     /// Entries that hold no rows for us, and places that we could not look into.
     fn note_others(&mut self, inventory: &Inventory) {
         for file in inventory.files.iter().filter(|file| !file.kind.is_data()) {
-            let health = if file.kind == Kind::Temp { Health::Temporary } else { Health::Foreign };
-            self.files.push(record::of(file, health, None));
+            self.files.push(record::of(file, &open(file)));
         }
         self.files.extend(inventory.unlisted.iter().map(record::of_unlisted));
     }
@@ -169,8 +173,9 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
     sweep.progress.expect(&files);
     let count = files.len();
     let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
-    let workers: Vec<_> =
-        (0..WORKERS.min(count)).map(|_| start(work_off(Arc::clone(&queue), sweep.clone()))).collect();
+    let workers: Vec<_> = (0..sweep.collected.facts.jobs.get().min(count))
+        .map(|_| start(work_off(Arc::clone(&queue), sweep.clone())))
+        .collect();
     let mut done = Vec::new();
     for worker in workers {
         done.extend(worker.await.context("a reader of files ended before its work")?);
@@ -198,10 +203,9 @@ async fn work_off(queue: Queue, sweep: Sweep) -> Vec<(usize, FoundFile, SweptFil
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some((number, file)) = next else { return done };
-        let one = match (sweep.depth, file.tier) {
-            (Depth::Content, Tier::Wal) => sweep_segment(&file, &sweep),
-            (Depth::Content, _) => sweep_parquet(&file, &sweep).await,
-            _ => depth::look(&file, sweep.depth),
+        let one = match sweep.depth {
+            Depth::Content => sweep_file(&file, &sweep).await,
+            shallow => depth::look(&file, shallow),
         };
         sweep.progress.file_done(&file);
         done.extend(one.map(|one| (number, file, one)));

@@ -84,7 +84,7 @@ impl Collected {
         Self {
             names: Arc::default(),
             odd: Arc::default(),
-            facts: Arc::new(Facts::new(budget.facts)),
+            facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes)),
             differing: Arc::new(DifferingRows::new(budget.notes)),
@@ -141,11 +141,6 @@ impl Collected {
     /// Remembers the spans of a segment, so that those are known which a cold file has, too.
     pub(crate) fn watch(&self, facts: &[Fact]) {
         self.state().in_segments.extend(facts.iter().map(|fact| (fact.trace, fact.span)));
-    }
-
-    /// Whether a cold file that was read since [`Self::watch`] has this span.
-    pub(crate) fn is_in_both(&self, id: (u128, u64)) -> bool {
-        self.state().in_both.contains(&id)
     }
 
     /// Whether a cold file that was read since [`Self::watch`] has one of these spans.

@@ -6,7 +6,7 @@ use datafusion::{
 };
 
 use super::statement::Refusal;
-use crate::{base::problem::Problem, tables::catalog, text::escape};
+use crate::{base::problem::Problem, store::scan, tables::catalog, text::escape};
 
 /// Text that statements were taken from.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +50,7 @@ pub(crate) fn of_error(
 
 /// Whether damaged bytes may be what it is about.
 pub(super) fn blames_a_file(err: &DataFusionError) -> bool {
-    let text = err.to_string();
-    ["Parquet", "gave up", "Join Error", "cannot read"].iter().any(|sign| text.contains(sign))
+    scan::is_of_a_file(err)
 }
 
 /// What is wrong with files that were found to be damaged.

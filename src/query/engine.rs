@@ -1,7 +1,7 @@
 //! Answers statements: in parallel and in memory first, and where that does not suffice, in one
 //! partition that may spill.
 //!
-//! With two partitions, DataFusion 55 can hang for ever in a repartition that spills
+//! With more than one partition, DataFusion 55 can hang for ever in a repartition that spills
 //! (apache/datafusion#24883). So the parallel session must not spill: it fails, and the statement
 //! runs again where it may.
 
@@ -62,7 +62,7 @@ pub(crate) struct Answer {
 
 /// What an engine may use.
 pub(crate) fn limits(memory: Memory) -> Limits {
-    Limits { memory: memory.whole(), partitions: 2, batch_rows: BATCH_ROWS }
+    Limits { memory: memory.whole(), partitions: memory.jobs().get(), batch_rows: BATCH_ROWS }
 }
 
 impl Engine {
@@ -72,10 +72,13 @@ impl Engine {
         without: Vec<String>,
         choice: RunChoice,
         memory: Memory,
+        statistics: Statistics,
     ) -> Result<Self, DataFusionError> {
         let limits = limits(memory);
         let sweeper = Box::new(Sweeper { memory });
-        let tables = Tables::new(Sources::on_demand(layout, without, choice, sweeper, limits)?);
+        let tables = Tables::new(
+            Sources::on_demand(layout, without, choice, sweeper, limits)?.with_statistics(statistics),
+        );
         let parallel = with_tables(session::asking(limits, Spilling::Never)?, &tables)?;
         let one = Limits { partitions: 1, ..limits };
         let careful = with_tables(session::asking(one, Spilling::ToDisk)?, &tables)?;

@@ -95,7 +95,7 @@ impl Bench {
 
 fn engine(layout: Layout, runs: &Path, run: &str) -> Engine {
     let choice = RunChoice { folder: runs.to_owned(), run: run.to_owned() };
-    Engine::new(layout, Vec::new(), choice, Memory::default()).unwrap()
+    Engine::new(layout, Vec::new(), choice, Memory::default(), Statistics::default()).unwrap()
 }
 
 /// Answers as tables, one below the other, and the notes. File names are cut to their last part.
@@ -380,7 +380,7 @@ async fn a_question_that_does_not_fit_is_answered_in_one_partition() {
     let bench = Bench::of(GETTING_STARTED);
     let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
     let small: Memory = "16MB".parse().unwrap();
-    let engine = Engine::new(bench.layout(), Vec::new(), choice, small).unwrap();
+    let engine = Engine::new(bench.layout(), Vec::new(), choice, small, Statistics::default()).unwrap();
     let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 1000000))";
     assert_eq!(answers(&engine, sql, &Params::new()).await, "n\n1000000\n");
 }

@@ -2,22 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::{
-    arrow::array::RecordBatch,
-    execution::{SendableRecordBatchStream, TaskContext},
-};
-use futures::StreamExt;
+use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 
 use super::chunk::Notes;
 use crate::{
     base::memory::Limits,
     contract::schema::{COLUMN_COUNT, column_name},
     store::{
-        footer::{self, Unreadable},
-        inventory::{self, FoundFile, Inventory, Kind},
+        inventory::{self, FoundFile, Inventory},
         layout::{Layout, Tier},
-        scan,
-        segment::read_segment,
+        open::{RowStream, open},
         session::session,
     },
 };
@@ -63,14 +57,9 @@ pub(crate) struct RowReader {
 const PLACES: u64 = 1 << 40;
 
 struct Current {
-    /// The columns that the file has.
+    /// The columns that the file has in the type that a studio gives them.
     present: Arc<[String]>,
-    batches: Batches,
-}
-
-enum Batches {
-    Parquet(SendableRecordBatchStream),
-    Segment(std::vec::IntoIter<RecordBatch>),
+    rows: RowStream,
 }
 
 /// Rows of one file.
@@ -100,22 +89,18 @@ impl RowReader {
                 let file = self.files.get(self.next)?.clone();
                 self.next += 1;
                 self.row = 0;
-                self.current = self.open(&file, notes);
+                self.current = Some(self.open(&file, notes));
                 continue;
             };
-            let batch = match &mut current.batches {
-                Batches::Parquet(stream) => stream.next().await,
-                Batches::Segment(batches) => batches.next().map(Ok),
-            };
-            match batch {
+            match current.rows.next().await {
                 Some(Ok(batch)) => {
                     let first_place = (self.next as u64 - 1) * PLACES + self.row;
                     self.row += batch.num_rows() as u64;
                     return Some(RowBatch { first_place, batch, present: Arc::clone(&current.present) });
                 }
-                Some(Err(err)) => {
+                Some(Err(problem)) => {
                     let shown = &self.files[self.next - 1].shown;
-                    notes.trouble(shown, format!("ends early: {}", scan::reason(&err)));
+                    notes.trouble(shown, format!("ends early: {problem}"));
                     self.current = None;
                 }
                 None => self.current = None,
@@ -123,46 +108,13 @@ impl RowReader {
         }
     }
 
-    fn open(&self, file: &FoundFile, notes: &mut Notes) -> Option<Current> {
-        match file.kind {
-            Kind::Parquet => {
-                let footer = match footer::footer(&file.path) {
-                    Ok(footer) => footer,
-                    Err(unreadable) => {
-                        notes.trouble(&file.shown, why(&unreadable));
-                        return None;
-                    }
-                };
-                match scan::scan_parquet(file, &footer, &self.columns, Arc::clone(&self.context)) {
-                    Ok(scan) => Some(Current {
-                        present: footer.columns.into(),
-                        batches: Batches::Parquet(scan.stream),
-                    }),
-                    Err(err) => {
-                        notes.trouble(&file.shown, format!("cannot be read: {}", scan::reason(&err)));
-                        None
-                    }
-                }
-            }
-            _ => match read_segment(&file.path) {
-                Ok(segment) => {
-                    if let Some(torn) = segment.torn {
-                        notes.trouble(&file.shown, format!("ends early: {torn}"));
-                    }
-                    Some(Current {
-                        present: segment.columns.into(),
-                        batches: Batches::Segment(segment.batches.into_iter()),
-                    })
-                }
-                Err(err) => {
-                    notes.trouble(&file.shown, format!("cannot be read: {err}"));
-                    None
-                }
-            },
+    /// What a file lacks or cannot give is noted; what it has is read.
+    fn open(&self, file: &FoundFile, notes: &mut Notes) -> Current {
+        let opened = open(file);
+        if let Some(problem) = &opened.problem {
+            notes.trouble(&file.shown, problem.to_string());
         }
+        let present = opened.known_columns().into();
+        Current { present, rows: opened.into_rows(&self.columns, Arc::clone(&self.context)) }
     }
-}
-
-fn why(unreadable: &Unreadable) -> String {
-    format!("cannot be read: {unreadable}")
 }

@@ -152,7 +152,7 @@ async fn a_damaged_segment_stays_data() {
     endure(Tier::Wal, &fixture("wal"), 42, async |file| {
         let segment = read_segment(&file.path).unwrap();
         let unended = (!segment.ended).then(|| "no end".to_owned());
-        (segment.rows(), segment.torn.map(|torn| torn.reason).or(unended))
+        (segment.rows(), segment.torn.map(|torn| torn.to_string()).or(unended))
     })
     .await;
 }

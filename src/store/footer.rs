@@ -6,9 +6,22 @@
 
 use std::{fs::File, io, path::Path, sync::Arc};
 
-use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use datafusion::{
+    arrow::datatypes::Schema as ArrowSchema,
+    parquet::{
+        arrow::parquet_to_arrow_schema,
+        file::metadata::{
+            ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+            RowGroupMetaData,
+        },
+    },
+};
 
-use super::thrift;
+use super::{
+    columns::{self, WrongType},
+    problem::FileProblem,
+    thrift,
+};
 use crate::base::panic_guard::caught;
 
 const MAGIC: &[u8] = b"PAR1";
@@ -21,34 +34,20 @@ const MAX_METADATA: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Footer {
     pub(crate) rows: u64,
+    /// The columns that the file has, in its order.
     pub(crate) columns: Vec<String>,
+    /// Those of the auditor's columns that it stores as another type.
+    pub(crate) wrong_types: Vec<WrongType>,
     pub(crate) metadata: Arc<ParquetMetaData>,
 }
 
-/// Why a file cannot be read as Parquet.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error("the file is gone")]
-    Gone,
-    #[error("the file cannot be read: {0}")]
-    Io(io::Error),
-    #[error("{0}")]
-    Damaged(String),
-}
-
-impl From<io::Error> for Unreadable {
-    fn from(err: io::Error) -> Self {
-        match err.kind() {
-            io::ErrorKind::NotFound => Self::Gone,
-            _ => Self::Io(err),
-        }
-    }
-}
-
-impl From<String> for Unreadable {
-    fn from(reason: String) -> Self {
-        Self::Damaged(reason)
-    }
+/// Whether the minima, maxima and null counts of a footer are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Statistics {
+    /// They are not read: nobody has held them against the values.
+    #[default]
+    Ignored,
+    Trusted,
 }
 
 /// Fills `bytes` from `offset` on.
@@ -65,54 +64,59 @@ pub(crate) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Res
     file.read_exact(bytes)
 }
 
-pub(crate) fn footer(path: &Path) -> Result<Footer, Unreadable> {
-    footer_of(&File::open(path)?)
+/// Reads and checks a footer, with its statistics.
+pub(crate) fn footer(path: &Path) -> Result<Footer, FileProblem> {
+    footer_of(&File::open(path)?, Statistics::Trusted)
 }
 
-pub(crate) fn footer_of(file: &File) -> Result<Footer, Unreadable> {
+pub(crate) fn footer_of(file: &File, statistics: Statistics) -> Result<Footer, FileProblem> {
     let size = file.metadata()?.len();
     let bytes = metadata_bytes(file, size)?;
-    check_counts(&bytes)?;
-    let parsed = caught(|| ParquetMetaDataReader::decode_metadata(&bytes)).map_err(|err| err.to_string())?;
-    let metadata = parsed.map_err(|err| {
+    parse(&bytes, size, statistics).map_err(FileProblem::BadFooter)
+}
+
+fn parse(bytes: &[u8], size: u64, statistics: Statistics) -> Result<Footer, String> {
+    check_counts(bytes)?;
+    let policy = match statistics {
+        Statistics::Ignored => ParquetStatisticsPolicy::SkipAll,
+        Statistics::Trusted => ParquetStatisticsPolicy::KeepAll,
+    };
+    let options = ParquetMetaDataOptions::new().with_column_stats_policy(policy);
+    let decode = || ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options));
+    let metadata = caught(decode).map_err(|err| err.to_string())?.map_err(|err| {
         let reason = err.to_string().replace("External: ", "");
         format!("the footer does not parse: {}", reason.trim_start_matches("Parquet error: "))
     })?;
-
-    let described = caught(|| describe(metadata, size)).map_err(|err| err.to_string())?;
-    Ok(described?)
+    caught(|| describe(metadata, size)).map_err(|err| err.to_string())?
 }
 
-fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, Unreadable> {
+fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, FileProblem> {
     let mut head = [0; 4];
     let mut tail = [0; 8];
     if size == 0 {
-        return Err("the file is empty".to_owned().into());
+        return Err(FileProblem::Empty);
     }
     if size < TAIL + 4 {
-        return Err(format!("the file has {size} bytes, too few for Parquet").into());
+        return Err(FileProblem::TooShort { size, format: "Parquet" });
     }
     read_at(file, 0, &mut head)?;
     read_at(file, size - TAIL, &mut tail)?;
     let (length, magic) = tail.split_at(4);
-    match (head == MAGIC, magic == MAGIC) {
-        (true, true) => {}
-        (true, false) => {
-            return Err("the file does not end in `PAR1`: it was cut, or never finished".to_owned().into());
-        }
-        (false, true) => return Err("the file does not begin with `PAR1`".to_owned().into()),
-        (false, false) => {
-            return Err("not a Parquet file: it has no `PAR1` at either end".to_owned().into());
-        }
+    let (head, tail) = (head == MAGIC, magic == MAGIC);
+    if !(head && tail) {
+        return Err(FileProblem::BadMagic { head, tail });
     }
     let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
     if length > size - TAIL - 4 {
-        return Err(format!("the footer claims {length} bytes of a file of {size}").into());
+        let reason = format!("the footer claims {length} bytes of a file of {size}");
+        return Err(FileProblem::BadFooter(reason));
     }
     if length > MAX_METADATA {
-        return Err(format!("the footer claims {length} bytes, more than is read ({MAX_METADATA})").into());
+        let reason = format!("the footer claims {length} bytes, more than is read ({MAX_METADATA})");
+        return Err(FileProblem::BadFooter(reason));
     }
-    let mut bytes = vec![0; usize::try_from(length).map_err(|err| err.to_string())?];
+    let length_in_memory = usize::try_from(length).map_err(|err| FileProblem::BadFooter(err.to_string()))?;
+    let mut bytes = vec![0; length_in_memory];
     read_at(file, size - TAIL - length, &mut bytes)?;
     Ok(bytes)
 }
@@ -148,7 +152,17 @@ fn describe(metadata: ParquetMetaData, size: u64) -> Result<Footer, String> {
         return Err(format!("the footer claims {rows} rows, its row groups {counted}"));
     }
     let columns = file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
-    Ok(Footer { rows, columns, metadata: Arc::new(metadata) })
+    let wrong_types = columns::wrong_types(&arrow_schema(&metadata)?);
+    Ok(Footer { rows, columns, wrong_types, metadata: Arc::new(metadata) })
+}
+
+/// The types as the decoder will see them: a damaged hint of the writer's counts for nothing.
+fn arrow_schema(metadata: &ParquetMetaData) -> Result<ArrowSchema, String> {
+    let file = metadata.file_metadata();
+    let hinted = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata());
+    hinted
+        .or_else(|_| parquet_to_arrow_schema(file.schema_descr(), None))
+        .map_err(|err| format!("the footer's schema does not parse: {err}"))
 }
 
 fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
@@ -174,7 +188,7 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     use super::*;
-    use crate::{contract::schema::Schema, store::columns};
+    use crate::contract::schema::Schema;
 
     fn fixture(name: &str) -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -214,7 +228,7 @@ mod tests {
         long[at] = 0x7f;
         check(&long, "the footer claims");
         let gone = footer(&dir.path().join("none.parquet"));
-        assert!(matches!(gone, Err(Unreadable::Gone)));
+        assert!(matches!(gone, Err(FileProblem::Gone)));
     }
 
     #[test]

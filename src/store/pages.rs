@@ -9,7 +9,10 @@ use datafusion::parquet::{
     file::metadata::ColumnChunkMetaData,
 };
 
-use super::thrift::{self, Value};
+use super::{
+    problem::FileProblem,
+    thrift::{self, Value},
+};
 
 /// A page of a store is about a megabyte, and its largest value one gRPC message of 4 MiB.
 const MAX_PAGE: i64 = 1 << 30;
@@ -27,7 +30,12 @@ const RLE: i64 = 3;
 const RLE_DICTIONARY: i64 = 8;
 
 /// Walks all page headers of one chunk.
-pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), String> {
+pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), FileProblem> {
+    let of_column = |reason| FileProblem::Page { column: column.column_path().string(), reason };
+    walk(column, chunk).map_err(of_column)
+}
+
+fn walk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), String> {
     if column.column_descr().max_rep_level() > 0 {
         return Err("is a repeated column, which no studio writes".to_owned());
     }
@@ -171,7 +179,8 @@ mod tests {
         let metadata = footer(&fixture).unwrap().metadata;
         let span_id = metadata.row_group(0).column(0);
         let check = |pages: [Vec<u8>; 2], sentence: &str| {
-            let found = check_chunk(span_id, &pages.concat()).err().unwrap_or_default();
+            let found =
+                check_chunk(span_id, &pages.concat()).err().map(|err| err.to_string()).unwrap_or_default();
             assert!(found.contains(sentence) && found.is_empty() == sentence.is_empty(), "{found}");
         };
         let dictionary = || page(DICTIONARY_PAGE, 160, 40, 8, PLAIN);

@@ -23,8 +23,9 @@ use datafusion::{
 use futures::{FutureExt, future::BoxFuture};
 
 use super::{
-    footer::{footer_of, read_at},
+    footer::{Statistics, footer_of, read_at},
     pages::check_chunk,
+    problem::FileProblem,
 };
 
 /// What a [`PartitionedFile`] really is; its own location is only a label.
@@ -34,14 +35,16 @@ pub(crate) struct LocalFile {
     pub(crate) shown: String,
     /// Its footer, where somebody has read it.
     pub(crate) metadata: Option<Arc<ParquetMetaData>>,
+    /// Whether the decoder is shown the statistics of a footer that it has to read.
+    pub(crate) statistics: Statistics,
 }
 
 /// A file, or a part of it, that was not handed to the decoder.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read `{file}`: {reason}")]
+#[error("cannot read `{file}`: {problem}")]
 pub(crate) struct Refused {
     pub(crate) file: String,
-    pub(crate) reason: String,
+    pub(crate) problem: FileProblem,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,8 @@ impl ParquetFileReaderFactory for GuardedReaders {
         };
         let opened = File::open(&local.path).map_err(DataFusionError::IoError);
         let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
-        Ok(Box::new(GuardedReader { file, shown: local.shown, metadata: local.metadata, bytes_scanned }))
+        let LocalFile { shown, metadata, statistics, .. } = local;
+        Ok(Box::new(GuardedReader { file, shown, metadata, statistics, bytes_scanned }))
     }
 }
 
@@ -70,6 +74,7 @@ struct GuardedReader {
     file: File,
     shown: String,
     metadata: Option<Arc<ParquetMetaData>>,
+    statistics: Statistics,
     bytes_scanned: Count,
 }
 
@@ -78,7 +83,8 @@ impl GuardedReader {
         if let Some(metadata) = &self.metadata {
             return Ok(metadata.clone());
         }
-        let metadata = footer_of(&self.file).map_err(|err| self.refused(err.to_string()))?.metadata;
+        let footer = footer_of(&self.file, self.statistics).map_err(|problem| self.refused(problem))?;
+        let metadata = footer.metadata;
         self.metadata = Some(metadata.clone());
         Ok(metadata)
     }
@@ -86,19 +92,19 @@ impl GuardedReader {
     fn chunk(&mut self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
         let metadata = self.metadata()?;
         let Some(column) = column_at(&metadata, range) else {
-            return Err(self.refused(format!("bytes {}..{} are no column chunk", range.start, range.end)));
+            let reason = format!("bytes {}..{} are no column chunk", range.start, range.end);
+            return Err(self.refused(FileProblem::BadFooter(reason)));
         };
         // The footer's check has put every chunk inside the file.
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-        read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.to_string()))?;
+        read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.into()))?;
         self.bytes_scanned.add(bytes.len());
-        check_chunk(column, &bytes)
-            .map_err(|reason| self.refused(format!("column `{}` {reason}", column.column_path().string())))?;
+        check_chunk(column, &bytes).map_err(|problem| self.refused(problem))?;
         Ok(bytes.into())
     }
 
-    fn refused(&self, reason: String) -> ParquetError {
-        ParquetError::External(Box::new(Refused { file: self.shown.clone(), reason }))
+    fn refused(&self, problem: FileProblem) -> ParquetError {
+        ParquetError::External(Box::new(Refused { file: self.shown.clone(), problem }))
     }
 }
 

@@ -4,10 +4,10 @@
 //! group and prune like any other. The table is for questions, where a damaged file is a loud error.
 //! The stream is for the sweep, where an error or a panic stays with its file.
 
-use std::{error::Error, iter, sync::Arc};
+use std::{error::Error, io, iter, sync::Arc};
 
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::{datatypes::SchemaRef, error::ArrowError},
     catalog::{Session, TableProvider},
     common::{ScalarValue, config::TableParquetOptions},
     datasource::{
@@ -20,18 +20,23 @@ use datafusion::{
     error::DataFusionError,
     execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
     logical_expr::Expr,
-    parquet::{arrow::arrow_reader::RowSelection, file::metadata::ParquetMetaData},
+    parquet::{arrow::arrow_reader::RowSelection, errors::ParquetError, file::metadata::ParquetMetaData},
     physical_plan::{ExecutionPlan, empty::EmptyExec, streaming::StreamingTableExec, union::UnionExec},
 };
+use tokio::task::JoinError;
 
 use self::segments::Segments;
 use super::{
     columns::{ADDRESS_KEY, address_fields, row_number_field},
-    footer::Footer,
+    footer::{Footer, Statistics},
     inventory::{FoundFile, Kind},
+    problem::FileProblem,
     reader::{GuardedReaders, LocalFile, Refused},
 };
-use crate::{base::panic_guard::Guarded, contract::schema::readable};
+use crate::{
+    base::panic_guard::{Guarded, Panicked},
+    contract::schema::readable,
+};
 
 mod segments;
 
@@ -47,15 +52,21 @@ fn table_schema() -> TableSchema {
         .build()
 }
 
-/// Every stored row of `files`. Entries that hold no data are passed over.
+/// Every stored row of `files`. Entries that hold no data are passed over, and no statistics are believed.
 pub(crate) fn stored_spans(files: Vec<FoundFile>) -> Arc<dyn TableProvider> {
-    Arc::new(StoredSpans { schema: schema(), files })
+    stored_spans_by(files, Statistics::Ignored)
+}
+
+/// As [`stored_spans`]; a question may leave out what trusted statistics leave out.
+pub(crate) fn stored_spans_by(files: Vec<FoundFile>, statistics: Statistics) -> Arc<dyn TableProvider> {
+    Arc::new(StoredSpans { schema: schema(), files, statistics })
 }
 
 #[derive(Debug)]
 struct StoredSpans {
     schema: SchemaRef,
     files: Vec<FoundFile>,
+    statistics: Statistics,
 }
 
 impl StoredSpans {
@@ -66,7 +77,8 @@ impl StoredSpans {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let of_kind = |kind| self.files.iter().filter(move |file| file.kind == kind);
-        let parquet: Vec<_> = of_kind(Kind::Parquet).map(|file| partitioned(file, None)).collect();
+        let parquet: Vec<_> =
+            of_kind(Kind::Parquet).map(|file| partitioned(file, None, self.statistics)).collect();
         let segments: Vec<_> = of_kind(Kind::Segment).cloned().collect();
 
         let mut tiers: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
@@ -131,7 +143,7 @@ pub(crate) fn scan_parquet(
     columns: &[&str],
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
-    scan_one(partitioned(file, Some(footer.metadata.clone())), columns, context)
+    scan_one(partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored), columns, context)
 }
 
 /// As [`scan_parquet`], for some rows only, which ascend. Row groups without any of them are not read, and of
@@ -145,7 +157,7 @@ pub(crate) fn scan_parquet_rows(
 ) -> Result<FileScan, DataFusionError> {
     let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
     let selection = RowSelection::from_consecutive_ranges(ranges, footer.rows as usize);
-    let known = partitioned(file, Some(footer.metadata.clone()));
+    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored);
     scan_one(known.with_extension(ParquetRowSelection::new(selection)), columns, context)
 }
 
@@ -162,16 +174,36 @@ fn scan_one(
     Ok(FileScan { stream, plan })
 }
 
-/// The sentence behind a scan's error, without the wrappers that it came in and without the file's name.
-pub(crate) fn reason(err: &DataFusionError) -> String {
+/// What is wrong with a file by its scan's error.
+pub(crate) fn problem_of(err: &DataFusionError) -> FileProblem {
     if let Some(refused) = causes(err).find_map(|cause| cause.downcast_ref::<Refused>()) {
-        return refused.reason.clone();
+        return refused.problem.clone();
+    }
+    if let Some(failed) = causes(err).find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        let (kind, text) = (failed.kind(), failed.to_string());
+        return io::Error::new(kind, text).into();
     }
     let innermost = causes(err).last().map(ToString::to_string).unwrap_or_default();
     let wrappers = ["Parquet error: ", "Parquet argument error: ", "External: ", "Arrow: "];
     let reason = wrappers.iter().fold(innermost, |reason, wrapper| reason.replace(wrapper, ""));
     // What follows in a flatbuffer's complaint is a page of its internals.
-    reason.split(" { ").next().unwrap_or_default().to_owned()
+    FileProblem::Undecodable(reason.split(" { ").next().unwrap_or_default().to_owned())
+}
+
+/// The sentence behind a scan's error, without the wrappers that it came in and without the file's name.
+pub(crate) fn reason(err: &DataFusionError) -> String {
+    problem_of(err).to_string()
+}
+
+/// Whether a file's bytes, or what the system did not give of them, may have ended a plan.
+pub(crate) fn is_of_a_file(err: &DataFusionError) -> bool {
+    causes(err).any(|cause| {
+        let of_parquet = cause.is::<ParquetError>()
+            || matches!(cause.downcast_ref::<ArrowError>(), Some(ArrowError::ParquetError(_)));
+        // A decoder that panics ends the task that it runs in.
+        let panicked = cause.is::<Panicked>() || cause.is::<JoinError>();
+        of_parquet || panicked || cause.is::<Refused>() || cause.is::<io::Error>()
+    })
 }
 
 fn causes(err: &DataFusionError) -> impl Iterator<Item = &(dyn Error + 'static)> {
@@ -198,10 +230,15 @@ fn parquet_plan(
     Ok(DataSourceExec::from_data_source(config))
 }
 
-fn partitioned(file: &FoundFile, metadata: Option<Arc<ParquetMetaData>>) -> PartitionedFile {
+fn partitioned(
+    file: &FoundFile,
+    metadata: Option<Arc<ParquetMetaData>>,
+    statistics: Statistics,
+) -> PartitionedFile {
+    let (path, shown) = (file.path.clone(), file.shown.clone());
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalFile { path: file.path.clone(), shown: file.shown.clone(), metadata })
+        .with_extension(LocalFile { path, shown, metadata, statistics })
 }
 
 /// The values that `tier` and `file` have in every row of a file.

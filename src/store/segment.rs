@@ -17,7 +17,10 @@ use self::{
     body::check_body,
     frame::{Frame, Frames},
 };
-use super::columns;
+use super::{
+    columns::{self, ColumnFaults, WrongType},
+    problem::FileProblem,
+};
 use crate::base::panic_guard::caught;
 
 mod body;
@@ -33,25 +36,26 @@ pub(crate) struct Segment {
     pub(crate) batches: Vec<RecordBatch>,
     /// The columns that the segment itself has, in its order.
     pub(crate) columns: Vec<String>,
-    pub(crate) torn: Option<Torn>,
+    /// Those of the auditor's columns that it stores as another type; they are null in the batches.
+    pub(crate) wrong_types: Vec<WrongType>,
+    /// The first thing that does not decode, if not everything does.
+    pub(crate) torn: Option<FileProblem>,
     /// Whether the end-of-stream marker was seen. A stream that was cut between two messages, or just
     /// before its marker, has none, and no reader calls it an error.
     pub(crate) ended: bool,
 }
 
 impl Segment {
-    #[cfg(test)]
     pub(crate) fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
-}
 
-/// Why, and from which byte on, a segment does not decode.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} (at byte {offset})")]
-pub(crate) struct Torn {
-    pub(crate) offset: u64,
-    pub(crate) reason: String,
+    /// The worst that is wrong with it.
+    pub(crate) fn problem(&self) -> Option<FileProblem> {
+        let cut = || (!self.ended).then_some(FileProblem::NoEndMarker);
+        let columns = || ColumnFaults::of(&self.columns, &self.wrong_types).map(FileProblem::Columns);
+        self.torn.clone().or_else(cut).or_else(columns)
+    }
 }
 
 /// Reads as much of a segment as decodes; an error only means that the file could not be read.
@@ -64,6 +68,9 @@ pub(crate) fn read_segment(path: &Path) -> io::Result<Segment> {
 }
 
 fn decode(file: &Buffer) -> Segment {
+    if file.is_empty() {
+        return Segment { torn: Some(FileProblem::Empty), ..Segment::default() };
+    }
     let mut segment = Segment::default();
     let mut schema = None;
     let mut frames = Frames::new(file);
@@ -75,7 +82,13 @@ fn decode(file: &Buffer) -> Segment {
             Err(reason) => Err(reason),
         };
         if let Err(reason) = added {
-            segment.torn = Some(Torn { offset: offset as u64, reason });
+            // Where the frames stop may lie behind where this one began.
+            let end = frames.offset();
+            segment.torn = Some(if frames.ended() {
+                FileProblem::TrailingBytes { offset: end as u64, bytes: (file.len() - end) as u64 }
+            } else {
+                FileProblem::Torn { offset: offset as u64, reason }
+            });
             break;
         }
     }
@@ -89,6 +102,7 @@ fn add(segment: &mut Segment, schema: &mut Option<SchemaRef>, frame: &Frame) -> 
         (MessageHeader::Schema, None) => {
             let read = read_schema(&message)?;
             segment.columns = columns::names(&read);
+            segment.wrong_types = columns::wrong_types(&read);
             *schema = Some(read);
         }
         (MessageHeader::Schema, Some(_)) => {
@@ -180,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_torn_at_its_start() {
+    fn an_empty_file_is_empty() {
         let segment = read(&[]);
-        assert_eq!(segment.torn.unwrap().to_string(), "the file is empty (at byte 0)");
+        assert_eq!(segment.torn, Some(FileProblem::Empty));
         assert!(!segment.ended);
     }
 
@@ -216,6 +230,8 @@ mod tests {
         bytes.push(0);
         let segment = read(&bytes);
         assert_eq!((segment.rows(), segment.ended), (8, true));
-        assert!(segment.torn.unwrap().reason.contains("after the end"));
+        let offset = golden("studio-0.80.0").len() as u64;
+        assert_eq!(segment.torn, Some(FileProblem::TrailingBytes { offset, bytes: 1 }));
+        assert!(!segment.problem().unwrap().stops_readers());
     }
 }

@@ -304,7 +304,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        base::memory::Budget,
+        base::{jobs::Jobs, memory::Budget},
         judge::{
             account::Account,
             barrier::Barrier,
@@ -367,7 +367,11 @@ mod tests {
             runs: Arc::new(runs),
             judged: vec![judged],
             files: Vec::new(),
-            collected: Arc::new(Collected::new(Budget { facts: 1 << 20, notes: 1 << 20 })),
+            collected: Arc::new(Collected::new(Budget {
+                facts: 1 << 20,
+                notes: 1 << 20,
+                jobs: Jobs::default(),
+            })),
             sightings: Arc::new(Spool::new(encode::sightings_schema(), 1 << 20)),
             evidence: Vec::new(),
             unreadable: Vec::new(),

@@ -67,6 +67,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
             facts().map(|fact| fact.marks.has(Marks::FLAGGED).then(|| fact.marks.has(Marks::REMOTE_PARENT))),
         ),
         "malformed_ids" => text(facts().map(malformed)),
+        "null_columns" => text(facts().map(|fact| joined(fact.marks.null_columns().map(column_name)))),
         "invalid_json" => text(facts().map(|fact| of_form(fact, Form::Invalid))),
         "doubled_keys" => text(facts().map(|fact| of_form(fact, Form::DoubledKey))),
         "noncanonical" => text(facts().map(|fact| of_form(fact, Form::Valid))),

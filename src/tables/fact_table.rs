@@ -39,10 +39,7 @@ use super::{
     trace_columns,
 };
 use crate::judge::{
-    cross_trace_parents::Elsewhere,
-    facts::{Facts, SIDE_BY_SIDE},
-    interner::Names,
-    malformed_ids::OddIds,
+    cross_trace_parents::Elsewhere, facts::Facts, interner::Names, malformed_ids::OddIds,
     trace_bucket::Family,
 };
 
@@ -226,6 +223,7 @@ impl PartitionStream for FactScan {
             let scan = Arc::clone(&scan);
             move |bucket| scan.parts(bucket)
         });
+        let jobs = self.table.source.facts.jobs.get();
         // Side by side, and yet in order.
         let made = stream::iter(parts).map(move |part| {
             let scan = Arc::clone(&scan);
@@ -240,7 +238,7 @@ impl PartitionStream for FactScan {
                 Err(err) => Either::Right(future::ready(vec![Err(DataFusionError::IoError(err))])),
             }
         });
-        let batches = made.buffered(SIDE_BY_SIDE).flat_map(stream::iter);
+        let batches = made.buffered(jobs).flat_map(stream::iter);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     base::arrays::{flag, number, text, time},
-    judge::judgement::{Depth, FileRecord, Health, SnapshotRecord},
+    judge::judgement::{Depth, FileRecord, SnapshotRecord},
     store::{
+        health::Health,
         inventory::Kind,
         layout::{Layout, Tier},
     },
@@ -144,7 +145,7 @@ fn column(files: &[File<'_>], judged: Option<&Judged>, cold: Option<&str>, name:
         "first_start" => time(all().map(|file| Some(times(file)?.0))),
         "last_start" => time(all().map(|file| Some(times(file)?.1))),
         "health" => text(records().map(|record| Some(record?.health.name()))),
-        "problem" => text(records().map(|record| record?.problem.as_ref())),
+        "problem" => text(records().map(|record| record?.problem.as_ref().map(ToString::to_string))),
         "rows" => number(records().map(|record| record.filter(|_| counted).map(|it| it.rows.cast_signed()))),
         "schema_version" => number(records().map(|record| record?.schema)),
         "decodes" => flag(records().map(|record| Some(record?.decodes))),
@@ -161,6 +162,7 @@ struct Group<'a> {
     index: i64,
     first_row: i64,
     metadata: &'a RowGroupMetaData,
+    start_times: Option<(i64, i64)>,
 }
 
 pub(super) fn row_groups(listing: &Listing, schema: &SchemaRef) -> Result<RecordBatch> {
@@ -175,8 +177,8 @@ pub(super) fn row_groups(listing: &Listing, schema: &SchemaRef) -> Result<Record
             "rows" => number(all().map(|group| Some(group.metadata.num_rows()))),
             "stored_bytes" => number(all().map(|group| Some(group.metadata.compressed_size()))),
             "plain_bytes" => number(all().map(|group| Some(group.metadata.total_byte_size()))),
-            "first_start" => time(all().map(|group| Some(start_times(group.metadata)?.0))),
-            "last_start" => time(all().map(|group| Some(start_times(group.metadata)?.1))),
+            "first_start" => time(all().map(|group| Some(group.start_times?.0))),
+            "last_start" => time(all().map(|group| Some(group.start_times?.1))),
             other => return unknown_column("row_groups", other),
         })
     })
@@ -186,7 +188,7 @@ fn groups_of(of: &Looked) -> Vec<Group<'_>> {
     let Contents::Parquet(footer) = &of.contents else { return Vec::new() };
     let mut first_row = 0;
     let group = |(index, metadata)| {
-        let group = Group { of, index, first_row, metadata };
+        let group = Group { of, index, first_row, metadata, start_times: start_times(footer, metadata) };
         first_row += group.metadata.num_rows();
         group
     };
@@ -202,10 +204,10 @@ pub(super) fn segments(listing: &Listing, schema: &SchemaRef) -> Result<RecordBa
             "size" => number(all().map(|(one, _)| Some(one.file.size.cast_signed()))),
             "rows" => number(all().map(|(_, facts)| Some(facts.rows.cast_signed()))),
             "batches" => number(all().map(|(_, facts)| Some(facts.batches.cast_signed()))),
-            "ended" => flag(all().map(|(_, facts)| Some(facts.ended))),
+            "ended" => flag(all().map(|(_, facts)| facts.ended)),
             "torn_at" => number(all().map(|(_, facts)| facts.torn_at.map(u64::cast_signed))),
-            "problem" => text(all().map(|(one, _)| one.problem.as_ref())),
-            "schema_version" => number(all().map(|(_, facts)| facts.schema_version)),
+            "problem" => text(all().map(|(one, _)| one.problem.as_ref().map(ToString::to_string))),
+            "schema_version" => number(all().map(|(one, _)| one.schema_version())),
             "named_at" => time(all().map(|(one, _)| one.file.named_at)),
             "first_start" => time(all().map(|(_, facts)| Some(facts.times?.0))),
             "last_start" => time(all().map(|(_, facts)| Some(facts.times?.1))),

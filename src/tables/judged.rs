@@ -118,19 +118,31 @@ pub(super) fn snapshot_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
     let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
     let rows: Vec<_> =
         snapshots.flat_map(|(file, record)| record.others.iter().map(move |row| (file, row))).collect();
+    let ids = || rows.iter().map(|(_, row)| row.id);
     in_memory(vec![
         ("tier", text(rows.iter().map(|_| Some(Tier::Hot.name())))),
         ("file", text(rows.iter().map(|(file, _)| Some(file)))),
-        ("row_number", number(rows.iter().map(|(_, (row, ..))| Some(row.cast_signed())))),
-        (
-            "trace_id",
-            text(rows.iter().map(|(_, (_, (trace, _), _))| Some(hex(*trace, &trace.to_be_bytes())))),
-        ),
-        (
-            "span_id",
-            text(rows.iter().map(|(_, (_, (_, span), _))| Some(hex((*span).into(), &span.to_be_bytes())))),
-        ),
-        ("is_changed", flag(rows.iter().map(|(_, (.., changed))| Some(*changed)))),
+        ("row_number", number(rows.iter().map(|(_, row)| Some(row.row_number.cast_signed())))),
+        ("trace_id", text(ids().map(|(trace, _)| Some(hex(trace, &trace.to_be_bytes()))))),
+        ("span_id", text(ids().map(|(_, span)| Some(hex(span.into(), &span.to_be_bytes()))))),
+        ("cause", text(rows.iter().map(|(_, row)| Some(row.fault.name())))),
+    ])
+}
+
+/// What footers state of values and the values do not come to.
+pub(super) fn footer_statistics(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let files = judged.judgement.files.iter();
+    let faults: Vec<_> =
+        files.flat_map(|file| file.statistics.iter().map(move |fault| (file, fault))).collect();
+    let all = || faults.iter();
+    in_memory(vec![
+        ("tier", text(all().map(|(file, _)| Some(file.tier.name())))),
+        ("file", text(all().map(|(file, _)| Some(&file.file)))),
+        ("row_group", number(all().map(|(_, fault)| i64::try_from(fault.row_group).ok()))),
+        ("column_name", text(all().map(|(_, fault)| Some(fault.column)))),
+        ("statistic", text(all().map(|(_, fault)| Some(fault.statistic.name())))),
+        ("expected", text(all().map(|(_, fault)| fault.actual.as_ref()))),
+        ("actual", text(all().map(|(_, fault)| Some(&fault.stated)))),
     ])
 }
 

@@ -16,13 +16,15 @@ use datafusion::{
 
 use crate::{
     contract::schema::Schema,
-    judge::judgement::Health,
     store::{
         columns,
-        footer::{Footer, Unreadable, footer},
+        footer::Footer,
+        health::Health,
         inventory::{self, FoundFile, Inventory, Kind},
         layout::{Layout, Tier},
-        segment::{Segment, read_segment},
+        open::{OpenedFile, open},
+        problem::FileProblem,
+        segment::Segment,
     },
 };
 
@@ -37,7 +39,7 @@ pub(crate) struct Listing {
 pub(crate) struct Looked {
     pub(crate) file: FoundFile,
     pub(crate) health: Health,
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<FileProblem>,
     pub(crate) contents: Contents,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct SegmentFacts {
     pub(crate) batches: u64,
     pub(crate) ended: bool,
     pub(crate) torn_at: Option<u64>,
-    pub(crate) schema_version: Option<i64>,
+    pub(crate) columns: Vec<String>,
     pub(crate) times: Option<(i64, i64)>,
 }
 
@@ -73,16 +75,40 @@ impl Looked {
         Stamp { path: self.file.path.clone(), size: self.file.size, modified: self.file.modified_at }
     }
 
-    /// Whether its rows can be read, as far as it says.
+    /// Whether its rows can be read, as far as it says. Columns that it lacks are null; one of another type would
+    /// have to be cast.
     pub(crate) fn has_rows(&self) -> bool {
-        self.file.kind.is_data() && matches!(self.health, Health::Ok | Health::Torn)
+        let is_readable = match &self.problem {
+            None
+            | Some(FileProblem::NoEndMarker | FileProblem::TrailingBytes { .. } | FileProblem::Torn { .. }) => {
+                true
+            }
+            Some(FileProblem::Columns(faults)) => faults.wrong_types.is_empty(),
+            Some(_) => false,
+        };
+        let holds_spans = match &self.contents {
+            Contents::Parquet(footer) => columns::are_of_spans(&footer.columns),
+            Contents::Segment(segment) => columns::are_of_spans(&segment.columns),
+            Contents::None => false,
+        };
+        is_readable && holds_spans
+    }
+
+    pub(crate) fn schema_version(&self) -> Option<i64> {
+        let columns = match &self.contents {
+            Contents::Parquet(footer) => &footer.columns,
+            Contents::Segment(segment) => &segment.columns,
+            Contents::None => return None,
+        };
+        columns::era(columns).map(Schema::version)
     }
 
     /// The earliest and the latest start.
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
         match &self.contents {
             Contents::Parquet(footer) => {
-                footer.metadata.row_groups().iter().filter_map(start_times).reduce(wider)
+                let groups = footer.metadata.row_groups().iter();
+                groups.filter_map(|group| start_times(footer, group)).reduce(wider)
             }
             Contents::Segment(segment) => segment.times,
             Contents::None => None,
@@ -147,8 +173,8 @@ impl Lister {
                     named_at: None,
                     modified_at: None,
                 },
-                health: Health::Unreadable,
-                problem: Some(format!("cannot be looked into: {}", place.source)),
+                health: Health::NotRead,
+                problem: Some(FileProblem::Unlisted(place.source.to_string())),
                 contents: Contents::None,
             }));
         }
@@ -165,13 +191,12 @@ impl Lister {
         if known.is_some() {
             return known;
         }
-        let (health, problem, contents) = if self.is_left_out(&file) {
-            (Health::Unreadable, Some("left out with --without".to_owned()), Contents::None)
-        } else {
-            read(&file)?
-        };
-        let health = if file.kind.is_data() && file.size == 0 { Health::Empty } else { health };
-        Some(Looked { file, health, problem, contents })
+        if self.is_left_out(&file) {
+            let problem = FileProblem::LeftOut;
+            let health = problem.health(file.tier);
+            return Some(Looked { file, health, problem: Some(problem), contents: Contents::None });
+        }
+        Looked::of(file)
     }
 
     fn is_left_out(&self, file: &FoundFile) -> bool {
@@ -179,55 +204,51 @@ impl Lister {
     }
 }
 
-/// Nothing for a segment that is gone.
-fn read(file: &FoundFile) -> Option<(Health, Option<String>, Contents)> {
-    Some(match file.kind {
-        Kind::Temp => (Health::Temporary, None, Contents::None),
-        Kind::Foreign => (Health::Foreign, None, Contents::None),
-        Kind::Parquet => match footer(&file.path) {
-            Ok(footer) => (Health::Ok, None, Contents::Parquet(footer)),
-            Err(Unreadable::Gone) if file.tier == Tier::Hot => return None,
-            Err(unreadable) => (Health::Unreadable, Some(unreadable.to_string()), Contents::None),
-        },
-        Kind::Segment => match read_segment(&file.path) {
-            Ok(segment) => {
-                let problem = problem_of(&segment);
-                let health = if problem.is_some() { Health::Torn } else { Health::Ok };
-                (health, problem, Contents::Segment(facts(&segment)))
-            }
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(err) => (Health::Unreadable, Some(format!("cannot be read: {err}")), Contents::None),
-        },
-    })
-}
-
-fn problem_of(segment: &Segment) -> Option<String> {
-    let cut = || (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
-    segment.torn.as_ref().map(ToString::to_string).or_else(cut)
-}
-
-fn facts(segment: &Segment) -> SegmentFacts {
-    let starts = segment.batches.iter().filter_map(|batch| batch.column_by_name("start_time"));
-    let starts = starts.flat_map(|column| column.as_primitive::<TimestampNanosecondType>().iter().flatten());
-    SegmentFacts {
-        rows: segment.batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-        batches: segment.batches.len() as u64,
-        ended: segment.ended,
-        torn_at: segment.torn.as_ref().map(|torn| torn.offset),
-        schema_version: version(&segment.columns),
-        times: starts.map(|start| (start, start)).reduce(wider),
+impl Looked {
+    /// Nothing for a file that is gone.
+    fn of(file: FoundFile) -> Option<Self> {
+        let opened = open(&file);
+        let contents = Contents::of(&opened);
+        let OpenedFile { health, problem, .. } = opened;
+        (health != Health::Gone).then_some(Self { file, health, problem, contents })
     }
 }
 
-fn version(present: &[String]) -> Option<i64> {
-    columns::era(present).map(|schema| match schema {
-        Schema::V1 => 1,
-        Schema::V2 => 2,
-    })
+impl Contents {
+    fn of(opened: &OpenedFile) -> Self {
+        let footer = opened.footer().cloned().map(Self::Parquet);
+        let segment = opened.segment().map(|segment| Self::Segment(SegmentFacts::of(segment)));
+        footer.or(segment).unwrap_or(Self::None)
+    }
 }
 
-/// The start times of a row group by its statistics.
-pub(crate) fn start_times(group: &RowGroupMetaData) -> Option<(i64, i64)> {
+impl SegmentFacts {
+    fn of(segment: &Segment) -> Self {
+        let starts = segment.batches.iter().filter_map(|batch| batch.column_by_name("start_time"));
+        let starts =
+            starts.flat_map(|column| column.as_primitive::<TimestampNanosecondType>().iter().flatten());
+        Self {
+            rows: segment.rows() as u64,
+            batches: segment.batches.len() as u64,
+            ended: segment.ended,
+            torn_at: match segment.torn {
+                Some(FileProblem::Torn { offset, .. } | FileProblem::TrailingBytes { offset, .. }) => {
+                    Some(offset)
+                }
+                Some(FileProblem::Empty) => Some(0),
+                _ => None,
+            },
+            columns: segment.columns.clone(),
+            times: starts.map(|start| (start, start)).reduce(wider),
+        }
+    }
+}
+
+/// The start times of a row group by its statistics; none where the column's numbers are not nanoseconds.
+pub(crate) fn start_times(footer: &Footer, group: &RowGroupMetaData) -> Option<(i64, i64)> {
+    if footer.wrong_types.iter().any(|wrong| wrong.column == "start_time") {
+        return None;
+    }
     let column = group.columns().iter().find(|column| column.column_path().string() == "start_time")?;
     match column.statistics()? {
         Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),

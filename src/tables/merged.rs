@@ -31,7 +31,7 @@ use datafusion::{
 };
 use futures::StreamExt;
 
-use crate::store::{inventory::FoundFile, scan};
+use crate::store::{footer::Statistics, inventory::FoundFile, scan};
 
 /// By file: the rows that another copy of the same span stands before.
 pub(crate) type Hidden = BTreeMap<String, BTreeSet<i64>>;
@@ -93,8 +93,12 @@ fn hashes(ids: &[ArrayRef]) -> Result<Vec<u64>> {
 }
 
 /// The rows of these files without those that are hidden.
-pub(crate) fn view(files: Vec<FoundFile>, hidden: &Arc<Hidden>) -> Result<Arc<dyn TableProvider>> {
-    let stored = scan::stored_spans(files);
+pub(crate) fn view(
+    files: Vec<FoundFile>,
+    hidden: &Arc<Hidden>,
+    statistics: Statistics,
+) -> Result<Arc<dyn TableProvider>> {
+    let stored = scan::stored_spans_by(files, statistics);
     if hidden.is_empty() {
         return Ok(stored);
     }

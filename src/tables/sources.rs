@@ -29,16 +29,15 @@ use super::{
 };
 use crate::{
     base::memory::Limits,
-    judge::{
-        judgement::Health,
-        runs::{Runs, choose_runs},
-    },
+    judge::runs::{Runs, choose_runs},
     ledger::any_run::AnyRun,
     store::{
-        footer::Footer,
+        footer::{Footer, Statistics},
+        health::Health,
         inventory::FoundFile,
         layout::{Layout, Tier},
-        scan, session,
+        scan,
+        session::{self, Spilling},
     },
     text::numbers,
 };
@@ -63,6 +62,7 @@ pub(crate) trait Sweep: Send + Sync {
 pub(crate) struct Sources {
     lister: Lister,
     limits: Limits,
+    statistics: Statistics,
     reader: SessionContext,
     runs: RunSource,
     sweep: SweepSource,
@@ -145,12 +145,19 @@ impl Sources {
         Ok(Self {
             lister,
             limits,
-            reader: session::session(limits)?,
+            statistics: Statistics::default(),
+            reader: session::asking(limits, Spilling::Never)?,
             runs,
             sweep,
             statement: Mutex::default(),
             hidden: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// With this trust in the statistics of footers, which decide what row groups are read.
+    #[must_use]
+    pub(crate) fn with_statistics(self, statistics: Statistics) -> Self {
+        Self { statistics, ..self }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -249,7 +256,7 @@ impl Sources {
     }
 
     pub(super) fn stored_spans(&self) -> Arc<dyn TableProvider> {
-        scan::stored_spans(self.readable(&Tier::ALL).1)
+        scan::stored_spans_by(self.readable(&Tier::ALL).1, self.statistics)
     }
 
     /// Of the runs that an audit judges.
@@ -287,7 +294,7 @@ impl Sources {
                 hidden
             }
         };
-        merged::view(files, &hidden)
+        merged::view(files, &hidden, self.statistics)
     }
 
     /// The files of some tiers that can be read, after a note about those that cannot. An audit knows more of them
@@ -372,7 +379,7 @@ fn swept_note(rows: u64, took: Duration) -> String {
 }
 
 fn in_words(one: &Looked) -> String {
-    let problem = one.problem.as_deref().unwrap_or_else(|| one.health.name());
+    let problem = one.problem.as_ref().map_or_else(|| one.health.name().to_owned(), ToString::to_string);
     format!("`{}`: {problem}", crate::text::escape::plain(&one.file.shown))
 }
 

@@ -1,9 +1,8 @@
 //! The rows that a search pointed at, whole.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
-use futures::StreamExt;
 
 use super::{
     Place,
@@ -15,11 +14,9 @@ use crate::{
         schema::{self, COLUMN_COUNT, Schema},
     },
     store::{
-        footer::{self, Unreadable},
-        layout::Tier,
+        open::open,
+        problem::FileProblem,
         rows::{Rows, StoredCells},
-        scan,
-        segment::read_segment,
     },
 };
 
@@ -30,6 +27,8 @@ pub(crate) struct StoredRow {
     /// Which of the row's columns its file has.
     pub(crate) schema: Schema,
     pub(crate) row: Row,
+    /// Columns of its schema without a value that a studio always writes: null, or unknown because of its file.
+    pub(crate) absent: Vec<&'static str>,
 }
 
 /// What came of fetching.
@@ -47,13 +46,9 @@ pub(crate) async fn fetch(hits: &[Hit], context: &Arc<TaskContext>) -> Fetched {
     let mut rows = Vec::new();
     let mut unread = Vec::new();
     for hit in hits {
-        let fetched = match hit.file.tier {
-            Tier::Wal => of_segment(hit),
-            Tier::Cold | Tier::Hot => of_parquet(hit, Arc::clone(context)).await,
-        };
-        match fetched {
+        match rows_of(hit, context).await {
             Ok(fetched) => rows.extend(fetched),
-            Err(Trouble::Gone) => return Fetched::Moved,
+            Err(Trouble::Moved) => return Fetched::Moved,
             Err(Trouble::Damaged(why)) => unread.push(Unread { file: hit.file.shown.clone(), why }),
         }
     }
@@ -61,49 +56,39 @@ pub(crate) async fn fetch(hits: &[Hit], context: &Arc<TaskContext>) -> Fetched {
 }
 
 enum Trouble {
-    Gone,
-    Damaged(String),
+    /// The file is another one by now.
+    Moved,
+    Damaged(FileProblem),
 }
 
-fn of_segment(hit: &Hit) -> Result<Vec<StoredRow>, Trouble> {
-    let segment = read_segment(&hit.file.path).map_err(|err| match err.kind() {
-        io::ErrorKind::NotFound => Trouble::Gone,
-        _ => Trouble::Damaged(err.to_string()),
-    })?;
-    let mut rows = Vec::new();
+async fn rows_of(hit: &Hit, context: &Arc<TaskContext>) -> Result<Vec<StoredRow>, Trouble> {
+    let opened = open(&hit.file);
+    // A snapshot is replaced in place: what its rows were is not what they are.
+    if opened.rows() != Some(hit.total) {
+        return Err(match opened.problem {
+            Some(problem) if problem != FileProblem::Gone => Trouble::Damaged(problem),
+            _ => Trouble::Moved,
+        });
+    }
+    let known = opened.known_columns();
+    let all_rows_come = opened.segment().is_some();
+    let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
+    let mut batches = opened.into_some_rows(&names, &hit.rows, Arc::clone(context));
+    let mut rows = Vec::with_capacity(hit.rows.len());
     let mut wanted = hit.rows.iter().copied().peekable();
     let mut first = 0;
-    for batch in &segment.batches {
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(Trouble::Damaged)?;
         let after = first + batch.num_rows() as u64;
         let mut numbers = Vec::new();
-        while let Some(number) = wanted.next_if(|number| *number < after) {
-            numbers.push((number, (number - first) as usize));
+        while let Some(number) = wanted.next_if(|number| !all_rows_come || *number < after) {
+            numbers.push((number, if all_rows_come { (number - first) as usize } else { numbers.len() }));
+            if !all_rows_come && numbers.len() == batch.num_rows() {
+                break;
+            }
         }
-        rows.extend(stored(hit, batch, &segment.columns, &numbers));
+        rows.extend(stored(hit, &batch, &known, &numbers));
         first = after;
-    }
-    Ok(rows)
-}
-
-async fn of_parquet(hit: &Hit, context: Arc<TaskContext>) -> Result<Vec<StoredRow>, Trouble> {
-    let footer = footer::footer(&hit.file.path).map_err(|unreadable| match unreadable {
-        Unreadable::Gone => Trouble::Gone,
-        other => Trouble::Damaged(other.to_string()),
-    })?;
-    // A snapshot is replaced in place: what its rows were is not what they are.
-    if footer.rows != hit.total {
-        return Err(Trouble::Gone);
-    }
-    let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
-    let damaged = |err| Trouble::Damaged(scan::reason(&err));
-    let mut scan =
-        scan::scan_parquet_rows(&hit.file, &footer, &names, &hit.rows, context).map_err(damaged)?;
-    let mut rows = Vec::with_capacity(hit.rows.len());
-    let mut numbers = hit.rows.iter().copied();
-    while let Some(batch) = scan.stream.next().await {
-        let batch = batch.map_err(damaged)?;
-        let numbers: Vec<_> = numbers.by_ref().take(batch.num_rows()).zip(0..).collect();
-        rows.extend(stored(hit, &batch, &footer.columns, &numbers));
     }
     Ok(rows)
 }
@@ -112,12 +97,25 @@ async fn of_parquet(hit: &Hit, context: Arc<TaskContext>) -> Result<Vec<StoredRo
 fn stored(hit: &Hit, batch: &RecordBatch, present: &[String], numbers: &[(u64, usize)]) -> Vec<StoredRow> {
     let rows = Rows::new(batch, present);
     let schema = Schema::of_columns(present);
-    let one = |&(number, place): &(u64, usize)| StoredRow {
-        place: Place { tier: hit.file.tier, file: hit.file.shown.clone(), row: number },
-        schema,
-        row: row(&rows.cells(place)),
+    let one = |&(number, place): &(u64, usize)| {
+        let cells = rows.cells(place);
+        StoredRow {
+            place: Place { tier: hit.file.tier, file: hit.file.shown.clone(), row: number },
+            schema,
+            row: row(&cells),
+            absent: absent(&cells, schema),
+        }
     };
     numbers.iter().map(one).collect()
+}
+
+fn absent(cells: &StoredCells<'_>, schema: Schema) -> Vec<&'static str> {
+    let always =
+        (0..COLUMN_COUNT).filter(|&column| schema::in_schema(column, schema) && !schema::may_be_null(column));
+    always
+        .filter(|&column| matches!(cells[column], None | Some(Cell::Null)))
+        .map(schema::column_name)
+        .collect()
 }
 
 /// The row as plain values; what its file lacks is at its default.

@@ -1,27 +1,46 @@
 //! Which traces an id, or the beginning of one, names, and which rows of which files are theirs.
 //!
-//! Decodes the id column only, and of files whose statistics leave the id out not even that. A file that
-//! cannot be read hides its rows: it is told, and does not end the search.
+//! Decodes the id column only; where statistics are trusted, not even that of files whose statistics leave the id
+//! out. A file that cannot be read hides its rows: it is told, and does not end the search.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     arrow::array::{AsArray, RecordBatch},
     execution::TaskContext,
-    parquet::file::{metadata::RowGroupMetaData, statistics::Statistics},
+    parquet::file::{metadata::RowGroupMetaData, statistics},
 };
 use futures::{StreamExt, stream};
 
-use crate::store::{
-    footer::{self, Footer, Unreadable},
-    inventory::{self, FoundFile},
-    layout::{Layout, Tier},
-    scan,
-    segment::read_segment,
+use crate::{
+    base::jobs::Jobs,
+    store::{
+        footer::{Footer, Statistics},
+        health::Health,
+        inventory::{self, FoundFile},
+        layout::{Layout, Tier},
+        open::open,
+        problem::FileProblem,
+    },
 };
 
-/// Files that are read side by side.
-const WORKERS: usize = 2;
+/// What to look for, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    /// Of a trace id.
+    pub(crate) beginning: Arc<str>,
+    pub(crate) context: Arc<TaskContext>,
+    /// Whether files are passed over whose footer says that they hold no such id.
+    pub(crate) statistics: Statistics,
+}
+
+impl Search {
+    /// Reads the ids of all rows.
+    pub(crate) fn of(beginning: &str, context: &Arc<TaskContext>) -> Self {
+        let statistics = Statistics::Ignored;
+        Self { beginning: beginning.into(), context: Arc::clone(context), statistics }
+    }
+}
 
 /// The rows of one trace in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +56,7 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unread {
     pub(crate) file: String,
-    pub(crate) why: String,
+    pub(crate) why: FileProblem,
 }
 
 /// What a search found.
@@ -54,49 +73,35 @@ struct Searched {
     file: FoundFile,
     total: u64,
     rows: BTreeMap<String, Vec<u64>>,
-    unread: Option<String>,
+    unread: Option<FileProblem>,
 }
 
 /// Searches all tiers for trace ids that begin so; WAL first, so that a flush meanwhile hides nothing.
-pub(crate) async fn find(
-    layout: &Layout,
-    beginning: &str,
-    context: &Arc<TaskContext>,
-) -> anyhow::Result<Found> {
+pub(crate) async fn find(layout: &Layout, search: &Search) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for tier in [Tier::Wal, Tier::Cold, Tier::Hot] {
         let listed = inventory::list(layout, tier);
-        let unlisted = listed.unlisted.iter();
-        found.unread.extend(
-            unlisted.map(|place| Unread { file: place.shown.clone(), why: place.source.to_string() }),
-        );
-        found.search(listed.data().cloned().collect(), beginning, context).await?;
+        found.unread.extend(listed.unlisted.iter().map(|place| Unread {
+            file: place.shown.clone(),
+            why: FileProblem::Unlisted(place.source.to_string()),
+        }));
+        found.search(listed.data().cloned().collect(), search).await?;
     }
     Ok(found)
 }
 
 /// Searches these files only.
-pub(crate) async fn find_in(
-    files: Vec<FoundFile>,
-    beginning: &str,
-    context: &Arc<TaskContext>,
-) -> anyhow::Result<Found> {
+pub(crate) async fn find_in(files: Vec<FoundFile>, search: &Search) -> anyhow::Result<Found> {
     let mut found = Found::default();
-    found.search(files, beginning, context).await?;
+    found.search(files, search).await?;
     Ok(found)
 }
 
 impl Found {
-    async fn search(
-        &mut self,
-        files: Vec<FoundFile>,
-        beginning: &str,
-        context: &Arc<TaskContext>,
-    ) -> anyhow::Result<()> {
-        let beginning: Arc<str> = beginning.into();
+    async fn search(&mut self, files: Vec<FoundFile>, of: &Search) -> anyhow::Result<()> {
         let mut tasks = stream::iter(files)
-            .map(|file| tokio::spawn(search(file, Arc::clone(&beginning), Arc::clone(context))))
-            .buffered(WORKERS);
+            .map(|file| tokio::spawn(search(file, of.clone())))
+            .buffered(Jobs::default().get());
         while let Some(searched) = tasks.next().await {
             self.add(searched?);
         }
@@ -114,54 +119,38 @@ impl Found {
     }
 }
 
-async fn search(file: FoundFile, beginning: Arc<str>, context: Arc<TaskContext>) -> Searched {
+async fn search(file: FoundFile, search: Search) -> Searched {
     let mut searched = Searched { file, total: 0, rows: BTreeMap::new(), unread: None };
-    let result = match searched.file.tier {
-        Tier::Wal => searched.segment(&beginning),
-        Tier::Cold | Tier::Hot => searched.parquet(&beginning, context).await,
-    };
-    searched.unread = result.err();
+    searched.unread = searched.read(&search).await;
     searched
 }
 
 impl Searched {
-    fn segment(&mut self, beginning: &str) -> Result<(), String> {
-        let segment = match read_segment(&self.file.path) {
-            Ok(segment) => segment,
-            // A flush took it: the cold tier is searched next.
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(err) => return Err(err.to_string()),
-        };
-        for batch in &segment.batches {
-            self.add(batch, beginning);
+    /// What keeps rows of the file from being found.
+    async fn read(&mut self, search: &Search) -> Option<FileProblem> {
+        let opened = open(&self.file);
+        let problem = opened.problem.clone();
+        // A flush took it: the cold tier is searched next.
+        if opened.health == Health::Gone {
+            return None;
         }
-        segment.torn.map_or(Ok(()), |torn| Err(torn.to_string()))
-    }
-
-    async fn parquet(&mut self, beginning: &str, context: Arc<TaskContext>) -> Result<(), String> {
-        let footer = match footer::footer(&self.file.path) {
-            Ok(footer) => footer,
-            Err(Unreadable::Gone) => return Ok(()),
-            Err(unreadable) => return Err(unreadable.to_string()),
-        };
-        self.total = footer.rows;
-        if !may_hold(&footer, beginning) {
-            return Ok(());
+        self.total = opened.rows().unwrap_or_default();
+        let footer = opened.footer().filter(|_| search.statistics == Statistics::Trusted);
+        if footer.is_some_and(|footer| !may_hold(footer, &search.beginning)) {
+            return problem;
         }
-        let mut scan = scan::scan_parquet(&self.file, &footer, &["trace_id"], context)
-            .map_err(|err| scan::reason(&err))?;
+        let mut rows = opened.into_rows(&["trace_id"], Arc::clone(&search.context));
         let mut read = 0;
-        while let Some(batch) = scan.stream.next().await {
-            let batch = batch.map_err(|err| scan::reason(&err))?;
-            self.note(&batch, read, beginning);
-            read += batch.num_rows() as u64;
+        while let Some(batch) = rows.next().await {
+            match batch {
+                Ok(batch) => {
+                    self.note(&batch, read, &search.beginning);
+                    read += batch.num_rows() as u64;
+                }
+                Err(problem) => return Some(problem),
+            }
         }
-        Ok(())
-    }
-
-    fn add(&mut self, batch: &RecordBatch, beginning: &str) {
-        self.note(batch, self.total, beginning);
-        self.total += batch.num_rows() as u64;
+        problem
     }
 
     fn note(&mut self, batch: &RecordBatch, first: u64, beginning: &str) {
@@ -181,7 +170,8 @@ fn may_hold(footer: &Footer, beginning: &str) -> bool {
 
 fn group_may_hold(group: &RowGroupMetaData, beginning: &[u8]) -> bool {
     let column = group.columns().iter().find(|column| column.column_path().string() == "trace_id");
-    let Some(Statistics::ByteArray(values)) = column.and_then(|column| column.statistics()) else {
+    let Some(statistics::Statistics::ByteArray(values)) = column.and_then(|column| column.statistics())
+    else {
         return true;
     };
     match (values.min_opt(), values.max_opt()) {

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest
 use super::{Trace, span::Span};
 use crate::contract::{
     otlp::{Unsendable, resource_spans_of},
-    schema::in_schema,
+    schema::{column_name, in_schema},
 };
 
 /// A span whose row is no span any more.
@@ -44,7 +44,8 @@ pub(crate) fn request(trace: &Trace) -> (ExportTraceServiceRequest, Vec<LeftOut<
 fn of_span(span: &Span) -> Result<ResourceSpans, Unsendable> {
     let mut cells = span.row.cells().map(Some);
     for (number, cell) in cells.iter_mut().enumerate() {
-        *cell = cell.filter(|_| in_schema(number, span.schema));
+        *cell =
+            cell.filter(|_| in_schema(number, span.schema) && !span.absent.contains(&column_name(number)));
     }
     resource_spans_of(&cells)
 }

@@ -25,6 +25,8 @@ pub(crate) struct Span {
     pub(crate) places: Vec<Place>,
     /// Columns in which a further copy has another value.
     pub(crate) differing: Vec<&'static str>,
+    /// Columns without a value that a studio always writes; `row` has their defaults.
+    pub(crate) absent: Vec<&'static str>,
     /// Columns whose text is not the JSON that it should be.
     pub(crate) broken: Vec<&'static str>,
 }
@@ -53,7 +55,7 @@ pub(crate) fn merge(mut rows: Vec<StoredRow>) -> Vec<Span> {
 }
 
 impl Span {
-    fn new(StoredRow { place, schema, row }: StoredRow) -> Self {
+    fn new(StoredRow { place, schema, row, absent }: StoredRow) -> Self {
         let mut broken = Vec::new();
         let attributes = serde_json::from_str(&row.attributes).unwrap_or_else(|_| {
             broken.push("attributes");
@@ -63,7 +65,9 @@ impl Span {
             broken.push("events");
             Vec::new()
         });
-        Self { row, schema, attributes, events, places: vec![place], differing: Vec::new(), broken }
+        broken.retain(|column| !absent.contains(column));
+        let (places, differing) = (vec![place], Vec::new());
+        Self { row, schema, attributes, events, places, differing, absent, broken }
     }
 
     fn add_copy(&mut self, copy: StoredRow) {

@@ -1,22 +1,30 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use datafusion::arrow::{
+    array::{Array, ArrayRef, RecordBatch, new_null_array},
+    datatypes::FieldRef,
+};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::{
     fetch::{Fetched, fetch},
-    find::find,
+    find::{Search, Unread, find},
     *,
 };
 use crate::{
     base::memory::Limits,
-    contract::{mapping, row::Row, schema::Schema},
+    contract::{columns, mapping, row::Row, schema::Schema},
     report::{trace as report, trace::Look},
-    store::{layout::Layout, session},
-    testing::{copy_tree, files, fixture, parquet_rows, write_parquet},
+    store::{footer::Statistics, layout::Layout, problem::FileProblem, session},
+    testing::{
+        copy_tree, files, fixture, parquet_rows, raise_least_trace_id, write_batch, write_parquet,
+        write_uncompressed,
+    },
     text::paint::{Color, Paint},
 };
 
@@ -30,7 +38,7 @@ const LEGACY_FAILED: &str = "1b10a8b824b56769bb63950e5c362220";
 
 async fn read(store: &Path, id: &str) -> Trace {
     let context = session::session(SESSION).unwrap().task_ctx();
-    let mut found = find(&Layout::find(Some(store)).unwrap(), id, &context).await.unwrap();
+    let mut found = find(&Layout::find(Some(store)).unwrap(), &Search::of(id, &context)).await.unwrap();
     assert_eq!(found.traces.keys().collect::<Vec<_>>(), [id]);
     let hits = found.traces.remove(id).unwrap();
     let Fetched::Rows { rows, unread } = fetch(&hits, &context).await else { panic!("nothing moves here") };
@@ -243,7 +251,8 @@ async fn a_failed_workflow_of_the_older_schema() {
 async fn all_golden_stores_replay() {
     for studio in ["studio-0.82.1", "studio-0.80.0"] {
         let context = session::session(SESSION).unwrap().task_ctx();
-        let found = find(&Layout::find(Some(&fixture(studio))).unwrap(), "", &context).await.unwrap();
+        let found =
+            find(&Layout::find(Some(&fixture(studio))).unwrap(), &Search::of("", &context)).await.unwrap();
         let mut transitions = 0;
         for id in found.traces.keys() {
             let trace = read(&fixture(studio), id).await;
@@ -400,6 +409,66 @@ async fn a_damaged_file_is_told_and_the_rest_is_shown() {
     assert_eq!((trace.spans.len(), trace.unread.len()), (2, 1));
 }
 
+/// A null is told apart from the default that stands for it.
+#[tokio::test]
+async fn a_value_that_is_not_there_is_told_and_the_span_left_out_of_otlp() {
+    let (_dir, spans) = planted(|_| {});
+    let file = files(&spans.join("parquet"), ".parquet").pop().unwrap();
+    let batch = columns::batch(&parquet_rows(&file, Schema::V2), Schema::V2).unwrap();
+    let schema = batch.schema();
+    let column = |(field, array): (&FieldRef, &ArrayRef)| {
+        let nulls = || new_null_array(field.data_type(), array.len());
+        let array = if field.name() == "name" { nulls() } else { Arc::clone(array) };
+        (field.name().clone(), array, true)
+    };
+    let columns = schema.fields().iter().zip(batch.columns()).map(column);
+    write_batch(&file, &RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap());
+    let trace = read(&spans, CANCELLED).await;
+    assert!(trace.spans.iter().all(|span| span.absent == ["name"]), "{trace:?}");
+    assert!(printed(&trace, 80).contains("no value for name"));
+    assert_eq!(otlp::request(&trace).1.len(), trace.spans.len());
+}
+
+/// Statistics hide rows from those alone who trust them.
+#[tokio::test]
+async fn a_false_statistic_hides_nothing_unless_it_is_trusted() {
+    let mut least = String::new();
+    let (_dir, spans) = planted(|rows| {
+        least = rows.iter().map(|row| row.trace_id.clone()).min().unwrap();
+    });
+    let file = files(&spans.join("parquet"), ".parquet").pop().unwrap();
+    raise_least_trace_id(&file, &least);
+    let layout = Layout::find(Some(&file)).unwrap();
+    let context = session::session(SESSION).unwrap().task_ctx();
+    let found = find(&layout, &Search::of(&least, &context)).await.unwrap();
+    assert_eq!(found.traces.keys().collect::<Vec<_>>(), [&least]);
+    let trusting = Search { statistics: Statistics::Trusted, ..Search::of(&least, &context) };
+    assert_eq!(find(&layout, &trusting).await.unwrap().traces.len(), 0);
+}
+
+#[tokio::test]
+async fn a_trace_whose_rows_do_not_decode_is_told_and_not_made_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.parquet");
+    let row = Row { trace_id: FULL.to_owned(), name: "not a text".to_owned(), ..Row::default() };
+    write_uncompressed(&file, &[row], Schema::V2);
+    let mut bytes = fs::read(&file).unwrap();
+    let name = b"not a text";
+    for at in (0..bytes.len()).rev() {
+        if bytes[at..].starts_with(name) {
+            bytes[at] = 0xff;
+        }
+    }
+    fs::write(&file, bytes).unwrap();
+    let context = session::session(SESSION).unwrap().task_ctx();
+    let found = find(&Layout::find(Some(&file)).unwrap(), &Search::of(FULL, &context)).await.unwrap();
+    let Fetched::Rows { rows, unread } = fetch(&found.traces[FULL], &context).await else {
+        panic!("nothing moves here")
+    };
+    assert_eq!(rows.len(), 0);
+    assert!(matches!(unread[..], [Unread { why: FileProblem::Undecodable(_), .. }]), "{unread:?}");
+}
+
 /// A long chain is drawn without recursion, and no deeper than a line is wide.
 #[tokio::test]
 async fn a_chain_of_ten_thousand_spans_is_drawn() {
@@ -416,6 +485,7 @@ async fn a_chain_of_ten_thousand_spans_is_drawn() {
             end_time: 20_000,
             ..Row::default()
         },
+        absent: Vec::new(),
     };
     let trace = Trace::new("t".to_owned(), (1..=10_000).map(row).collect(), Vec::new());
     assert_eq!(trace.lines.len(), 10_000);

@@ -10,8 +10,9 @@
 -- the run to see which spans are affected. An empty segment also blocks every flush (see wedged_wal): stop the studio
 -- and move it away.
 --
--- Not covered: temporary files, which may be empty, and audits with `--depth files`, which does not count rows.
+-- Not covered: temporary files, which may be empty, the hot snapshot, a copy of a WAL that may be empty, and audits
+-- with `--depth files`, which does not count rows.
 SELECT tier, file, size, rows, named_at
 FROM files
-WHERE health = 'empty' OR (health = 'ok' AND tier = 'cold' AND rows = 0)
+WHERE health = 'empty' OR (health = 'ok' AND tier <> 'hot' AND rows = 0)
 ORDER BY tier, file

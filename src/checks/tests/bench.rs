@@ -3,20 +3,27 @@
 use std::{
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use datafusion::arrow::{
+    array::{Array, ArrayRef, BooleanArray, RecordBatch},
+    compute::nullif,
+    datatypes::{Field, FieldRef, Schema as ArrowSchema},
+};
 use tempfile::TempDir;
 
 use crate::{
     audit::{Manner, examine, report::AuditReport},
     checks::catalog::built_in,
-    contract::{row::Row, schema::Schema},
-    judge::runs::choose_runs,
+    contract::{columns, row::Row, schema::Schema},
+    judge::{judgement::Depth, runs::choose_runs},
     ledger::runs,
     store::find::find_store,
-    testing::{copy_tree, files, fixture, parquet_rows, write_parquet},
+    testing::{copy_tree, files, fixture, parquet_rows, write_batch, write_parquet},
 };
 
 /// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
@@ -56,6 +63,20 @@ impl Bench {
         write_parquet(&file, &rows, self.schema);
     }
 
+    /// Replaces columns of the cold file by others.
+    pub(crate) fn change_columns(&self, change: impl Fn(&Field, &ArrayRef) -> Option<(Field, ArrayRef)>) {
+        change_columns(&self.cold(), self.schema, change);
+    }
+
+    /// Some rows of the cold file lack a value of a column.
+    pub(crate) fn set_null(&self, name: &str, rows: Range<usize>) {
+        self.change_columns(|field, array| {
+            let is_null = (0..array.len()).map(|row| Some(rows.contains(&row))).collect::<BooleanArray>();
+            let nulled = || nullif(array, &is_null).unwrap();
+            (field.name() == name).then(|| (field.clone().with_nullable(true), nulled()))
+        });
+    }
+
     pub(crate) fn snapshot(&self) -> PathBuf {
         self.folder.path().join("spans/hot_snapshot.parquet")
     }
@@ -74,11 +95,47 @@ impl Bench {
         fs::write(file, edit(&text)).unwrap();
     }
 
+    pub(crate) fn change_snapshot(&self, change: impl FnOnce(&mut Vec<Row>)) {
+        let mut rows = parquet_rows(&self.snapshot(), self.schema);
+        change(&mut rows);
+        write_parquet(&self.snapshot(), &rows, self.schema);
+    }
+
+    /// What a check finds, as JSON objects, in its own order.
+    pub(crate) async fn samples(&self, run: &str, check: &str) -> Vec<serde_json::Value> {
+        let report: serde_json::Value =
+            serde_json::from_slice(&self.audit(run).await.to_json().unwrap()).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|one| one["id"] == check).unwrap();
+        check["samples"].as_array().cloned().unwrap_or_default()
+    }
+
+    pub(crate) async fn audit_at(&self, depth: Depth) -> AuditReport {
+        let layout = find_store(Some(self.folder.path())).unwrap();
+        let runs = choose_runs(&self.runs(), "none", &layout).unwrap();
+        examine(&layout, &runs, Manner { depth, ..without_waiting() }, |_| {}).await.unwrap()
+    }
+
     pub(crate) async fn audit(&self, run: &str) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.runs(), run, &layout).unwrap();
         examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap()
     }
+}
+
+/// Replaces columns of a Parquet file with exactly the columns of `schema` by others.
+pub(crate) fn change_columns(
+    file: &Path,
+    schema: Schema,
+    change: impl Fn(&Field, &ArrayRef) -> Option<(Field, ArrayRef)>,
+) {
+    let batch = columns::batch(&parquet_rows(file, schema), schema).unwrap();
+    let changed = |(field, array): (&FieldRef, &ArrayRef)| {
+        change(field, array).unwrap_or_else(|| (field.as_ref().clone(), Arc::clone(array)))
+    };
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) =
+        batch.schema().fields().iter().zip(batch.columns()).map(changed).unzip();
+    write_batch(file, &RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap());
 }
 
 pub(crate) fn without_waiting() -> Manner {

@@ -1,17 +1,24 @@
 //! Damage to rows that a run sent, to files, and to ledgers.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use datafusion::arrow::{
-    array::RecordBatch,
-    datatypes::{FieldRef, Schema as ArrowSchema},
+    array::{ArrayRef, Int64Array, RecordBatch},
+    compute::cast,
+    datatypes::{DataType, FieldRef, TimeUnit},
+    ipc::writer::StreamWriter,
 };
 
 use super::bench::Bench;
 use crate::{
     contract::{columns, row::Row, schema::Schema},
     ledger::writer::LedgerWriter,
-    testing::{files, fixture, parquet_rows, segment_rows, write_batch, write_parquet},
+    testing::{files, fixture, parquet_rows, raise_least_trace_id, segment_rows, write_batch, write_parquet},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -329,13 +336,127 @@ pub(crate) const CASES: &[Case] = &[
     (
         "change_the_snapshot",
         "latest",
+        |bench| bench.change_snapshot(|rows| rows[3].name.push('x')),
+        "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "copy_one_row_over_the_snapshot",
+        "latest",
+        |bench| bench.change_snapshot(|rows| *rows = vec![rows[3].clone(); 159]),
+        "snapshot_differs_from_wal: 158; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "lose_one_row_of_the_snapshot_and_double_another",
+        "latest",
+        |bench| bench.change_snapshot(|rows| rows[3] = rows[4].clone()),
+        "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "change_the_snapshot_of_rows_in_both_tiers",
+        "latest",
         |bench| {
-            let mut rows = parquet_rows(&bench.snapshot(), bench.schema);
-            rows[3].name.push('x');
-            write_parquet(&bench.snapshot(), &rows, bench.schema);
+            flush_without_deleting(bench);
+            bench.change_snapshot(|rows| rows[3].name.push('x'));
+        },
+        "overlapping_spans: warn, 20; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "change_the_snapshot_of_flushed_rows",
+        "latest",
+        |bench| {
+            flush(bench);
+            bench.change_snapshot(|rows| rows[3].name.push('x'));
         },
         "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
     ),
+    (
+        "double_the_snapshot_of_flushed_rows",
+        "latest",
+        |bench| {
+            flush(bench);
+            bench.change_snapshot(|rows| rows.push(rows[3].clone()));
+        },
+        "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "cut_the_snapshot_where_no_cold_file_is",
+        "none",
+        |bench| {
+            fs::remove_file(bench.cold()).unwrap();
+            truncate(&bench.snapshot());
+        },
+        "unreadable_files: 1",
+    ),
+    (
+        "take_all_columns_of_the_snapshot_where_no_cold_file_is",
+        "none",
+        |bench| {
+            fs::remove_file(bench.cold()).unwrap();
+            write_foreign(&bench.snapshot());
+        },
+        "unreadable_files: 1",
+    ),
+    ("put_a_foreign_file_beside", "latest", foreign_beside, "unreadable_files: 1"),
+    ("write_a_segment_without_a_row", "latest", segment_without_a_row, "empty_files: 1"),
+    ("write_a_cold_file_without_a_row", "none", cold_file_without_a_row, "empty_files: 1"),
+    ("flip_a_bit_in_a_footer_statistic", "latest", flip_a_statistic, "false_statistics: 1"),
+    (
+        "store_durations_with_a_fraction",
+        "latest",
+        |bench| store_as(bench, "duration_ns", &DataType::Float64),
+        "unreadable_files: 1",
+    ),
+    (
+        "store_kinds_as_floats",
+        "latest",
+        |bench| store_as(bench, "span_kind", &DataType::Float32),
+        "unreadable_files: 1",
+    ),
+    (
+        "store_starts_in_milliseconds",
+        "latest",
+        |bench| {
+            let milliseconds = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+            store_as(bench, "start_time", &milliseconds);
+        },
+        "unreadable_files: 1",
+    ),
+    (
+        "store_names_as_bytes",
+        "latest",
+        |bench| store_as(bench, "name", &DataType::Binary),
+        "unreadable_files: 1",
+    ),
+    (
+        "store_durations_of_the_segment_with_a_fraction",
+        "latest",
+        |bench| {
+            let file = bench.segment();
+            let batch = columns::batch(&segment_rows(&file, bench.schema), bench.schema).unwrap();
+            write_segment(&file, &with_type(&batch, "duration_ns", &DataType::Float64));
+        },
+        "torn_segments: 1",
+    ),
+    (
+        "store_kinds_of_the_snapshot_as_floats",
+        "latest",
+        |bench| {
+            let batch = columns::batch(&parquet_rows(&bench.snapshot(), bench.schema), bench.schema).unwrap();
+            write_batch(&bench.snapshot(), &with_type(&batch, "span_kind", &DataType::Float64));
+        },
+        "unreadable_files: 1",
+    ),
+    (
+        "append_a_byte_to_the_segment",
+        "latest",
+        |bench| {
+            let mut bytes = fs::read(bench.segment()).unwrap();
+            bytes.push(0);
+            fs::write(bench.segment(), bytes).unwrap();
+        },
+        "torn_segments: 1",
+    ),
+    ("store_names_as_large_text", "latest", |bench| store_as(bench, "name", &DataType::LargeUtf8), ""),
     (
         "lose_what_was_just_acked",
         "latest",
@@ -455,14 +576,65 @@ pub(crate) fn double_a_key(rows: &mut [Row]) {
 }
 
 pub(crate) fn rename_column(bench: &Bench, name: &str) {
-    let rows = parquet_rows(&bench.cold(), bench.schema);
-    let batch = columns::batch(&rows, bench.schema).unwrap();
-    let renamed = |field: &FieldRef| {
-        let field = field.as_ref().clone();
-        if field.name() == name { field.with_name(format!("{name}x")) } else { field }
+    bench.change_columns(|field, array| {
+        let renamed = field.clone().with_name(format!("{name}x"));
+        (field.name() == name).then(|| (renamed, Arc::clone(array)))
+    });
+}
+
+/// Stores a column of the cold file as another type.
+pub(crate) fn store_as(bench: &Bench, name: &str, data_type: &DataType) {
+    let batch = columns::batch(&parquet_rows(&bench.cold(), bench.schema), bench.schema).unwrap();
+    write_batch(&bench.cold(), &with_type(&batch, name, data_type));
+}
+
+fn with_type(batch: &RecordBatch, name: &str, data_type: &DataType) -> RecordBatch {
+    let schema = batch.schema();
+    let column = |(field, array): (&FieldRef, &ArrayRef)| {
+        let array = if field.name() == name { cast(array, data_type).unwrap() } else { Arc::clone(array) };
+        (field.name().clone(), array)
     };
-    let schema = Arc::new(ArrowSchema::new(batch.schema().fields().iter().map(renamed).collect::<Vec<_>>()));
-    write_batch(&bench.cold(), &RecordBatch::try_new(schema, batch.columns().to_vec()).unwrap());
+    RecordBatch::try_from_iter(schema.fields().iter().zip(batch.columns()).map(column)).unwrap()
+}
+
+fn write_segment(file: &Path, batch: &RecordBatch) {
+    let mut writer = StreamWriter::try_new(File::create(file).unwrap(), &batch.schema()).unwrap();
+    writer.write(batch).unwrap();
+    writer.finish().unwrap();
+}
+
+/// A Parquet file of somebody else's, without any column of a span.
+pub(crate) fn write_foreign(file: &Path) {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    write_batch(file, &RecordBatch::try_from_iter([("id", numbers)]).unwrap());
+}
+
+pub(crate) fn foreign_beside(bench: &Bench) {
+    write_foreign(&beside(bench));
+}
+
+/// A further cold file, of the same day.
+fn beside(bench: &Bench) -> PathBuf {
+    let cold = bench.cold();
+    let day = &cold.file_name().unwrap().to_str().unwrap()[..8];
+    cold.with_file_name(format!("{day}_235959_00000001.parquet"))
+}
+
+/// A further segment, with a schema and its end marker alone.
+pub(crate) fn segment_without_a_row(bench: &Bench) {
+    let segment = File::create(bench.segment().with_file_name("batch_1895466683733889754_0009.ipc")).unwrap();
+    StreamWriter::try_new(segment, &bench.schema.stored()).unwrap().finish().unwrap();
+}
+
+pub(crate) fn cold_file_without_a_row(bench: &Bench) {
+    write_parquet(&beside(bench), &[], bench.schema);
+}
+
+/// The least trace id of the cold file is stated as another.
+pub(crate) fn flip_a_statistic(bench: &Bench) {
+    let rows = parquet_rows(&bench.cold(), bench.schema);
+    write_parquet(&bench.cold(), &rows, bench.schema);
+    raise_least_trace_id(&bench.cold(), rows.iter().map(|row| &row.trace_id).min().unwrap());
 }
 
 /// Changes a hex id by one bit.
@@ -486,7 +658,7 @@ pub(crate) fn flush_without_deleting(bench: &Bench) {
     write_parquet(&bench.cold().with_file_name("20261123_235959_00000001.parquet"), &rows, bench.schema);
 }
 
-fn flush(bench: &Bench) {
+pub(crate) fn flush(bench: &Bench) {
     flush_without_deleting(bench);
     fs::remove_file(bench.segment()).unwrap();
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use datafusion::arrow::datatypes::DataType;
 use serde_json::Value;
 
-use super::bench::Bench;
+use super::{bench::Bench, planned};
 use crate::{
     contract::{row::Row, schema::Schema},
     testing::{segment_rows, write_parquet},
@@ -209,6 +210,18 @@ pub(crate) const CASES: &[Case] = &[
         },
         "noncanonical_events: warn, 1",
     ),
+    ("store_all_kinds_as_null", |bench| bench.set_null("span_kind", 0..84), "null_values: 84"),
+    ("store_a_name_as_null", |bench| bench.set_null("name", 3..4), "null_values: 1"),
+    ("store_a_start_as_null", |bench| bench.set_null("start_time", 3..4), "null_values: 1"),
+    ("store_a_count_as_null", |bench| bench.set_null("dropped_links_count", 3..4), "null_values: 1"),
+    ("store_a_state_as_null", |bench| bench.set_null("trace_state", 3..4), ""),
+    (
+        "store_durations_with_a_fraction",
+        |bench| planned::store_as(bench, "duration_ns", &DataType::Float64),
+        "unreadable_files: 1",
+    ),
+    ("put_a_foreign_file_beside", planned::foreign_beside, "unreadable_files: 1"),
+    ("flip_a_bit_in_a_footer_statistic", planned::flip_a_statistic, "false_statistics: 1"),
 ];
 
 fn root(rows: &[Row]) -> usize {

@@ -1,28 +1,14 @@
 //! One file, from its bytes to notes of its rows.
 
-use std::io;
+use std::sync::Arc;
 
-use futures::StreamExt;
-
-use super::{
-    Sweep,
-    record::{self, column_problem, schema_version},
-    row::RowJudge,
-};
+use super::{Sweep, record, row::RowJudge};
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{
-        claim::KnownRuns,
-        judgement::{FileRecord, Health},
-        sweep_output::Notes,
-        tally::Evidence,
-    },
+    judge::{claim::KnownRuns, judgement::FileRecord, sweep_output::Notes, tally::Evidence},
     store::{
-        footer::{self, Unreadable},
-        inventory::FoundFile,
-        layout::Tier,
-        scan,
-        segment::read_segment,
+        health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
+        statistics::ClaimedStatistics,
     },
 };
 
@@ -63,93 +49,46 @@ impl SweptFile {
     }
 }
 
-/// Nothing if the file has gone: then a flush has taken it, and its rows are met in a cold file.
-pub(super) fn sweep_segment(file: &FoundFile, sweep: &Sweep) -> Option<SweptFile> {
-    let mut one = SweptFile::new(record::of(file, Health::Ok, None));
-    match read_segment(&file.path) {
-        Ok(segment) => {
-            one.record.schema = schema_version(&segment.columns);
-            one.record.decodes = segment.torn.is_none();
-            one.bytes_scanned = file.size;
-            let columns_wrong = column_problem(&segment.columns);
-            let mut judge = RowJudge::new(file, sweep, segment.columns);
-            segment.batches.iter().for_each(|batch| judge.judge(batch, &mut one));
-            let cut =
-                (!segment.ended).then(|| "no end-of-stream marker: the segment is cut short".to_owned());
-            if file.size == 0 {
-                one.record.fail("the file is empty");
-            } else if let Some(problem) = segment.torn.map(|torn| torn.to_string()).or(cut).or(columns_wrong)
-            {
-                one.record.health = Health::Torn;
-                one.record.problem = Some(problem);
-            }
-        }
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return None,
-        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => one.record.deny(denied(&err)),
-        Err(err) => one.record.fail(format!("cannot be read: {err}")),
+/// Reads a file to its end and judges its rows. Nothing if a flush has taken it: then its rows are met in a
+/// cold file.
+pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptFile> {
+    let opened = open(file);
+    let mut one = SweptFile::new(record::of(file, &opened));
+    if opened.health == Health::Gone {
+        return None;
     }
-    Some(one)
-}
-
-fn denied(err: &io::Error) -> String {
-    format!("cannot be opened: {err}")
-}
-
-pub(super) async fn sweep_parquet(file: &FoundFile, sweep: &Sweep) -> Option<SweptFile> {
-    let mut one = SweptFile::new(record::of(file, Health::Ok, None));
-    let footer = match footer::footer(&file.path) {
-        Ok(footer) => footer,
-        Err(Unreadable::Gone) => {
-            one.record.fail("it was listed and then gone");
-            return Some(one);
-        }
-        Err(Unreadable::Io(err)) if err.kind() == io::ErrorKind::PermissionDenied => {
-            one.record.deny(denied(&err));
-            return Some(one);
-        }
-        Err(unreadable) => {
-            one.record.fail(unreadable.to_string());
-            return Some(one);
-        }
-    };
-    one.record.schema = schema_version(&footer.columns);
+    let mut judge = RowJudge::new(file, sweep, opened.known_columns());
+    let mut statistics = opened.footer().map(ClaimedStatistics::of);
+    let claimed = opened.footer().map(|footer| footer.rows);
+    one.bytes_scanned = opened.segment().map_or(0, |_| file.size);
     let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
-    let mut scan = match scan::scan_parquet(file, &footer, &names, sweep.context.clone()) {
-        Ok(scan) => scan,
-        Err(err) => {
-            one.record.fail(scan::reason(&err));
-            return Some(one);
-        }
-    };
-    let columns_wrong = column_problem(&footer.columns);
-    let mut judge = RowJudge::new(file, sweep, footer.columns);
-    while let Some(batch) = scan.stream.next().await {
-        match batch {
-            Ok(batch) => {
-                judge.judge(&batch, &mut one);
+    let mut rows = opened.into_rows(&names, Arc::clone(&sweep.context));
+    while let Some(batch) = rows.next().await {
+        let kept = batch.and_then(|batch| {
+            judge.judge(&batch, &mut one);
+            if let Some(statistics) = &mut statistics {
+                statistics.add(&batch);
                 sweep.progress.rows(batch.num_rows());
-                // The snapshot is a copy: what it says is compared, never counted.
-                if file.tier == Tier::Cold
-                    && let Err(err) = sweep.collected.take(&mut one.notes)
-                {
-                    one.record.deny(format!("what it says cannot be kept: {err}"));
-                    break;
-                }
             }
-            Err(err) => {
-                one.record.fail(scan::reason(&err));
-                break;
+            // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
+            if file.tier == Tier::Cold {
+                let kept = sweep.collected.take(&mut one.notes);
+                kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
             }
+            Ok(())
+        });
+        if let Err(problem) = kept {
+            one.record.fail(problem);
+            break;
         }
     }
-    one.bytes_scanned = scan.bytes_scanned() as u64;
-    if let (Health::Ok, Some(wrong)) = (one.record.health, columns_wrong) {
-        one.record.fail(wrong);
-    }
-    if one.record.health == Health::Ok && one.record.rows != footer.rows {
-        let problem =
-            format!("{} of the {} rows that its footer names could be read", one.record.rows, footer.rows);
-        one.record.fail(problem);
+    one.bytes_scanned += rows.bytes_scanned();
+    one.record.statistics = statistics.map(ClaimedStatistics::faults).unwrap_or_default();
+    match claimed {
+        Some(claimed) if one.record.health == Health::Ok && one.record.rows != claimed => {
+            one.record.fail(FileProblem::RowsMissing { read: one.record.rows, claimed });
+        }
+        _ => {}
     }
     Some(one)
 }

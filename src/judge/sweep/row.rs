@@ -26,6 +26,7 @@ use crate::{
         unplannable::Stray,
     },
     store::{
+        columns::ColumnFaults,
         inventory::FoundFile,
         layout::Tier,
         rows::{Rows, StoredCells},
@@ -44,11 +45,14 @@ pub(super) struct RowJudge<'s> {
     tier: Tier,
     present: Vec<String>,
     schema: Schema,
+    /// Whether it has all columns of its era, so that its rows can be compared with others.
+    is_complete: bool,
 }
 
 impl<'s> RowJudge<'s> {
     pub(super) fn new(file: &FoundFile, sweep: &'s Sweep, present: Vec<String>) -> Self {
         let schema = Schema::of_columns(&present);
+        let is_complete = ColumnFaults::of(&present, &[]).is_none();
         let collected = &sweep.collected;
         Self {
             sweep,
@@ -60,6 +64,7 @@ impl<'s> RowJudge<'s> {
             tier: file.tier,
             present,
             schema,
+            is_complete,
         }
     }
 
@@ -69,8 +74,10 @@ impl<'s> RowJudge<'s> {
             let cells = rows.cells(row);
             let row_number = one.record.rows;
             one.record.rows += 1;
-            if self.tier != Tier::Cold {
-                one.digests.push(self.digest(&cells));
+            match self.tier {
+                Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
+                Tier::Cold if self.is_complete => self.note_flushed(&cells),
+                Tier::Cold => {}
             }
             let id = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
             let (trace_id, span_id) = (id(column::TRACE_ID), id(column::SPAN_ID));
@@ -149,6 +156,17 @@ impl<'s> RowJudge<'s> {
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
         RowDigest { id, content: self.digester.stored(cells, self.schema) }
+    }
+
+    /// Notes a cold row that the snapshot has, too.
+    fn note_flushed(&mut self, cells: &StoredCells<'_>) {
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let odd = &self.sweep.collected.odd;
+        let flushed = &self.sweep.flushed;
+        let span = || odd.span(text(column::SPAN_ID)).0;
+        if flushed.may_want(span) && flushed.wants((odd.trace(text(column::TRACE_ID)).0, span())) {
+            flushed.found(self.digest(cells));
+        }
     }
 
     fn address(&self, row_number: u64) -> Address {

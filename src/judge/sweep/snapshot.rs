@@ -1,23 +1,23 @@
 //! The hot snapshot beside the WAL that it is a copy of.
 //!
-//! Every row of a snapshot lies in a segment with the same content, or in a cold file once a flush has taken
-//! that segment (contract, section 4). A row that lies in neither was changed, or made up.
+//! The snapshot was made of all segments that there were, and a flush takes all segments that there are (contract,
+//! section 4). So each of its rows lies as often in the WAL as it does in the snapshot, or, once a flush has come,
+//! in cold files. Rows are compared as a multiset: a copy too many was made up, as a changed row was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{
     Sweep,
-    file::{RowDigest, SweptFile, sweep_parquet},
+    file::{RowDigest, SweptFile, sweep_file},
     record,
 };
 use crate::{
-    judge::{
-        judgement::{Depth, FileRecord, Health, SnapshotRecord},
-        tally::Evidence,
-    },
+    judge::judgement::{Depth, FileRecord, SnapshotFault, SnapshotRecord, SnapshotRow},
     store::{
+        health::Health,
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
+        problem::FileProblem,
     },
 };
 
@@ -29,60 +29,87 @@ pub(super) struct Snapshot {
 
 pub(super) async fn read(file: &FoundFile, sweep: &Sweep) -> Snapshot {
     let swept = match sweep.depth {
-        Depth::Content => sweep_parquet(file, sweep).await,
+        Depth::Content => sweep_file(file, sweep).await,
         shallow => super::depth::look(file, shallow),
     };
-    let swept = swept.unwrap_or_else(|| SweptFile::new(record::of(file, Health::Flushed, None)));
-    sweep.collected.watch(&swept.notes.facts);
+    let gone = || SweptFile::new(record::of_ends(file, Some(FileProblem::Gone)));
+    let swept = swept.unwrap_or_else(gone);
+    sweep.flushed.watch(&swept.digests);
     Snapshot { file: file.clone(), swept }
 }
 
 /// The snapshot's record, with what became of its rows.
 pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], sweep: &Sweep) -> FileRecord {
     let Snapshot { file, swept } = snapshot;
-    let mut record = swept.record.clone();
-    if record.problem.as_deref() == Some("it was listed and then gone") {
-        record.health = Health::Flushed;
+    let mut record = swept.record;
+    // What a segment does not know of its rows cannot be compared, and is said of the segment.
+    let lacks_columns =
+        |(_, one): &(FoundFile, SweptFile)| matches!(one.record.problem, Some(FileProblem::Columns(_)));
+    if record.health != Health::Ok || sweep.depth != Depth::Content || segments.iter().any(lacks_columns) {
         return record;
     }
-    if record.health != Health::Ok || sweep.depth != Depth::Content {
-        return record;
-    }
-    let mut in_wal: HashMap<(u128, u64), Vec<u64>> = HashMap::new();
-    let mut rows_in_wal = 0;
-    for RowDigest { id, content } in segments.iter().flat_map(|(_, one)| &one.digests) {
-        in_wal.entry(*id).or_default().push(*content);
-        rows_in_wal += 1;
-    }
-    let flushed = flushed(&swept, sweep);
+    let mut in_wal = Copies::default();
+    segments.iter().flat_map(|(_, one)| &one.digests).for_each(|row| _ = in_wal.add(*row));
+    let in_cold = sweep.flushed.met();
+    let mut in_snapshot = Copies::default();
     let mut facts = SnapshotRecord::default();
     let mut matched = 0;
     for (row_number, row) in (0..).zip(&swept.digests) {
-        match in_wal.get(&row.id) {
-            Some(contents) if contents.contains(&row.content) => matched += 1,
-            _ if flushed.contains(&row.id) => facts.flushed += 1,
-            found => facts.others.push((row_number, row.id, found.is_some())),
+        let copy = in_snapshot.add(*row);
+        let (wal, cold) = (in_wal.of(row), in_cold.of(row));
+        if copy <= wal {
+            matched += 1;
+        } else if copy <= cold {
+            facts.flushed += 1;
+        } else {
+            let fault = match (wal.max(cold), in_wal.has(row.id), in_cold.has(row.id)) {
+                (1.., ..) => SnapshotFault::ExtraCopy,
+                (0, true, _) => SnapshotFault::ChangedInWal,
+                (0, false, true) => SnapshotFault::ChangedInCold,
+                (0, false, false) => SnapshotFault::Nowhere,
+            };
+            facts.others.push(SnapshotRow { row_number, id: row.id, fault });
         }
     }
-    facts.lacking = u64::saturating_sub(rows_in_wal, matched);
+    facts.lacking = in_wal.rows.saturating_sub(matched);
     // A snapshot that was made after we had read the WAL, and segments that came since, explain themselves.
     if !facts.others.is_empty() && has_moved(&file, segments, &sweep.layout) {
         facts.others.clear();
-        record.problem = Some("it was made anew, or its WAL moved, while the store was read".to_owned());
+        record.problem = Some(FileProblem::Replaced);
     }
     record.snapshot = Some(facts);
     record
 }
 
-/// The snapshot's rows that lie in a cold file.
-fn flushed(swept: &SweptFile, sweep: &Sweep) -> HashSet<(u128, u64)> {
-    let planned = swept
-        .claimed
-        .iter()
-        .filter(|&&(run, slot)| sweep.runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0);
-    let planned = planned.filter_map(|&(run, slot)| sweep.runs.runs[run].ids_of(slot));
-    let facts = swept.notes.facts.iter().map(|fact| (fact.trace, fact.span));
-    planned.chain(facts.filter(|id| sweep.collected.is_in_both(*id))).collect()
+/// Rows by their ids, and how often each of their contents is there.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    by_id: HashMap<(u128, u64), Vec<(u64, u64)>>,
+    rows: u64,
+}
+
+impl Copies {
+    /// How many such rows there are now.
+    pub(super) fn add(&mut self, RowDigest { id, content }: RowDigest) -> u64 {
+        self.rows += 1;
+        let contents = self.by_id.entry(id).or_default();
+        let known = contents.iter_mut().find(|(known, _)| *known == content);
+        if let Some((_, copies)) = known {
+            *copies += 1;
+            return *copies;
+        }
+        contents.push((content, 1));
+        1
+    }
+
+    fn of(&self, row: &RowDigest) -> u64 {
+        let contents = self.by_id.get(&row.id).into_iter().flatten();
+        contents.filter(|(content, _)| *content == row.content).map(|(_, copies)| *copies).sum()
+    }
+
+    fn has(&self, id: (u128, u64)) -> bool {
+        self.by_id.contains_key(&id)
+    }
 }
 
 /// Whether the snapshot is another file by now, or the WAL holds other segments.

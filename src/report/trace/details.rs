@@ -52,6 +52,9 @@ pub(super) fn details(trace: &Trace, index: usize, legend: &Legend) -> Vec<Detai
     for column in &span.broken {
         add(&mut details, Tone::Bad, format!("its {column} are not valid JSON"));
     }
+    if !span.absent.is_empty() {
+        add(&mut details, Tone::Bad, format!("no value for {}", span.absent.join(", ")));
+    }
     if let Some(message) = &span.row.status_message {
         add(&mut details, Tone::Bad, format!("status: {}", short(message, VALUE_CHARS)));
     }

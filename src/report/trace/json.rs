@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     ledger::manifest::Timestamp,
     report::json,
+    store::problem::FileProblem,
     trace::{
         Place, Trace,
         span::Span,
@@ -65,6 +66,9 @@ struct SpanJson<'a> {
     places: Vec<PlaceJson<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     copies_differ_in: &'a [&'static str],
+    /// Columns whose value here is a default, because the row has none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    absent_columns: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -113,7 +117,7 @@ struct ChangeJson<'a> {
 #[derive(Serialize)]
 struct NotRead<'a> {
     file: &'a str,
-    why: &'a str,
+    why: &'a FileProblem,
 }
 
 pub(crate) fn print(out: &mut dyn Write, trace: &Trace, store: &Path) -> anyhow::Result<()> {
@@ -163,6 +167,7 @@ fn span_json(span: &Span) -> SpanJson<'_> {
         resource_attributes: parsed(&row.resource_attributes),
         places: span.places.iter().map(place_json).collect(),
         copies_differ_in: &span.differing,
+        absent_columns: &span.absent,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Appends to each row the address that Parquet's rows get from their scan. Segments are grouped into
 //! as many partitions as the session wants, because a wedged WAL can hold thousands of them.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::{
@@ -17,7 +17,7 @@ use datafusion::{
 use futures::{StreamExt, stream};
 
 use super::address;
-use crate::store::{inventory::FoundFile, segment::read_segment};
+use crate::store::{inventory::FoundFile, open::open, problem::FileProblem, reader::Refused};
 
 #[derive(Debug)]
 pub(super) struct Segments {
@@ -52,13 +52,16 @@ impl PartitionStream for Segments {
 }
 
 fn rows_of(file: &FoundFile, schema: &SchemaRef) -> Vec<Result<RecordBatch, DataFusionError>> {
-    let segment = match read_segment(&file.path) {
-        Ok(segment) => segment,
-        // A flush took it since it was listed: its rows are in a cold file.
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        Err(err) => {
-            return vec![Err(DataFusionError::IoError(err).context(format!("cannot read `{}`", file.shown)))];
-        }
+    let opened = open(file);
+    let Some(segment) = opened.segment() else {
+        return match opened.problem {
+            // A flush took it since it was listed: its rows are in a cold file.
+            None | Some(FileProblem::Gone) => Vec::new(),
+            Some(problem) => {
+                let refused = Refused { file: file.shown.clone(), problem };
+                vec![Err(DataFusionError::External(Box::new(refused)))]
+            }
+        };
     };
     let mut first_row = 0;
     let rows: Vec<_> = segment

@@ -26,13 +26,14 @@ use futures::TryStreamExt;
 use super::*;
 use crate::{
     base::memory::Limits,
-    contract::schema::Schema,
+    contract::{row::Row, schema::Schema},
     store::{
         footer::footer,
         inventory::list,
         layout::{Layout, Tier},
         session::session,
     },
+    testing::{raise_least_trace_id, write_in_groups},
 };
 
 const GROUP: usize = 100;
@@ -281,6 +282,33 @@ async fn a_missing_cold_file_is_an_error_and_a_missing_segment_was_flushed() {
     let error =
         context.sql("SELECT span_id FROM gone").await.unwrap().collect().await.unwrap_err().to_string();
     assert!(error.contains("No such file") && error.contains(&cold.shown), "{error}");
+}
+
+/// A filter, and the threshold that a sorted head sets while it runs.
+#[tokio::test]
+async fn a_false_statistic_hides_nothing_unless_it_is_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let row = |id: &str| Row { trace_id: id.repeat(16), ..Row::default() };
+    let rows = [row("aa"), row("ab"), row("ac"), row("ad")];
+    write_in_groups(&path, &rows, Schema::V2, 2);
+    let bytes = fs::read(&path).unwrap();
+    let least = "ac".repeat(16);
+    raise_least_trace_id(&path, &least);
+    assert_ne!(fs::read(&path).unwrap(), bytes);
+    let file = list(&Layout::find(Some(&path)).unwrap(), Tier::Cold).files;
+    let context = context(1);
+    for (name, statistics) in [("wary", Statistics::Ignored), ("trusting", Statistics::Trusted)] {
+        context.register_table(name, stored_spans_by(file.clone(), statistics)).unwrap();
+    }
+    let count = async |sql: String| {
+        let batches = context.sql(&sql).await.unwrap().collect().await.unwrap();
+        batches.iter().map(RecordBatch::num_rows).sum::<usize>()
+    };
+    let by_id = |table: &str| format!("SELECT name FROM {table} WHERE trace_id = '{least}'");
+    assert_eq!((count(by_id("wary")).await, count(by_id("trusting")).await), (1, 0));
+    let top = "SELECT trace_id FROM wary ORDER BY trace_id DESC LIMIT 3".to_owned();
+    assert_eq!(count(top).await, 3);
 }
 
 #[tokio::test]

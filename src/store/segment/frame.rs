@@ -58,7 +58,7 @@ impl<'a> Frames<'a> {
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, String> {
         let rest = &self.file[self.offset..];
         if rest.is_empty() {
-            return if self.offset == 0 { Err("the file is empty".to_owned()) } else { Ok(None) };
+            return Ok(None);
         }
         if self.ended {
             return Err(format!("{} bytes after the end of the stream", rest.len()));

@@ -27,6 +27,7 @@ pub(super) const TABLES: &[Table] = &[
                 flag("event_outside", "whether an event is outside of the span"),
                 flag("parent_is_remote", "flag 512; null if the file has no flags"),
                 text("malformed_ids", "names of the id columns that hold no id"),
+                text("null_columns", "names of the columns that must not be null and are"),
                 text("invalid_json", "names of the columns that are not JSON of their kind"),
                 text("doubled_keys", "names of the columns with a repeated key"),
                 text("noncanonical", "names of the columns in a form that no studio writes"),
@@ -108,7 +109,29 @@ pub(super) const TABLES: &[Table] = &[
         name: "snapshot_rows",
         about: "one row per row of the hot snapshot that no other tier holds as it is",
         needs: Needs::Sweep,
-        columns: &[ADDRESS, IDS, &[flag("is_changed", "whether the WAL holds that span with other content")]],
+        columns: &[
+            ADDRESS,
+            IDS,
+            &[text(
+                "cause",
+                "changed_in_wal, changed_in_cold (the span is there with other content), extra_copy or nowhere",
+            )],
+        ],
         make: |sources| Box::pin(swept(sources, judged::snapshot_rows)),
+    },
+    Table {
+        name: "footer_statistics",
+        about: "one row per statistic of a Parquet footer that its values contradict",
+        needs: Needs::Sweep,
+        columns: &[&[
+            text("tier", "cold or hot"),
+            text("file", "relative to the spans folder"),
+            number("row_group", "its position in the file, from 0"),
+            text("column_name", "the column"),
+            text("statistic", "min, max or null_count"),
+            text("expected", "what the values give; null if all are null"),
+            text("actual", "what the footer states"),
+        ]],
+        make: |sources| Box::pin(swept(sources, judged::footer_statistics)),
     },
 ];
