@@ -5,6 +5,8 @@
 //! before it is planned. What a damaged file keeps from an answer is said in a note, never left out
 //! silently.
 
+#[cfg(test)]
+mod corpus;
 pub(crate) mod diagnostics;
 pub(crate) mod engine;
 mod judged;
