@@ -7,5 +7,8 @@ pub(crate) mod exit;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod notice;
+pub(crate) mod output;
 pub(crate) mod panic_guard;
+pub(crate) mod private;
 pub(crate) mod problem;
+pub(crate) mod regular;
