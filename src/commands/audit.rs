@@ -149,7 +149,7 @@ pub(crate) async fn run(
     let mut runs = choose_runs(&folder, &args.run, &layout)?;
     let replayed = Arc::new(replay_proof::left_behind(&runs)?);
     Arc::get_mut(&mut runs).expect("nobody else has it yet").replayed = replayed;
-    let waiting = args.reporting.open()?;
+    let waiting = args.reporting.open(&layout.protected())?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},
