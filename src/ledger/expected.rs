@@ -5,12 +5,15 @@
 //! export that sends them begins.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufReader, Read, Write},
     path::Path,
 };
 
-use crate::contract::digest::hash;
+use crate::{
+    base::{private, regular},
+    contract::digest::hash,
+};
 
 /// Bytes that a span takes in the file.
 pub(crate) const WIDTH: usize = 32;
@@ -74,7 +77,7 @@ pub(crate) struct ExpectationWriter(File);
 impl ExpectationWriter {
     /// Creates the file, or goes on after so many spans of one that exists.
     pub(crate) fn open(path: &Path, known: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = private::options().create(true).append(true).open(path)?;
         let known = known * WIDTH as u64;
         if file.metadata()?.len() < known {
             return Err(io::Error::other("it is shorter than the ledger says"));
@@ -95,7 +98,7 @@ impl ExpectationWriter {
 
 /// All whole entries of a file; half of one at its end is that of a writer that was killed.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<Expectation>> {
-    let file = File::open(path)?;
+    let file = regular::open(path)?;
     let spans = file.metadata()?.len() / WIDTH as u64;
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut all = Vec::with_capacity(usize::try_from(spans).unwrap_or_default());
@@ -109,6 +112,8 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<Expectation>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,6 @@
 //! One replay from its order to its manifest.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -23,7 +22,7 @@ use super::{
     survey::{Survey, survey},
 };
 use crate::{
-    base::{clock::unix_nanos, problem::Problem},
+    base::{clock::unix_nanos, private, problem::Problem},
     contract::id_remap::Renewal,
     ledger::{
         expected::ExpectationWriter,
@@ -200,7 +199,7 @@ pub(crate) struct Begun {
 pub(crate) fn begin(surveyed: &Surveyed, route: &Route, now: u64) -> anyhow::Result<Begun> {
     let manifest = surveyed.manifest(runs::draw_id(&route.runs).to_string(), route, now);
     let folder = route.runs.join(&manifest.run_id);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    private::create_folder(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     manifest.write(&runs::manifest_path(&folder))?;
     let ledger = LedgerWriter::create(&runs::ledger_path(&folder))?;
     let expected = open_expected(&folder, 0)?;
