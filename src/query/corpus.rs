@@ -23,6 +23,7 @@ use datafusion::{
         extract_equijoin_predicate::ExtractEquijoinPredicate,
         replace_distinct_aggregate::ReplaceDistinctWithAggregate,
         scalar_subquery_to_join::ScalarSubqueryToJoin,
+        simplify_expressions::SimplifyExpressions,
     },
     physical_optimizer::{
         PhysicalOptimizerRule, ensure_requirements::EnsureRequirements,
@@ -73,6 +74,8 @@ async fn reference(folder: &Path) -> (SessionContext, RecordBatch) {
     let schema = rows[0].schema();
     let whole = datafusion::arrow::compute::concat_batches(&schema, &rows).unwrap();
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        // `coalesce` is a function that only this rule makes anything of.
+        Arc::new(SimplifyExpressions::new()),
         Arc::new(ReplaceDistinctWithAggregate::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),
@@ -161,7 +164,10 @@ async fn every_question_has_one_answer() {
     for question in questions::corpus(SEED, count.unwrap_or(SHARE)) {
         let expected = match answer(&reference, &question).await {
             Ok(expected) => expected,
-            Err(err) => panic!("{}\n{err}", question.sql),
+            Err(err) => {
+                differing.push(format!("the reference: {}\n {err}", question.sql));
+                continue;
+            }
         };
         for context in &asked {
             let found = answer(context, &question).await;
