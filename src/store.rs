@@ -13,6 +13,7 @@ pub(crate) mod inventory;
 pub(crate) mod layout;
 pub(crate) mod lazy_table;
 pub(crate) mod magic;
+pub(crate) mod nesting;
 pub(crate) mod pages;
 pub(crate) mod predicate;
 pub(crate) mod reader;
