@@ -85,7 +85,8 @@ fn on_deep_stack(command: Command) -> anyhow::Result<Exit> {
         runtime.shutdown_background();
         exit
     };
-    let thread = std::thread::Builder::new().name("e2e-store".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+    let thread =
+        std::thread::Builder::new().name("e2e-store".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
     // A panic was told where it happened.
     thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("this is a fault of e2e-store: please report it")))
 }
@@ -98,9 +99,8 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |arg: &clap::Arg| {
-        arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
-    };
+    let is_empty =
+        |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     command
         .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
         .mut_subcommands(without_empty_variables)

@@ -10,6 +10,8 @@ mod corpus;
 pub(crate) mod diagnostics;
 pub(crate) mod engine;
 mod judged;
+#[cfg(test)]
+mod known_faults;
 pub(crate) mod script;
 pub(crate) mod shell;
 pub(crate) mod statement;

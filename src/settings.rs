@@ -266,7 +266,9 @@ impl Settings {
             Some(otlp) if is_elsewhere && endpoint_of_stranger => {
                 settings.keep_secrets(otlp, &file.exporter, path)?
             }
-            Some(otlp) if is_elsewhere && stranger => settings.keep_certificates(otlp, &file.exporter, path)?,
+            Some(otlp) if is_elsewhere && stranger => {
+                settings.keep_certificates(otlp, &file.exporter, path)?
+            }
             Some(_) | None => settings,
         };
         if token_to_stranger
@@ -274,7 +276,13 @@ impl Settings {
             && settings.internal_token.is_some()
             && !is_typed(internal.internal_token.as_ref(), "E2E_STORE_INTERNAL_TOKEN")
         {
-            return Err(to_a_stranger("internal token", &settings.internal_endpoint, path, "--internal-endpoint").into());
+            return Err(to_a_stranger(
+                "internal token",
+                &settings.internal_endpoint,
+                path,
+                "--internal-endpoint",
+            )
+            .into());
         }
         Ok(settings)
     }
@@ -411,7 +419,8 @@ struct Found {
 impl Found {
     fn load(config: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(path) = config {
-            let file = File::read(path)?.ok_or_else(|| unread(path, io::ErrorKind::NotFound.into()))?;
+            let text = regular::read_to_string(path).map_err(|err| unread(path, err))?;
+            let file = File::parse(&text, path)?;
             return Ok(Self { file, path: path.to_owned(), origin: Origin::User, is_there: true });
         }
         let here = PathBuf::from(DEFAULT_FILE);
@@ -440,19 +449,22 @@ fn unread(path: &Path, err: io::Error) -> Problem {
 impl File {
     /// None where no file is there.
     fn read(path: &Path) -> anyhow::Result<Option<Self>> {
-        let text = match regular::read_to_string(path) {
-            Ok(text) => text,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(err) => return Err(unread(path, err).into()),
-        };
+        match regular::read_to_string(path) {
+            Ok(text) => Ok(Some(Self::parse(&text, path)?)),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(unread(path, err).into()),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
         // A snippet of the file around a mistake could show a secret.
         let options = serde_saphyr::options! { with_snippet: false };
-        let file: Option<Self> = serde_saphyr::from_str_with_options(&text, options).map_err(|err| {
+        let file: Option<Self> = serde_saphyr::from_str_with_options(text, options).map_err(|err| {
             let hint = "compare it with `e2e-store.example.yaml`";
             Problem::new(format!("config `{}` is not understood", path.display()), hint)
                 .caused_by(err.to_string())
         })?;
-        Ok(Some(file.unwrap_or_default()))
+        Ok(file.unwrap_or_default())
     }
 }
 
@@ -522,7 +534,12 @@ mod tests {
     use super::*;
 
     fn named(path: PathBuf) -> InternalArgs {
-        InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path), trust_config: false }
+        InternalArgs {
+            internal_endpoint: None,
+            internal_token: None,
+            config: Some(path),
+            trust_config: false,
+        }
     }
 
     fn resolved(yaml: &str) -> String {
@@ -672,7 +689,8 @@ mod tests {
                 is_there: true,
             };
             let internal = InternalArgs { trust_config, ..named(PathBuf::new()) };
-            Settings::of(None, &internal, &found, !trust_config).map(|settings| settings.internal_endpoint.to_string())
+            Settings::of(None, &internal, &found, !trust_config)
+                .map(|settings| settings.internal_endpoint.to_string())
         };
         // Nothing secret is there to be sent.
         assert_eq!(settings(false).unwrap(), "http://evil.example:1");

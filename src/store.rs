@@ -15,6 +15,7 @@ pub(crate) mod lazy_table;
 pub(crate) mod magic;
 pub(crate) mod nesting;
 pub(crate) mod pages;
+pub(crate) mod precedence;
 pub(crate) mod predicate;
 pub(crate) mod reader;
 pub(crate) mod rows;

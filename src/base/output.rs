@@ -32,7 +32,10 @@ pub(crate) struct Output {
 
 #[derive(Debug)]
 enum Sink {
-    Replaced { temporary: NamedTempFile, target: PathBuf },
+    Replaced {
+        temporary: NamedTempFile,
+        target: PathBuf,
+    },
     Stream(File),
     Stdout,
     Stderr,
@@ -155,12 +158,14 @@ impl Refused {
                 format!("{what}: it lies in the store that is being read"),
                 "name a file outside of the data directory; nothing is ever written into it",
             ),
-            Self::Links => Problem::new(
-                format!("{what}: too many levels of symbolic links"),
-                "name the file itself",
-            ),
+            Self::Links => {
+                Problem::new(format!("{what}: too many levels of symbolic links"), "name the file itself")
+            }
             Self::NoReader => Problem::new(
-                format!("{what}: nothing has opened this FIFO for reading within {} s", READER_PATIENCE.as_secs()),
+                format!(
+                    "{what}: nothing has opened this FIFO for reading within {} s",
+                    READER_PATIENCE.as_secs()
+                ),
                 "start its reader first",
             ),
             Self::NoFile => Problem::new(
@@ -174,7 +179,9 @@ impl Refused {
 
 fn cannot_write(shown: &str, err: &io::Error) -> Problem {
     let hint = match err.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, or name a file on another disk",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or name a file on another disk"
+        }
         io::ErrorKind::IsADirectory => "name a file in it",
         _ => "name a file in a folder that is there and that this user may write to",
     };
@@ -452,9 +459,13 @@ mod tests {
         symlink("data/spans/parquet/a.parquet", at("link.csv")).unwrap();
         symlink("data/spans", at("other")).unwrap();
         let protected = [at("data/spans")];
-        for inside in
-            ["data/spans/parquet/a.parquet", "data/spans/new.json", "link.csv", "other/x.csv", "data/../data/spans/x"]
-        {
+        for inside in [
+            "data/spans/parquet/a.parquet",
+            "data/spans/new.json",
+            "link.csv",
+            "other/x.csv",
+            "data/../data/spans/x",
+        ] {
             let refused = Output::create(&at(inside), &protected).unwrap_err();
             assert!(refused.to_string().contains("the store"), "{inside}: {refused}");
         }

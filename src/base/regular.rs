@@ -21,7 +21,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if kind.is_file() || path == Path::new("/dev/null") {
         return Ok(file);
     }
-    Err(if kind.is_dir() { io::ErrorKind::IsADirectory.into() } else { io::Error::other("it is no regular file") })
+    Err(if kind.is_dir() {
+        io::ErrorKind::IsADirectory.into()
+    } else {
+        io::Error::other("it is no regular file")
+    })
 }
 
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {

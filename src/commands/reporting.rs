@@ -3,11 +3,7 @@
 //! Every file that was asked for is opened before the audit begins, so that nothing is read for a report that then has
 //! nowhere to go, and takes its place whole when the audit is done.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{io::Write, path::PathBuf, str::FromStr};
 
 use clap::ValueEnum as _;
 

@@ -142,8 +142,6 @@ mod tests {
 
     use super::*;
 
-
-
     #[test]
     fn empty_messages_count_for_what_they_become() {
         let spans = vec![Span::default(); 10_000];

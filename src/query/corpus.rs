@@ -22,8 +22,7 @@ use datafusion::{
         eliminate_group_by_constant::EliminateGroupByConstant,
         extract_equijoin_predicate::ExtractEquijoinPredicate,
         replace_distinct_aggregate::ReplaceDistinctWithAggregate,
-        scalar_subquery_to_join::ScalarSubqueryToJoin,
-        simplify_expressions::SimplifyExpressions,
+        scalar_subquery_to_join::ScalarSubqueryToJoin, simplify_expressions::SimplifyExpressions,
     },
     physical_optimizer::{
         PhysicalOptimizerRule, ensure_requirements::EnsureRequirements,
@@ -33,7 +32,6 @@ use datafusion::{
 };
 use serde_json::json;
 
-use super::functions;
 use crate::{
     base::memory::Limits,
     store::{
@@ -42,6 +40,7 @@ use crate::{
         scan,
         session::{self, Spilling},
     },
+    tables::functions,
 };
 
 mod questions;
@@ -103,7 +102,9 @@ async fn reference(folder: &Path) -> (SessionContext, RecordBatch) {
 
 /// The rows as lines: in their order where the question gives one, else sorted.
 async fn answer(context: &SessionContext, question: &questions::Question) -> Result<Vec<String>, String> {
-    let said = |err: datafusion::error::DataFusionError| err.to_string().lines().next().unwrap_or_default().to_owned();
+    let said = |err: datafusion::error::DataFusionError| {
+        err.to_string().lines().next().unwrap_or_default().to_owned()
+    };
     let batches = context.sql(&question.sql).await.map_err(said)?.collect().await.map_err(said)?;
     let mut lines: Vec<String> = batches.iter().flat_map(lines).collect();
     if !question.ordered {
@@ -185,7 +186,10 @@ async fn every_question_has_one_answer() {
         }
         told.push(json!({"sql": question.sql, "ordered": question.ordered, "rows": expected}).to_string());
     }
-    assert!(told.iter().filter(|one| !one.contains("\"rows\":[]")).count() * 10 > told.len() * 8, "too many answers are empty");
+    assert!(
+        told.iter().filter(|one| !one.contains("\"rows\":[]")).count() * 10 > told.len() * 8,
+        "too many answers are empty"
+    );
     if let Some(kept) = kept {
         fs::create_dir_all(&kept).unwrap();
         fs::write(kept.join("questions.ndjson"), told.join("\n") + "\n").unwrap();

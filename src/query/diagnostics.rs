@@ -23,6 +23,10 @@ const SHOWN_CHARS: usize = 100;
 pub(crate) fn of_refusal(refusal: Refusal, source: Source<'_>, begins: Location) -> Problem {
     match refusal {
         Refusal::Unparsable(err) => of_error(&err, source, begins, None),
+        Refusal::Ambiguous(err) => {
+            let hint = "as in `(a IS DISTINCT FROM b) AND c`: the parser would take `b AND c` together";
+            Problem::new(format!("{err}{}", shown(source, begins, None)), hint)
+        }
         Refusal::TooDeep(err) => {
             Problem::new(format!("{err}{}", shown(source, begins, None)), "ask in several statements")
         }
@@ -48,7 +52,8 @@ pub(crate) fn of_error(
     let span = diagnostic.and_then(|diagnostic| diagnostic.span).filter(|span| span.start.line > 0);
     let at = span.map(|span| Location { line: span.start.line, column: span.start.column });
     let end = span.filter(|span| span.start.line == span.end.line);
-    let end = end.map(|span| in_source(Location { line: span.end.line, column: span.end.column }, begins).column);
+    let end =
+        end.map(|span| in_source(Location { line: span.end.line, column: span.end.column }, begins).column);
     let place = shown(source, at.or(parsed_at).map_or(begins, |at| in_source(at, begins)), end);
     Problem::new(format!("{message}{place}"), hint(err, diagnostic, missing))
 }

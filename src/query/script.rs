@@ -280,7 +280,10 @@ mod tests {
         ] {
             assert_eq!(cut(&format!("{whole};")), [(1, 1, whole.to_owned())], "{whole}");
         }
-        assert_eq!(cut("\u{feff}.tables\nselect 1"), [(1, 0, "tables".to_owned()), (2, 1, "select 1".to_owned())]);
+        assert_eq!(
+            cut("\u{feff}.tables\nselect 1"),
+            [(1, 0, "tables".to_owned()), (2, 1, "select 1".to_owned())]
+        );
         assert_eq!(cut("  /* a\n */ .tables"), [(2, 5, ".tables".to_owned())], "no whole line");
         assert_eq!(cut("select 'open;\n.tables"), [(1, 1, "select 'open;\n.tables".to_owned())]);
     }

@@ -11,7 +11,10 @@ use datafusion::{
     },
 };
 
-use crate::store::nesting::{self, TooDeep};
+use crate::store::{
+    nesting::{self, TooDeep},
+    precedence::{self, Ambiguous},
+};
 
 /// A statement that only reads.
 #[derive(Debug, Clone)]
@@ -37,6 +40,7 @@ fn explains(parsed: &Parsed) -> bool {
 pub(crate) enum Refusal {
     Unparsable(DataFusionError),
     TooDeep(TooDeep),
+    Ambiguous(Ambiguous),
     /// What it is called.
     NotReading(String),
 }
@@ -49,6 +53,7 @@ pub(crate) fn parse(text: &str) -> Result<Statement, Refusal> {
     let Some(parsed) = statements.into_iter().next() else {
         return Err(Refusal::NotReading("an empty statement".to_owned()));
     };
+    precedence::check_statement(&parsed).map_err(Refusal::Ambiguous)?;
     match reads_only(&parsed) {
         Ok(describes) => Ok(Statement { explains: explains(&parsed), parsed, describes }),
         Err(what) => Err(Refusal::NotReading(what)),

@@ -37,7 +37,12 @@ use crate::{
         run::Secret,
         summary::{Amount, Summary},
     },
-    wire::{exporter::Exporter, retry::RetryPolicy, target::Target, transport::Transport},
+    wire::{
+        exporter::Exporter,
+        retry::{self, RetryPolicy},
+        target::Target,
+        transport::Transport,
+    },
 };
 
 /// Drafts that are made ahead of the one that is sent.
@@ -247,7 +252,7 @@ impl Begun {
 
 /// Every connection proves that the server takes our key.
 pub(crate) async fn connect(route: &Route) -> Result<Vec<Exporter>, Problem> {
-    let connect = || Exporter::connect(&route.endpoint, &route.api_key.0, &route.transport);
+    let connect = || retry::connect(&route.endpoint, &route.api_key.0, &route.transport, route.retry);
     try_join_all((0..route.connections).map(|_| connect())).await
 }
 

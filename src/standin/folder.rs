@@ -49,7 +49,9 @@ impl Folder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let what = format!("`{}` is in use by another stand-in", path.display());
-                return Err(Problem::new(what, "stop that one, or name another folder with --data-dir").into());
+                return Err(
+                    Problem::new(what, "stop that one, or name another folder with --data-dir").into()
+                );
             }
             Err(TryLockError::Error(err)) => return Err(err).with_context(cannot),
         }

@@ -203,8 +203,9 @@ async fn an_export_that_would_fill_the_memory_is_refused() {
     let scene = Scene::new(|_| {});
     let spans = vec![Span::default(); 1_000_000];
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-    let request =
-        ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }],
+    };
     let mut client = TraceServiceClient::new(channel(scene.standin.endpoint()).await);
     for (key, code) in [(Some("wrong"), Code::Unauthenticated), (Some(KEY), Code::ResourceExhausted)] {
         let refused = client.export(with("x-junjo-api-key", key, request.clone())).await.unwrap_err();

@@ -64,7 +64,12 @@ pub(crate) fn check(sql: &str) -> Result<(), TooDeep> {
                     level.grow();
                 }
                 outer.push(level);
-                level = Level { chain: level.chain, base: level.chain, longest: level.chain, among_tables: false };
+                level = Level {
+                    chain: level.chain,
+                    base: level.chain,
+                    longest: level.chain,
+                    among_tables: false,
+                };
             }
             Token::RParen | Token::RBracket => {
                 if let Some(around) = outer.pop() {

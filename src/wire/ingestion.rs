@@ -183,7 +183,9 @@ mod tests {
         tokio::spawn(async move {
             // Takes what comes, and answers nothing.
             while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move { while stream.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {} });
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {}
+                });
             }
         });
         let mut ingestion = Ingestion::connect(&target, None).await.unwrap();

@@ -24,7 +24,9 @@ pub(crate) struct Target {
 /// What is wrong with a text that names no endpoint. Never repeats a user name or password in it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum InvalidTarget {
-    #[error("an endpoint is `host:port`, with `http://`, `https://`, `grpc://` or `grpcs://` before it or without")]
+    #[error(
+        "an endpoint is `host:port`, with `http://`, `https://`, `grpc://` or `grpcs://` before it or without"
+    )]
     Shape,
     #[error("unknown scheme `{0}`: use `http`, `https`, `grpc` or `grpcs`")]
     Scheme(String),

@@ -35,7 +35,7 @@ const NUMBERS: [&str; 7] = [
 ];
 const TEXT_LITERALS: [&str; 10] =
     ["orders", "Shipping", "chat", "größe", "", "it''s", "timeout", "Ärger", "s", "ünit"];
-const PATTERNS: [&str; 8] = ["%a%", "S%", "%e", "_hat", "%ö%", "100!% %", "%", "retry \"%"];
+const PATTERNS: [&str; 8] = ["%a%", "S%", "%e", "_hat", "%ö%", "100_ %", "%", "retry \"%"];
 const ORDERS: [&str; 4] = ["ASC NULLS FIRST", "ASC NULLS LAST", "DESC NULLS FIRST", "DESC NULLS LAST"];
 
 /// So many questions, one kind after the other.
@@ -103,7 +103,7 @@ impl Dice {
         let column = self.column(&TEXTS);
         let (literal, alias) = (self.pick(&TEXT_LITERALS), self.alias);
         match self.below(9) {
-            0 => format!("upper({column})"),
+            0 => format!("lower({column})"),
             1 => format!("substr({column}, {}, {})", self.number(1, 4), self.number(1, 5)),
             2 => format!("coalesce({column}, '{literal}')"),
             3 => format!("{column} || '-' || {alias}name"),
@@ -154,13 +154,16 @@ impl Dice {
             3 => format!("{alias}span_kind {compared} {}", self.number(0, 6)),
             4 => format!("{} {compared} '{}'", self.text(), self.pick(&TEXT_LITERALS)),
             5 => format!("{alias}service_name IN ('orders', '{}', 'none')", self.pick(&TEXT_LITERALS)),
-            6 => format!("{} BETWEEN {} AND {}", self.column(&NUMBERS), self.number(0, 3), self.number(3, 3_000)),
+            6 => format!(
+                "{} BETWEEN {} AND {}",
+                self.column(&NUMBERS),
+                self.number(0, 3),
+                self.number(3, 3_000)
+            ),
             7 => {
-                let pattern = self.pick(&PATTERNS);
-                let escape = if pattern.contains('!') { " ESCAPE '!'" } else { "" };
-                format!("{} LIKE '{pattern}'{escape}", self.column(&TEXTS[..3]))
+                format!("{} LIKE '{}'", self.column(&TEXTS[..3]), self.pick(&PATTERNS))
             }
-            8 => format!("{} IS DISTINCT FROM '{}'", self.column(&TEXTS), self.pick(&TEXT_LITERALS)),
+            8 => format!("({} IS DISTINCT FROM '{}')", self.column(&TEXTS), self.pick(&TEXT_LITERALS)),
             9 => {
                 let second = self.number(0, 4);
                 format!("{alias}start_time {compared} TIMESTAMP '2026-11-18 11:06:{:02}'", 40 + second)
@@ -176,11 +179,8 @@ impl Dice {
     }
 
     fn aggregate(&mut self) -> String {
-        let filter = if self.chance(0.25) {
-            format!(" FILTER (WHERE {})", self.condition(1))
-        } else {
-            String::new()
-        };
+        let filter =
+            if self.chance(0.25) { format!(" FILTER (WHERE {})", self.condition(1)) } else { String::new() };
         let of = match self.below(12) {
             0 => "count(*)".to_owned(),
             1 => format!("count({})", self.text()),
@@ -305,12 +305,14 @@ fn related(dice: &mut Dice) -> Question {
     let inner = dice.of("b.", |dice| dice.condition(1));
     let outer = dice.of("a.", |dice| dice.condition(1));
     let related = match dice.below(4) {
-        0 => format!("EXISTS (SELECT 1 FROM stored_spans AS b WHERE b.parent_span_id = a.span_id AND {inner})"),
-        1 => format!("NOT EXISTS (SELECT 1 FROM stored_spans AS b WHERE b.span_id = a.parent_span_id AND {inner})"),
-        2 => format!("a.trace_id IN (SELECT b.trace_id FROM stored_spans AS b WHERE {inner})"),
-        _ => format!(
-            "a.parent_span_id NOT IN (SELECT b.span_id FROM stored_spans AS b WHERE {inner})"
+        0 => {
+            format!("EXISTS (SELECT 1 FROM stored_spans AS b WHERE b.parent_span_id = a.span_id AND {inner})")
+        }
+        1 => format!(
+            "NOT EXISTS (SELECT 1 FROM stored_spans AS b WHERE b.span_id = a.parent_span_id AND {inner})"
         ),
+        2 => format!("a.trace_id IN (SELECT b.trace_id FROM stored_spans AS b WHERE {inner})"),
+        _ => format!("a.parent_span_id NOT IN (SELECT b.span_id FROM stored_spans AS b WHERE {inner})"),
     };
     Question::any_order(format!(
         "SELECT a.span_id, a.name FROM stored_spans AS a WHERE {related} AND ({outer} OR a.span_kind = 1)"

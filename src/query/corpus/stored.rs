@@ -102,9 +102,13 @@ fn row(random: &mut StdRng, index: usize, file: usize) -> Row {
     };
     Row {
         span_id: span_id(index),
-        trace_id: format!("{:032x}", (root as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
+        trace_id: format!(
+            "{:032x}",
+            (root as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+        ),
         parent_span_id: parent,
-        service_name: SERVICES[if random.random_bool(0.8) { file % 4 } else { random.random_range(0..4) }].to_owned(),
+        service_name: SERVICES[if random.random_bool(0.8) { file % 4 } else { random.random_range(0..4) }]
+            .to_owned(),
         name: NAMES[random.random_range(0..NAMES.len())].to_owned(),
         span_kind: if random.random_bool(0.7) { (file % 3) as i8 } else { random.random_range(0..6) },
         start_time: start,
