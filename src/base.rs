@@ -8,5 +8,8 @@ pub(crate) mod interrupt;
 pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod notice;
+pub(crate) mod output;
 pub(crate) mod panic_guard;
+pub(crate) mod private;
 pub(crate) mod problem;
+pub(crate) mod regular;

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
@@ -13,6 +13,7 @@ use crate::{
         audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
         runs, serve, snapshot, sql, trace, verify,
     },
+    store::nesting::{STACK_BYTES, WORKER_STACK_BYTES},
 };
 
 /// Proves, from the bytes on disk, whether Junjo AI Studio kept what it was sent
@@ -81,9 +82,7 @@ enum Command {
 
 /// Runs a command line; the exit code comes back.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let parsed = command().try_get_matches_from(args);
-    let parsed = parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
-    let cli = match parsed {
+    let cli = match parse(args) {
         Ok(cli) => cli,
         // Help and version are results; a usage error is clap's to print, and its code is 2.
         Err(err) => {
@@ -91,12 +90,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(err.exit_code()).unwrap_or(2);
         }
     };
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(until_interrupted(cli.command)));
-    match outcome {
+    match on_deep_stack(cli.command) {
         Ok(Exit::Clean) => 0,
         Ok(Exit::Found) => 1,
         Ok(Exit::Unknown) => 2,
@@ -105,6 +99,39 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             2
         }
     }
+}
+
+/// Carries out a command where deep calls have room: the main thread's stack is as large as its user's limit.
+fn on_deep_stack(command: Command) -> anyhow::Result<Exit> {
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_stack_size(WORKER_STACK_BYTES)
+            .build()?;
+        let exit = runtime.block_on(until_interrupted(command));
+        // What an interrupted command left running ends with the process, and is not waited for.
+        runtime.shutdown_background();
+        exit
+    };
+    let thread =
+        std::thread::Builder::new().name("e2e-store".to_owned()).stack_size(STACK_BYTES).spawn(work)?;
+    // A panic was told where it happened.
+    thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("this is a fault of e2e-store: please report it")))
+}
+
+/// A variable that is empty is taken for one that is not set.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(command());
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|err| err.format(&mut command))
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Commands that can finish early get one Ctrl-C to do so; the next ends any.

@@ -7,6 +7,7 @@
 
 pub(crate) mod canonical_json;
 pub(crate) mod columns;
+pub(crate) mod decoded_size;
 pub(crate) mod digest;
 pub(crate) mod feistel;
 pub(crate) mod id_remap;

@@ -5,9 +5,13 @@
 //! before it is planned. What a damaged file keeps from an answer is said in a note, never left out
 //! silently.
 
+#[cfg(test)]
+mod corpus;
 pub(crate) mod diagnostics;
 pub(crate) mod engine;
 mod judged;
+#[cfg(test)]
+mod known_faults;
 pub(crate) mod script;
 pub(crate) mod shell;
 pub(crate) mod statement;

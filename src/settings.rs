@@ -1,23 +1,26 @@
 //! Where settings come from: flags, then environment, then a file, then defaults.
 //!
-//! The file is `e2e-store.yaml` in the working directory or what `--config` names; the `config.yaml`
-//! of the studio's own e2e app has the same form. Secrets are never printed.
+//! The file is what `--config` names, else `e2e-store.yaml` in the working directory, else the user's own
+//! `e2e-store/config.yaml`; the `config.yaml` of the studio's own e2e app has the same form. A working
+//! directory may be anybody's: what its file names as an endpoint elsewhere gets no secret of the user's.
+//! Secrets are never printed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    fmt, fs, io,
+    fmt, io,
     num::NonZeroU64,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
+use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
 
 use crate::{
     audit::verdict::FailOn,
-    base::problem::Problem,
+    base::{notice, problem::Problem, regular},
     checks::catalog::Severity,
     wire::{
         target::Target,
@@ -26,6 +29,8 @@ use crate::{
 };
 
 const DEFAULT_FILE: &str = "e2e-store.yaml";
+/// Below the user's folder of settings.
+const USER_FILE: &str = "e2e-store/config.yaml";
 const DEFAULT_ENDPOINT: &str = "localhost:26155";
 const DEFAULT_INTERNAL_ENDPOINT: &str = "localhost:50052";
 
@@ -40,7 +45,7 @@ pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
 #[command(next_help_heading = "OTLP")]
 pub(crate) struct OtlpArgs {
     /// OTLP gRPC endpoint: `host:port`, or with `http://` or `https://` [default: localhost:26155]
-    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT", hide_env_values = true)]
     pub(crate) endpoint: Option<Target>,
 
     /// API key of the studio; also `JUNJO_API_KEY` [default: e2e-store]
@@ -107,16 +112,20 @@ pub(crate) fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
 #[command(next_help_heading = "Internal service")]
 pub(crate) struct InternalArgs {
     /// Endpoint of FlushWAL and PrepareHotSnapshot [default: localhost:50052]
-    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT", hide_env_values = true)]
     pub(crate) internal_endpoint: Option<Target>,
 
     /// Token of the studio's internal service; also `JUNJO_INTERNAL_GRPC_TOKEN`
     #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
     pub(crate) internal_token: Option<String>,
 
-    /// Settings file [default: e2e-store.yaml, if present]
+    /// Settings file [default: e2e-store.yaml, else e2e-store/config.yaml in the user's settings folder]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG", help_heading = "Settings")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Send keys and tokens to endpoints that the working directory's e2e-store.yaml names
+    #[arg(long, help_heading = "Settings")]
+    pub(crate) trust_config: bool,
 }
 
 /// Everything that was settled about connections and the default workload.
@@ -205,40 +214,143 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 
 impl AuditSettings {
     pub(crate) fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        let (file, path) = File::load(config)?;
-        Ok(Self { file: path, ..file.audit })
+        let Found { file, path, is_there, .. } = Found::load(config)?;
+        Ok(Self { file: if is_there { path } else { PathBuf::default() }, ..file.audit })
     }
 }
 
 impl Settings {
     /// `otlp` is none for commands that send no spans.
     pub(crate) fn resolve(otlp: Option<&OtlpArgs>, internal: &InternalArgs) -> anyhow::Result<Self> {
-        let (file, path) = File::load(internal.config.as_deref())?;
+        let found = Found::load(internal.config.as_deref())?;
+        let stranger = found.origin == Origin::WorkingDirectory && !internal.trust_config;
+        let settings = Self::of(otlp, internal, &found, stranger)?;
+        settings.say_plain_text(otlp.is_some());
+        Ok(settings)
+    }
+
+    /// `stranger`: the file may be anybody's.
+    fn of(
+        otlp: Option<&OtlpArgs>,
+        internal: &InternalArgs,
+        Found { file, path, .. }: &Found,
+        stranger: bool,
+    ) -> anyhow::Result<Self> {
         let tls = !file.exporter.insecure.unwrap_or(true);
-        let from_file = file.exporter.address(&path)?;
-        let named = otlp.and_then(|args| args.endpoint.clone()).or(from_file);
-        let internal_endpoint = match (&internal.internal_endpoint, &file.exporter.internal_endpoint) {
-            (Some(target), _) => target.clone(),
-            (None, Some(text)) => parse(text, "exporter.internal_endpoint", &path)?,
-            (None, None) => fixed(DEFAULT_INTERNAL_ENDPOINT),
-        };
+        let from_file = file.exporter.address(path)?;
+        let by_user = otlp.and_then(|args| args.endpoint.clone());
+        let endpoint_of_stranger = stranger && by_user.is_none();
+        let named = by_user.or(from_file);
+        let (internal_endpoint, token_to_stranger) =
+            match (&internal.internal_endpoint, &file.exporter.internal_endpoint) {
+                (Some(target), _) => (target.clone(), false),
+                (None, Some(text)) => (parse(text, "exporter.internal_endpoint", path)?, stranger),
+                (None, None) => (fixed(DEFAULT_INTERNAL_ENDPOINT), false),
+            };
         if file.app.num_workflows == Some(0) {
-            return Err(wrong_value(&path, "app.num_workflows", "a run has at least one workflow").into());
+            return Err(wrong_value(path, "app.num_workflows", "a run has at least one workflow").into());
         }
-        let transport = transport(otlp.unwrap_or(&OtlpArgs::default()), &file.exporter, &path)?;
-        Ok(Self {
-            endpoint_given: named.is_some(),
-            endpoint: named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls),
+        let transport = transport(otlp.unwrap_or(&OtlpArgs::default()), &file.exporter, path)?;
+        let endpoint_given = named.is_some();
+        let endpoint = named.unwrap_or_else(|| fixed(DEFAULT_ENDPOINT)).or_tls(tls);
+        let settings = Self {
+            endpoint_given,
+            endpoint,
             internal_endpoint: internal_endpoint.or_tls(false),
             api_key: api_key(otlp.and_then(|args| args.api_key.as_ref()))
-                .or(file.exporter.api_key)
+                .or_else(|| file.exporter.api_key.clone())
                 .unwrap_or_else(|| DEFAULT_API_KEY.to_owned()),
             transport,
             internal_token: internal_token(internal.internal_token.as_ref()),
-            service_name: file.exporter.service_name,
+            service_name: file.exporter.service_name.clone(),
             num_workflows: file.app.num_workflows,
-        })
+        };
+        let is_elsewhere = otlp.is_some() && !settings.endpoint.is_loopback();
+        let settings = match otlp {
+            Some(otlp) if is_elsewhere && endpoint_of_stranger => {
+                settings.keep_secrets(otlp, &file.exporter, path)?
+            }
+            Some(otlp) if is_elsewhere && stranger => {
+                settings.keep_certificates(otlp, &file.exporter, path)?
+            }
+            Some(_) | None => settings,
+        };
+        if token_to_stranger
+            && !settings.internal_endpoint.is_loopback()
+            && settings.internal_token.is_some()
+            && !is_typed(internal.internal_token.as_ref(), "E2E_STORE_INTERNAL_TOKEN")
+        {
+            return Err(to_a_stranger(
+                "internal token",
+                &settings.internal_endpoint,
+                path,
+                "--internal-endpoint",
+            )
+            .into());
+        }
+        Ok(settings)
     }
+
+    /// For an endpoint elsewhere that only the working directory's file names: the file's own key and headers,
+    /// or what was typed, and nothing that the environment holds.
+    fn keep_secrets(self, otlp: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Self, Problem> {
+        let refused = |what| to_a_stranger(what, &self.endpoint, path, "--endpoint");
+        let typed_key = otlp.api_key.clone().filter(|_| is_typed(otlp.api_key.as_ref(), "E2E_STORE_API_KEY"));
+        let Some(api_key) = typed_key.or_else(|| file.api_key.clone()) else {
+            return Err(refused("API key"));
+        };
+        if headers_are_of_the_environment(otlp) {
+            return Err(refused("headers"));
+        }
+        Ok(Self { api_key, ..self })
+    }
+
+    /// For an endpoint elsewhere that the user named: who is trusted there is not for a stranger's file to say.
+    fn keep_certificates(self, otlp: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Self, Problem> {
+        if otlp.ca_cert.is_none() && file.ca_cert.is_some() {
+            let what = format!(
+                "`{}` names the authorities to trust at `{}`, and anybody may have written it",
+                path.display(),
+                self.endpoint
+            );
+            return Err(Problem::new(what, "name them with --ca-cert, or use --trust-config"));
+        }
+        Ok(self)
+    }
+
+    fn say_plain_text(&self, sends_spans: bool) {
+        let plain = |target: &Target| !target.uses_tls() && !target.is_loopback();
+        if sends_spans && plain(&self.endpoint) {
+            say_plain_text(&self.endpoint, "spans and the API key");
+        }
+        if self.internal_token.is_some() && plain(&self.internal_endpoint) {
+            say_plain_text(&self.internal_endpoint, "the internal token");
+        }
+    }
+}
+
+/// Says that what goes to an endpoint elsewhere can be read on the way.
+pub(crate) fn say_plain_text(target: &Target, what: &str) {
+    notice::note(&format!("note: `{target}` is not encrypted: {what} can be read on the way"));
+}
+
+fn to_a_stranger(what: &str, target: &Target, path: &Path, flag: &str) -> Problem {
+    let what = format!("`{}` of this folder would have your {what} sent to `{target}`", path.display());
+    let hint = format!(
+        "name the endpoint with {flag}, write `api_key` into the file, or use --trust-config where the file is yours"
+    );
+    Problem::new(what, hint)
+}
+
+/// Whether a value comes from the command line: clap hands over what the environment holds as if it did.
+fn is_typed(value: Option<&String>, variable: &str) -> bool {
+    value.is_some_and(|value| std::env::var(variable).ok().as_ref() != Some(value))
+}
+
+fn headers_are_of_the_environment(otlp: &OtlpArgs) -> bool {
+    let text = std::env::var("E2E_STORE_HEADERS").unwrap_or_default();
+    let mut given = otlp.headers.iter().filter(|RawHeader(header)| !header.trim().is_empty());
+    given.any(|RawHeader(header)| text.split('\n').any(|line| line == header))
 }
 
 /// Each option by itself from flag or environment, else from the file; headers all from the one or the other.
@@ -276,38 +388,87 @@ fn headers(args: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Vec<Header>,
 
 /// The API key of a flag, or of the name that users already have.
 pub(crate) fn api_key(flag: Option<&String>) -> Option<String> {
-    flag.cloned().or_else(|| std::env::var("JUNJO_API_KEY").ok())
+    flag.cloned().or_else(|| variable("JUNJO_API_KEY"))
 }
 
 /// The same for the internal service's token.
 pub(crate) fn internal_token(flag: Option<&String>) -> Option<String> {
-    flag.cloned().or_else(|| std::env::var("JUNJO_INTERNAL_GRPC_TOKEN").ok())
+    flag.cloned().or_else(|| variable("JUNJO_INTERNAL_GRPC_TOKEN"))
+}
+
+/// A variable that is empty is none.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Who put a settings file where it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The user: by its name, or in their own folder.
+    User,
+    /// Whoever made the folder that the user works in.
+    WorkingDirectory,
+}
+
+/// A settings file, or the defaults where there is none.
+#[derive(Debug)]
+struct Found {
+    file: File,
+    /// For messages.
+    path: PathBuf,
+    origin: Origin,
+    is_there: bool,
+}
+
+impl Found {
+    fn load(config: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(path) = config {
+            let text = regular::read_to_string(path).map_err(|err| unread(path, err))?;
+            let file = File::parse(&text, path)?;
+            return Ok(Self { file, path: path.to_owned(), origin: Origin::User, is_there: true });
+        }
+        let here = PathBuf::from(DEFAULT_FILE);
+        if let Some(file) = File::read(&here)? {
+            return Ok(Self { file, path: here, origin: Origin::WorkingDirectory, is_there: true });
+        }
+        if let Some(path) = user_file()
+            && let Some(file) = File::read(&path)?
+        {
+            return Ok(Self { file, path, origin: Origin::User, is_there: true });
+        }
+        Ok(Self { file: File::default(), path: here, origin: Origin::User, is_there: false })
+    }
+}
+
+/// `$XDG_CONFIG_HOME/e2e-store/config.yaml`, or what takes its place on this system.
+fn user_file() -> Option<PathBuf> {
+    choose_base_strategy().ok().map(|strategy| strategy.config_dir().join(USER_FILE))
+}
+
+fn unread(path: &Path, err: io::Error) -> Problem {
+    let hint = "copy `e2e-store.example.yaml`, or leave --config out";
+    Problem::new(format!("cannot read config `{}`", path.display()), hint).caused_by(err)
 }
 
 impl File {
-    /// The file and its name for messages; defaults where no file is asked for and none is there.
-    fn load(config: Option<&Path>) -> anyhow::Result<(Self, PathBuf)> {
-        let path = config.unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(err) if err.kind() == io::ErrorKind::NotFound && config.is_none() => {
-                return Ok((Self::default(), path));
-            }
-            Err(err) => {
-                let hint = "copy `e2e-store.example.yaml`, or leave --config out";
-                return Err(Problem::new(format!("cannot read config `{}`", path.display()), hint)
-                    .caused_by(err)
-                    .into());
-            }
-        };
+    /// None where no file is there.
+    fn read(path: &Path) -> anyhow::Result<Option<Self>> {
+        match regular::read_to_string(path) {
+            Ok(text) => Ok(Some(Self::parse(&text, path)?)),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(unread(path, err).into()),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
         // A snippet of the file around a mistake could show a secret.
         let options = serde_saphyr::options! { with_snippet: false };
-        let file: Option<Self> = serde_saphyr::from_str_with_options(&text, options).map_err(|err| {
+        let file: Option<Self> = serde_saphyr::from_str_with_options(text, options).map_err(|err| {
             let hint = "compare it with `e2e-store.example.yaml`";
             Problem::new(format!("config `{}` is not understood", path.display()), hint)
                 .caused_by(err.to_string())
         })?;
-        Ok((file.unwrap_or_default(), path))
+        Ok(file.unwrap_or_default())
     }
 }
 
@@ -316,8 +477,8 @@ impl File {
 pub(crate) fn keys_in_file(
     config: Option<&Path>,
 ) -> anyhow::Result<Option<(PathBuf, BTreeSet<&'static str>)>> {
-    let (File { exporter, .. }, path) = File::load(config)?;
-    if !path.exists() {
+    let Found { file: File { exporter, .. }, path, is_there, .. } = Found::load(config)?;
+    if !is_there {
         return Ok(None);
     }
     let given = [
@@ -372,14 +533,25 @@ fn fixed(endpoint: &str) -> Target {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn named(path: PathBuf) -> InternalArgs {
+        InternalArgs {
+            internal_endpoint: None,
+            internal_token: None,
+            config: Some(path),
+            trust_config: false,
+        }
+    }
 
     fn resolved(yaml: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yaml");
         fs::write(&path, yaml).unwrap();
         let otlp = OtlpArgs::default();
-        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        let internal = named(path);
         match Settings::resolve(Some(&otlp), &internal) {
             Ok(settings) => format!("{} {:?}", settings.endpoint, settings.num_workflows),
             Err(err) => err.to_string().replace(dir.path().to_str().unwrap(), "DIR"),
@@ -396,7 +568,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yaml");
         fs::write(&path, yaml).unwrap();
-        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        let internal = named(path);
         let otlp = match <Command as clap::Parser>::try_parse_from(["e2e-store"].iter().chain(&flags)) {
             Ok(command) => command.otlp,
             Err(err) => return err.to_string().lines().next().unwrap_or_default().to_owned(),
@@ -472,6 +644,70 @@ mod tests {
         assert_eq!(resolved(yaml), "https://studio:26155 Some(3)");
     }
 
+    /// What becomes of a file that is a stranger's: where spans go, with which key, or why not.
+    fn of_stranger(yaml: &str, adapt: impl Fn(&mut OtlpArgs, &mut InternalArgs)) -> String {
+        let path = PathBuf::from("e2e-store.yaml");
+        let file = serde_saphyr::from_str(yaml).unwrap();
+        let found = Found { file, path: path.clone(), origin: Origin::WorkingDirectory, is_there: true };
+        let (mut otlp, mut internal) = (OtlpArgs::default(), named(path));
+        adapt(&mut otlp, &mut internal);
+        match Settings::of(Some(&otlp), &internal, &found, !internal.trust_config) {
+            Ok(settings) => format!("{} {}", settings.endpoint, settings.api_key),
+            Err(err) => err.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_strangers_file_gets_no_secret() {
+        let far = "exporter: {endpoint: 'http://evil.example:1'}";
+        let key = |key: &str| Some(key.to_owned());
+        assert_eq!(
+            of_stranger(far, |_, _| {}),
+            "`e2e-store.yaml` of this folder would have your API key sent to `http://evil.example:1`"
+        );
+        assert_eq!(of_stranger(far, |otlp, _| otlp.api_key = key("typed")), "http://evil.example:1 typed");
+        let own = "exporter: {endpoint: 'http://evil.example:1', api_key: theirs}";
+        assert_eq!(of_stranger(own, |_, _| {}), "http://evil.example:1 theirs");
+        let host = of_stranger("exporter: {host: evil.example}", |_, _| {});
+        assert!(host.contains("your API key"), "{host}");
+        let near = "exporter: {endpoint: 'localhost:7'}";
+        assert_eq!(of_stranger(near, |otlp, _| otlp.api_key = key("mine")), "http://localhost:7 mine");
+        let named = |otlp: &mut OtlpArgs, _: &mut InternalArgs| {
+            otlp.endpoint = Some("https://studio.example:1".parse().unwrap());
+            otlp.api_key = Some("mine".to_owned());
+        };
+        assert_eq!(of_stranger(own, named), "https://studio.example:1 mine");
+        let trusted = of_stranger("exporter: {ca_cert: theirs.pem}", named);
+        assert!(trusted.contains("the authorities to trust"), "{trusted}");
+    }
+
+    #[test]
+    fn a_strangers_file_gets_no_token() {
+        // No test may change the environment, so the token is put where it is read to.
+        let settings = |trust_config: bool| {
+            let yaml = "exporter: {internal_endpoint: 'evil.example:1'}";
+            let found = Found {
+                file: serde_saphyr::from_str(yaml).unwrap(),
+                path: "e2e-store.yaml".into(),
+                origin: Origin::WorkingDirectory,
+                is_there: true,
+            };
+            let internal = InternalArgs { trust_config, ..named(PathBuf::new()) };
+            Settings::of(None, &internal, &found, !trust_config)
+                .map(|settings| settings.internal_endpoint.to_string())
+        };
+        // Nothing secret is there to be sent.
+        assert_eq!(settings(false).unwrap(), "http://evil.example:1");
+        assert_eq!(settings(true).unwrap(), "http://evil.example:1");
+    }
+
+    #[test]
+    fn the_config_of_the_plan_is_taken_as_it_is() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/config.yaml.example");
+        let settings = Settings::resolve(Some(&OtlpArgs::default()), &named(path)).unwrap();
+        assert_eq!(settings.endpoint.to_string(), "http://localhost:50051");
+    }
+
     #[test]
     fn an_empty_file_leaves_the_defaults() {
         assert_eq!(resolved(""), "http://localhost:26155 None");
@@ -484,7 +720,7 @@ mod tests {
     fn the_example_is_taken_as_it_is_and_names_no_studio() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e-store.example.yaml");
         let otlp = OtlpArgs::default();
-        let internal = InternalArgs { internal_endpoint: None, internal_token: None, config: Some(path) };
+        let internal = named(path);
         assert!(!Settings::resolve(Some(&otlp), &internal).unwrap().endpoint_given);
     }
 
@@ -518,7 +754,7 @@ mod tests {
         );
         assert_eq!(
             resolved("exporter: {endpoint: nowhere}"),
-            "`exporter.endpoint` in config `DIR/config.yaml`: an endpoint is `host:port`, `http://host:port` or `https://host:port`"
+            "`exporter.endpoint` in config `DIR/config.yaml`: an endpoint is `host:port`, with `http://`, `https://`, `grpc://` or `grpcs://` before it or without"
         );
         assert_eq!(
             resolved("app: {num_workflows: 0}"),

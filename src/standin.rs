@@ -83,7 +83,7 @@ pub(crate) fn start(config: Config) -> anyhow::Result<StandIn> {
     let storage = Arc::new(Storage::open(folder, &config)?);
 
     let mut host = Host::new()?;
-    let ingest = Ingest::new(Arc::clone(&storage), config.api_key, config.schema);
+    let ingest = Ingest::new(Arc::clone(&storage), &config.api_key, config.schema);
     let internal = Internal::new(Arc::clone(&storage), config.internal_token);
     let endpoint = host.serve(config.port, ingest.into_routes())?;
     let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;

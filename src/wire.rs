@@ -9,6 +9,7 @@ mod certificates;
 pub(crate) mod exporter;
 #[cfg(test)]
 pub(crate) mod fake_studio;
+mod in_flight;
 pub(crate) mod ingestion;
 pub(crate) mod outcome;
 pub(crate) mod proxy;

@@ -6,7 +6,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufRead, BufReader, BufWriter, Seek, Write},
     path::{Path, PathBuf},
     rc::Rc,
@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    base::{clock::unix_nanos, notice, problem::Problem},
+    base::{clock::unix_nanos, notice, private, problem::Problem},
     source::calls::{self, Call},
     store::footer::read_at,
     wire::{
@@ -110,7 +110,7 @@ pub(crate) fn begin(
     place: Place,
 ) -> Result<impl FnOnce(mpsc::UnboundedReceiver<Passed>, Arc<Queue>) -> Recorded + Send, Problem> {
     let folder = place.first.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let begun = folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| open(&place.file(0)));
+    let begun = folder.map_or(Ok(()), private::create_folder).and_then(|()| open(&place.file(0)));
     let files = begun.map_err(|err| {
         let what = format!("cannot record into `{}`", place.first.display());
         Problem::new(what, "name another place with -o").caused_by(err)
@@ -119,7 +119,7 @@ pub(crate) fn begin(
 }
 
 fn open(path: &Path) -> io::Result<(File, File)> {
-    let new = |path: &Path| OpenOptions::new().read(true).append(true).create_new(true).open(path);
+    let new = |path: &Path| private::options().read(true).append(true).create_new(true).open(path);
     Ok((new(path)?, new(&calls::path_of(path))?))
 }
 
@@ -324,7 +324,10 @@ fn write_call(calls: &Calls, call: &Call) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Read};
+    use std::{
+        fs::{self, OpenOptions},
+        io::Read,
+    };
 
     use super::*;
     use crate::{

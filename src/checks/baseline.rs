@@ -3,11 +3,11 @@
 //! A baseline is a file of finding ids, each with how often it occurred: what occurs more often than that is
 //! new again. It accepts nothing that is not in it, and what is in it and no longer found is stale.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::problem::Problem;
+use crate::base::{problem::Problem, regular};
 
 const VERSION: u32 = 1;
 
@@ -53,7 +53,7 @@ fn is_one(count: &u64) -> bool {
 impl Baseline {
     pub(crate) fn load(path: &Path) -> Result<Self, Problem> {
         let hint = "`e2e-store audit --write-baseline FILE` writes one";
-        let text = fs::read(path).map_err(|err| {
+        let text = regular::read(path).map_err(|err| {
             Problem::new(format!("cannot read baseline `{}`", path.display()), hint).caused_by(err)
         })?;
         let unknown = || Problem::new(format!("`{}` is not a baseline", path.display()), hint);
@@ -127,7 +127,7 @@ mod tests {
     fn loaded(text: &str) -> Result<Baseline, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("baseline.json");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         Baseline::load(&path)
             .map_err(|err| format!("{:#}", anyhow::Error::from(err)).replace(path.to_str().unwrap(), "FILE"))
     }

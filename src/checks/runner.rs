@@ -22,7 +22,7 @@ use crate::{
         account::Account,
         judgement::{Depth, Judgement},
     },
-    store::layout::Tier,
+    store::{layout::Tier, nesting, precedence},
     tables::{catalog, judged::Judged, provider::Tables},
 };
 
@@ -261,6 +261,8 @@ async fn find<'k>(
     found: &mut Option<Box<Collector<'k>>>,
 ) -> Result<Option<OwnScan>, DataFusionError> {
     let only_ask = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    nesting::check(&check.sql).map_err(|err| DataFusionError::Plan(err.to_string()))?;
+    precedence::check(&check.sql).map_err(|err| DataFusionError::Plan(err.to_string()))?;
     let frame = session.sql_with_options(&check.sql, only_ask).await?;
     if matches!(frame.logical_plan(), LogicalPlan::Limit(_)) {
         let why =

@@ -11,7 +11,7 @@ use super::{
     catalog::{self, Check, Finding, Severity, built_in},
     grammar,
 };
-use crate::base::problem::Problem;
+use crate::base::{problem::Problem, regular};
 
 /// The family of users' checks that lie in no folder of their own.
 const OWN_FAMILY: &str = "user";
@@ -23,7 +23,7 @@ pub(crate) fn with_own(folder: Option<&Path>) -> anyhow::Result<Vec<Check>> {
     let mut from: BTreeMap<String, PathBuf> = BTreeMap::new();
     for (family, path) in own_files(folder)? {
         let unread = |err: io::Error| unreadable(&path, err);
-        let text = fs::read_to_string(&path).map_err(unread)?;
+        let text = regular::read_to_string(&path).map_err(unread)?;
         let check = grammar::parse(&name(path.file_stem()), &family, &text).map_err(|err| {
             let what = format!("check `{}`: {err}", path.display());
             Problem::new(what, "`e2e-store checks lost_spans` shows a whole one; the README has the grammar")

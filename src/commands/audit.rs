@@ -148,7 +148,7 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
     let runs = choose_runs(&folder, &args.run, &layout)?;
-    let waiting = args.reporting.open()?;
+    let waiting = args.reporting.open(&layout.protected())?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, manner, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},

@@ -6,11 +6,12 @@ use anyhow::Context;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
-    base::{exit::Exit, interrupt::Interrupts},
+    base::{exit::Exit, interrupt::Interrupts, memory::Memory},
     capture::recorder::{self, Place, Recorded},
     report,
+    settings::say_plain_text,
     wire::{
-        proxy::{self, Passed, Queue, Watcher},
+        proxy::{self, Bounds, Passed, Queue, Watcher},
         target::Target,
         transport::Transport,
     },
@@ -46,6 +47,10 @@ pub(crate) struct CaptureArgs {
     #[arg(short, long, value_name = "DIR|FILE")]
     output: PathBuf,
 
+    /// Memory for requests that wait for the target or the disk; one larger than an eighth of it is refused
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
+
     /// Megabytes per file
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     rotate: u64,
@@ -70,6 +75,9 @@ pub(crate) async fn run(
         compression: None,
         timeout: Duration::MAX,
     };
+    if !args.endpoint.is_loopback() && !args.endpoint.uses_tls() {
+        say_plain_text(&args.endpoint, "what passes, keys included,");
+    }
     let record = recorder::begin(place.clone())?;
     let (passed, received) = mpsc::unbounded_channel();
     let queued = Arc::new(Queue::default());
@@ -87,7 +95,8 @@ pub(crate) async fn run(
     out.flush()?;
 
     let watcher = Watcher { passed: passed.clone(), queued };
-    let serving = proxy::serve(listener, &args.endpoint, &transport, watcher, interrupts.pressed(1));
+    let bounds = Bounds::of(args.memory_limit);
+    let serving = proxy::serve(listener, &args.endpoint, &transport, watcher, bounds, interrupts.pressed(1));
     let ended = tokio::select! {
         ended = serving => ended,
         () = async {

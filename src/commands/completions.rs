@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::base::exit::Exit;
+use crate::base::{exit::Exit, output::Output};
 
 /// Print shell completions
 ///
@@ -53,8 +53,13 @@ pub(crate) fn man(args: &ManArgs, command: Command, out: &mut dyn Write) -> anyh
         None => clap_mangen::Man::new(command).render(out)?,
         Some(dir) => {
             fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-            clap_mangen::generate_to(command, dir)
-                .with_context(|| format!("cannot write manual pages into `{}`", dir.display()))?;
+            // Made elsewhere first: the generator would write through links.
+            let made = tempfile::tempdir().context("cannot make a temporary folder")?;
+            clap_mangen::generate_to(command, made.path()).context("cannot make manual pages")?;
+            for page in fs::read_dir(made.path())? {
+                let page = page?;
+                Output::create(&dir.join(page.file_name()), &[])?.fill(&fs::read(page.path())?)?;
+            }
             writeln!(out, "manual pages in {}", dir.display())?;
         }
     }

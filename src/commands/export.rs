@@ -1,25 +1,23 @@
 //! `export`.
 
 use std::{
-    fs,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, IntoInnerError, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::Context;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tempfile::NamedTempFile;
 
 use super::selection::SelectionArgs;
 use crate::{
-    base::exit::Exit,
+    base::{exit::Exit, output::Output},
     report,
     source::{
         gather::Draft,
         run::{self, Made},
     },
+    store::find::find_store,
     text::numbers,
 };
 
@@ -42,7 +40,7 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
-    /// Output file
+    /// Output file; `-` is stdout
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -52,18 +50,22 @@ pub(crate) struct ExportArgs {
 
 pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let surveyed = run::prepare(&args.path, args.selection.options(), false).await?;
-    report::replay::print_source(out, &surveyed)?;
     if surveyed.survey.spans == 0 {
+        report::replay::print_source(out, &surveyed)?;
         return Err(surveyed.nothing_to_send().into());
     }
-    let mut lines = Lines::create(&args.output)?;
+    let protected = find_store(Some(&args.path)).map(|layout| layout.protected()).unwrap_or_default();
+    let mut lines = Lines::create(&args.output, &protected)?;
+    // Where the lines go to standard output, nothing else does.
+    let says: &mut dyn Write = if lines.on_stdout { &mut io::stderr() } else { out };
+    report::replay::print_source(says, &surveyed)?;
     let recipe = Arc::new(surveyed.recipe);
     let made = run::make(recipe, |draft| lines.write(&draft)).await?;
-    lines.finish(&args.output)?;
+    lines.finish()?;
     let Made { exports, spans, notes, .. } = &made;
-    report::replay::print_losses(out, notes)?;
+    report::replay::print_losses(says, notes)?;
     writeln!(
-        out,
+        says,
         "{} in {} written to {}",
         numbers::counted(*spans, "span"),
         numbers::counted(*exports, "line"),
@@ -73,33 +75,31 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
     Ok(if whole { Exit::Clean } else { Exit::Found })
 }
 
-/// A file that gets its name when it is whole.
+/// Lines on their way to where they were asked for.
 struct Lines {
     writer: Compressed,
+    on_stdout: bool,
 }
 
 enum Compressed {
-    Plain(BufWriter<NamedTempFile>),
-    Gzip(flate2::write::GzEncoder<BufWriter<NamedTempFile>>),
-    Zstd(zstd::Encoder<'static, BufWriter<NamedTempFile>>),
+    Plain(BufWriter<Output>),
+    Gzip(flate2::write::GzEncoder<BufWriter<Output>>),
+    Zstd(zstd::Encoder<'static, BufWriter<Output>>),
 }
 
 impl Lines {
-    fn create(path: &Path) -> anyhow::Result<Self> {
-        let create = || -> anyhow::Result<Self> {
-            let folder =
-                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let file = BufWriter::new(NamedTempFile::new_in(folder)?);
-            let writer = match path.extension().and_then(|ending| ending.to_str()) {
-                Some("gz") => {
-                    Compressed::Gzip(flate2::write::GzEncoder::new(file, flate2::Compression::default()))
-                }
-                Some("zst" | "zstd") => Compressed::Zstd(zstd::Encoder::new(file, 3)?),
-                _ => Compressed::Plain(file),
-            };
-            Ok(Self { writer })
+    fn create(path: &Path, protected: &[PathBuf]) -> anyhow::Result<Self> {
+        let output = Output::create(path, protected)?;
+        let on_stdout = output.is_stdout();
+        let out = BufWriter::new(output);
+        let writer = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("gz") => {
+                Compressed::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default()))
+            }
+            Some("zst" | "zstd") => Compressed::Zstd(zstd::Encoder::new(out, 3)?),
+            _ => Compressed::Plain(out),
         };
-        create().with_context(|| format!("cannot write `{}`", path.display()))
+        Ok(Self { writer, on_stdout })
     }
 
     fn write(&mut self, draft: &Draft) -> anyhow::Result<()> {
@@ -114,19 +114,12 @@ impl Lines {
         Ok(())
     }
 
-    fn finish(self, path: &Path) -> anyhow::Result<()> {
-        let finish = || -> anyhow::Result<()> {
-            let file = match self.writer {
-                Compressed::Plain(writer) => writer,
-                Compressed::Gzip(writer) => writer.finish()?,
-                Compressed::Zstd(writer) => writer.finish()?,
-            };
-            let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-            #[cfg(unix)]
-            fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-            file.persist(path)?;
-            Ok(())
+    fn finish(self) -> anyhow::Result<()> {
+        let out = match self.writer {
+            Compressed::Plain(writer) => writer,
+            Compressed::Gzip(writer) => writer.finish()?,
+            Compressed::Zstd(writer) => writer.finish()?,
         };
-        finish().with_context(|| format!("cannot write `{}`", path.display()))
+        Ok(out.into_inner().map_err(IntoInnerError::into_error)?.finish()?)
     }
 }

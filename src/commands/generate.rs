@@ -8,7 +8,7 @@ use std::{
 use super::{progress, workload::WorkloadArgs};
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, problem::Problem},
-    ledger::manifest::write_json,
+    ledger::manifest::output_json,
     report,
     send::{
         barrier::{self, BarrierMethod, BarrierOutcome},
@@ -74,12 +74,12 @@ pub(crate) async fn run(
     let data_dir = args.data_dir.as_deref().map(std::path::absolute).transpose()?;
     let spec = args.workload.spec(&settings, data_dir)?;
     if let Some(file) = &args.plan_only {
-        if file.exists() {
+        if file.is_file() || file.is_dir() {
             let what = format!("`{}` is there already, and may have been sent in part", file.display());
             return Err(Problem::new(what, "name another file, or remove it").into());
         }
         let manifest = run::plan_only(&spec)?;
-        manifest.write(file)?;
+        output_json(file, &manifest)?;
         writeln!(out, "the plan of run {} is in {}", manifest.run_id, file.display())?;
         return Ok(Exit::Clean);
     }
@@ -142,10 +142,10 @@ pub(crate) async fn run_barrier(
 /// Last of all: a bad path here must not keep anything from the disk.
 pub(crate) fn write_metadata(workload: &WorkloadArgs, performed: &Performed) -> anyhow::Result<()> {
     if let Some(file) = &workload.load.results {
-        write_json(file, &RunResults::of(&performed.manifest, &performed.summary))?;
+        output_json(file, &RunResults::of(&performed.manifest, &performed.summary))?;
     }
     match &workload.metadata {
-        Some(file) => write_json(file, &performed.manifest),
+        Some(file) => output_json(file, &performed.manifest),
         None => Ok(()),
     }
 }

@@ -3,19 +3,18 @@
 //! Every file that was asked for is opened before the audit begins, so that nothing is read for a report that then has
 //! nowhere to go, and takes its place whole when the audit is done.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{io::Write, path::PathBuf, str::FromStr};
 
 use clap::ValueEnum as _;
-use tempfile::NamedTempFile;
 
 use crate::{
     audit::{report::AuditReport, verdict::Overall},
-    base::{exit::Exit, notice, problem::Problem},
+    base::{
+        exit::Exit,
+        notice,
+        output::{Access, Output},
+        problem::Problem,
+    },
     checks::findings::KEPT,
     judge::runs::Runs,
     ledger::any_run::AnyRun,
@@ -95,14 +94,8 @@ impl FromStr for OutputFile {
 
 /// The files that wait for a report.
 pub(crate) struct Waiting {
-    outputs: Vec<(ReportFormat, Slot)>,
-    baseline: Option<Slot>,
-}
-
-/// A file that is written to beside its place, or straight into what is no file, as a pipe.
-struct Slot {
-    path: PathBuf,
-    temporary: Option<NamedTempFile>,
+    outputs: Vec<(ReportFormat, Output)>,
+    baseline: Option<(Output, PathBuf)>,
 }
 
 impl ReportArgs {
@@ -121,12 +114,14 @@ impl ReportArgs {
         self.limit.unwrap_or_default().max(KEPT)
     }
 
-    pub(crate) fn open(&self) -> anyhow::Result<Waiting> {
+    /// `protected` is the store that is judged.
+    pub(crate) fn open(&self, protected: &[PathBuf]) -> anyhow::Result<Waiting> {
         let mut outputs = Vec::new();
         for OutputFile { format, path } in &self.output {
-            outputs.push((*format, Slot::open(path)?));
+            outputs.push((*format, Output::create(path, protected)?));
         }
-        Ok(Waiting { outputs, baseline: self.write_baseline.as_deref().map(Slot::open).transpose()? })
+        let open = |path: &PathBuf| Ok::<_, Problem>((Output::create(path, protected)?, path.clone()));
+        Ok(Waiting { outputs, baseline: self.write_baseline.as_ref().map(open).transpose()? })
     }
 
     /// Prints the report, and puts it wherever else it is waited for.
@@ -136,13 +131,13 @@ impl ReportArgs {
         waiting: Waiting,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        for (format, slot) in waiting.outputs {
-            slot.fill(&format::render(format, report, self.view(Page::UNBOUNDED))?)?;
+        for (format, output) in waiting.outputs {
+            output.fill(&format::render(format, report, self.view(Page::UNBOUNDED))?)?;
         }
-        if let Some(slot) = waiting.baseline {
+        if let Some((output, path)) = waiting.baseline {
             let all = report.all_findings();
-            let path = slot.path.display().to_string();
-            slot.fill(&all.to_json()?)?;
+            let path = path.display().to_string();
+            output.fill(&all.to_json()?)?;
             let total = counted(all.total(), "finding");
             let accepts = shell::command(&["--baseline".to_owned(), path.clone()]);
             notice::note(&format!("baseline `{path}`: {total}; `{accepts}` accepts them"));
@@ -164,9 +159,9 @@ pub(crate) fn save(report: &AuditReport, runs: &Runs) -> anyhow::Result<()> {
     let judged = runs.all().filter(|run| judged(&run.id().to_string()));
     for folder in judged.flat_map(AnyRun::folders) {
         let path = folder.join(SAVED);
-        let saved = beside(&path).and_then(|file| replace(file, &text, &path));
+        let saved = Output::create_for(&path, &[], Access::Private).and_then(|output| output.fill(&text));
         if let Err(err) = saved {
-            notice::note(&format!("the audit is not saved with its run: `{}`: {err}", path.display()));
+            notice::note(&format!("the audit is not saved with its run: {:#}", anyhow::Error::from(err)));
         }
     }
     Ok(())
@@ -178,54 +173,6 @@ pub(crate) fn exit_of(overall: Overall) -> Exit {
         Overall::Fail => Exit::Found,
         Overall::Inconclusive => Exit::Unknown,
     }
-}
-
-impl Slot {
-    fn open(path: &Path) -> Result<Self, Problem> {
-        let cannot = |err: io::Error| {
-            // Of a temporary file the error names a path that nobody asked for.
-            let err = io::Error::from(err.kind());
-            let what = format!("cannot write `{}`", path.display());
-            Problem::new(what, "name a file in a folder that is there and that this user may write to")
-                .caused_by(err)
-        };
-        let temporary = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => return Err(cannot(io::ErrorKind::IsADirectory.into())),
-            Ok(metadata) if !metadata.is_file() => {
-                fs::OpenOptions::new().write(true).open(path).map_err(cannot)?;
-                None
-            }
-            _ => Some(beside(path).map_err(cannot)?),
-        };
-        Ok(Self { path: path.to_owned(), temporary })
-    }
-
-    fn fill(self, text: &[u8]) -> anyhow::Result<()> {
-        let written = match self.temporary {
-            Some(file) => replace(file, text, &self.path),
-            None => fs::write(&self.path, text),
-        };
-        written.map_err(|err| {
-            let what = format!("cannot write `{}`", self.path.display());
-            Problem::new(what, "make room, or name another file").caused_by(err).into()
-        })
-    }
-}
-
-/// A file in the same folder, with the rights that a new file has here.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".e2e-store-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn replace(mut file: NamedTempFile, text: &[u8], path: &Path) -> io::Result<()> {
-    file.write_all(text)?;
-    file.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

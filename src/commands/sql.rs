@@ -62,9 +62,13 @@ pub(crate) struct SqlArgs {
     #[arg(long, visible_alias = "mode", value_name = "FORMAT")]
     format: Option<Mode>,
 
-    /// Output file
+    /// Output file; `-` is stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Let the script of -f or of stdin write files with `.output` and `.once`
+    #[arg(long)]
+    allow_output: bool,
 
     /// Runs folder [default: runs]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
@@ -135,7 +139,11 @@ async fn answer(args: &SqlArgs, shell: &mut Shell, out: &mut dyn Write) -> anyho
         }
         return Ok(());
     }
+    if !args.allow_output {
+        shell.refuse_outputs();
+    }
     let (name, text) = if let Some(file) = &args.file {
+        // Not a regular file alone: `-f <(…)` is a pipe.
         let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         (format!("`{}`", file.display()), text)
     } else {

@@ -111,7 +111,8 @@ async fn verify(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let manner = args.judging.manner(&args.reporting, args.internal.config.as_deref())?;
-    let waiting = args.reporting.open()?;
+    let protected = find_store(Some(&bench.data_dir)).map(|layout| layout.protected()).unwrap_or_default();
+    let waiting = args.reporting.open(&protected)?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
     let spec = workload.spec(&bench.settings, Some(std::path::absolute(&bench.data_dir)?))?;
     let run_out: &mut dyn Write =

@@ -5,7 +5,7 @@
 //! export that sends them begins. Version 2 has a header; version 1 had none and knew no service and no parent.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Write},
     path::Path,
 };
@@ -13,7 +13,10 @@ use std::{
 use anyhow::Context;
 use twox_hash::XxHash3_128;
 
-use crate::{base::problem::Problem, contract::digest::hash};
+use crate::{
+    base::{private, problem::Problem, regular},
+    contract::digest::hash,
+};
 
 /// Begins every file from version 2 on: a magic, the version, and the width of a record.
 const MAGIC: &[u8; 8] = b"E2ESPANS";
@@ -198,7 +201,7 @@ pub(crate) struct ExpectationWriter(File);
 impl ExpectationWriter {
     /// Creates the file, or goes on after so many spans of one that exists.
     pub(crate) fn open(path: &Path, known: u64) -> io::Result<Self> {
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = private::options().create(true).append(true).open(path)?;
         if known == 0 {
             file.set_len(0)?;
             file.write_all(&header())?;
@@ -236,7 +239,7 @@ impl ExpectedSpans {
     /// manifest is of version 2 has no header.
     pub(crate) fn read(path: &Path, is_v1: bool) -> anyhow::Result<Self> {
         let shown = path.display();
-        let mut bytes = fs::read(path).with_context(|| format!("cannot read `{shown}`"))?;
+        let mut bytes = regular::read(path).with_context(|| format!("cannot read `{shown}`"))?;
         if !is_v1 {
             if bytes.get(..HEADER) != Some(&header()) {
                 let what = format!("`{shown}` is not a record of sent spans of version {VERSION}");
@@ -288,6 +291,8 @@ impl ExpectedSpans {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, OpenOptions};
+
     use super::*;
 
     fn span(number: u64) -> ExpectedSpan {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     io::{self, BufRead, BufReader},
     num::NonZeroU64,
     ops::Range,
@@ -13,7 +12,7 @@ use anyhow::Context;
 
 use super::entry::{Entry, Rpc};
 use crate::{
-    base::problem::Problem,
+    base::{problem::Problem, regular},
     wire::outcome::{GrpcCode, Outcome},
 };
 
@@ -136,7 +135,7 @@ impl History {
     /// outcome, but may hold what they sent.
     pub(crate) fn read(path: &Path, known: u64) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read ledger `{}`", path.display());
-        let ledger = File::open(path).with_context(cannot)?;
+        let ledger = regular::open(path).with_context(cannot)?;
         let length = ledger.metadata().with_context(cannot)?.len();
         let mut history = Self::default();
         // Room that is not used costs no memory; a list that has to grow costs twice its own.

@@ -1,10 +1,6 @@
 //! The manifest of a run: what its traffic is a function of, and how it went.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,7 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{load::Load, results::Results, shard::Shard};
 use crate::{
-    base::problem::Problem,
+    base::{
+        output::{Access, Output},
+        problem::Problem,
+        regular,
+    },
     traffic::{
         ids::RunId,
         mix::Mix,
@@ -120,7 +120,7 @@ impl Manifest {
 
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = fs::read(path).with_context(|| format!("cannot read manifest `{shown}`"))?;
+        let text = regular::read(path).with_context(|| format!("cannot read manifest `{shown}`"))?;
         let manifest: Self = serde_json::from_slice(&text).map_err(|err| {
             let hint = "restore the run's folder, or leave it out with --run ID of another run";
             Problem::new(format!("`{shown}` is not a run's manifest"), hint).caused_by(err)
@@ -179,17 +179,18 @@ impl Manifest {
     }
 }
 
-/// Writes indented JSON beside `path` and renames it into place.
+/// Replaces a file of a run by indented JSON.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
-    let write = || -> anyhow::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")?;
-        #[cfg(unix)]
-        fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write `{}`", path.display()))
+    write_into(Output::create_for(path, &[], Access::Private)?, value)
+}
+
+/// Writes indented JSON where a user wants it.
+pub(crate) fn output_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    write_into(Output::create(path, &[])?, value)
+}
+
+fn write_into(output: Output, value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(output.fill(&text)?)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +12,7 @@ use super::{
     manifest::{Timestamp, write_json},
     results::Results,
 };
-use crate::base::problem::Problem;
+use crate::base::{problem::Problem, regular};
 
 const VERSION: u32 = 3;
 
@@ -102,7 +101,7 @@ impl ReplayManifest {
 
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = fs::read(path).with_context(|| format!("cannot read manifest `{shown}`"))?;
+        let text = regular::read(path).with_context(|| format!("cannot read manifest `{shown}`"))?;
         let manifest: Self = serde_json::from_slice(&text).map_err(|err| {
             let hint = "restore the run's folder, or remove it";
             Problem::new(format!("`{shown}` is not a replay's manifest"), hint).caused_by(err)
@@ -144,6 +143,6 @@ pub(crate) fn is_replay(path: &Path) -> bool {
     struct Peek {
         kind: Option<Kind>,
     }
-    let text = fs::read(path).unwrap_or_default();
+    let text = regular::read(path).unwrap_or_default();
     serde_json::from_slice::<Peek>(&text).is_ok_and(|peek| peek.kind == Some(Kind::Replay))
 }

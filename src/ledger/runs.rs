@@ -18,7 +18,7 @@ use super::{
     writer::LedgerWriter,
 };
 use crate::{
-    base::problem::Problem,
+    base::{private, problem::Problem},
     traffic::{ids::RunId, plan::Plan},
 };
 
@@ -129,7 +129,7 @@ pub(crate) fn create(runs: &Path, manifest: &Manifest) -> anyhow::Result<(PathBu
         )
         .into());
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    private::create_folder(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     manifest.write(&manifest_path(&folder))?;
     let ledger = LedgerWriter::create(&ledger_path(&folder))?;
     Ok((folder, ledger))

@@ -1,7 +1,7 @@
 //! Appends to a ledger, a whole line at a time.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write},
     path::Path,
     sync::{Mutex, PoisonError},
@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 
 use super::entry::Entry;
+use crate::base::{private, regular};
 
 /// An open ledger. A line is in the system's hands before [`LedgerWriter::append`] returns, so it
 /// outlives the process, though not the machine.
@@ -22,7 +23,7 @@ pub(crate) struct LedgerWriter {
 impl LedgerWriter {
     /// Creates a ledger that does not exist yet.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path);
+        let file = private::options().append(true).create_new(true).open(path);
         let file = file.with_context(|| format!("cannot write ledger `{}`", path.display()))?;
         Ok(Self { file: Mutex::new(Some(file)) })
     }
@@ -30,7 +31,7 @@ impl LedgerWriter {
     /// Goes on with a ledger; half a line at its end, of a writer that was killed, is cut off.
     pub(crate) fn reopen(path: &Path) -> anyhow::Result<Self> {
         let reopen = || {
-            let text = fs::read(path)?;
+            let text = regular::read(path)?;
             let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             let file = OpenOptions::new().append(true).open(path)?;
             file.set_len(whole as u64)?;

@@ -23,6 +23,13 @@ const SHOWN_CHARS: usize = 100;
 pub(crate) fn of_refusal(refusal: Refusal, source: Source<'_>, begins: Location) -> Problem {
     match refusal {
         Refusal::Unparsable(err) => of_error(&err, source, begins, None),
+        Refusal::Ambiguous(err) => {
+            let hint = "as in `(a IS DISTINCT FROM b) AND c`: the parser would take `b AND c` together";
+            Problem::new(format!("{err}{}", shown(source, begins, None)), hint)
+        }
+        Refusal::TooDeep(err) => {
+            Problem::new(format!("{err}{}", shown(source, begins, None)), "ask in several statements")
+        }
         Refusal::NotReading(what) => {
             let what = format!("{what} is refused: `sql` only reads{}", shown(source, begins, None));
             Problem::new(what, "write a SELECT; WITH names parts of it, -o writes its rows to a file")
@@ -41,11 +48,20 @@ pub(crate) fn of_error(
     let diagnostic = diagnostic(err);
     let message = diagnostic.map_or_else(|| message(err), |diagnostic| diagnostic.message.clone());
     let (message, parsed_at) = without_place(&message);
-    let span = diagnostic.and_then(|diagnostic| diagnostic.span);
+    // A node that the parser gave no place has line 0.
+    let span = diagnostic.and_then(|diagnostic| diagnostic.span).filter(|span| span.start.line > 0);
     let at = span.map(|span| Location { line: span.start.line, column: span.start.column });
-    let end = span.filter(|span| span.start.line == span.end.line).map(|span| span.end.column);
-    let place = shown(source, at.or(parsed_at).unwrap_or(begins), end);
+    let end = span.filter(|span| span.start.line == span.end.line);
+    let end =
+        end.map(|span| in_source(Location { line: span.end.line, column: span.end.column }, begins).column);
+    let place = shown(source, at.or(parsed_at).map_or(begins, |at| in_source(at, begins)), end);
     Problem::new(format!("{message}{place}"), hint(err, diagnostic, missing))
+}
+
+/// A place in a statement as one of the text that it was cut from.
+fn in_source(at: Location, begins: Location) -> Location {
+    let column = if at.line == 1 { begins.column + at.column.saturating_sub(1) } else { at.column };
+    Location { line: begins.line + at.line.saturating_sub(1), column }
 }
 
 /// Whether damaged bytes may be what it is about.

@@ -15,22 +15,27 @@ use datafusion::{
     sql::sqlparser::tokenizer::Location,
 };
 use futures::StreamExt;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use super::{
     diagnostics::{self, Source},
     judged::Sweeper,
     script::Sql,
-    statement::{self, Statement},
+    statement::{self, Refusal, Statement},
 };
 use crate::{
     base::{
         memory::{Limits, Memory},
-        panic_guard::Guarded,
+        panic_guard::{Guarded, caught},
     },
     checks::investigations::Params,
     store::{
         layout::Layout,
+        nesting::STACK_BYTES,
         session::{self, Spilling},
     },
     tables::{
@@ -110,48 +115,28 @@ impl Engine {
 
     /// Parses, plans and begins to answer one statement of a text.
     pub(crate) async fn ask(&self, sql: &Sql, source: Source<'_>, params: &Params) -> anyhow::Result<Answer> {
-        let begins = Location { line: sql.line, column: sql.column };
-        let statement =
-            statement::parse(sql).map_err(|refusal| diagnostics::of_refusal(refusal, source, begins))?;
         self.tables.sources.begin_statement();
-        let answer = match self.answer(&self.parallel, &statement, params).await {
-            Err(DataFusionError::ResourcesExhausted(_)) => {
-                self.answer(&self.careful, &statement, params).await
+        let answer = match self.answer(&self.parallel, sql, params).await {
+            Err(Failed::Asked(DataFusionError::ResourcesExhausted(_))) => {
+                self.answer(&self.careful, sql, params).await
             }
             answer => answer,
         };
         match answer {
             Ok(answer) => Ok(answer),
-            Err(err) => Err(match self.tables.sources.take_trouble() {
+            Err(Failed::Refused(refusal)) => {
+                Err(diagnostics::of_refusal(refusal, source, sql.begins()).into())
+            }
+            Err(Failed::Asked(err)) => Err(match self.tables.sources.take_trouble() {
                 Some(trouble) => trouble,
-                None => self.explain(&err, source, begins).await,
+                None => self.explain(&err, source, sql.begins()).await,
             }),
         }
     }
 
-    /// The first rows are waited for, so that an answer that does not fit into memory is not begun.
-    async fn answer(
-        &self,
-        session: &SessionContext,
-        statement: &Statement,
-        params: &Params,
-    ) -> Result<Answer, DataFusionError> {
-        let state = session.state();
-        self.tables.describe(statement.describes);
-        let plan = state.statement_to_plan(statement.parsed.clone()).await?;
-        // The tables of the statement are made; those that information_schema meets are only described.
-        self.tables.describe(true);
-        let reads =
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        reads.verify_plan(&plan)?;
-        let plan = plan.with_param_values(values(params))?;
-        // Damaged bytes make decoders panic in places.
-        let mut stream = Guarded::new(DataFrame::new(state, plan).execute_stream().await?);
-        let schema = stream.schema();
-        let first = match stream.next().await {
-            Some(Err(err)) => return Err(root(err)),
-            first => first,
-        };
+    async fn answer(&self, session: &SessionContext, sql: &Sql, params: &Params) -> Result<Answer, Failed> {
+        let begin = begin(Arc::clone(&self.tables), session.clone(), sql.text.clone(), values(params));
+        let Begun { schema, explains, first, mut stream } = on_planner(begin).await?;
         let (send, batches) = mpsc::channel(2);
         let mut work = JoinSet::new();
         work.spawn(async move {
@@ -163,7 +148,7 @@ impl Engine {
                 next = stream.next().await;
             }
         });
-        Ok(Answer { schema, explains: statement.explains(), batches, _work: work })
+        Ok(Answer { schema, explains, batches, _work: work })
     }
 
     /// Says what went wrong. Where a file may be at fault, all that cannot be read to their end are named.
@@ -191,6 +176,83 @@ impl Engine {
 impl Answer {
     pub(crate) async fn next(&mut self) -> Option<Result<RecordBatch, DataFusionError>> {
         self.batches.recv().await
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failed {
+    Refused(Refusal),
+    Asked(DataFusionError),
+}
+
+impl From<DataFusionError> for Failed {
+    fn from(err: DataFusionError) -> Self {
+        Self::Asked(err)
+    }
+}
+
+/// An answer whose first rows are there.
+struct Begun {
+    schema: SchemaRef,
+    explains: bool,
+    first: Option<Result<RecordBatch, DataFusionError>>,
+    stream: Guarded,
+}
+
+/// The first rows are waited for, so that an answer that does not fit into memory is not begun.
+async fn begin(
+    tables: Arc<Tables>,
+    session: SessionContext,
+    sql: String,
+    params: ParamValues,
+) -> Result<Begun, Failed> {
+    let Statement { parsed, describes, explains } = statement::parse(&sql).map_err(Failed::Refused)?;
+    let state = session.state();
+    tables.describe(describes);
+    let plan = state.statement_to_plan(parsed).await?;
+    // The tables of the statement are made; those that information_schema meets are only described.
+    tables.describe(true);
+    let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reads.verify_plan(&plan)?;
+    let plan = plan.with_param_values(params)?;
+    // Damaged bytes make decoders panic in places.
+    let mut stream = Guarded::new(DataFrame::new(state, plan).execute_stream().await?);
+    let schema = stream.schema();
+    let first = match stream.next().await {
+        Some(Err(err)) => return Err(root(err).into()),
+        first => first,
+    };
+    Ok(Begun { schema, explains, first, stream })
+}
+
+/// Does what may take long without a pause, and deep calls, on a thread of its own: whoever waits can stop waiting.
+async fn on_planner<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failed>> + Send + 'static,
+) -> Result<T, Failed> {
+    let runtime = Handle::current();
+    let (mut send, done) = oneshot::channel();
+    let plan = move || {
+        let planned = caught(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    planned = work => Some(planned),
+                    () = send.closed() => None,
+                }
+            })
+        });
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(panicked) => Some(Err(Failed::Asked(DataFusionError::External(Box::new(panicked))))),
+        };
+        // Nobody waits any more where there is nothing to hand over.
+        planned.map(|planned| send.send(planned).ok())
+    };
+    let thread = std::thread::Builder::new().name("planner".to_owned()).stack_size(STACK_BYTES);
+    thread.spawn(plan).map_err(|err| Failed::Asked(DataFusionError::IoError(err)))?;
+    match done.await {
+        Ok(planned) => planned,
+        Err(_) => Err(Failed::Asked(DataFusionError::Internal("the planner has gone".to_owned()))),
     }
 }
 

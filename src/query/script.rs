@@ -1,8 +1,11 @@
 //! Text cut into statements and dot commands, each with the place where it begins.
+//!
+//! One walk from the beginning to the end, whatever the text: what a quote or a comment holds is known without
+//! looking back.
 
 use datafusion::sql::sqlparser::{
     dialect::PostgreSqlDialect,
-    tokenizer::{Location, Token, TokenWithSpan, Tokenizer, TokenizerError},
+    tokenizer::{Location, TokenWithSpan, Tokenizer, TokenizerError},
 };
 
 /// One thing to do.
@@ -23,88 +26,208 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
-    /// The text behind as much space as puts each of its characters at its own place.
-    pub(super) fn in_place(&self) -> String {
-        let lines = "\n".repeat(usize::try_from(self.line - 1).unwrap_or_default());
-        let columns = " ".repeat(usize::try_from(self.column - 1).unwrap_or_default());
-        format!("{lines}{columns}{}", self.text)
+    pub(crate) fn begins(&self) -> Location {
+        Location { line: self.line, column: self.column }
     }
 }
 
 /// Cuts a whole script.
 pub(crate) fn pieces(script: &str) -> Vec<Piece> {
+    let script = script.strip_prefix('\u{feff}').unwrap_or(script);
+    let mut walk = Walk { rest: script, line: 1, column: 1 };
     let mut pieces = Vec::new();
-    let mut pending = String::new();
-    let mut pending_from = 1;
-    for (line, text) in (1..).zip(script.split_inclusive('\n')) {
-        if is_blank(&pending) {
-            if let Some(dot) = text.trim().strip_prefix('.') {
-                pending.clear();
-                pieces.push(Piece::Dot { line, text: dot.to_owned() });
-                continue;
-            }
-            pending.clear();
-            pending_from = line;
-        }
-        pending.push_str(text);
-        if ends_statement(&pending) {
-            pieces.extend(statements(&pending, pending_from));
-            pending.clear();
-        }
+    while let Some(piece) = walk.next_piece() {
+        pieces.push(piece);
     }
-    pieces.extend(statements(&pending, pending_from));
     pieces
 }
 
 /// Whether input is whole: a dot command, or SQL that ends with a semicolon.
 pub(crate) fn is_complete(input: &str) -> bool {
-    is_blank(input) || input.trim_start().starts_with('.') || ends_statement(input)
+    if input.trim_start().starts_with('.') {
+        return true;
+    }
+    let mut walk = Walk { rest: input, line: 1, column: 1 };
+    let mut ended = true;
+    while !walk.rest.is_empty() {
+        match walk.part() {
+            Part::Space => {}
+            Part::Semicolon => ended = true,
+            Part::Solid => ended = false,
+            Part::Open => return false,
+        }
+    }
+    ended
 }
 
-fn ends_statement(text: &str) -> bool {
-    tokens(text).is_ok_and(|tokens| {
-        let mut solid = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-        solid.next_back().is_some_and(|token| token.token == Token::SemiColon)
-    })
+/// What stands at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Spaces and comments.
+    Space,
+    Semicolon,
+    Solid,
+    /// A quote or a comment without its end.
+    Open,
 }
 
-/// Spaces and comments alone.
-fn is_blank(text: &str) -> bool {
-    tokens(text).is_ok_and(|tokens| tokens.iter().all(|token| matches!(token.token, Token::Whitespace(_))))
+/// What of a text is still to be read.
+struct Walk<'t> {
+    rest: &'t str,
+    line: u64,
+    column: u64,
+}
+
+impl<'t> Walk<'t> {
+    fn next_piece(&mut self) -> Option<Piece> {
+        // A comment that ends within a line leaves no dot command behind it, since that is a whole line.
+        let mut at_line_start = self.column == 1;
+        loop {
+            if at_line_start && let Some(dot) = self.dot_command() {
+                return Some(dot);
+            }
+            let (before, begins) = (self.rest, Location { line: self.line, column: self.column });
+            if before.is_empty() {
+                return None;
+            }
+            match self.part() {
+                Part::Space | Part::Semicolon => at_line_start = self.column == 1,
+                Part::Solid => return Some(self.statement(before, begins)),
+                Part::Open => return Some(statement(before, begins)),
+            }
+        }
+    }
+
+    /// Goes on to the semicolon of a statement whose first part was read.
+    fn statement(&mut self, text: &'t str, begins: Location) -> Piece {
+        let mut end = text.len() - self.rest.len();
+        while !self.rest.is_empty() {
+            match self.part() {
+                Part::Space => {}
+                Part::Semicolon => break,
+                Part::Solid | Part::Open => end = text.len() - self.rest.len(),
+            }
+        }
+        statement(&text[..end], begins)
+    }
+
+    fn dot_command(&mut self) -> Option<Piece> {
+        let line = self.rest.split_inclusive('\n').next()?;
+        let text = line.trim().strip_prefix('.')?.to_owned();
+        let number = self.line;
+        self.advance(line.len());
+        Some(Piece::Dot { line: number, text })
+    }
+
+    /// Reads one part and tells what it is.
+    fn part(&mut self) -> Part {
+        let rest = self.rest;
+        let Some(first) = rest.chars().next() else { return Part::Space };
+        let (length, part) = match first {
+            ';' => (1, Part::Semicolon),
+            // By lines, so that the beginning of each is met.
+            '\n' => (1, Part::Space),
+            _ if first.is_whitespace() => {
+                let end = rest.find(|char: char| char == '\n' || !char.is_whitespace());
+                (end.unwrap_or(rest.len()), Part::Space)
+            }
+            '-' if rest.starts_with("--") => (rest.find('\n').unwrap_or(rest.len()), Part::Space),
+            '/' if rest.starts_with("/*") => ended(comment(rest), rest, Part::Space),
+            '\'' => ended(quoted(rest, b'\'', false), rest, Part::Solid),
+            '"' => ended(quoted(rest, b'"', false), rest, Part::Solid),
+            '$' => match dollar_tag(rest) {
+                Some(tag) => {
+                    let end = rest[tag.len()..].find(tag).map(|at| at + 2 * tag.len());
+                    ended(end, rest, Part::Solid)
+                }
+                None => (1, Part::Solid),
+            },
+            'e' | 'E' if rest[1..].starts_with('\'') => {
+                ended(quoted(&rest[1..], b'\'', true).map(|end| end + 1), rest, Part::Solid)
+            }
+            _ if is_word(first) => {
+                // A quote or a dollar within a word begins nothing, but the one behind it does.
+                let end = rest.find(|char: char| !is_word(char) && char != '$');
+                (end.unwrap_or(rest.len()), Part::Solid)
+            }
+            _ => (first.len_utf8(), Part::Solid),
+        };
+        self.advance(length);
+        part
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        let (read, rest) = self.rest.split_at(bytes);
+        self.rest = rest;
+        match read.rfind('\n') {
+            None => self.column += read.chars().count() as u64,
+            Some(last) => {
+                self.line += read.bytes().filter(|byte| *byte == b'\n').count() as u64;
+                self.column = 1 + read[last + 1..].chars().count() as u64;
+            }
+        }
+    }
+}
+
+fn statement(text: &str, begins: Location) -> Piece {
+    Piece::Statement(Sql { text: text.trim_end().to_owned(), line: begins.line, column: begins.column })
+}
+
+fn ended(end: Option<usize>, rest: &str, part: Part) -> (usize, Part) {
+    end.map_or((rest.len(), Part::Open), |end| (end, part))
+}
+
+fn is_word(char: char) -> bool {
+    char.is_alphanumeric() || char == '_'
+}
+
+/// The end of what a quote at the beginning opens. The quote stands for itself where it is doubled.
+fn quoted(text: &str, quote: u8, escapes: bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if escapes => at += 2,
+            byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
+            byte if byte == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The end of a comment at the beginning. Comments nest.
+fn comment(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (2, 1);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"*/" => {
+                depth -= 1;
+                at += 2;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            b"/*" => {
+                depth += 1;
+                at += 2;
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// `$$`, or `$tag$`; none for a parameter.
+fn dollar_tag(text: &str) -> Option<&str> {
+    let end = 1 + text[1..].find(|char: char| !is_word(char))?;
+    let begins_with_digit = text[1..].starts_with(|char: char| char.is_ascii_digit());
+    (text[end..].starts_with('$') && !begins_with_digit).then(|| &text[..=end])
 }
 
 pub(crate) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, TokenizerError> {
     Tokenizer::new(&PostgreSqlDialect {}, text).with_unescape(false).tokenize_with_location()
-}
-
-fn statements(text: &str, first_line: u64) -> Vec<Piece> {
-    let Ok(tokens) = tokens(text) else {
-        // The parser will say what is wrong, and where.
-        let sql = Sql { text: text.to_owned(), line: first_line, column: 1 };
-        return vec![Piece::Statement(sql)];
-    };
-    let mut found = Vec::new();
-    let mut begins: Option<Location> = None;
-    let mut ends = Location { line: 1, column: 1 };
-    for TokenWithSpan { token, span } in tokens {
-        match token {
-            Token::Whitespace(_) => {}
-            Token::SemiColon => {
-                found.extend(begins.take().map(|begins| piece(text, begins, ends, first_line)));
-            }
-            _ => {
-                begins.get_or_insert(span.start);
-                ends = span.end;
-            }
-        }
-    }
-    found.extend(begins.map(|begins| piece(text, begins, ends, first_line)));
-    found
-}
-
-fn piece(text: &str, begins: Location, ends: Location, first_line: u64) -> Piece {
-    let part = text[offset(text, begins)..offset(text, ends)].to_owned();
-    Piece::Statement(Sql { text: part, line: first_line + begins.line - 1, column: begins.column })
 }
 
 /// The byte at a place; columns count characters.
@@ -147,9 +270,34 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_keeps_its_place() {
-        let Piece::Statement(sql) = pieces("\n select 1; select x").remove(1) else { panic!("a statement") };
-        assert_eq!(sql.in_place(), "\n           select x");
+    fn quotes_and_comments_hold_no_end() {
+        for whole in [
+            "select 'it''s; \n.mode json' , \"a;\"\"b\"",
+            "select E'\\'; \\\\', 'a\\'",
+            "select $$; ' \"$$, $x$ $$ ; $x$",
+            "select /* ; /* ; */ ' */ 1 -- ;\n, 2",
+            "select $1, a$b, e.x, '$x$;'",
+        ] {
+            assert_eq!(cut(&format!("{whole};")), [(1, 1, whole.to_owned())], "{whole}");
+        }
+        assert_eq!(
+            cut("\u{feff}.tables\nselect 1"),
+            [(1, 0, "tables".to_owned()), (2, 1, "select 1".to_owned())]
+        );
+        assert_eq!(cut("  /* a\n */ .tables"), [(2, 5, ".tables".to_owned())], "no whole line");
+        assert_eq!(cut("select 'open;\n.tables"), [(1, 1, "select 'open;\n.tables".to_owned())]);
+    }
+
+    /// Twice the text takes about twice the time, whatever is in it: this would take hours if it did not.
+    #[test]
+    fn a_long_text_is_cut_in_one_walk() {
+        let lines = 200_000;
+        for line in ["(0), -- ;\n", "select 1;\n", "/* ; */\n", "'a;\n', ", ";\n", "-- ;\n"] {
+            let script = format!("select\n{}", line.repeat(lines));
+            let found = pieces(&script);
+            assert!(!found.is_empty() && found.len() <= lines + 1, "{line}");
+            assert_eq!(is_complete(&script), line == "select 1;\n" || line == ";\n", "{line}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::{collections::BTreeSet, io::Write, time::Instant};
 
 use anyhow::Context;
-use datafusion::sql::sqlparser::tokenizer::Location;
 
 use self::target::Target;
 use super::{
@@ -15,7 +14,7 @@ use super::{
     script::{Piece, Sql, pieces},
 };
 use crate::{
-    base::notice,
+    base::{notice, problem::Problem},
     checks::investigations::{Investigation, Params},
     report::{
         rows::{Mode, RowWriter},
@@ -44,6 +43,8 @@ pub(crate) struct Shell {
     once: Option<Target>,
     /// Says how many rows there were.
     interactive: bool,
+    /// Whether `.output` and `.once` may write where they say: a script from a file is not always its user's own.
+    may_write: bool,
     /// What is to be said below the answer.
     remarks: Vec<String>,
     /// Notes that were given with this script, and are not repeated for each of its statements.
@@ -68,9 +69,15 @@ impl Shell {
             output: None,
             once: None,
             interactive: false,
+            may_write: true,
             remarks: Vec::new(),
             said: BTreeSet::new(),
         }
+    }
+
+    /// Refuses `.output FILE` and `.once FILE` from here on.
+    pub(crate) fn refuse_outputs(&mut self) {
+        self.may_write = false;
     }
 
     /// Carries out a whole script, or as much of it as goes well.
@@ -108,8 +115,21 @@ impl Shell {
 
     /// Sends what follows into a file; [`Shell::close`] puts it in place.
     pub(crate) fn write_to(&mut self, path: &std::path::Path) -> anyhow::Result<()> {
-        self.output = Some(Target::create(path)?);
+        self.output = Some(self.target(path)?);
         Ok(())
+    }
+
+    fn target(&self, path: &std::path::Path) -> anyhow::Result<Target> {
+        Target::create(path, &self.engine.tables().layout().protected())
+    }
+
+    /// As [`Shell::target`], for a dot command.
+    fn scripted_target(&self, path: &str) -> anyhow::Result<Target> {
+        if !self.may_write {
+            let what = format!("a script may not write: `{path}` is left as it is");
+            return Err(Problem::new(what, "read the script, then allow it with --allow-output").into());
+        }
+        self.target(std::path::Path::new(path))
     }
 
     /// Puts the file that answers went into in its place.
@@ -151,7 +171,8 @@ impl Shell {
         let mut answer = asked?;
         let target = once.as_mut().or(self.output.as_mut());
         let mode = self.mode.or_else(|| target.as_ref().and_then(|target| target.mode()));
-        let width = if target.is_some() { None } else { table::terminal_width() };
+        let is_screen = target.as_ref().is_none_or(|target| target.is_stdout());
+        let width = if is_screen { table::terminal_width() } else { None };
         let out: &mut dyn Write = match target {
             Some(target) => target,
             None => out,
@@ -164,10 +185,9 @@ impl Shell {
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut is_cut_short = false;
         while let Some(batch) = answer.next().await {
-            let begins = Location { line: sql.line, column: sql.column };
             let batch = match batch {
                 Ok(batch) => batch,
-                Err(err) => return Err(self.engine.explain(&err, source, begins).await),
+                Err(err) => return Err(self.engine.explain(&err, source, sql.begins()).await),
             };
             is_cut_short = batch.num_rows() as u64 > left;
             let shown = (batch.num_rows() as u64).min(left);

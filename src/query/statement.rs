@@ -11,7 +11,10 @@ use datafusion::{
     },
 };
 
-use super::script::Sql;
+use crate::store::{
+    nesting::{self, TooDeep},
+    precedence::{self, Ambiguous},
+};
 
 /// A statement that only reads.
 #[derive(Debug, Clone)]
@@ -19,16 +22,16 @@ pub(crate) struct Statement {
     pub(super) parsed: Parsed,
     /// Whether it only asks what tables look like.
     pub(super) describes: bool,
+    /// Whether the answer is a plan.
+    pub(super) explains: bool,
 }
 
-impl Statement {
-    /// Whether the answer is a plan.
-    pub(super) fn explains(&self) -> bool {
-        match &self.parsed {
-            Parsed::Explain(_) => true,
-            Parsed::Statement(statement) => matches!(statement.as_ref(), Ast::Explain { .. }),
-            Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) | Parsed::Reset(_) => false,
-        }
+/// Whether the answer is a plan.
+fn explains(parsed: &Parsed) -> bool {
+    match parsed {
+        Parsed::Explain(_) => true,
+        Parsed::Statement(statement) => matches!(statement.as_ref(), Ast::Explain { .. }),
+        Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) | Parsed::Reset(_) => false,
     }
 }
 
@@ -36,20 +39,23 @@ impl Statement {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Unparsable(DataFusionError),
+    TooDeep(TooDeep),
+    Ambiguous(Ambiguous),
     /// What it is called.
     NotReading(String),
 }
 
-/// The one statement of a text; its places are those of the whole script.
-pub(crate) fn parse(sql: &Sql) -> Result<Statement, Refusal> {
-    let text = sql.in_place();
-    let parser = DFParserBuilder::new(text.as_str()).with_dialect(&PostgreSqlDialect {}).build();
+/// The one statement of a text; its places are counted from the text's beginning.
+pub(crate) fn parse(text: &str) -> Result<Statement, Refusal> {
+    nesting::check(text).map_err(Refusal::TooDeep)?;
+    let parser = DFParserBuilder::new(text).with_dialect(&PostgreSqlDialect {}).build();
     let statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(Refusal::Unparsable)?;
     let Some(parsed) = statements.into_iter().next() else {
         return Err(Refusal::NotReading("an empty statement".to_owned()));
     };
+    precedence::check_statement(&parsed).map_err(Refusal::Ambiguous)?;
     match reads_only(&parsed) {
-        Ok(describes) => Ok(Statement { parsed, describes }),
+        Ok(describes) => Ok(Statement { explains: explains(&parsed), parsed, describes }),
         Err(what) => Err(Refusal::NotReading(what)),
     }
 }
@@ -114,7 +120,7 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Statement, Refusal> {
         match pieces(text).into_iter().next() {
-            Some(Piece::Statement(sql)) => parse(&sql),
+            Some(Piece::Statement(sql)) => parse(&sql.text),
             other => panic!("{other:?}"),
         }
     }

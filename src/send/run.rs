@@ -163,7 +163,7 @@ async fn connect(spec: &LoadSpec, streams: usize) -> anyhow::Result<Vec<Vec<Expo
         let hint = format!("plan at most {MAX_CONNECTIONS} connections in all");
         return Err(Problem::new(what, hint).into());
     }
-    let connect = || Exporter::connect(&spec.endpoint, &spec.api_key.0, &spec.transport);
+    let connect = || retry::connect(&spec.endpoint, &spec.api_key.0, &spec.transport, spec.retry);
     let of_stream = || try_join_all((0..spec.connections).map(|_| connect()));
     Ok(try_join_all((0..streams).map(|_| of_stream())).await?)
 }

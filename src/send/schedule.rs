@@ -113,6 +113,7 @@ impl Schedule {
     }
 
     /// How long it is; none if it never ends.
+    #[cfg(test)]
     pub(crate) fn duration(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.segments.last().map_or(0.0, Segment::end)).ok()
     }

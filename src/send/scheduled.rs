@@ -124,14 +124,15 @@ impl PlannedExports {
 
     fn following(&mut self) -> Option<ScheduledExport> {
         loop {
-            let unit = self.units.next()?;
+            // A unit beyond the schedule's end stays where it is: nothing of it counts as handed out.
             let due = match &self.schedule {
                 None => None,
                 Some(schedule) => {
-                    let services = self.plan.plan.outline.services.len() as u64;
-                    Some(due(schedule, unit.last_workflow - self.units.first_workflow(), services)?)
+                    let arrival = self.units.peek()?.last_workflow - self.units.first_workflow();
+                    Some(schedule.at(arrival)?)
                 }
             };
+            let unit = self.units.next()?;
             let ranges = self.units.ranges(&unit);
             if ranges.is_empty() || (self.units.is_of_later_parts() && self.plan.was_skipped(&unit)) {
                 continue;
@@ -147,24 +148,5 @@ impl Stream for PlannedExports {
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(self.following().map(Ok))
-    }
-}
-
-/// When an arrival is due. What fills the last round arrives when the schedule ends, and nothing after it.
-fn due(schedule: &Schedule, arrival: u64, services: u64) -> Option<Duration> {
-    let fills_up =
-        || schedule.arrivals().is_some_and(|arrivals| arrival < arrivals.next_multiple_of(services));
-    schedule.at(arrival).or_else(|| schedule.duration().filter(|_| fills_up()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_round_is_filled_up_and_no_other_begun() {
-        let schedule = Schedule::constant("10/s".parse().unwrap(), Some(Duration::from_secs(1)));
-        let due = |arrival| due(&schedule, arrival, 3).map(|due| due.as_millis());
-        assert_eq!([8, 9, 10, 11, 12].map(due), [Some(800), Some(900), Some(1_000), Some(1_000), None]);
     }
 }

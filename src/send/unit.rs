@@ -79,6 +79,11 @@ impl Units {
         self.begins.iter().copied().zip(ends).map(|(begin, end)| begin..end).collect()
     }
 
+    /// What comes next.
+    pub(crate) fn peek(&self) -> Option<&Unit> {
+        self.next.peek().map(|Reverse(unit)| unit)
+    }
+
     /// The number of the first workflow of this shard: what its arrivals are counted from.
     pub(crate) fn first_workflow(&self) -> u64 {
         self.first_workflow

@@ -3,14 +3,13 @@
 use std::{
     collections::BTreeSet,
     ffi::OsString,
-    fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::outcome::Outcome;
+use crate::{base::regular, wire::outcome::Outcome};
 
 /// One line of `<capture>.calls.ndjson`. Times are Unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +39,7 @@ pub(crate) const ENDING: &str = ".calls.ndjson";
 
 /// All calls; what is none, as half a line at the end, is passed over.
 pub(crate) fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Call>>> {
-    let lines = BufReader::new(File::open(path)?).lines();
+    let lines = BufReader::new(regular::open(path)?).lines();
     Ok(lines.filter_map(|line| line.map(|line| serde_json::from_str(&line).ok()).transpose()))
 }
 

@@ -15,9 +15,19 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 use super::otlp_json;
+use crate::contract::decoded_size::decoded_size;
 
 /// A record is read whole. The largest that a studio takes has four megabytes.
-const MAX_RECORD: u64 = 256 << 20;
+const MAX_RECORD: u64 = 64 << 20;
+
+/// What a record may become when it is decoded.
+const MAX_DECODED: u64 = 256 << 20;
+
+/// Requests without anything in them that are read one after the other: in a compressed file they take no room.
+const MAX_EMPTY: u64 = 1_000_000;
+
+/// What an object in JSON takes at most, as a span.
+const JSON_OBJECT: u64 = 700;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -51,6 +61,8 @@ pub(crate) struct Records {
     reader: Box<dyn BufRead + Send>,
     pub(crate) form: Form,
     number: u64,
+    /// Records of no bytes since the last that has any.
+    empty: u64,
     ended: bool,
 }
 
@@ -70,7 +82,7 @@ impl Records {
             Box::new(reader)
         };
         let form = form(&peek(&mut reader)?);
-        Ok(Self { reader, form, number: 0, ended: false })
+        Ok(Self { reader, form, number: 0, empty: 0, ended: false })
     }
 
     /// The next request; after one that is broken there may be others.
@@ -98,11 +110,21 @@ impl Records {
             Form::Prefixed => self.prefixed(),
             Form::Empty | Form::Parquet | Form::Segment => Ok(None),
         };
+        let record = self.within_bounds(record);
         self.ended = matches!(record, Ok(None) | Err(_));
         match record {
             Ok(record) => record.map(Ok),
             Err(reason) => Some(Err(Broken(format!("{} {reason}", self.place())))),
         }
+    }
+
+    fn within_bounds(&mut self, record: Result<Option<Vec<u8>>, String>) -> Result<Option<Vec<u8>>, String> {
+        let is_empty = matches!(&record, Ok(Some(bytes)) if bytes.is_empty());
+        self.empty = if is_empty { self.empty + 1 } else { 0 };
+        if self.empty > MAX_EMPTY {
+            return Err(format!("is the last of {MAX_EMPTY} empty ones, and the file is read no further"));
+        }
+        record
     }
 
     fn line(&mut self) -> Result<Option<Vec<u8>>, String> {
@@ -155,9 +177,12 @@ fn decode(record: &[u8]) -> Result<ExportTraceServiceRequest, String> {
         let mut plain = Vec::new();
         let decoder = zstd::Decoder::new(record).map_err(|err| err.to_string())?;
         decoder
-            .take(MAX_RECORD)
+            .take(MAX_RECORD + 1)
             .read_to_end(&mut plain)
             .map_err(|err| format!("does not decompress: {err}"))?;
+        if plain.len() as u64 > MAX_RECORD {
+            return Err(format!("decompresses to more than {MAX_RECORD} bytes"));
+        }
         return decode_plain(&plain);
     }
     decode_plain(record)
@@ -165,8 +190,14 @@ fn decode(record: &[u8]) -> Result<ExportTraceServiceRequest, String> {
 
 fn decode_plain(record: &[u8]) -> Result<ExportTraceServiceRequest, String> {
     if record.trim_ascii_start().starts_with(b"{") {
+        // Each object of the text becomes a message or a map of its own.
+        let objects = record.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() as u64;
+        if objects * JSON_OBJECT > MAX_DECODED {
+            return Err(format!("decodes to more than {} MB", MAX_DECODED >> 20));
+        }
         return otlp_json::parse(record).map_err(|err| err.to_string());
     }
+    decoded_size(record, MAX_DECODED).map_err(|err| err.to_string())?;
     ExportTraceServiceRequest::decode(record).map_err(|err| format!("is no OTLP request: {err}"))
 }
 
@@ -221,6 +252,7 @@ mod tests {
         let mut met = Vec::new();
         while let Some(request) = records.next_request() {
             met.push(match request {
+                Ok(request) if request.resource_spans.is_empty() => "nothing".to_owned(),
                 Ok(request) => request.resource_spans[0].scope_spans[0].spans[0].name.clone(),
                 Err(Broken(reason)) => reason,
             });
@@ -273,6 +305,21 @@ mod tests {
         assert_eq!(read(&cut).1, ["n", &told]);
         let wrong = read(b"this is no OTLP").1;
         assert_eq!(wrong, ["request 1 claims 1952999795 bytes, and nothing so long is sent"]);
+        // Small files that would become large: 60 MB of empty spans, and requests of no bytes without an end.
+        let mut spans = b"\x12\x00".repeat(2_000_000);
+        for tag in [0x12, 0x0a] {
+            let mut message = vec![tag];
+            prost::encoding::encode_varint(spans.len() as u64, &mut message);
+            message.append(&mut spans);
+            spans = message;
+        }
+        let (_, met) = read(&gzip(&framed(&spans)));
+        assert_eq!(met, ["request 1 decodes to more than 256 MB"]);
+        let (_, met) = read(&gzip(&vec![0; 4 * (MAX_EMPTY as usize + 10)]));
+        let last = met.last().unwrap();
+        assert!(last.contains("empty ones") && met.len() as u64 == MAX_EMPTY + 1, "{last}");
+        let (_, met) = read(&gzip("{".repeat(500_000).as_bytes()));
+        assert_eq!(met.len(), 1);
         let compressed = gzip(format!("{LINE}\n{LINE}\n").as_bytes());
         let (_, met) = read(&compressed[..compressed.len() - 9]);
         assert!(met.last().is_some_and(|last| last != "n"), "{met:?}");

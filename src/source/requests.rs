@@ -17,6 +17,7 @@ use super::{
     chunk::Notes,
     frames::{Broken, Records},
 };
+use crate::base::regular;
 
 /// What the user named, file by file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl Calls {
     fn open(file: &Path) -> Option<Self> {
         let path = calls::path_of(file);
         let refused = calls::refused(&path).ok()?;
-        let received = BufReader::new(File::open(path).ok()?).lines();
+        let received = BufReader::new(regular::open(&path).ok()?).lines();
         Some(Self { received, refused })
     }
 

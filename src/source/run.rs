@@ -1,7 +1,6 @@
 //! One replay from its order to its manifest.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -27,7 +26,7 @@ use super::{
     survey::{Survey, survey},
 };
 use crate::{
-    base::{clock::unix_nanos, problem::Problem},
+    base::{clock::unix_nanos, private, problem::Problem},
     contract::id_remap::Renewal,
     ledger::{
         expected::ExpectationWriter,
@@ -42,7 +41,12 @@ use crate::{
         run::Secret,
         summary::{Amount, Summary},
     },
-    wire::{exporter::Exporter, retry::RetryPolicy, target::Target, transport::Transport},
+    wire::{
+        exporter::Exporter,
+        retry::{self, RetryPolicy},
+        target::Target,
+        transport::Transport,
+    },
 };
 
 /// Drafts that are made ahead of the one that is sent.
@@ -210,7 +214,7 @@ pub(crate) struct Begun {
 pub(crate) fn begin(surveyed: &Surveyed, route: &Route, now: u64) -> anyhow::Result<Begun> {
     let manifest = surveyed.manifest(runs::draw_id(&route.runs).to_string(), route, now);
     let folder = route.runs.join(&manifest.run_id);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    private::create_folder(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     manifest.write(&runs::manifest_path(&folder))?;
     let ledger = LedgerWriter::create(&runs::ledger_path(&folder))?;
     let expected = open_expected(&folder, 0)?;
@@ -263,7 +267,7 @@ impl Begun {
 
 /// Every connection proves that the server takes our key.
 pub(crate) async fn connect(route: &Route) -> Result<Vec<Exporter>, Problem> {
-    let connect = || Exporter::connect(&route.endpoint, &route.api_key.0, &route.transport);
+    let connect = || retry::connect(&route.endpoint, &route.api_key.0, &route.transport, route.retry);
     try_join_all((0..route.connections).map(|_| connect())).await
 }
 

@@ -4,7 +4,7 @@
 //! behind, as the studio's does.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -14,6 +14,7 @@ use datafusion::{
     parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties},
 };
 
+use super::folder;
 use crate::contract::schema::Schema;
 
 const ROW_GROUP_ROWS: usize = 122_880;
@@ -22,19 +23,16 @@ const ROW_GROUP_ROWS: usize = 122_880;
 ///
 /// Errors carry no file name: their text is an answer on the wire, where the studio names none.
 pub(super) fn write(segments: &[PathBuf], schema: Schema, path: &Path) -> anyhow::Result<usize> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
     let unfinished = path.with_extension("parquet.tmp");
     let properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .build();
 
-    let mut writer = ArrowWriter::try_new(File::create(&unfinished)?, schema.stored(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(folder::create(&unfinished)?, schema.stored(), Some(properties))?;
     let mut rows = 0;
     for segment in segments {
-        for batch in StreamReader::try_new(BufReader::new(File::open(segment)?), None)? {
+        for batch in StreamReader::try_new(BufReader::new(folder::open(segment)?), None)? {
             let batch = batch?;
             rows += batch.num_rows();
             writer.write(&batch)?;

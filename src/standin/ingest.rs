@@ -1,46 +1,126 @@
 //! The public service: OTLP exports into the log.
 //!
-//! Limits on size and compression are tonic's defaults, because they are the studio's.
+//! Limits on size and compression are tonic's defaults, because they are the studio's. The key is looked at before
+//! any of a request's body, and a body whose spans would take far more memory than its bytes is refused: the
+//! studio would try.
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use bytes::Buf;
+use futures::future::BoxFuture;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
-    trace_service_server::{TraceService, TraceServiceServer},
 };
-use tonic::{Request, Response, Status, service::Routes};
+use prost::Message;
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    codec::{Codec, DecodeBuf, Decoder},
+    codegen::{Service, http},
+    metadata::MetadataMap,
+    server::{Grpc, NamedService, UnaryService},
+    service::Routes,
+};
+use tonic_prost::ProstEncoder;
 
 use super::{auth, storage::Storage};
-use crate::contract::{mapping, schema::Schema};
+use crate::contract::{decoded_size::decoded_size, mapping, schema::Schema};
+
+/// What the spans of one export may take: four megabytes of ordinary ones take a tenth.
+const MAX_DECODED: u64 = 256 << 20;
 
 /// Takes the exports that carry the right key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ingest {
     storage: Arc<Storage>,
-    api_key: String,
+    api_key: Arc<str>,
     schema: Schema,
 }
 
 impl Ingest {
-    pub(super) fn new(storage: Arc<Storage>, api_key: String, schema: Schema) -> Self {
-        Self { storage, api_key, schema }
+    pub(super) fn new(storage: Arc<Storage>, api_key: &str, schema: Schema) -> Self {
+        Self { storage, api_key: api_key.into(), schema }
     }
 
     pub(super) fn into_routes(self) -> Routes {
-        Routes::new(TraceServiceServer::new(self))
+        Routes::new(self)
     }
 }
 
-#[tonic::async_trait]
-impl TraceService for Ingest {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        auth::check_api_key(request.metadata(), &self.api_key)?;
-        let rows = mapping::rows(&request.get_ref().resource_spans, self.schema);
-        // The studio answers without the cause, and by then some of the spans are kept.
-        self.storage.append(rows).await.map_err(|_| Status::internal("cannot write spans"))?;
-        Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
+impl NamedService for Ingest {
+    const NAME: &'static str = "opentelemetry.proto.collector.trace.v1.TraceService";
+}
+
+impl Service<http::Request<Body>> for Ingest {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let ingest = self.clone();
+        Box::pin(async move {
+            if !request.uri().path().ends_with("/Export") {
+                return Ok(Status::unimplemented("").into_http());
+            }
+            let metadata = MetadataMap::from_headers(request.headers().clone());
+            if let Err(refused) = auth::check_api_key(&metadata, &ingest.api_key) {
+                return Ok(refused.into_http());
+            }
+            Ok(Grpc::new(Bounded).unary(ingest, request).await)
+        })
+    }
+}
+
+impl UnaryService<ExportTraceServiceRequest> for Ingest {
+    type Response = ExportTraceServiceResponse;
+    type Future = BoxFuture<'static, Result<Response<Self::Response>, Status>>;
+
+    fn call(&mut self, request: Request<ExportTraceServiceRequest>) -> Self::Future {
+        let ingest = self.clone();
+        Box::pin(async move {
+            let rows = mapping::rows(&request.get_ref().resource_spans, ingest.schema);
+            // The studio answers without the cause, and by then some of the spans are kept.
+            ingest.storage.append(rows).await.map_err(|_| Status::internal("cannot write spans"))?;
+            Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
+        })
+    }
+}
+
+/// Requests that are measured before they are decoded.
+#[derive(Debug, Clone, Copy)]
+struct Bounded;
+
+impl Codec for Bounded {
+    type Encode = ExportTraceServiceResponse;
+    type Decode = ExportTraceServiceRequest;
+    type Encoder = ProstEncoder<ExportTraceServiceResponse>;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::default()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        Self
+    }
+}
+
+impl Decoder for Bounded {
+    type Item = ExportTraceServiceRequest;
+    type Error = Status;
+
+    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
+        let bytes = buf.copy_to_bytes(buf.remaining());
+        decoded_size(&bytes, MAX_DECODED)
+            .map_err(|err| Status::resource_exhausted(format!("the export {err}")))?;
+        ExportTraceServiceRequest::decode(bytes).map(Some).map_err(|err| Status::internal(err.to_string()))
     }
 }

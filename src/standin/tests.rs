@@ -199,6 +199,24 @@ async fn a_call_without_the_right_secret_is_refused() {
 }
 
 #[tokio::test]
+async fn an_export_that_would_fill_the_memory_is_refused() {
+    let scene = Scene::new(|_| {});
+    let spans = vec![Span::default(); 1_000_000];
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }],
+    };
+    let mut client = TraceServiceClient::new(channel(scene.standin.endpoint()).await);
+    for (key, code) in [(Some("wrong"), Code::Unauthenticated), (Some(KEY), Code::ResourceExhausted)] {
+        let refused = client.export(with("x-junjo-api-key", key, request.clone())).await.unwrap_err();
+        assert_eq!(refused.code(), code);
+    }
+    scene.export(&["a"]).await.unwrap();
+    assert!(scene.flush().await.success);
+    assert_eq!(scene.cold(), [["a"]]);
+}
+
+#[tokio::test]
 async fn an_oversized_or_compressed_request_is_refused() {
     let scene = Scene::new(|_| {});
     let huge = "x".repeat(4 * 1024 * 1024);
@@ -224,8 +242,8 @@ async fn both_ports_report_their_health() {
     }
 }
 
-#[test]
-fn only_a_folder_of_its_own_is_used() {
+#[tokio::test]
+async fn only_a_folder_of_its_own_is_used() {
     let dir = TempDir::new().unwrap();
     let (foreign, file, empty) =
         (dir.path().join("foreign"), dir.path().join("file"), dir.path().join("empty"));
@@ -238,11 +256,87 @@ fn only_a_folder_of_its_own_is_used() {
     {
         let started = start(Config::new(path.clone(), KEY.to_owned(), Schema::V2));
         match started {
-            Ok(standin) => assert!(accepted && standin.data_dir().join("spans/wal").is_dir()),
+            Ok(standin) => {
+                assert!(accepted && standin.data_dir().join("spans/wal").is_dir());
+                standin.stop().await.unwrap();
+            }
             Err(err) => assert!(!accepted && err.to_string().contains(path.to_str().unwrap()), "{err:#}"),
         }
     }
     assert_eq!(fs::read_dir(&foreign).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_link_leads_out_of_the_folder() {
+    use std::os::unix::fs::symlink;
+    let dir = TempDir::new().unwrap();
+    let outside = dir.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let victim = outside.join("victim.ipc");
+    fs::write(&victim, "precious").unwrap();
+    let marked = |name: &str| {
+        let data = dir.path().join(name);
+        fs::create_dir_all(data.join("spans/wal")).unwrap();
+        fs::write(data.join(".e2e-store-stand-in"), "").unwrap();
+        data
+    };
+    let start = |data: &Path| start(Config::new(data.to_owned(), KEY.to_owned(), Schema::V2));
+
+    let data = dir.path().join("marker-is-a-link");
+    fs::create_dir(&data).unwrap();
+    symlink(&victim, data.join(".e2e-store-stand-in")).unwrap();
+    assert!(start(&data).is_err());
+    let data = dir.path().join("marker-leads-nowhere");
+    fs::create_dir(&data).unwrap();
+    symlink(outside.join("made"), data.join(".e2e-store-stand-in")).unwrap();
+    assert!(start(&data).is_err());
+    for linked in ["spans", "spans/wal", "spans/parquet"] {
+        let data = marked(&linked.replace('/', "-"));
+        if linked != "spans/parquet" {
+            fs::remove_dir_all(data.join(linked)).unwrap();
+        }
+        symlink(&outside, data.join(linked)).unwrap();
+        assert!(start(&data).is_err(), "{linked}");
+    }
+    let names = |folder: &Path| {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&outside), ["victim.ipc"]);
+
+    // Files that are links are not read as segments and not written through.
+    let scene = Scene::in_folder(TempDir::new().unwrap(), |_| {});
+    let spans = scene.standin.data_dir().join("spans");
+    symlink(&victim, spans.join("hot_snapshot.parquet.tmp")).unwrap();
+    symlink(&victim, spans.join("hot_snapshot.parquet")).unwrap();
+    scene.export(&["a"]).await.unwrap();
+    assert_eq!(scene.snapshot().await.row_count, 1);
+    assert_eq!(parquet_names(&spans.join("hot_snapshot.parquet")), ["a"]);
+    symlink(&victim, spans.join("wal/batch_0_0001.ipc")).unwrap();
+    assert!(!scene.flush().await.success);
+    fs::remove_file(spans.join("wal/batch_0_0001.ipc")).unwrap();
+    symlink(&outside, spans.join("parquet/year=2001")).unwrap();
+    assert!(scene.flush().await.success, "another year");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    assert_eq!(names(&outside), ["victim.ipc"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_has_one_stand_in_and_one_reader() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new(|_| {});
+    let data = scene.standin.data_dir().to_owned();
+    let again = || start(Config::new(data.clone(), KEY.to_owned(), Schema::V2));
+    assert!(again().unwrap_err().to_string().contains("in use by another stand-in"));
+    scene.export(&["a"]).await.unwrap();
+    scene.flush().await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let cold = scene.files("parquet", ".parquet").remove(0);
+    assert_eq!((mode(&data), mode(cold.parent().unwrap()), mode(&cold)), (0o700, 0o700, 0o600));
+    let dir = scene.stop().await;
+    again().unwrap().stop().await.unwrap();
+    drop(dir);
 }
 
 #[tokio::test]

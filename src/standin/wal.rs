@@ -4,16 +4,18 @@
 //! crash or a failure leaves behind depends on it; like the studio it never syncs a file.
 
 use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
+    fs, io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
-use super::{cold, folder::Folder};
+use super::{
+    cold,
+    folder::{self, Folder},
+};
 use crate::contract::{columns, row::Row, schema::Schema};
 
 /// How long spans stay in memory when no batch fills up.
@@ -92,7 +94,7 @@ impl Wal {
         if segments.is_empty() {
             return Ok(None);
         }
-        let path = self.folder.cold_file(now);
+        let path = self.folder.cold_file(now)?;
         cold::write(&segments, self.schema, &path)?;
         for segment in &segments {
             // The rows are safe: the studio, too, calls this flush a success, and the next one
@@ -110,7 +112,7 @@ impl Wal {
         let segments = segments(&self.folder)?;
         let path = self.folder.hot_snapshot();
         if segments.is_empty() {
-            remove_if_there(&path)?;
+            folder::remove_if_there(&path)?;
             return Ok(None);
         }
         let rows = cold::write(&segments, self.schema, &path)?;
@@ -125,7 +127,7 @@ impl Wal {
         let batch = columns::batch(&self.pending, self.schema)?;
         let path = self.next_segment();
         let unfinished = path.with_extension("ipc.tmp");
-        let mut writer = StreamWriter::try_new_buffered(File::create(&unfinished)?, &batch.schema())?;
+        let mut writer = StreamWriter::try_new_buffered(folder::create(&unfinished)?, &batch.schema())?;
         writer.write(&batch)?;
         writer.finish()?;
         writer.into_inner()?.into_inner()?;
@@ -160,11 +162,4 @@ fn segments(folder: &Folder) -> io::Result<Vec<PathBuf>> {
 
 fn total_bytes(files: &[PathBuf]) -> io::Result<u64> {
     files.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

@@ -67,6 +67,12 @@ impl Layout {
         Self::at(path)
     }
 
+    /// The folders and files of the store, where nothing may be written.
+    pub(crate) fn protected(&self) -> Vec<PathBuf> {
+        let spans = (!self.single_file).then_some(&self.spans);
+        spans.into_iter().chain(&self.cold).chain(&self.wal).chain(&self.hot_snapshot).cloned().collect()
+    }
+
     /// Where a path inside the studio's container lies here; none for a path of another shape.
     pub(crate) fn on_host(&self, studio_path: &str) -> Option<PathBuf> {
         let (_, within) = studio_path.rsplit_once("/spans/")?;

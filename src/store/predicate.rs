@@ -12,7 +12,7 @@ use datafusion::{
     physical_expr::PhysicalExpr,
 };
 
-use super::session::session;
+use super::{nesting, precedence, session::session};
 use crate::{base::memory::Limits, contract::schema::readable};
 
 /// What comes after WHERE, over the 21 columns.
@@ -23,6 +23,8 @@ impl Predicate {
     pub(crate) fn parse(sql: &str) -> Result<Self, DataFusionError> {
         let mut context = session(Limits { memory: 64 << 20, partitions: 1, batch_rows: 1_024 })?;
         datafusion_functions_json::register_all(&mut context)?;
+        nesting::check(sql).map_err(|err| DataFusionError::Plan(err.to_string()))?;
+        precedence::check(&format!("SELECT {sql}")).map_err(|err| DataFusionError::Plan(err.to_string()))?;
         let schema = DFSchema::try_from(readable().as_ref().clone())?;
         let expr = context.parse_sql_expr(sql, &schema)?;
         let physical = context.create_physical_expr(expr, &schema)?;

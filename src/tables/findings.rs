@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     base::{
         arrays::{number, text},
         problem::Problem,
+        regular,
     },
     judge::runs::Runs,
 };
@@ -95,7 +96,7 @@ pub(super) fn findings(runs: &Runs, schema: &SchemaRef) -> anyhow::Result<Findin
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<(PathBuf, Vec<u8>)>> {
-    match fs::read(path) {
+    match regular::read(path) {
         Ok(text) => Ok(Some((path.to_owned(), text))),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err).with_context(|| format!("cannot read `{}`", path.display())),

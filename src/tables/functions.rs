@@ -30,7 +30,7 @@ pub(crate) const FUNCTIONS: [(&str, &str); 5] = [
 ];
 
 /// Adds the JSON operators and functions, and our own.
-pub(super) fn register(session: &mut SessionContext) -> Result<()> {
+pub(crate) fn register(session: &mut SessionContext) -> Result<()> {
     datafusion_functions_json::register_all(session)?;
     session.register_udf(Arc::new(json_as_text_udf().as_ref().clone().with_aliases(["attr"])))?;
     of_number(session, "fmt_time", fmt_time);

@@ -52,11 +52,23 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
 }
 
+impl Reply {
+    fn of_status(status: &Status) -> Self {
+        Self {
+            outcome: Outcome::of_status(status),
+            message: status.message().to_owned(),
+            retry_after: retry_delay(status.details()),
+        }
+    }
+}
+
 /// Why an empty export was not acked.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) kind: RefusedKind,
     pub(crate) problem: Problem,
+    /// What an export would have been told.
+    pub(crate) reply: Reply,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,15 +97,14 @@ impl RefusedKind {
 }
 
 impl Exporter {
-    /// Connects, and proves with an empty export that the server takes our key.
+    /// As [`super::retry::connect`], at the first attempt.
+    #[cfg(test)]
     pub(crate) async fn connect(
         target: &Target,
         api_key: &str,
         transport: &Transport,
     ) -> Result<Self, Problem> {
-        let mut exporter = Self::open(target, api_key, transport).await?;
-        exporter.prove().await.map_err(|refused| refused.problem)?;
-        Ok(exporter)
+        super::retry::connect(target, api_key, transport, super::retry::RetryPolicy::None).await
     }
 
     /// Connects, TLS included, and sends nothing.
@@ -118,7 +129,11 @@ impl Exporter {
     pub(crate) async fn prove(&mut self) -> Result<(), Refused> {
         match self.call(Bytes::new()).await {
             Ok(_) => Ok(()),
-            Err(status) => Err(Refused { kind: RefusedKind::of(&status), problem: self.to.refused(&status) }),
+            Err(status) => Err(Refused {
+                kind: RefusedKind::of(&status),
+                problem: self.to.refused(&status),
+                reply: Reply::of_status(&status),
+            }),
         }
     }
 
@@ -138,11 +153,7 @@ impl Exporter {
                 message: response.partial_success.map(|partial| partial.error_message).unwrap_or_default(),
                 retry_after: None,
             },
-            Err(status) => Reply {
-                outcome: Outcome::of_status(&status),
-                message: status.message().to_owned(),
-                retry_after: retry_delay(status.details()),
-            },
+            Err(status) => Reply::of_status(&status),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A studio for tests: a real server on a loopback port that answers as it is told.
 //!
-//! Requests without spans, an exporter's proof among them, are always acked. Connections pass a relay, so
+//! Requests without spans, an exporter's proof among them, are acked unless it is told otherwise. Connections pass a relay, so
 //! that one can be cut from outside while its call is in flight.
 
 use std::{
@@ -50,6 +50,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
     pub(crate) answers: Vec<Answer>,
+    /// What the first requests without spans are refused with.
+    pub(crate) refused_proofs: Vec<Status>,
     pub(crate) tls: Option<ServerTlsConfig>,
     pub(crate) accepts: Option<CompressionEncoding>,
 }
@@ -64,6 +66,7 @@ pub(crate) struct FakeStudio {
 #[derive(Debug)]
 struct Script {
     answers: Mutex<VecDeque<Answer>>,
+    refused_proofs: Mutex<VecDeque<Status>>,
     seen: Arc<Mutex<Vec<MetadataMap>>>,
     cut: watch::Sender<Cut>,
 }
@@ -80,7 +83,12 @@ impl Setup {
     pub(crate) async fn start(self) -> FakeStudio {
         let (cut, is_cut) = watch::channel(Cut::Nothing);
         let seen = Arc::default();
-        let script = Script { answers: Mutex::new(self.answers.into()), seen: Arc::clone(&seen), cut };
+        let script = Script {
+            answers: Mutex::new(self.answers.into()),
+            refused_proofs: Mutex::new(self.refused_proofs.into()),
+            seen: Arc::clone(&seen),
+            cut,
+        };
         let mut service = TraceServiceServer::new(script);
         if let Some(encoding) = self.accepts {
             service = service.accept_compressed(encoding);
@@ -129,7 +137,8 @@ impl TraceService for Script {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.seen.lock().unwrap().push(request.metadata().clone());
         if request.get_ref().resource_spans.is_empty() {
-            return Ok(Response::new(ExportTraceServiceResponse::default()));
+            let refused = self.refused_proofs.lock().unwrap().pop_front();
+            return refused.map_or_else(|| Ok(Response::new(ExportTraceServiceResponse::default())), Err);
         }
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Answer::Ack);
         let partial_success = match answer {

@@ -28,6 +28,8 @@ const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) struct Ingestion {
     client: InternalIngestionServiceClient<Channel>,
     token: Option<MetadataValue<Ascii>>,
+    /// How long a call may take.
+    timeout: Duration,
 }
 
 /// Why an internal RPC did not do its work, in the studio's words.
@@ -92,21 +94,20 @@ impl Ingestion {
                 "publish port 50052 of the ingestion service to the host, or point --internal-endpoint at it";
             Problem::new(format!("cannot reach the internal service at `{target}`"), hint).caused_by(err)
         })?;
-        Ok(Self { client: InternalIngestionServiceClient::new(channel), token })
+        Ok(Self { client: InternalIngestionServiceClient::new(channel), token, timeout: CALL_TIMEOUT })
     }
 
     /// Writes everything that is in memory and in the WAL to a cold file.
     pub(crate) async fn flush(&mut self) -> Result<(), Refusal> {
-        let response =
-            self.client.flush_wal(self.request(FlushWalRequest {})).await.map_err(Refusal::from)?;
-        let response = response.into_inner();
+        let request = self.request(FlushWalRequest {});
+        let response = in_time(self.timeout, self.client.flush_wal(request)).await?;
         if response.success { Ok(()) } else { Err(Refusal::said(response.error_message)) }
     }
 
     /// Writes everything that is in memory and in the WAL to the hot snapshot.
     pub(crate) async fn snapshot(&mut self) -> Result<Snapshot, Refusal> {
         let request = self.request(PrepareHotSnapshotRequest {});
-        let response = in_time(self.client.prepare_hot_snapshot(request)).await?;
+        let response = in_time(self.timeout, self.client.prepare_hot_snapshot(request)).await?;
         if !response.success {
             return Err(Refusal::said(response.error_message));
         }
@@ -127,9 +128,12 @@ impl Ingestion {
     }
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> Result<T, Refusal> {
-    let Ok(answer) = tokio::time::timeout(CALL_TIMEOUT, call).await else {
-        let message = format!("no answer within {} seconds", CALL_TIMEOUT.as_secs());
+async fn in_time<T>(
+    timeout: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, Refusal> {
+    let Ok(answer) = tokio::time::timeout(timeout, call).await else {
+        let message = format!("no answer within {} seconds", timeout.as_secs_f64());
         return Err(Refusal { message, kind: RefusalKind::Unanswered });
     };
     Ok(answer?.into_inner())
@@ -164,4 +168,29 @@ fn sensitive(token: &str) -> Result<MetadataValue<Ascii>, Problem> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_service_is_not_waited_for_for_ever() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
+        tokio::spawn(async move {
+            // Takes what comes, and answers nothing.
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {}
+                });
+            }
+        });
+        let mut ingestion = Ingestion::connect(&target, None).await.unwrap();
+        ingestion.timeout = Duration::from_millis(50);
+        assert_eq!(ingestion.flush().await.unwrap_err().kind, RefusalKind::Unanswered);
+        assert_eq!(ingestion.snapshot().await.unwrap_err().kind, RefusalKind::Unanswered);
+    }
 }

@@ -27,8 +27,15 @@ use tonic::{
     transport::{Channel, Server, server::TcpIncoming},
 };
 
-use super::{exporter::EXPORT, outcome::Outcome, raw_codec::RawCodec, target::Target, transport::Transport};
-use crate::base::{clock::unix_nanos, problem::Problem};
+use super::{
+    exporter::EXPORT,
+    in_flight::{Counted, InFlight},
+    outcome::Outcome,
+    raw_codec::RawCodec,
+    target::Target,
+    transport::Transport,
+};
+use crate::base::{clock::unix_nanos, memory::Memory, problem::Problem};
 
 /// What passed. Times are Unix nanoseconds.
 #[derive(Debug)]
@@ -63,13 +70,37 @@ pub(crate) struct Queue {
     next: AtomicU64,
 }
 
-/// What may wait for a slow disk.
-const MAX_QUEUED: u64 = 256 << 20;
+/// Bytes that a proxy may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Of requests that the target has not answered.
+    pub(crate) in_flight: u64,
+    /// Of what waits for a slow disk.
+    pub(crate) queued: u64,
+    /// Of one message, decompressed.
+    pub(crate) message: usize,
+}
+
+impl Bounds {
+    /// Shares out what a capture may use. A message stands in several buffers while it passes.
+    pub(crate) fn of(memory: Memory) -> Self {
+        let whole = memory.whole();
+        Self { in_flight: whole as u64 / 2, queued: whole as u64 / 4, message: whole / 8 }
+    }
+}
+
+/// What stands for one message that is in flight: as it came, and as it is sent on.
+const COPIES: u64 = 2;
+
+/// Answers are a few bytes.
+const MAX_ANSWER: usize = 4 << 20;
 
 #[derive(Debug, Clone)]
 struct Proxy {
     target: Channel,
     watcher: Watcher,
+    bounds: Bounds,
+    in_flight: Arc<InFlight>,
 }
 
 /// Forwards what comes to `listener` until `stop` ends.
@@ -78,13 +109,15 @@ pub(crate) async fn serve(
     target: &Target,
     transport: &Transport,
     watcher: Watcher,
+    bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let tls = transport.tls(target)?;
     let endpoint = target.endpoint(tls).map_err(|err| {
         Problem::new(format!("cannot speak TLS to `{target}`"), super::transport::CA_HINT).caused_by(err)
     })?;
-    let proxy = Proxy { target: endpoint.connect_lazy(), watcher };
+    let in_flight = InFlight::new(bounds.in_flight);
+    let proxy = Proxy { target: endpoint.connect_lazy(), watcher, bounds, in_flight };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder().serve_with_incoming_shutdown(proxy, incoming, stop).await?;
     Ok(())
@@ -114,7 +147,9 @@ impl Service<http::Request<Body>> for Proxy {
             let mut server = tonic::server::Grpc::new(RawCodec)
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
-                .apply_max_message_size_config(Some(usize::MAX), Some(usize::MAX));
+                .apply_max_message_size_config(Some(proxy.bounds.message), Some(MAX_ANSWER));
+            let held = proxy.in_flight.nothing();
+            let request = request.map(|body| Body::new(Counted::new(body, held)));
             Ok(server.unary(Forward { proxy, encoding }, request).await)
         })
     }
@@ -133,7 +168,7 @@ impl Proxy {
     fn received(&self, message: &Bytes) -> Option<u64> {
         let queue = &self.watcher.queued;
         let bytes = message.len() as u64;
-        if queue.bytes.fetch_add(bytes, Ordering::Relaxed) > MAX_QUEUED {
+        if queue.bytes.fetch_add(bytes, Ordering::Relaxed) > self.bounds.queued {
             queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
             queue.missed.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -159,11 +194,13 @@ impl UnaryService<Bytes> for Forward {
         let (proxy, encoding) = (self.proxy.clone(), self.encoding);
         Box::pin(async move {
             let (metadata, _, message) = request.into_parts();
+            let mut held = proxy.in_flight.nothing();
+            held.grow(COPIES * message.len() as u64)?;
             let number = proxy.received(&message);
             let mut onward = Request::new(message);
             *onward.metadata_mut() = metadata;
             let mut client = tonic::client::Grpc::new(proxy.target.clone())
-                .max_decoding_message_size(usize::MAX)
+                .max_decoding_message_size(MAX_ANSWER)
                 .max_encoding_message_size(usize::MAX);
             if let Some(encoding) = encoding {
                 client = client.send_compressed(encoding);
@@ -175,6 +212,7 @@ impl UnaryService<Bytes> for Forward {
                 Ok(()) => client.unary(onward, EXPORT, RawCodec).await,
                 Err(err) => Err(unreachable_target(err)),
             };
+            drop(held);
             if let Some(request) = number {
                 let answered = Passed::Answered { request, at: unix_nanos(), outcome: outcome(&answer) };
                 proxy.watcher.passed.send(answered).ok();
@@ -202,4 +240,77 @@ fn unreachable_target(err: tonic::transport::Error) -> Status {
     let mut status = Status::unavailable("the target cannot be reached");
     status.set_source(Arc::new(err));
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use opentelemetry_proto::tonic::{
+        collector::trace::v1::ExportTraceServiceRequest,
+        trace::v1::{ResourceSpans, ScopeSpans, Span},
+    };
+
+    use super::*;
+    use crate::wire::{
+        exporter::Exporter,
+        fake_studio::{Answer, FakeStudio},
+        outcome::GrpcCode,
+        transport::Compression,
+    };
+
+    const BOUNDS: Bounds = Bounds { in_flight: 1 << 20, queued: 1 << 20, message: 300 << 10 };
+
+    fn request(bytes: usize) -> Bytes {
+        let spans = vec![Span { name: "x".repeat(bytes), ..Span::default() }];
+        let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+    }
+
+    /// An exporter whose exports pass a proxy to a studio that answers so, and what the proxy tells.
+    async fn through_a_proxy(
+        answers: impl IntoIterator<Item = Answer>,
+        compression: Option<Compression>,
+    ) -> (Exporter, mpsc::UnboundedReceiver<Passed>) {
+        let studio = FakeStudio::answering(answers).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let (passed, received) = mpsc::unbounded_channel();
+        let watcher = Watcher { passed, queued: Arc::default() };
+        tokio::spawn(async move {
+            let plain = Transport::plain(Duration::MAX);
+            serve(listener, &studio.target(), &plain, watcher, BOUNDS, std::future::pending()).await
+        });
+        let transport = Transport { compression, ..Transport::plain(Duration::from_secs(20)) };
+        let exporter = Exporter::open(&target, "a-key", &transport).await.unwrap();
+        (exporter, received)
+    }
+
+    #[tokio::test]
+    async fn a_request_that_decompresses_to_too_much_is_refused() {
+        let (mut exporter, mut received) = through_a_proxy([], Some(Compression::Zstd)).await;
+        let refused = exporter.export(request(50 << 20)).await.outcome;
+        assert!(matches!(refused, Outcome::Rejected { .. } | Outcome::Indeterminate { .. }), "{refused:?}");
+        assert!(received.try_recv().is_err(), "it was passed on");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_silent_target_is_bounded() {
+        let (exporter, mut received) = through_a_proxy([Answer::Hang, Answer::Hang], None).await;
+        for _ in 0..2 {
+            let mut exporter = exporter.clone();
+            tokio::spawn(async move { exporter.export(request(200 << 10)).await });
+            assert!(matches!(received.recv().await, Some(Passed::Received { .. })));
+        }
+        let full = exporter.clone().export(request(200 << 10)).await;
+        assert!(matches!(
+            full.outcome,
+            Outcome::Rejected { code: GrpcCode::Unavailable }
+                | Outcome::Indeterminate { code: GrpcCode::Unavailable }
+        ));
+        assert!(full.message.contains("--memory-limit"), "{}", full.message);
+        // A small one still finds room.
+        assert_eq!(exporter.clone().export(request(10)).await.outcome, Outcome::Acked);
+    }
 }

@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use super::{
     exporter::{Exporter, Reply},
     outcome::{GrpcCode, Outcome},
+    target::Target,
+    transport::Transport,
 };
+use crate::base::problem::Problem;
 
 /// Which exports are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -111,6 +114,27 @@ impl RetryPolicy {
 /// specification calls retryable; grpc-go with RESOURCE_EXHAUSTED.
 fn says_too_large(reply: &Reply) -> bool {
     ["message length too large", "message larger than max"].iter().any(|words| reply.message.contains(words))
+}
+
+/// Connects, and proves with an empty export that the server takes our key. What would be tried again of an export
+/// is tried again here.
+pub(crate) async fn connect(
+    target: &Target,
+    api_key: &str,
+    transport: &Transport,
+    policy: RetryPolicy,
+) -> Result<Exporter, Problem> {
+    let mut exporter = Exporter::open(target, api_key, transport).await?;
+    let began = Instant::now();
+    let mut attempts = 1;
+    loop {
+        let Err(refused) = exporter.prove().await else { return Ok(exporter) };
+        let Some(delay) = policy.delay(attempts, began.elapsed(), &refused.reply, rand::random()) else {
+            return Err(refused.problem);
+        };
+        attempts += 1;
+        tokio::time::sleep(delay).await;
+    }
 }
 
 /// Exports until it is acked, hopeless, or given up, or until `stop` turns true between two attempts.

@@ -23,7 +23,7 @@ use super::{
     exporter::{Exporter, Reply},
     fake_studio::{Answer, FakeStudio, Setup},
     outcome::{GrpcCode, Outcome},
-    retry::{Exported, RetryPolicy, export_with_retries},
+    retry::{self, Exported, RetryPolicy, export_with_retries},
     retry_info::{Delay, details_of},
     target::Target,
     transport::{ClientIdentity, Compression, Header, Transport},
@@ -117,6 +117,27 @@ async fn a_delay_that_the_server_asks_for_is_heard() {
     let reply = studio.exporter(LONG).await.export(request("a")).await;
     assert_eq!(reply.retry_after, Some(Duration::from_secs(3)));
     assert_eq!(reply.outcome, rejected(GrpcCode::ResourceExhausted));
+}
+
+/// A server that refuses the first proofs with these, and how many it was sent until one policy had enough.
+async fn proofs(refused_proofs: Vec<Status>, policy: RetryPolicy) -> (usize, bool) {
+    let studio = Setup { refused_proofs, ..Setup::default() }.start().await;
+    let connected = retry::connect(&studio.target(), "a-key", &Transport::plain(LONG), policy).await;
+    (studio.seen().len(), connected.is_ok())
+}
+
+#[tokio::test]
+async fn a_proof_is_tried_again_as_an_export_is() {
+    let details = details_of(Some(Delay { seconds: 0, nanos: 1 }));
+    let waits = || Status::with_details(Code::ResourceExhausted, "full", details.clone());
+    let busy = || vec![Status::unavailable("not yet"), waits()];
+    assert_eq!(proofs(busy(), RetryPolicy::Spec).await, (3, true));
+    assert_eq!(proofs(busy(), RetryPolicy::None).await, (1, false));
+    let exhausted = || vec![Status::resource_exhausted("full")];
+    assert_eq!(proofs(exhausted(), RetryPolicy::Spec).await, (1, false));
+    assert_eq!(proofs(exhausted(), RetryPolicy::Stubborn).await, (2, true));
+    let wrong_key = vec![Status::unauthenticated("no")];
+    assert_eq!(proofs(wrong_key, RetryPolicy::Stubborn).await, (1, false));
 }
 
 #[tokio::test]

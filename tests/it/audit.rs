@@ -579,7 +579,7 @@ fn a_file_that_cannot_be_written_ends_it_before_it_begins() {
     ------- stderr -------
     error: cannot write `report.md`
       caused by: is a directory
-    hint: name a file in a folder that is there and that this user may write to
+    hint: name a file in it
     [exit status: 2]
     ");
     assert_snapshot!(audit(folder.path(), &["-o", "report"]), @"
@@ -599,7 +599,8 @@ fn an_audit_is_saved_with_its_run() {
     fs::create_dir(&saved).unwrap();
     let output = audit(folder.path(), &["--only", "lost_spans"]);
     assert!(
-        output.contains("the audit is not saved with its run: `runs/be4853f43680/audit.json`: "),
+        output.contains("the audit is not saved with its run: ")
+            && output.contains("`runs/be4853f43680/audit.json`"),
         "{output}"
     );
     assert_eq!(exit_status(&output), "[exit status: 0]");

@@ -10,4 +10,6 @@ mod layers;
 mod load;
 mod look;
 mod replay;
+#[cfg(unix)]
+mod safety;
 mod sql;

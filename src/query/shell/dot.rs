@@ -1,10 +1,10 @@
 //! Dot commands: what is no SQL.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use clap::ValueEnum;
 
-use super::{Flow, Shell, target::Target};
+use super::{Flow, Shell};
 use crate::{
     base::{notice, problem::Problem},
     checks::investigations::{self, Investigation, Params},
@@ -67,11 +67,12 @@ pub(super) async fn perform(shell: &mut Shell, text: &str, out: &mut dyn Write) 
             writeln!(out, "{mode}")?;
         }
         ("mode", [mode]) => shell.mode = Some(parse_mode(mode)?),
-        ("once", [file]) => shell.once = Some(Target::create(Path::new(file))?),
+        ("once", [file]) => shell.once = Some(shell.scripted_target(file)?),
         ("output", []) => shell.close()?,
         ("output", [file]) => {
+            let target = shell.scripted_target(file)?;
             shell.close()?;
-            shell.write_to(Path::new(file))?;
+            shell.output = Some(target);
         }
         ("timer", []) => shell.timer = !shell.timer,
         ("timer", ["on"]) => shell.timer = true,

@@ -23,6 +23,8 @@ const KEYWORDS: &str = "ALL AND AS ASC BETWEEN BY CASE CAST COUNT CROSS DESC DES
     FALSE FILTER FROM GROUP HAVING IN INNER INTERVAL IS JOIN LEFT LIKE LIMIT NOT NULL OFFSET ON OR ORDER OUTER \
     OVER PARTITION SELECT THEN TRUE UNION USING VALUES WHEN WHERE WITH";
 
+const PAINTED_BYTES: usize = 16 << 10;
+
 #[derive(Helper, Hinter)]
 pub(super) struct SqlHelper {
     /// Sorted: what may stand in a statement.
@@ -76,6 +78,10 @@ impl SqlHelper {
     }
 
     fn highlighted(&self, line: &str) -> String {
+        // Painted anew at every key: a long text that was pasted is left as it is.
+        if line.len() > PAINTED_BYTES {
+            return line.to_owned();
+        }
         let Ok(tokens) = tokens(line) else { return line.to_owned() };
         let mut text = String::with_capacity(line.len());
         for token in tokens {

@@ -1,4 +1,4 @@
-//! A file that answers are written to: beside its place until it is whole.
+//! An output that answers are written to, and the form that its name asks for.
 
 use std::{
     ffi::OsStr,
@@ -6,22 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
-use tempfile::NamedTempFile;
-
-use crate::report::rows::Mode;
+use crate::{base::output::Output, report::rows::Mode};
 
 pub(super) struct Target {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    out: BufWriter<Output>,
 }
 
 impl Target {
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder)
-            .with_context(|| format!("cannot write into `{}`", folder.display()))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+    pub(super) fn create(path: &Path, protected: &[PathBuf]) -> anyhow::Result<Self> {
+        let out = BufWriter::new(Output::create(path, protected)?);
+        Ok(Self { path: path.to_owned(), out })
     }
 
     /// The form that the file's ending asks for.
@@ -29,26 +24,24 @@ impl Target {
         self.path.extension().and_then(OsStr::to_str).and_then(Mode::of_ending)
     }
 
-    /// Puts the file into its place.
+    /// Whether the terminal, where there is one, is what is written to.
+    pub(super) fn is_stdout(&self) -> bool {
+        self.out.get_ref().is_stdout()
+    }
+
+    /// Puts the whole output into its place.
     pub(super) fn keep(self) -> anyhow::Result<()> {
-        let Self { path, file } = self;
-        let keep = || -> anyhow::Result<()> {
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            #[cfg(unix)]
-            std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        keep().with_context(|| format!("cannot write `{}`", path.display()))
+        let out = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(out.finish()?)
     }
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.out.flush()
     }
 }
