@@ -193,7 +193,7 @@ fn settle_files(settled: &mut Settled, judgement: &Judgement) {
     let Some(first) = places.next() else { return };
     let why = Reason::NotRead {
         file: first.file.clone(),
-        problem: first.problem.clone().unwrap_or_default(),
+        problem: first.problem.as_ref().map(ToString::to_string).unwrap_or_default(),
         others: places.count() as u64,
     };
     settled.qualify(Overall::Inconclusive, why);

@@ -14,7 +14,10 @@ use super::{
     selection::{SelectionArgs, nothing_else, renaming},
 };
 use crate::{
-    audit::{Manner, examine, report::Overall},
+    audit::{
+        Manner, examine,
+        verdict::{Overall, Reason},
+    },
     base::{duration, exit::Exit, interrupt::Interrupts, notice, problem::Problem},
     checks::catalog::built_in,
     judge::runs::choose_runs,
@@ -202,14 +205,17 @@ pub(crate) async fn run(
         report::replay::print_made(out, &made)?;
         return Ok(if whole { Exit::Clean } else { Exit::Found });
     }
+    let mut protected = Vec::new();
     if args.verify {
         // Before anything is sent: a typo here must not leave a run that nobody can judge.
-        if find_store(args.data_dir.as_deref())?.single_file {
+        let layout = find_store(args.data_dir.as_deref())?;
+        if layout.single_file {
             let what = "one file alone cannot show what a store lacks";
             return Err(Problem::new(what, "name the data directory").into());
         }
+        protected = layout.protected();
     }
-    let waiting = args.reporting.open()?;
+    let waiting = args.reporting.open(&protected)?;
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let route = args.route(&settings)?;
     // Before anything is written: an endpoint that is not there leaves no run.
@@ -286,11 +292,10 @@ async fn verify(
     report.coverage.of = Some(replayed.manifest.endpoint.clone());
     let total = replayed.sent.summary.total();
     if total.refused() > 0 {
-        report.qualify(Overall::Fail, format!("{} refused", counted(total.refused(), "span")));
+        report.qualify(Overall::Fail, Reason::SpansRefused { spans: total.refused() });
     }
     if total.indeterminate > 0 {
-        let spans = counted(total.indeterminate, "span");
-        report.qualify(Overall::Inconclusive, format!("{spans} sent with an unknown outcome"));
+        report.qualify(Overall::Inconclusive, Reason::OutcomeUnknown { spans: total.indeterminate });
     }
     if let Some(data_dir) = &args.data_dir {
         report.ask_at(data_dir);

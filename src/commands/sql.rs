@@ -19,7 +19,7 @@ use crate::{
         shell::{Shell, interactive},
     },
     report::rows::Mode,
-    store::find::find_store,
+    store::{find::find_store, footer::Statistics},
     tables::sources::RunChoice,
 };
 

@@ -34,6 +34,7 @@ use crate::{
     },
     checks::investigations::Params,
     store::{
+        footer::Statistics,
         layout::Layout,
         nesting::STACK_BYTES,
         session::{self, Spilling},

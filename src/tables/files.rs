@@ -204,7 +204,7 @@ pub(super) fn segments(listing: &Listing, schema: &SchemaRef) -> Result<RecordBa
             "size" => number(all().map(|(one, _)| Some(one.file.size.cast_signed()))),
             "rows" => number(all().map(|(_, facts)| Some(facts.rows.cast_signed()))),
             "batches" => number(all().map(|(_, facts)| Some(facts.batches.cast_signed()))),
-            "ended" => flag(all().map(|(_, facts)| facts.ended)),
+            "ended" => flag(all().map(|(_, facts)| Some(facts.ended))),
             "torn_at" => number(all().map(|(_, facts)| facts.torn_at.map(u64::cast_signed))),
             "problem" => text(all().map(|(one, _)| one.problem.as_ref().map(ToString::to_string))),
             "schema_version" => number(all().map(|(one, _)| one.schema_version())),
