@@ -2,7 +2,7 @@
 //!
 //! Checks that passed or did not apply are counted by family, unless all are asked for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::json;
 
@@ -157,10 +157,10 @@ fn baseline(used: &BaselineUse) -> Fact {
     let BaselineUse { file, accepted, stale, not_looked_for } = used;
     let mut line = format!(": {} accepted", counted(*accepted, "finding"));
     if *not_looked_for > 0 {
-        line += &format!(", {} not looked for", grouped(*not_looked_for));
+        write!(line, ", {} not looked for", grouped(*not_looked_for)).ok();
     }
     if !stale.is_empty() {
-        line += &format!(", {} stale: found no more", grouped(stale.len() as u64));
+        write!(line, ", {} stale: found no more", grouped(stale.len() as u64)).ok();
     }
     let first = Line::code(file.display().to_string()).and(line);
     let stale_shown = stale.iter().take(STALE_SHOWN);
