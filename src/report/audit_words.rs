@@ -205,6 +205,7 @@ fn is_of_one(one: &Checked) -> bool {
     const NAMES_ONE: [&str; 5] = ["row_number", "span_id", "trace_id", "file", "first_ordinal"];
     const NAMES_A_PART: [&str; 2] = ["column_name", "key"];
     let Some(found) = one.verdict.findings() else { return false };
-    let has = |names: &[&str]| found.schema.fields().iter().any(|column| names.contains(&column.name().as_str()));
+    let has =
+        |names: &[&str]| found.schema.fields().iter().any(|column| names.contains(&column.name().as_str()));
     has(&NAMES_ONE) && !has(&NAMES_A_PART)
 }

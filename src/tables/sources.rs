@@ -39,7 +39,7 @@ use crate::{
         scan,
         session::{self, Spilling},
     },
-    text::numbers,
+    text::{escape, numbers},
 };
 
 /// Damaged files that are named in a note; all are in the table `files`.
