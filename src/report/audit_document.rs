@@ -21,6 +21,7 @@ use crate::{
     },
     checks::{
         catalog::Severity,
+        findings::Findings,
         runner::{Checked, Verdict},
         summary::{AlteredColumn, PollutionCell},
     },
@@ -353,7 +354,7 @@ fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
 
 /// A check that found something: its rule, the findings, and where to go from them.
 fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> Section {
-    let fresh = one.verdict.findings().map_or(0, |found| found.fresh());
+    let fresh = one.verdict.findings().map_or(0, Findings::fresh);
     if fresh == 0 {
         return Section::default();
     }
