@@ -47,10 +47,10 @@ fn command() -> clap::Command {
     command.build();
     let mut groups = String::new();
     for (title, names) in GROUPS {
-        write!(groups, "{title}:\n").ok();
+        writeln!(groups, "{title}:").ok();
         for name in names {
             let about = command.find_subcommand(name).and_then(clap::Command::get_about);
-            write!(groups, "  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default()).ok();
+            writeln!(groups, "  {name:<12} {}", about.map(ToString::to_string).unwrap_or_default()).ok();
         }
         groups.push('\n');
     }

@@ -380,7 +380,7 @@ fn swept_note(rows: u64, took: Duration) -> String {
 
 fn in_words(one: &Looked) -> String {
     let problem = one.problem.as_ref().map_or_else(|| one.health.name().to_owned(), ToString::to_string);
-    format!("`{}`: {problem}", crate::text::escape::plain(&one.file.shown))
+    format!("`{}`: {problem}", escape::plain(&one.file.shown))
 }
 
 fn schema_of(name: &str) -> Result<SchemaRef> {
