@@ -41,14 +41,16 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 /// The command line, whose help groups its commands.
 fn command() -> clap::Command {
+    use std::fmt::Write as _;
+
     let mut command = Cli::command();
     command.build();
     let mut groups = String::new();
     for (title, names) in GROUPS {
-        groups += &format!("{title}:\n");
+        writeln!(groups, "{title}:").ok();
         for name in names {
             let about = command.find_subcommand(name).and_then(clap::Command::get_about);
-            groups += &format!("  {name:<12} {}\n", about.map(ToString::to_string).unwrap_or_default());
+            writeln!(groups, "  {name:<12} {}", about.map(ToString::to_string).unwrap_or_default()).ok();
         }
         groups.push('\n');
     }

@@ -7,7 +7,10 @@ use crate::{
     base::exit::Exit,
     settings::{InternalArgs, Settings},
     store::layout::Layout,
-    text::numbers::{bytes, counted, duration},
+    text::{
+        escape::plain,
+        numbers::{bytes, counted, duration},
+    },
     wire::ingestion::Ingestion,
 };
 
@@ -43,9 +46,9 @@ pub(crate) async fn run(args: &SnapshotArgs, out: &mut dyn Write) -> anyhow::Res
         None => Layout::find(None).ok(),
     };
     let here = |path: &str| match layout.as_ref().and_then(|layout| layout.on_host(path)) {
-        Some(found) if found.exists() => format!("{path}\n  here: {}", found.display()),
-        Some(absent) => format!("{path}\n  not here: {} does not exist", absent.display()),
-        None => path.to_owned(),
+        Some(found) if found.exists() => format!("{}\n  here: {}", plain(path), found.display()),
+        Some(absent) => format!("{}\n  not here: {} does not exist", plain(path), absent.display()),
+        None => plain(path),
     };
     match &snapshot.path {
         Some(path) => {

@@ -2,7 +2,7 @@
 //!
 //! Checks that passed or did not apply are counted by family, unless all are asked for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::json;
 
@@ -21,6 +21,7 @@ use crate::{
     },
     checks::{
         catalog::Severity,
+        findings::Findings,
         runner::{Checked, Verdict},
         summary::{AlteredColumn, PollutionCell},
     },
@@ -157,10 +158,10 @@ fn baseline(used: &BaselineUse) -> Fact {
     let BaselineUse { file, accepted, stale, not_looked_for } = used;
     let mut line = format!(": {} accepted", counted(*accepted, "finding"));
     if *not_looked_for > 0 {
-        line += &format!(", {} not looked for", grouped(*not_looked_for));
+        write!(line, ", {} not looked for", grouped(*not_looked_for)).ok();
     }
     if !stale.is_empty() {
-        line += &format!(", {} stale: found no more", grouped(stale.len() as u64));
+        write!(line, ", {} stale: found no more", grouped(stale.len() as u64)).ok();
     }
     let first = Line::code(file.display().to_string()).and(line);
     let stale_shown = stale.iter().take(STALE_SHOWN);
@@ -353,7 +354,7 @@ fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
 
 /// A check that found something: its rule, the findings, and where to go from them.
 fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> Section {
-    let fresh = one.verdict.findings().map_or(0, |found| found.fresh());
+    let fresh = one.verdict.findings().map_or(0, Findings::fresh);
     if fresh == 0 {
         return Section::default();
     }

@@ -1,5 +1,7 @@
 //! The words of an audit's typed data: reasons, limits, barriers, runs that were not judged, evidence.
 
+use std::fmt::Write as _;
+
 use crate::{
     audit::{
         coverage::{BarrierCoverage, NotJudged, NotReadWhy, RowCoverage},
@@ -98,7 +100,7 @@ pub(crate) fn rows(rows: &RowCoverage) -> String {
     );
     for (count, what) in [(unexpected, "without a place in a plan"), (out_of_scope, "out of scope")] {
         if count > 0 {
-            text += &format!(", {} {what}", grouped(count));
+            write!(text, ", {} {what}", grouped(count)).ok();
         }
     }
     text
@@ -175,10 +177,10 @@ pub(crate) fn note(one: &Checked) -> String {
     let (noun, nouns) = one.check.examines.nouns();
     let mut examined = format!("{} {}", grouped(one.examined), if one.examined == 1 { noun } else { nouns });
     if let Some(files) = one.files {
-        examined += &format!(" in {}", counted(files, "file"));
+        write!(examined, " in {}", counted(files, "file")).ok();
     }
     let of = |found: u64| match found {
-        found if found <= one.examined && !several_in_one(one) => format!("{} of {examined}", grouped(found)),
+        found if found <= one.examined && is_of_one(one) => format!("{} of {examined}", grouped(found)),
         found => format!("{} in {examined}", counted(found, "finding")),
     };
     let mut note = match &one.verdict {
@@ -189,18 +191,21 @@ pub(crate) fn note(one: &Checked) -> String {
     };
     let accepted = one.verdict.findings().map_or(0, |found| found.accepted);
     if accepted > 0 && !matches!(one.verdict, Verdict::Accepted(_)) {
-        note += &format!("; {} more accepted", grouped(accepted));
+        write!(note, "; {} more accepted", grouped(accepted)).ok();
     }
     if let Some(OwnScan { rows, bytes: size }) = one.own_scan {
-        note += &format!("; read {} by itself, {}", counted(rows, "row"), bytes(size));
+        write!(note, "; read {} by itself, {}", counted(rows, "row"), bytes(size)).ok();
     }
     note
 }
 
-/// Whether one thing that was examined may have several findings: one for each of its columns or keys.
-fn several_in_one(one: &Checked) -> bool {
-    let columns = one.verdict.findings().map(|found| found.schema.fields());
-    columns.is_some_and(|columns| {
-        columns.iter().any(|column| ["column_name", "key"].contains(&column.name().as_str()))
-    })
+/// Whether each finding is about one thing that was examined. A row may have several: one for each of its columns or
+/// keys; others are about many rows at once.
+fn is_of_one(one: &Checked) -> bool {
+    const NAMES_ONE: [&str; 5] = ["row_number", "span_id", "trace_id", "file", "first_ordinal"];
+    const NAMES_A_PART: [&str; 2] = ["column_name", "key"];
+    let Some(found) = one.verdict.findings() else { return false };
+    let has =
+        |names: &[&str]| found.schema.fields().iter().any(|column| names.contains(&column.name().as_str()));
+    has(&NAMES_ONE) && !has(&NAMES_A_PART)
 }

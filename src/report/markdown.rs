@@ -110,7 +110,9 @@ fn text(line: &Line) -> String {
 fn plain(line: &Line) -> String {
     let span = |span: &super::document::Span| match span.style {
         Style::Code => markdown_code(&span.text),
-        _ => markdown(&span.text),
+        Style::Plain | Style::Strong | Style::Good | Style::Bad | Style::Doubtful | Style::Quiet => {
+            markdown(&span.text)
+        }
     };
     line.0.iter().map(span).collect()
 }

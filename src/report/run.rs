@@ -252,12 +252,15 @@ pub(crate) fn barrier_line(raised: &BarrierOutcome) -> String {
             let rows = counted(snapshot.rows.unsigned_abs(), "row");
             format!("hot snapshot of {rows} in {}", duration(*took))
         }
-        BarrierOutcome::Refused { rpc, refusal } => format!("{rpc} failed: {refusal}; {}", refusal.hint()),
+        BarrierOutcome::Refused { rpc, refusal } => {
+            format!("{rpc} failed: {}; {}", plain(&refusal.to_string()), refusal.hint())
+        }
         BarrierOutcome::Unreachable(problem) => not_flushed(problem),
     }
 }
 
 fn not_flushed(problem: &Problem) -> String {
+    let problem = plain(&problem.to_string());
     format!("not flushed: {problem}; an audit has to wait for the studio's own timer")
 }
 

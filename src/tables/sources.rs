@@ -39,7 +39,7 @@ use crate::{
         scan,
         session::{self, Spilling},
     },
-    text::numbers,
+    text::{escape, numbers},
 };
 
 /// Damaged files that are named in a note; all are in the table `files`.
@@ -380,7 +380,7 @@ fn swept_note(rows: u64, took: Duration) -> String {
 
 fn in_words(one: &Looked) -> String {
     let problem = one.problem.as_ref().map_or_else(|| one.health.name().to_owned(), ToString::to_string);
-    format!("`{}`: {problem}", crate::text::escape::plain(&one.file.shown))
+    format!("`{}`: {problem}", escape::plain(&one.file.shown))
 }
 
 fn schema_of(name: &str) -> Result<SchemaRef> {

@@ -3,7 +3,7 @@
 //! Names of files and services, values of spans and messages of endpoints may hold anything. A terminal obeys
 //! escape sequences, a workflow runner lines that begin with `::error`, a spreadsheet cells that begin with `=`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// One line for a terminal: characters that it would obey, or that nobody would see, are escaped, and so is the
 /// beginning of what a workflow runner would take for a command.
@@ -59,7 +59,7 @@ pub(crate) fn json(text: String) -> String {
     for char in text.chars() {
         if is_named(char) {
             for unit in char.encode_utf16(&mut units) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+                write!(escaped, "\\u{unit:04x}").ok();
             }
         } else {
             escaped.push(char);

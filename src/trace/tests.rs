@@ -81,7 +81,7 @@ async fn subflows_and_concurrent_nodes_at_80_columns() {
     assert_snapshot!(printed(&trace, 80), @r#"
     trace    d1efba3c84ed7638c7c1ed907f48968b
              12 spans of orders-full, 6.1 ms from 2026-11-22T11:14:19.162Z
-    files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
+    files    c1 parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
              12 rows
 
     span           service      status  where    took  0                      6.1 ms
@@ -272,7 +272,7 @@ async fn a_missing_parent_is_a_gap_above_its_children() {
     assert_snapshot!(printed(&trace, 80), @r#"
     trace    d1efba3c84ed7638c7c1ed907f48968b
              11 spans of orders-full, 6.1 ms from 2026-11-22T11:14:19.162Z
-    files    c1  parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
+    files    c1 parquet/year=2026/month=11/day=22/20261122_111421_00a45fa4.parquet
              11 rows
     note     1 parent is not stored
 
@@ -393,7 +393,7 @@ async fn several_roots_and_a_patch_that_does_not_apply_are_told() {
               ~ /n  ? → 99
            ~ /no/way  ? → 1
            the patch does not apply: path is invalid
-    stores   PStore iOrXCVR7JSmKJMS8lrGF9: 7 changes, where they lead cannot be told
+    stores   PStore iOrXCVR7JSmKJMS8lrGF9: 7 changes, where they lead is unknown
     "#);
 }
 

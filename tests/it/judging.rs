@@ -47,12 +47,12 @@ fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
 
     let accepted = of(&["--baseline", "known.json"]);
     assert_snapshot!(lines(&accepted, &["PASS", "baseline", "accepted", "[exit"]).join("\n"), @"
-PASS
-baseline known.json: 3 findings accepted
-accepted altered_spans 2 findings in 40 planned rows in 2 files
-accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
-[exit status: 0]
-");
+    PASS, limited by --only altered_spans,polluted_attributes,polluted_resource,polluted_service_name
+    baseline known.json: 3 findings accepted
+    accepted altered_spans 2 findings in 40 planned rows in 2 files
+    accepted polluted_service_name 1 of 40 rows with witnesses in 2 files
+    [exit status: 0]
+    ");
 
     let segment = folder.path().join(SEGMENT);
     let mut bytes = fs::read(&segment).unwrap();
@@ -61,25 +61,25 @@ accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
     fs::write(&segment, bytes).unwrap();
     let with_new = of(&["--baseline", "known.json"]);
     assert_snapshot!(lines(&with_new, &["FAIL", "baseline", "accepted", "- altered", "altered_spans:", "[exit"]).join("\n"), @"
-FAIL
-baseline known.json: 3 findings accepted
-FAIL altered_spans 1 finding in 40 planned rows in 2 files; 2 more accepted
-accepted polluted_service_name 1 finding in 40 rows with witnesses in 2 files
-altered_spans: A stored span has the values that it was sent with.
-- altered_spans:ed895649eb5a
-[exit status: 1]
-");
+    FAIL, limited by --only altered_spans,polluted_attributes,polluted_resource,polluted_service_name
+    baseline known.json: 3 findings accepted
+    FAIL altered_spans 1 finding in 40 planned rows in 2 files; 2 more accepted
+    accepted polluted_service_name 1 of 40 rows with witnesses in 2 files
+    altered_spans: A stored span has the values that it was sent with.
+    - altered_spans:ed895649eb5a
+    [exit status: 1]
+    ");
 
     fs::write(&segment, whole).unwrap();
     let repaired = of(&["--baseline", "known.json"]);
     assert_snapshot!(lines(&repaired, &["PASS", "baseline", "altered_spans:", "polluted_", "[exit"]).join("\n"), @"
-PASS
-baseline known.json: 0 findings accepted, 3 stale: found no more
-altered_spans:4f1da55b650e trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot
-altered_spans:d0d2efa4cc52 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name
-polluted_service_name:87577dc1cec1 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483
-[exit status: 0]
-");
+    PASS, limited by --only altered_spans,polluted_attributes,polluted_resource,polluted_service_name
+    baseline known.json: 0 findings accepted, 3 stale: found no more
+    altered_spans:4f1da55b650e trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot
+    altered_spans:d0d2efa4cc52 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name
+    polluted_service_name:87577dc1cec1 trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483
+    [exit status: 0]
+    ");
 
     let elsewhere = audit(folder.path(), &["--only", "lost_spans", "--baseline", "known.json"]);
     assert_eq!(
@@ -165,7 +165,7 @@ fn the_users_own_checks_run_beside_ours() {
     );
     let args = ["--checks", "checks", "--only", "house"];
     assert_snapshot!(audit(folder.path(), &args), @"
-    PASS
+    PASS, limited by --only house
 
     store    .dbdata/spans
              1 cold file: 20 rows, 12.8 kB
@@ -173,25 +173,20 @@ fn the_users_own_checks_run_beside_ours() {
              1 hot snapshot: 20 rows, 12.9 kB; a copy, not evidence
     run      be4853f43680   20 spans planned: 20 acked
     barrier  no flush after the last ack, but …
-    also     run 75ab2a233443: rows of it are here and were compared; another run is judged
-    judged   40 rows: 40 as planned, 0 differing, 0 by structure
-             48.3 kB read, all in …
+    also     run 75ab2a233443: its rows here were compared; another run is judged
+    checked  40 rows: 40 match the plan, 0 differ, 0 unplanned
+    found    all 20 spans of 4 workflows of 2 services
+    checks   1 with warnings
+    read     48.3 kB in …
 
-    warn  left_segments  1 finding in 1 segment
-
-    service                          workflows  found  spans  acked  found  missing
-    brazenly-engrossing-turkey               2      2     10     10     10        0
-    admittedly-effectual-kookaburra          2      2     10     10     10        0
-    all 2 services                           4      4     20     20     20        0
+    warn  left_segments  1 of 1 segment
 
     left_segments: No segment is left.
     finding                     tier  file                                    rows
     left_segments:a35af73a48b3  wal   wal/batch_1795466683733889754_0002.ipc    20
-    points to 2026-11-23T20:44Z, the first minute
-    to see    e2e-store sql .dbdata/spans --run be48 --query finding --param id=left_segments:a35af73a48b3
-    usually   the night's job did not run. Call FlushWAL.
-
-    1 with warnings
+    first seen    2026-11-23T20:44Z
+    inspect       e2e-store sql .dbdata/spans --run be48 --query finding --param id=left_segments:a35af73a48b3
+    likely cause  the night's job did not run. Call FlushWAL.
     [exit status: 0]
     ");
     let listed = e2e_store(folder.path(), ["checks", "--checks", "checks"]);
@@ -217,17 +212,12 @@ fn the_users_own_checks_run_beside_ours() {
     let broken = audit(folder.path(), &["--checks", "checks", "--only", "user"]);
     let reasons = ["INCONCLUSIVE", "BROKEN", "Error", "SQL", "Arrow", "[exit"];
     assert_snapshot!(lines(&broken, &reasons).join("\n"), @r#"
-    INCONCLUSIVE
-    BROKEN no_limit
-    Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says
-    BROKEN no_luck
-    Arrow error: Divide by zero error
-    BROKEN no_sense
-    SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
-    BROKEN no_table
-    Error during planning: table 'datafusion.public.nowhere' not found
-    BROKEN no_writing
-    Error during planning: DML not supported: COPY
+    INCONCLUSIVE, limited by --only user
+    BROKEN no_limit Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says how many are shown
+    BROKEN no_luck Arrow error: Divide by zero error
+    BROKEN no_sense SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
+    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found
+    BROKEN no_writing Error during planning: DML not supported: COPY
     [exit status: 2]
     "#);
     assert!(!folder.path().join("stolen.csv").exists());
@@ -236,7 +226,7 @@ fn the_users_own_checks_run_beside_ours() {
         &own_check("error", "SELECT tier, file, row_number FROM stored_spans WHERE name = 'CountItemsNode'"),
     );
     let stored = audit(folder.path(), &["--checks", "checks", "--only", "slow_nodes"]);
-    assert!(stored.contains("FAIL  slow_nodes  12 of "), "{stored}");
+    assert!(stored.contains("FAIL  slow_nodes  12 findings"), "{stored}");
 
     write("lost_spans.sql", &own_check("warn", "SELECT 1"));
     assert_snapshot!(audit(folder.path(), &["--checks", "checks"]), @"
