@@ -30,7 +30,6 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
     let at = |place: u32| family.facts.get(place as usize);
     let firsts = || kins().map(|kin| at(kin.first_copy));
     let parents = || kins().map(|kin| at(kin.parent));
-    let traces = || kins().map(|kin| family.traces.get(kin.trace as usize));
     let names = |names: &mut dyn Iterator<Item = Name>| source.names.take(names);
     let mark = |mark: u32| flag(facts().map(|fact| Some(fact.marks.has(mark))));
     let timed = |fact: &Fact, at: i64| (!fact.marks.has(Marks::UNTIMED)).then_some(at);
@@ -113,6 +112,14 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
                 .map(|(fact, parent)| parent.map(|parent| fact.execution.is_within(parent.execution))),
         ),
         "in_cycle" => flag(kins().map(|kin| Some(kin.in_cycle))),
+        other => return column_of_trace(source, family, rows, other),
+    })
+}
+
+/// A column that says something of a row's whole trace.
+fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
+    let traces = || rows.iter().map(|row| family.traces.get(family.kin[*row as usize].trace as usize));
+    Ok(match name {
         "trace_spans" => number(traces().map(|trace| trace.map(|trace| trace.spans))),
         "trace_roots" => number(traces().map(|trace| trace.map(|trace| trace.roots))),
         "trace_services" => number(traces().map(|trace| trace.map(|trace| trace.services))),

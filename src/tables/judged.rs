@@ -80,33 +80,33 @@ impl Judged {
     }
 }
 
-pub(super) fn unplanned_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.rows(Grain::Row))
+pub(super) fn unplanned_rows(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.rows(Grain::Row)
 }
 
-pub(super) fn unplanned_traces(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.rows(Grain::Trace))
+pub(super) fn unplanned_traces(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.rows(Grain::Trace)
 }
 
-pub(super) fn delivery(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+pub(super) fn delivery(judged: &Judged) -> Arc<dyn TableProvider> {
     let delivery = Arc::new(Delivery::new(Arc::clone(&judged.judgement)));
-    Ok(judged.planned(delivery))
+    judged.planned(delivery)
 }
 
-pub(super) fn exports(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(export_table(Arc::clone(&judged.judgement)))
+pub(super) fn exports(judged: &Judged) -> Arc<dyn TableProvider> {
+    export_table(Arc::clone(&judged.judgement))
 }
 
-pub(super) fn differences(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.planned(judged.judgement.collected.differences.table()))
+pub(super) fn differences(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.planned(judged.judgement.collected.differences.table())
 }
 
-pub(super) fn unplannable_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.planned(judged.judgement.collected.strays.table()))
+pub(super) fn unplannable_rows(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.planned(judged.judgement.collected.strays.table())
 }
 
-pub(super) fn planned_copies(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.planned(judged.judgement.sightings.table()))
+pub(super) fn planned_copies(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.planned(judged.judgement.sightings.table())
 }
 
 pub(super) fn snapshot_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {

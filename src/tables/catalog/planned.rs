@@ -31,7 +31,7 @@ pub(super) const TABLES: &[Table] = &[
             text("parent_span_id", "its parent by the plan; null for a root"),
             flag("parent_lost", "whether its parent was acked and is lost"),
         ]],
-        make: |sources| Box::pin(swept(sources, judged::delivery)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::delivery(judged)))),
     },
     Table {
         name: "exports",
@@ -54,7 +54,7 @@ pub(super) const TABLES: &[Table] = &[
             flag("behind_barrier", "whether an absence is a loss"),
             flag("maybe_unread", "whether a file that could not be read may hold some of it"),
         ]],
-        make: |sources| Box::pin(swept(sources, judged::exports)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::exports(judged)))),
     },
     Table {
         name: "calls",
@@ -95,7 +95,7 @@ pub(super) const TABLES: &[Table] = &[
                 text("actual", "stored value, cut after 240 characters"),
             ],
         ],
-        make: |sources| Box::pin(swept(sources, judged::differences)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::differences(judged)))),
     },
     Table {
         name: "planned_copies",
@@ -111,7 +111,7 @@ pub(super) const TABLES: &[Table] = &[
                 text("differing", "digest of what differs from the plan; null if nothing does"),
             ],
         ],
-        make: |sources| Box::pin(swept(sources, judged::planned_copies)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::planned_copies(judged)))),
     },
     Table {
         name: "unplannable_rows",
@@ -122,7 +122,7 @@ pub(super) const TABLES: &[Table] = &[
             &[text("run", "the run that its trace id or its tag names"), text("service_name", "as stored")],
             IDS,
         ],
-        make: |sources| Box::pin(swept(sources, judged::unplannable_rows)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::unplannable_rows(judged)))),
     },
     Table {
         name: "duplicated_spans",

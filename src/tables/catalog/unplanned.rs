@@ -63,7 +63,7 @@ pub(super) const TABLES: &[Table] = &[
                 flag("trace_has_local_orphan", "whether its trace lacks a parent that is said to be local"),
             ],
         ],
-        make: |sources| Box::pin(swept(sources, judged::unplanned_rows)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::unplanned_rows(judged)))),
     },
     Table {
         name: "unplanned_traces",
@@ -88,7 +88,7 @@ pub(super) const TABLES: &[Table] = &[
                 flag("an_hour_old", "whether it ended more than an hour before the sweep"),
             ],
         ],
-        make: |sources| Box::pin(swept(sources, judged::unplanned_traces)),
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::unplanned_traces(judged)))),
     },
     Table {
         name: "resources",
