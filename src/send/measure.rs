@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value},
+    common::v1::KeyValue,
     resource::v1::Resource,
     trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::Event},
 };
@@ -21,7 +21,7 @@ use crate::traffic::{
     plan::{Plan, Unplannable},
     planned::{Attribute, FLAGS, KIND_INTERNAL, PlannedSpan, Value},
     profile::{Profile, Telemetry},
-    recorded::Scope,
+    recorded::{Scope, pair},
     workflow::Workflow,
 };
 
@@ -201,16 +201,12 @@ fn message(span: &PlannedSpan<'_>) -> Span {
 }
 
 fn pairs(attributes: &[Attribute<'_>]) -> Vec<KeyValue> {
-    let pair = |(key, value): &Attribute<'_>| {
-        let value = match value {
-            Value::Text(text) => any_value::Value::StringValue((*text).to_owned()),
-            Value::Int(number) => any_value::Value::IntValue(*number),
-            Value::Bool(flag) => any_value::Value::BoolValue(*flag),
-        };
-        let value = Some(AnyValue { value: Some(value) });
-        KeyValue { key: (*key).to_owned(), value, ..KeyValue::default() }
+    let owned = |(key, value): &Attribute<'_>| match value {
+        Value::Text(text) => pair(key, *text),
+        Value::Int(number) => pair(key, *number),
+        Value::Bool(flag) => pair(key, *flag),
     };
-    attributes.iter().map(pair).collect()
+    attributes.iter().map(owned).collect()
 }
 
 #[cfg(test)]

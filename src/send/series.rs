@@ -28,16 +28,23 @@ pub(crate) struct Series {
 /// Outcomes are counted in spans, what began and ended in exports.
 #[derive(Debug)]
 struct Step {
-    issued: u64,
-    not_started: u64,
-    acked: u64,
-    rejected: u64,
-    indeterminate: u64,
-    partial: u64,
+    spans: SpanCounts,
     began: u64,
     ended: u64,
     /// Response times of acked exports in microseconds, to two digits: there are many of these.
     response: Histogram<u32>,
+}
+
+/// What became of spans in one step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct SpanCounts {
+    pub(crate) issued: u64,
+    pub(crate) not_started: u64,
+    pub(crate) acked: u64,
+    pub(crate) rejected: u64,
+    pub(crate) indeterminate: u64,
+    /// Spans of partly refused exports.
+    pub(crate) partial: u64,
 }
 
 /// One step for a reader: counts of spans, exports in flight at its end, and response times of the
@@ -47,13 +54,8 @@ pub(crate) struct Point {
     /// Where the step begins, and how long it is.
     pub(crate) at_seconds: f64,
     pub(crate) seconds: f64,
-    pub(crate) issued: u64,
-    pub(crate) not_started: u64,
-    pub(crate) acked: u64,
-    pub(crate) rejected: u64,
-    pub(crate) indeterminate: u64,
-    /// Spans of partly refused exports.
-    pub(crate) partial: u64,
+    #[serde(flatten)]
+    pub(crate) spans: SpanCounts,
     pub(crate) in_flight: u64,
     /// None where nothing was acked.
     pub(crate) p50_us: Option<u64>,
@@ -68,23 +70,23 @@ impl Series {
 
     pub(crate) fn record(&mut self, sample: &Sample) {
         let start = self.at(sample.started);
-        start.issued += sample.spans;
+        start.spans.issued += sample.spans;
         start.began += 1;
         let end = self.at(sample.ended);
         end.ended += 1;
         match sample.reply.outcome {
             Outcome::Acked => {
-                end.acked += sample.spans;
+                end.spans.acked += sample.spans;
                 end.response.saturating_record(micros(sample.response_time()));
             }
-            Outcome::Rejected { .. } => end.rejected += sample.spans,
-            Outcome::Indeterminate { .. } => end.indeterminate += sample.spans,
-            Outcome::Partial { .. } => end.partial += sample.spans,
+            Outcome::Rejected { .. } => end.spans.rejected += sample.spans,
+            Outcome::Indeterminate { .. } => end.spans.indeterminate += sample.spans,
+            Outcome::Partial { .. } => end.spans.partial += sample.spans,
         }
     }
 
     pub(crate) fn not_started(&mut self, what: &NotStarted) {
-        self.at(what.at).not_started += what.spans;
+        self.at(what.at).spans.not_started += what.spans;
     }
 
     /// All steps in order, those in which nothing happened too.
@@ -97,12 +99,7 @@ impl Series {
             points.push(Point {
                 at_seconds: self.step.as_secs_f64() * index as f64,
                 seconds: self.step.as_secs_f64(),
-                issued: step.issued,
-                not_started: step.not_started,
-                acked: step.acked,
-                rejected: step.rejected,
-                indeterminate: step.indeterminate,
-                partial: step.partial,
+                spans: step.spans,
                 in_flight,
                 p50_us: quantile(0.50),
                 p95_us: quantile(0.95),
@@ -138,12 +135,7 @@ impl Series {
 impl Step {
     fn new() -> Self {
         Self {
-            issued: 0,
-            not_started: 0,
-            acked: 0,
-            rejected: 0,
-            indeterminate: 0,
-            partial: 0,
+            spans: SpanCounts::default(),
             began: 0,
             ended: 0,
             response: Histogram::new_with_max(LONGEST, 2).expect("the bounds are in range"),
@@ -151,12 +143,13 @@ impl Step {
     }
 
     fn merge(&mut self, next: &Self) {
-        self.issued += next.issued;
-        self.not_started += next.not_started;
-        self.acked += next.acked;
-        self.rejected += next.rejected;
-        self.indeterminate += next.indeterminate;
-        self.partial += next.partial;
+        let (into, from) = (&mut self.spans, next.spans);
+        into.issued += from.issued;
+        into.not_started += from.not_started;
+        into.acked += from.acked;
+        into.rejected += from.rejected;
+        into.indeterminate += from.indeterminate;
+        into.partial += from.partial;
         self.began += next.began;
         self.ended += next.ended;
         self.response.add(&next.response).expect("all steps have the same bounds");
@@ -197,7 +190,10 @@ mod tests {
             at: Duration::from_millis(1_900),
         });
         let points = series.points();
-        let seen: Vec<_> = points.iter().map(|p| (p.issued, p.acked, p.not_started, p.in_flight)).collect();
+        let seen: Vec<_> = points
+            .iter()
+            .map(|p| (p.spans.issued, p.spans.acked, p.spans.not_started, p.in_flight))
+            .collect();
         assert_eq!(seen, [(15, 5, 0, 2), (0, 5, 7, 1), (0, 0, 0, 1), (0, 5, 0, 0)]);
         assert_eq!(points[2].p95_us, None);
         // Two digits of 1.2 s.
@@ -213,7 +209,7 @@ mod tests {
         let points = series.points();
         assert!(points.len() <= MOST && points.len() > MOST / 2, "{} points", points.len());
         assert_eq!(points[1].at_seconds.to_string(), "16");
-        assert_eq!(points.iter().map(|point| point.acked).sum::<u64>(), 25_000);
+        assert_eq!(points.iter().map(|point| point.spans.acked).sum::<u64>(), 25_000);
         assert!(points.iter().all(|point| point.in_flight == 0));
 
         series.record(&acked(0.0, 1e9));

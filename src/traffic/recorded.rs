@@ -6,10 +6,7 @@
 
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
-    trace::v1::{
-        Span, Status,
-        span::{Event, Link},
-    },
+    trace::v1::{Span, Status},
 };
 
 use super::{
@@ -17,23 +14,11 @@ use super::{
     planned::{FLAGS, KIND_INTERNAL, SCOPE},
 };
 
-/// A span before it has its ids. Times are Unix nanoseconds.
+/// A span before it has its ids and tags, and those below it.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) scope: Scope,
-    pub(crate) name: String,
-    pub(crate) kind: i32,
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) attributes: Vec<KeyValue>,
-    pub(crate) events: Vec<Event>,
-    pub(crate) links: Vec<Link>,
-    pub(crate) status: Option<Status>,
-    pub(crate) flags: u32,
-    pub(crate) trace_state: String,
-    pub(crate) dropped_attributes_count: u32,
-    pub(crate) dropped_events_count: u32,
-    pub(crate) dropped_links_count: u32,
+    pub(crate) span: Span,
     pub(crate) children: Vec<Draft>,
 }
 
@@ -69,27 +54,16 @@ impl Scope {
 impl Draft {
     /// An internal span of Junjo's scope with an unset status, as the Python SDK makes them.
     pub(crate) fn new(name: impl Into<String>, start: u64, end: u64) -> Self {
-        Self {
-            scope: Scope::junjo(),
+        let span = Span {
             name: name.into(),
             kind: KIND_INTERNAL,
-            start,
-            end,
-            attributes: Vec::new(),
-            events: Vec::new(),
-            links: Vec::new(),
+            start_time_unix_nano: start,
+            end_time_unix_nano: end,
             status: Some(Status::default()),
             flags: FLAGS,
-            trace_state: String::new(),
-            dropped_attributes_count: 0,
-            dropped_events_count: 0,
-            dropped_links_count: 0,
-            children: Vec::new(),
-        }
-    }
-
-    pub(crate) fn set(&mut self, key: &str, value: impl Into<Plain>) {
-        self.attributes.push(pair(key, value));
+            ..Span::default()
+        };
+        Self { scope: Scope::junjo(), span, children: Vec::new() }
     }
 
     /// Spans in this draft, itself included.
@@ -102,35 +76,17 @@ impl Draft {
 #[derive(Debug, Clone)]
 pub(crate) struct Plain(any_value::Value);
 
-impl From<&str> for Plain {
-    fn from(text: &str) -> Self {
-        Self(any_value::Value::StringValue(text.to_owned()))
-    }
+macro_rules! plain {
+    ($($from:ty => $kind:ident),*) => {
+        $(impl From<$from> for Plain {
+            fn from(value: $from) -> Self {
+                Self(any_value::Value::$kind(value.into()))
+            }
+        })*
+    };
 }
 
-impl From<String> for Plain {
-    fn from(text: String) -> Self {
-        Self(any_value::Value::StringValue(text))
-    }
-}
-
-impl From<i64> for Plain {
-    fn from(number: i64) -> Self {
-        Self(any_value::Value::IntValue(number))
-    }
-}
-
-impl From<bool> for Plain {
-    fn from(flag: bool) -> Self {
-        Self(any_value::Value::BoolValue(flag))
-    }
-}
-
-impl From<f64> for Plain {
-    fn from(number: f64) -> Self {
-        Self(any_value::Value::DoubleValue(number))
-    }
-}
+plain!(&str => StringValue, String => StringValue, i64 => IntValue, bool => BoolValue, f64 => DoubleValue);
 
 /// An attribute of a span or an event.
 pub(crate) fn pair(key: &str, value: impl Into<Plain>) -> KeyValue {
@@ -154,27 +110,14 @@ fn walk(mut draft: Draft, position: u32, parent: Option<u32>, place: &Place<'_>,
         before = child_position + 1;
         walk(child, child_position, Some(position), place, spans);
     }
+    let Draft { scope, mut span, .. } = draft;
     let mut attributes = tags(place, position);
-    attributes.append(&mut draft.attributes);
-    let span = Span {
-        trace_id: place.trace_id().to_vec(),
-        span_id: place.span_id(position).to_vec(),
-        parent_span_id: parent.map(|parent| place.span_id(parent).to_vec()).unwrap_or_default(),
-        trace_state: draft.trace_state,
-        flags: draft.flags,
-        name: draft.name,
-        kind: draft.kind,
-        start_time_unix_nano: draft.start,
-        end_time_unix_nano: draft.end,
-        attributes,
-        dropped_attributes_count: draft.dropped_attributes_count,
-        events: draft.events,
-        dropped_events_count: draft.dropped_events_count,
-        links: draft.links,
-        dropped_links_count: draft.dropped_links_count,
-        status: draft.status,
-    };
-    spans.push(Recorded { scope: draft.scope, span });
+    attributes.append(&mut span.attributes);
+    span.attributes = attributes;
+    span.trace_id = place.trace_id().to_vec();
+    span.span_id = place.span_id(position).to_vec();
+    span.parent_span_id = parent.map(|parent| place.span_id(parent).to_vec()).unwrap_or_default();
+    spans.push(Recorded { scope, span });
 }
 
 /// The witnesses that every span of a run carries besides its ids.

@@ -5,7 +5,10 @@
 
 use std::sync::LazyLock;
 
-use opentelemetry_proto::tonic::{common::v1::InstrumentationScope, trace::v1::Status};
+use opentelemetry_proto::tonic::{
+    common::v1::InstrumentationScope,
+    trace::v1::{Span, Status},
+};
 
 use super::{
     attributes,
@@ -144,12 +147,11 @@ pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
         attributes: level(Part::LinkAttributes),
         dropped: level(Part::LinkDropped),
     };
-    Draft {
-        scope: scope(level(Part::Scope)),
+    let span = Span {
         name: text(level(Part::Name), long),
         kind: KINDS[level(Part::Kind)],
-        start: start_time,
-        end: end_time,
+        start_time_unix_nano: start_time,
+        end_time_unix_nano: end_time,
         attributes: attributes::around(level(Part::Value), level(Part::Key), level(Part::More), long),
         events: events::events(event, start, long),
         links: links::links(link, LONG, dice),
@@ -160,8 +162,9 @@ pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
         dropped_attributes_count: COUNTERS[level(Part::DroppedAttributes)],
         dropped_events_count: COUNTERS[level(Part::DroppedEvents)],
         dropped_links_count: COUNTERS[level(Part::DroppedLinks)],
-        children: Vec::new(),
-    }
+        ..Span::default()
+    };
+    Draft { scope: scope(level(Part::Scope)), span, children: Vec::new() }
 }
 
 /// Start and end, of which the store's 64 bits hold the difference.

@@ -88,10 +88,10 @@ impl Run<'_> {
         self.store.take_result(self.sdk, call, result);
         let json = result.to_string();
         let span = self.sdk.span();
-        span.set("junjo.agent.tool.result_candidate.available", true);
+        span.attributes.push(pair("junjo.agent.tool.result_candidate.available", true));
         span.attributes.extend(slot("junjo.agent.tool.result_candidate", &json));
         span.attributes.extend(slot("junjo.agent.tool.result", &json));
-        span.set("junjo.agent.tool.state_revision.after", self.store.revision());
+        span.attributes.push(pair("junjo.agent.tool.state_revision.after", self.store.revision()));
     }
 
     fn give_up(&mut self, call: &Call, raised: Raised) -> Stop {
@@ -104,8 +104,8 @@ impl Run<'_> {
             }
         };
         let span = self.sdk.span();
-        span.set("junjo.agent.tool.result_candidate.available", false);
-        span.set("junjo.agent.tool.result_candidate.unavailable_reason", why);
+        span.attributes.push(pair("junjo.agent.tool.result_candidate.available", false));
+        span.attributes.push(pair("junjo.agent.tool.result_candidate.unavailable_reason", why));
         self.sdk.mark(&mut Err(stop.raised.clone()));
         stop
     }

@@ -111,8 +111,8 @@ impl Run<'_> {
     }
 
     fn describe_outcome(&mut self, outcome: &str, reason: &str) {
-        self.sdk.span().set("junjo.agent.outcome", outcome);
-        self.sdk.span().set("junjo.agent.termination_reason", reason);
+        self.sdk.span().attributes.push(pair("junjo.agent.outcome", outcome));
+        self.sdk.span().attributes.push(pair("junjo.agent.termination_reason", reason));
     }
 
     fn describe_end(&mut self) {

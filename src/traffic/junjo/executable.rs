@@ -1,11 +1,9 @@
 //! Executables: who a span says it is, and who encloses it (`junjo-telemetry`, sections 2.1, 2.3).
 
+use opentelemetry_proto::tonic::trace::v1::Span;
+
 use super::sdk::Correlation;
-use crate::traffic::{
-    dice::NanoId,
-    profile::Telemetry,
-    recorded::{Draft, pair},
-};
+use crate::traffic::{dice::NanoId, profile::Telemetry, recorded::pair};
 
 /// The version of the telemetry contract that current spans name.
 pub(crate) const CONTRACT: i64 = 2;
@@ -61,7 +59,7 @@ impl Executable {
         telemetry: Telemetry,
         parent: Option<&Self>,
         correlation: Option<&Correlation>,
-        span: &mut Draft,
+        span: &mut Span,
     ) {
         match telemetry {
             Telemetry::Current => self.describe_current(parent, correlation, span),
@@ -69,7 +67,7 @@ impl Executable {
         }
     }
 
-    fn describe_current(&self, parent: Option<&Self>, correlation: Option<&Correlation>, span: &mut Draft) {
+    fn describe_current(&self, parent: Option<&Self>, correlation: Option<&Correlation>, span: &mut Span) {
         span.attributes.extend([
             pair("junjo.telemetry.contract_version", CONTRACT),
             pair("junjo.span_type", self.kind.name()),
@@ -78,11 +76,11 @@ impl Executable {
             pair("junjo.executable_structural_id", self.structural_id),
         ]);
         if let Some(graph_id) = self.graph_id {
-            span.set("junjo.enclosing_graph_structural_id", graph_id);
+            span.attributes.push(pair("junjo.enclosing_graph_structural_id", graph_id));
         }
         if let Some(Correlation { kind, id }) = correlation {
-            span.set("junjo.correlation.type", *kind);
-            span.set("junjo.correlation.id", id.as_str());
+            span.attributes.push(pair("junjo.correlation.type", *kind));
+            span.attributes.push(pair("junjo.correlation.id", id.as_str()));
         }
         let Some(parent) = parent else { return };
         span.attributes.extend([
@@ -91,15 +89,15 @@ impl Executable {
             pair("junjo.parent_executable_structural_id", parent.structural_id),
         ]);
         if self.kind.names_the_kind_of_its_parent() {
-            span.set("junjo.parent_executable_type", parent.kind.name());
+            span.attributes.push(pair("junjo.parent_executable_type", parent.kind.name()));
         }
     }
 
-    fn describe_legacy(&self, parent: Option<&Self>, span: &mut Draft) {
-        span.set("junjo.span_type", self.kind.name());
+    fn describe_legacy(&self, parent: Option<&Self>, span: &mut Span) {
+        span.attributes.push(pair("junjo.span_type", self.kind.name()));
         if let Some(parent) = parent {
-            span.set("junjo.parent_id", parent.definition_id.as_str());
+            span.attributes.push(pair("junjo.parent_id", parent.definition_id.as_str()));
         }
-        span.set("junjo.id", self.definition_id.as_str());
+        span.attributes.push(pair("junjo.id", self.definition_id.as_str()));
     }
 }

@@ -68,7 +68,7 @@ impl<'f, 'a> Group<'f, 'a> {
             sdk.now = self.last_end;
             sdk.pass(GAP);
             let now = sdk.now;
-            sdk.last_child().expect("an item leaves a span").end = now;
+            sdk.last_child().expect("an item leaves a span").end_time_unix_nano = now;
         }
         self.last_end = sdk.now;
     }

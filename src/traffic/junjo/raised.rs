@@ -141,8 +141,8 @@ impl Sdk {
             (Ok(()), _) | (Err(Raised::Cancellation(_)), Telemetry::Legacy) => {}
             (Err(Raised::Cancellation(reason)), Telemetry::Current) => {
                 let reason = *reason;
-                self.span().set("junjo.cancelled", true);
-                self.span().set("junjo.cancelled_reason", reason);
+                self.span().attributes.push(pair("junjo.cancelled", true));
+                self.span().attributes.push(pair("junjo.cancelled_reason", reason));
             }
             (Err(Raised::Failure(failure)), telemetry) => {
                 failure.frames.extend(self.enclosing().map(|executable| frame(executable.kind)));
@@ -160,7 +160,7 @@ impl Sdk {
         self.pass(8_000..30_000);
         self.record_exception(failure);
         match telemetry {
-            Telemetry::Current => self.span().set("error.type", failure.class),
+            Telemetry::Current => self.span().attributes.push(pair("error.type", failure.class)),
             Telemetry::Legacy => {
                 // The tracer records once more what leaves its context manager.
                 let mut again = failure.clone();

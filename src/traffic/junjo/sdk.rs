@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use opentelemetry_proto::tonic::{common::v1::KeyValue, trace::v1::span::Event};
+use opentelemetry_proto::tonic::{
+    common::v1::KeyValue,
+    trace::v1::{Span, span::Event},
+};
 
 use super::{executable::Executable, raised::NodeResult};
 use crate::traffic::{
@@ -38,12 +41,12 @@ pub(crate) struct Correlation {
 
 #[derive(Debug)]
 struct Open {
-    span: Draft,
+    draft: Draft,
     executable: Option<Executable>,
 }
 
 /// Records the workflow of a place: all spans that are opened and ended again while `run` runs.
-/// What that comes to is on the spans; nobody waits for it.
+/// Its result is on the spans, and not given back.
 pub(crate) fn record<T>(place: &Place<'_>, dice: Dice, run: impl FnOnce(&mut Sdk) -> T) -> Vec<Recorded> {
     let mut sdk = Sdk::new(place, dice);
     run(&mut sdk);
@@ -69,20 +72,20 @@ impl Sdk {
 
     /// Starts a span that is no executable, such as a call of a model.
     pub(crate) fn open(&mut self, name: impl Into<String>) {
-        let span = Draft::new(name, self.now, self.now);
-        self.open.push(Open { span, executable: None });
+        let draft = Draft::new(name, self.now, self.now);
+        self.open.push(Open { draft, executable: None });
     }
 
     /// Starts the span of an executable, with the attributes that all of them have.
     pub(crate) fn open_executable(&mut self, name: impl Into<String>, executable: Executable) {
-        let mut span = Draft::new(name, self.now, self.now);
-        executable.describe(self.telemetry, self.enclosing(), self.correlation.as_ref(), &mut span);
-        self.open.push(Open { span, executable: Some(executable) });
+        let mut draft = Draft::new(name, self.now, self.now);
+        executable.describe(self.telemetry, self.enclosing(), self.correlation.as_ref(), &mut draft.span);
+        self.open.push(Open { draft, executable: Some(executable) });
     }
 
     /// The current span.
-    pub(crate) fn span(&mut self) -> &mut Draft {
-        &mut self.open.last_mut().expect("an app works inside a span").span
+    pub(crate) fn span(&mut self) -> &mut Span {
+        &mut self.open.last_mut().expect("an app works inside a span").draft.span
     }
 
     /// The innermost open executable.
@@ -98,9 +101,9 @@ impl Sdk {
 
     /// Ends the current span.
     pub(crate) fn close(&mut self) {
-        let Open { mut span, .. } = self.open.pop().expect("what is closed was open");
-        span.end = self.now;
-        self.siblings().push(span);
+        let Open { mut draft, .. } = self.open.pop().expect("what is closed was open");
+        draft.span.end_time_unix_nano = self.now;
+        self.siblings().push(draft);
     }
 
     /// Ends the span of an executable, with what became of it.
@@ -110,14 +113,14 @@ impl Sdk {
     }
 
     /// The span that ended last inside the current one.
-    pub(super) fn last_child(&mut self) -> Option<&mut Draft> {
-        self.siblings().last_mut()
+    pub(super) fn last_child(&mut self) -> Option<&mut Span> {
+        self.siblings().last_mut().map(|draft| &mut draft.span)
     }
 
     /// The ended spans beside which the current span's next child, or the next root, goes.
     fn siblings(&mut self) -> &mut Vec<Draft> {
         match self.open.last_mut() {
-            Some(parent) => &mut parent.span.children,
+            Some(parent) => &mut parent.draft.children,
             None => &mut self.ended,
         }
     }
