@@ -251,7 +251,8 @@ fn is_equal(number: usize, expected: Option<&String>, actual: Option<&String>) -
         return true;
     }
     let parsed = |text: Option<&String>| canonical(text?).ok().map(std::borrow::Cow::into_owned);
-    column::JSON.contains(&number) && parsed(expected).is_some_and(|expected| Some(expected) == parsed(actual))
+    column::JSON.contains(&number)
+        && parsed(expected).is_some_and(|expected| Some(expected) == parsed(actual))
 }
 
 #[cfg(test)]

@@ -32,12 +32,12 @@ use crate::{
         memory::{Limits, Memory},
         panic_guard::{Guarded, caught},
     },
+    checks::investigations::Params,
     store::{
         layout::Layout,
         nesting::STACK_BYTES,
         session::{self, Spilling},
     },
-    checks::investigations::Params,
     tables::{
         provider::{self, Tables},
         sources::{RunChoice, Sources},

@@ -120,7 +120,7 @@ impl Shell {
     }
 
     fn target(&self, path: &std::path::Path) -> anyhow::Result<Target> {
-        Target::create(path, &self.engine.tables().layout().protected())
+        Target::create(path, &self.engine.layout().protected())
     }
 
     /// As [`Shell::target`], for a dot command.
