@@ -46,11 +46,18 @@ impl Trace {
         Self { id, spans, lines, stores, unread }
     }
 
-    /// From the first start to the last end, in Unix nanoseconds.
+    /// From the first start to the last end, in Unix nanoseconds; zeros where no span has both.
     pub(crate) fn interval(&self) -> (i64, i64) {
-        let start = self.spans.iter().map(|span| span.row.start_time.min(span.row.end_time)).min();
-        let end = self.spans.iter().map(|span| span.row.end_time.max(span.row.start_time)).max();
+        let start = self.timed().map(|span| span.row.start_time.min(span.row.end_time)).min();
+        let end = self.timed().map(|span| span.row.end_time.max(span.row.start_time)).max();
         (start.unwrap_or_default(), end.unwrap_or_default())
+    }
+
+    /// The spans whose start and end are known.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = &Span> {
+        let has_times =
+            |span: &&Span| !["start_time", "end_time"].iter().any(|name| span.absent.contains(name));
+        self.spans.iter().filter(has_times)
     }
 }
 

@@ -267,6 +267,7 @@ async fn a_file_whose_columns_are_not_a_studios_is_damaged_and_tells_no_times() 
         cold.iter().map(|file| (file.first_start, file.last_end)).collect::<Vec<_>>(),
         [(None, None); 2]
     );
+    assert_eq!(cold.iter().map(|file| file.rows).collect::<Vec<_>>(), [None, Some(33)]);
     let Some(FileProblem::Columns(faults)) = &cold[1].problem else { panic!("{:?}", cold[1].problem) };
     let wrong: Vec<_> = faults.wrong_types.iter().map(|wrong| wrong.column).collect();
     assert_eq!(wrong, ["start_time", "end_time"]);

@@ -112,7 +112,10 @@ fn head(trace: &Trace, legend: &Legend) -> Vec<Fact> {
     };
     let spans = counted(trace.spans.len() as u64, "span");
     let (took, start) = (duration(between(start, end)), moment(start.cast_unsigned()));
-    let what = format!("{spans} of {of}, {took} from {start}");
+    let what = match trace.timed().next() {
+        Some(_) => format!("{spans} of {of}, {took} from {start}"),
+        None => format!("{spans} of {of}, without times"),
+    };
     let mut facts = vec![Fact::lines("trace", [TextLine::code(&trace.id), what.into()])];
     let files = legend.lines.iter();
     let files = files.map(|(name, file, rows)| format!("{name}  {file}  {}", counted(*rows, "row")).into());

@@ -87,7 +87,9 @@ impl ColumnFaults {
 impl fmt::Display for ColumnFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut faults = Vec::new();
-        if !self.missing.is_empty() {
+        if self.missing.len() == Schema::V1.stored().fields().len() {
+            faults.push("has no column of a stored span".to_owned());
+        } else if !self.missing.is_empty() {
             faults.push(format!("lacks the columns {}", self.missing.join(", ")));
         }
         if !self.doubled.is_empty() {

@@ -106,10 +106,10 @@ impl OpenedFile {
         columns::known(present, wrong_types)
     }
 
-    /// Rows by the footer, or those of a segment that decode; none where neither could be read.
+    /// Rows by the footer, or those of a segment that decode; none where neither could be read, or they are no spans.
     pub(crate) fn rows(&self) -> Option<u64> {
         match &self.content {
-            Content::Parquet(footer) => Some(footer.rows),
+            Content::Parquet(footer) => self.holds_spans().then_some(footer.rows),
             Content::Segment(segment) => Some(segment.rows() as u64),
             Content::None => None,
         }

@@ -425,7 +425,10 @@ async fn a_value_that_is_not_there_is_told_and_the_span_left_out_of_otlp() {
     write_batch(&file, &RecordBatch::try_from_iter_with_nullable(columns.collect::<Vec<_>>()).unwrap());
     let trace = read(&spans, CANCELLED).await;
     assert!(trace.spans.iter().all(|span| span.absent == ["name"]), "{trace:?}");
-    assert!(printed(&trace, 80).contains("no value for name"));
+    let look = Look { paint: Paint::for_stdout(Color::Never), width: None, limit: 99 };
+    let mut out = Vec::new();
+    report::print(&mut out, &trace, &look).unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("no value for name"));
     assert_eq!(otlp::request(&trace).1.len(), trace.spans.len());
 }
 
