@@ -1,6 +1,6 @@
 //! Which runs a store is held against.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use crate::{
     base::problem::Problem,
