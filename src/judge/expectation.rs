@@ -140,14 +140,6 @@ impl Expectation {
         }
     }
 
-    /// The number of workflows; none where nobody planned them.
-    pub(crate) fn workflows(&self) -> Option<u64> {
-        match self {
-            Self::Derived(Derived { plan, .. }) => Some(plan.workflows()),
-            Self::Recorded(_) => None,
-        }
-    }
-
     /// The position in its workflow, or the ordinal in its replay.
     pub(crate) fn number(&self, slot: u64) -> u64 {
         match self {

@@ -2,7 +2,8 @@
 //!
 //! A replay's traffic is a function of its source, which may be gone when the store is judged. So the ids, the
 //! service and the digests of each row that is to be stored are kept beside the ledger, and written before the
-//! export that sends them begins. Version 2 has a header; version 1 had none and knew no service and no parent.
+//! export that sends them begins. Version 2 has a header, and digests of canonical JSON; version 1 had digests of
+//! the JSON's text, and knew no service and no parent.
 
 use std::{
     fs::File,
@@ -15,7 +16,7 @@ use twox_hash::XxHash3_128;
 
 use crate::{
     base::{private, problem::Problem, regular},
-    contract::digest::hash,
+    contract::digest::{DigestVersion, hash},
 };
 
 /// Begins every file from version 2 on: a magic, the version, and the width of a record.
@@ -254,6 +255,11 @@ impl ExpectedSpans {
         by_ids.sort_unstable_by_key(|ordinal| (spans.get(u64::from(*ordinal)).ids, *ordinal));
         spans.by_ids = by_ids;
         Ok(spans)
+    }
+
+    /// How its rows were digested.
+    pub(crate) fn digests(&self) -> DigestVersion {
+        if self.is_v1 { DigestVersion::V1 } else { DigestVersion::V2 }
     }
 
     fn width(&self) -> usize {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     contract::{
-        digest::Digester,
+        digest::{DigestVersion, Digester},
         mapping::{ResourceFacts, rename_service},
         otlp::{Cells, Changes, Expected, Reversal, resource::SentResource},
         row::Cell,
@@ -48,8 +48,9 @@ impl Converter {
         changes: Changes,
         rename: BTreeMap<String, String>,
         services: Arc<ServiceNames>,
+        digests: DigestVersion,
     ) -> Self {
-        Self { changes, rename, services, ..Self::default() }
+        Self { changes, rename, services, digester: Digester::new(digests), ..Self::default() }
     }
 
     /// A stored row as a piece; none, and a note, where it cannot be sent.

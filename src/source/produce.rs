@@ -17,7 +17,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    contract::{id_remap::Renewal, otlp::Changes},
+    contract::{digest::DigestVersion, id_remap::Renewal, otlp::Changes},
     ledger::replay::Options,
     store::rows::Rows,
 };
@@ -38,6 +38,8 @@ pub(crate) struct Recipe {
     pub(crate) renewal: Renewal,
     /// What each further loop's times are shifted by beyond the one before.
     pub(crate) loop_shift: i64,
+    /// How rows are digested: as the records of the run have it.
+    pub(crate) digests: DigestVersion,
     /// The services of what was made so far.
     pub(crate) services: Arc<ServiceNames>,
 }
@@ -134,6 +136,7 @@ impl<'r> Walker<'r> {
             recipe.changes(number),
             recipe.options.rename.clone(),
             Arc::clone(&recipe.services),
+            recipe.digests,
         );
         Ok(Self { recipe, converter, reading, passed: 0 })
     }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     base::{clock::unix_nanos, private, problem::Problem},
-    contract::id_remap::Renewal,
+    contract::{digest::DigestVersion, id_remap::Renewal},
     ledger::{
         expected::ExpectationWriter,
         history::{Export, History},
@@ -116,6 +116,7 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
         copies: Vec::new(),
         renewal: Renewal::default(),
         loop_shift: 0,
+        digests: DigestVersion::V2,
         services: Arc::default(),
         options,
     };
@@ -251,6 +252,7 @@ pub(crate) fn restore(surveyed: &mut Surveyed, manifest: &ReplayManifest) -> any
     let key = key.with_context(|| format!("the id key of run {}", manifest.run_id))?;
     surveyed.recipe.renewal = Renewal { key, shift: manifest.shift_nanos };
     surveyed.recipe.loop_shift = manifest.loop_shift_nanos;
+    surveyed.recipe.digests = if manifest.is_v2() { DigestVersion::V1 } else { DigestVersion::V2 };
     Ok(())
 }
 

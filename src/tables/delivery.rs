@@ -52,10 +52,6 @@ impl fmt::Debug for Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn columns() -> SchemaRef {
-        schema()
-    }
-
     pub(crate) fn new(judgement: Arc<Judgement>) -> Self {
         let suspects = Arc::new(judgement.suspects());
         Self { judgement, suspects, schema: schema() }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     contract::{
-        digest::Digester,
+        digest::{DigestVersion, Digester},
         row::Cell,
         schema::{Schema, column},
     },
@@ -39,7 +39,10 @@ pub(super) struct RowJudge<'s> {
     sweep: &'s Sweep,
     comparer: Comparer<'s>,
     observer: Observer<'s>,
+    /// Of rows as they are written.
     digester: Digester,
+    /// Of rows by what their JSON says.
+    canonical: Digester,
     file: Arc<str>,
     name: Name,
     tier: Tier,
@@ -59,6 +62,7 @@ impl<'s> RowJudge<'s> {
             comparer: Comparer::new(),
             observer: Observer::new(&collected.names, &collected.odd, schema),
             digester: Digester::default(),
+            canonical: Digester::new(DigestVersion::V2),
             file: file.shown.as_str().into(),
             name: collected.names.name(&file.shown),
             tier: file.tier,
@@ -115,11 +119,14 @@ impl<'s> RowJudge<'s> {
         if spans.is_empty() {
             return None;
         }
-        let (schema, digester) = (self.schema, &mut self.digester);
-        let mut digest = None;
-        self.sweep.runs.count_recorded(spans, planned, evidence(self.tier), |recorded, slot| {
-            let digest = *digest.get_or_insert_with(|| digester.stored(cells, schema));
-            recorded.is_as_sent(slot, digest, schema)
+        let Self { sweep, schema, digester, canonical, tier, .. } = self;
+        let (mut text, mut meaning) = (None, None);
+        sweep.runs.count_recorded(spans, planned, evidence(*tier), |recorded, slot| {
+            let digest = match recorded.spans.digests() {
+                DigestVersion::V1 => *text.get_or_insert_with(|| digester.stored(cells, *schema)),
+                DigestVersion::V2 => *meaning.get_or_insert_with(|| canonical.stored(cells, *schema)),
+            };
+            recorded.is_as_sent(slot, digest, *schema)
         })
     }
 
