@@ -51,6 +51,7 @@ pub(crate) mod random_tests;
 #[cfg(test)]
 mod replay_tests;
 pub(crate) mod report;
+mod uncovered;
 pub(crate) mod verdict;
 
 /// How to judge.
@@ -72,6 +73,8 @@ pub(crate) struct Manner {
     pub(crate) baseline: Option<(PathBuf, Baseline)>,
     /// Whether the ids of all findings are kept, for a baseline that is to be written.
     pub(crate) all_ids: bool,
+    /// Whether an audit passes although rows differ from their plan in what none of its checks looks at.
+    pub(crate) allow_uncovered: bool,
 }
 
 impl Manner {
@@ -86,6 +89,7 @@ impl Manner {
             limits: Vec::new(),
             baseline: None,
             all_ids: false,
+            allow_uncovered: false,
             scope: Scope::default(),
             depth: Depth::default(),
             memory: Memory::default(),
@@ -153,6 +157,7 @@ pub(crate) async fn examine(
         runs,
         fail_on: manner.fail_on,
         limits: &manner.limits,
+        allow_uncovered: manner.allow_uncovered,
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };

@@ -11,6 +11,7 @@ pub(crate) mod findings;
 mod grammar;
 pub(crate) mod investigations;
 pub(crate) mod runner;
+mod sample;
 pub(crate) mod selection;
 pub(crate) mod summary;
 #[cfg(test)]

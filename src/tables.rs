@@ -17,6 +17,7 @@ pub(crate) mod judged;
 pub(crate) mod listing;
 mod merged;
 mod name_column;
+mod planned_copies;
 pub(crate) mod provider;
 mod runs;
 pub(crate) mod sources;

@@ -4,7 +4,7 @@ FROM (
     SELECT service_name AS sent_by, sum(n_found) AS rows FROM delivery WHERE n_found > 0 GROUP BY service_name
     UNION ALL
     SELECT expected, -count(*)
-    FROM differences JOIN runs ON runs.run = differences.run AND runs.judged -- delivery has judged runs only
+    FROM runs JOIN differences ON runs.run = differences.run AND runs.judged -- delivery has judged runs only
     WHERE column_name = 'service_name'
     GROUP BY expected
     UNION ALL

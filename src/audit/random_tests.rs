@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::{Manner, examine, report::AuditReport, verdict::Overall};
 use crate::{
+    base::memory::Memory,
     checks::catalog::built_in,
     contract::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
     judge::runs::choose_runs,
@@ -72,7 +73,7 @@ fn random_plan(random: &mut StdRng) -> Plan {
 }
 
 /// All rows of a plan, in the order of its slots.
-fn rows(plan: &Plan, schema: Schema) -> Vec<Row> {
+pub(crate) fn rows(plan: &Plan, schema: Schema) -> Vec<Row> {
     let resources: Vec<_> = (0..plan.outline.services.len())
         .map(|service| ResourceFacts::of(Some(&plan.resource(service).message)))
         .collect();
@@ -86,7 +87,7 @@ fn rows(plan: &Plan, schema: Schema) -> Vec<Row> {
     (0..plan.spans()).map(row).collect()
 }
 
-fn write_segment(file: &Path, rows: &[Row], schema: Schema) {
+pub(crate) fn write_segment(file: &Path, rows: &[Row], schema: Schema) {
     let batch = columns::batch(rows, schema).unwrap();
     let mut writer = StreamWriter::try_new(fs::File::create(file).unwrap(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
@@ -136,9 +137,13 @@ fn write_plan(plan: &Plan, schema: Schema, random: &mut StdRng) -> Written {
 
 impl Written {
     pub(crate) async fn audit(&self, run: &str) -> AuditReport {
+        self.audit_with(run, Memory::default()).await
+    }
+
+    async fn audit_with(&self, run: &str, memory: Memory) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
-        let manner = Manner { wait: false, samples: 1_000, ..Manner::of(built_in().unwrap()) };
+        let manner = Manner { wait: false, samples: 1_000, memory, ..Manner::of(built_in().unwrap()) };
         examine(&layout, &runs, manner, |_| {}).await.unwrap()
     }
 }
@@ -286,4 +291,131 @@ fn decoded(file: &Path) -> Vec<String> {
         reader.map(Result::unwrap).collect()
     };
     batches.iter().map(|batch| format!("{:?}", batch.columns())).collect()
+}
+
+/// A share of a store's rows is damaged in one column, goes missing, or is there twice.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    Column(usize),
+    Lost,
+    Twice,
+}
+
+fn damages(default: u64) -> u64 {
+    std::env::var("E2E_STORE_RANDOM_DAMAGES").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default)
+}
+
+/// Another text than `text`, of one of the kinds in which damage comes.
+fn other_text(kind: u32, text: &str, index: usize) -> String {
+    let other = match kind % 6 {
+        0 => String::new(),
+        1 => "{}".to_owned(),
+        2 => format!("{text}x"),
+        3 => text.chars().rev().collect(),
+        4 => format!("{index:016x}"),
+        _ => format!("\u{1b}[31m{index}\u{0}\u{fffe}{}", "long ".repeat(60)),
+    };
+    if other == text { format!("{text}?") } else { other }
+}
+
+/// Changes one of the columns that both schemas have.
+fn damage_column(column: usize, kind: u32, row: &mut Row, index: usize) {
+    let number = |number: i64| match kind % 4 {
+        0 => number.wrapping_add(1),
+        1 => i64::from(number == 0),
+        2 => number.wrapping_neg().wrapping_sub(1),
+        _ => {
+            if number == i64::MAX {
+                0
+            } else {
+                i64::MAX
+            }
+        }
+    };
+    let optional = |text: &Option<String>| match text {
+        Some(_) if kind.is_multiple_of(3) => None,
+        text => Some(other_text(kind, text.as_deref().unwrap_or("none"), index)),
+    };
+    let small = |value: i8| if value == 7 { 8 } else { 7 };
+    let text = match column {
+        0 => &mut row.span_id,
+        1 => &mut row.trace_id,
+        2 => &mut row.service_name,
+        3 => &mut row.name,
+        4 => &mut row.attributes,
+        5 => &mut row.events,
+        6 => &mut row.resource_attributes,
+        7 => return row.parent_span_id = optional(&row.parent_span_id),
+        8 => return row.status_message = optional(&row.status_message),
+        9 => return row.start_time = number(row.start_time),
+        10 => return row.end_time = number(row.end_time),
+        11 => return row.duration_ns = number(row.duration_ns),
+        12 => return row.span_kind = small(row.span_kind),
+        _ => return row.status_code = small(row.status_code),
+    };
+    *text = other_text(kind, text, index);
+}
+
+const COLUMNS: usize = 14;
+
+/// Damages one file or all of them, at a rate from one row to all.
+fn damage(written: &mut Written, random: &mut StdRng) -> Damage {
+    let damage = match random.random_range(0..COLUMNS + 2) {
+        column if column < COLUMNS => Damage::Column(column),
+        COLUMNS => Damage::Lost,
+        _ => Damage::Twice,
+    };
+    let only = random.random_bool(0.5).then(|| random.random_range(0..written.cold.len()));
+    let rate = [0.0, 0.1, 0.5, 1.0][random.random_range(0..4)];
+    let kind = random.random();
+    for (number, (file, rows)) in written.cold.iter_mut().enumerate() {
+        if only.is_some_and(|only| only != number) {
+            continue;
+        }
+        let always = random.random_range(0..rows.len());
+        let hit: Vec<bool> = (0..rows.len()).map(|row| row == always || random.random_bool(rate)).collect();
+        let chosen = |row: usize| hit[row];
+        match damage {
+            Damage::Column(column) => {
+                let rows = rows.iter_mut().enumerate().filter(|(row, _)| chosen(*row));
+                rows.for_each(|(index, row)| damage_column(column, kind, row, index));
+            }
+            Damage::Lost => {
+                let mut row = 0;
+                rows.retain(|_| {
+                    row += 1;
+                    !chosen(row - 1)
+                });
+            }
+            Damage::Twice => {
+                let copies: Vec<Row> =
+                    (0..rows.len()).filter(|row| chosen(*row)).map(|row| rows[row].clone()).collect();
+                rows.extend(copies);
+            }
+        }
+        write_parquet(file, rows, written.schema);
+    }
+    damage
+}
+
+/// Whatever is damaged in however many rows, an audit with the least memory finds it, and no check breaks on it.
+#[tokio::test]
+async fn random_damage_never_passes_and_breaks_no_check() {
+    for seed in 0..damages(40) {
+        let mut random = StdRng::seed_from_u64(seed ^ 0xda3a_9e00);
+        let mut written = write(&mut random);
+        if written.cold.is_empty() {
+            continue;
+        }
+        let damage = damage(&mut written, &mut random);
+        for run in ["all", "none"] {
+            let report = written.audit_with(run, "16MB".parse().unwrap()).await;
+            let found = findings(&report);
+            let broken: Vec<_> = found.iter().filter(|check| check.ends_with("broken")).collect();
+            assert_eq!(broken, Vec::<&String>::new(), "seed {seed}: {damage:?}, run {run}");
+            assert_eq!(report.summary.problems, Vec::<String>::new(), "seed {seed}: {damage:?}, run {run}");
+            let silent = found.is_empty() && report.overall == Overall::Pass;
+            assert!(run == "none" || !silent, "seed {seed}: {damage:?} passed");
+        }
+    }
 }

@@ -64,6 +64,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) runs: &'a Runs,
     pub(crate) fail_on: FailOn,
     pub(crate) limits: &'a [Limit],
+    pub(crate) allow_uncovered: bool,
     pub(crate) baseline: Option<(&'a Path, &'a Baseline)>,
     pub(crate) took: Duration,
 }
@@ -82,7 +83,7 @@ impl AuditReport {
             }
         }
         let services = judgement.judged.iter().flat_map(|run| coverage::completeness(judgement, run));
-        let Settled { overall, because } = verdict::settle(subject, judgement, &checked);
+        let Settled { overall, because } = verdict::settle(subject, judgement, &checked, &summary.differing);
         let mut report = Self {
             overall,
             fail_on: subject.fail_on,

@@ -4,11 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Subject;
+use super::{report::Subject, uncovered::uncovered};
 use crate::{
     checks::{
         catalog::{Finding, Severity},
         runner::{Checked, Verdict},
+        summary::DifferingColumn,
     },
     judge::judgement::{Depth, Judgement},
 };
@@ -91,6 +92,12 @@ pub(crate) enum Reason {
         depth: Depth,
     },
     NothingToJudge,
+    /// Differences from plans in a column, and the check that would have judged them and did not run.
+    Uncovered {
+        column: String,
+        differences: u64,
+        check: &'static str,
+    },
     /// No check that ran had anything to look at.
     NothingExamined,
     /// Acked spans that are neither found nor lost, and no check that says so was among those that ran.
@@ -131,17 +138,27 @@ impl Settled {
 }
 
 /// The verdict of the checks, and what keeps a silence from being a pass.
-pub(super) fn settle(subject: &Subject<'_>, judgement: &Judgement, checked: &[Checked]) -> Settled {
+pub(super) fn settle(
+    subject: &Subject<'_>,
+    judgement: &Judgement,
+    checked: &[Checked],
+    differing: &[DifferingColumn],
+) -> Settled {
     let open = |one: &Checked| matches!(one.verdict, Verdict::Inconclusive(_) | Verdict::Broken(_));
     let overall = if checked.iter().any(open) { Overall::Inconclusive } else { Overall::Pass };
     let mut settled = Settled { overall, because: Vec::new() };
     settle_runs(&mut settled, subject, judgement);
     settle_files(&mut settled, judgement);
+    if !subject.allow_uncovered {
+        for why in uncovered(differing, checked) {
+            settled.qualify(Overall::Inconclusive, why);
+        }
+    }
 
     let looked = |one: &Checked| one.looked() && !matches!(one.verdict, Verdict::Inconclusive(_));
     if judgement.depth != Depth::Content {
         settled.because.push(Reason::NoRowJudged { depth: judgement.depth });
-    } else if judgement.rows.total() == 0 && judgement.account.acked == 0 {
+    } else if judgement.rows.total() == 0 {
         settled.qualify(Overall::Inconclusive, Reason::NothingToJudge);
     } else if !checked.iter().any(looked) {
         settled.qualify(Overall::Inconclusive, Reason::NothingExamined);

@@ -1,17 +1,18 @@
 //! What a check returned: all of it counted, the first rows kept, each with its id.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use datafusion::arrow::{
-    array::{RecordBatch, UInt64Array},
-    compute::take_record_batch,
-    datatypes::SchemaRef,
+    array::{ArrayRef, RecordBatch},
+    compute::SortOptions,
+    datatypes::{Schema, SchemaRef},
     error::ArrowError,
 };
 
 use super::{
     baseline::Baseline,
     finding_id::{Identity, finding_id},
+    sample::Sample,
 };
 
 /// Findings that are kept of each check, unless more are asked for.
@@ -34,7 +35,7 @@ pub(crate) struct Findings {
     /// Of them, those that a baseline accepts.
     pub(crate) accepted: u64,
     pub(crate) schema: SchemaRef,
-    /// The first that are not accepted.
+    /// The first that are not accepted, in the check's order.
     pub(crate) samples: Vec<RecordBatch>,
     /// The ids of the samples, in their order.
     pub(crate) ids: Vec<String>,
@@ -50,65 +51,82 @@ impl Findings {
     }
 }
 
-/// Takes a check's rows, batch by batch.
+/// Takes a check's rows, batch by batch and in any order.
 pub(crate) struct Collector<'a> {
     check: String,
     keeping: Keeping<'a>,
     identity: Identity,
+    sample: Sample,
     findings: Findings,
 }
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(check: &str, schema: SchemaRef, keeping: Keeping<'a>) -> Self {
-        Self {
+    /// Of batches with this schema, the last columns of which are what their rows are sorted by.
+    pub(crate) fn new(
+        check: &str,
+        schema: &SchemaRef,
+        order: &[SortOptions],
+        keeping: Keeping<'a>,
+    ) -> Result<Self, ArrowError> {
+        let (columns, keys) = schema.fields().split_at(schema.fields().len() - order.len());
+        let columns = Arc::new(Schema::new(columns));
+        let keys: Vec<_> =
+            keys.iter().map(|key| key.data_type().clone()).zip(order.iter().copied()).collect();
+        Ok(Self {
             check: check.to_owned(),
             keeping,
-            identity: Identity::of(&schema),
+            identity: Identity::of(&columns),
+            sample: Sample::new(keeping.samples, &columns, &keys)?,
             findings: Findings {
                 total: 0,
                 accepted: 0,
-                schema,
+                schema: columns,
                 samples: Vec::new(),
                 ids: Vec::new(),
                 met: BTreeMap::new(),
                 noted: Baseline::default(),
             },
-        }
+        })
     }
 
     pub(crate) fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.findings.total += batch.num_rows() as u64;
-        let room = self.keeping.samples - self.findings.ids.len();
+        let (columns, keys) = batch.columns().split_at(self.findings.schema.fields().len());
+        let rows = RecordBatch::try_new(Arc::clone(&self.findings.schema), columns.to_vec())?;
         // Without a baseline nobody asks for the ids of rows that are not kept.
-        let looked_at = if self.keeping.baseline.is_some() || self.keeping.all_ids {
-            batch.num_rows()
+        if self.keeping.baseline.is_some() || self.keeping.all_ids {
+            self.add_known(&rows, keys)
         } else {
-            room.min(batch.num_rows())
-        };
-        let mut kept = Vec::new();
-        for (row, about) in self.identity.read(batch, 0..looked_at)?.into_iter().enumerate() {
+            let candidates = self.sample.candidates(keys, 0..rows.num_rows())?;
+            let about = self.identity.read(&rows, candidates.iter().copied())?;
+            let ids = about.iter().map(|about| finding_id(&self.check, about)).collect();
+            self.sample.add(&rows, keys, &candidates, ids)
+        }
+    }
+
+    /// Looks at the id of each row.
+    fn add_known(&mut self, rows: &RecordBatch, keys: &[ArrayRef]) -> Result<(), ArrowError> {
+        let mut fresh = BTreeMap::new();
+        for (row, about) in self.identity.read(rows, 0..rows.num_rows())?.into_iter().enumerate() {
             let id = finding_id(&self.check, &about);
             if self.keeping.all_ids {
                 self.findings.noted.note(id.clone(), shown(&about), 1);
             }
             if self.accepts(&id) {
                 self.findings.accepted += 1;
-            } else if kept.len() < room {
-                kept.push(row as u64);
-                self.findings.ids.push(id);
+            } else {
+                fresh.insert(row, id);
             }
         }
-        if kept.len() == batch.num_rows() && !kept.is_empty() {
-            self.findings.samples.push(batch.clone());
-        } else if !kept.is_empty() {
-            // A copy: a slice would hold on to the whole batch.
-            self.findings.samples.push(take_record_batch(batch, &UInt64Array::from(kept))?);
-        }
-        Ok(())
+        let candidates = self.sample.candidates(keys, fresh.keys().copied())?;
+        let ids = candidates.iter().filter_map(|row| fresh.remove(row)).collect();
+        self.sample.add(rows, keys, &candidates, ids)
     }
 
-    pub(crate) fn finish(self) -> Findings {
-        self.findings
+    pub(crate) fn finish(self) -> Result<Findings, ArrowError> {
+        let Self { sample, mut findings, .. } = self;
+        (findings.samples, findings.ids) = sample.finish(&findings.schema)?;
+        Ok(findings)
     }
 
     fn accepts(&mut self, id: &str) -> bool {
@@ -130,23 +148,22 @@ fn shown(about: &[(String, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use datafusion::arrow::array::{Array, StringArray};
 
     use super::*;
 
-    fn batch(files: &[&str]) -> RecordBatch {
-        let files = Arc::new(StringArray::from(files.to_vec()));
-        RecordBatch::try_from_iter([("file", files as _)]).unwrap()
-    }
-
     fn collected(keeping: Keeping<'_>, batches: &[&[&str]]) -> Findings {
-        let mut collector = Collector::new("check", batch(&[]).schema(), keeping);
+        // Sorted by the file, which is there a second time for that.
+        let sorted = |files: &[&str]| {
+            let files: ArrayRef = Arc::new(StringArray::from(files.to_vec()));
+            RecordBatch::try_from_iter([("file", Arc::clone(&files)), ("order", files)]).unwrap()
+        };
+        let order = [SortOptions::default()];
+        let mut collector = Collector::new("check", &sorted(&[]).schema(), &order, keeping).unwrap();
         for files in batches {
-            collector.add(&batch(files)).unwrap();
+            collector.add(&sorted(files)).unwrap();
         }
-        collector.finish()
+        collector.finish().unwrap()
     }
 
     fn kept(findings: &Findings) -> Vec<String> {
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn all_are_counted_and_the_first_are_kept_with_their_ids() {
         let keeping = Keeping { samples: 3, baseline: None, all_ids: false };
-        let findings = collected(keeping, &[&["a", "b"], &["c", "d"], &["e"]]);
+        let findings = collected(keeping, &[&["e", "b"], &["d", "a"], &["c"]]);
         assert_eq!((findings.total, findings.fresh()), (5, 5));
         assert_eq!(kept(&findings), ["a", "b", "c"]);
         assert_eq!(findings.ids.len(), 3);
@@ -176,7 +193,7 @@ mod tests {
         let keeping = Keeping { samples: 2, baseline: Some(&baseline), all_ids: true };
         let findings = collected(keeping, &[&["a", "x", "b"], &["b", "b", "y"]]);
         assert_eq!((findings.total, findings.accepted, findings.fresh()), (6, 3, 3));
-        assert_eq!(kept(&findings), ["x", "b"], "a third `b` is one more than was accepted");
+        assert_eq!(kept(&findings), ["b", "x"], "a third `b` is one more than was accepted");
         assert_eq!(findings.met.values().sum::<u64>(), 4);
         assert_eq!(findings.noted.total(), 6, "a baseline that is written holds all");
     }

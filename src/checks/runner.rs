@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::{
+    arrow::compute::SortOptions,
     error::DataFusionError,
     execution::context::SQLOptions,
-    logical_expr::LogicalPlan,
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Sort},
     physical_plan::{ExecutionPlan, execute_stream},
-    prelude::SessionContext,
+    prelude::{DataFrame, SessionContext},
 };
 use futures::StreamExt;
 use serde::Serialize;
@@ -203,7 +204,10 @@ impl<'k> Running<'k> {
             Outcome::Skipped(reason) => Verdict::Skipped(reason),
             Outcome::Broken(reason) => Verdict::Broken(reason),
             Outcome::Open(None) => Verdict::Broken("it was never asked".to_owned()),
-            Outcome::Open(Some(collector)) => Verdict::of(&check, collector.finish()),
+            Outcome::Open(Some(collector)) => match collector.finish() {
+                Ok(findings) => Verdict::of(&check, findings),
+                Err(err) => Verdict::Broken(err.to_string()),
+            },
         };
         Checked { check, examined, files, verdict, own_scan }
     }
@@ -269,15 +273,48 @@ async fn find<'k>(
             "a check has no LIMIT: all of its findings are counted, and --limit says how many are shown";
         return Err(DataFusionError::Plan(why.to_owned()));
     }
+    let (state, plan) = frame.into_parts();
+    let (plan, order) = unsorted(plan)?;
+    let frame = DataFrame::new(state, plan);
     let context = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
     let mut batches = execute_stream(Arc::clone(&plan), context)?;
-    let collector =
-        found.get_or_insert_with(|| Box::new(Collector::new(&check.id, batches.schema(), keeping)));
+    let collector = match found {
+        Some(collector) => collector,
+        none => none.insert(Box::new(Collector::new(&check.id, &batches.schema(), &order, keeping)?)),
+    };
     while let Some(batch) = batches.next().await {
         collector.add(&batch?)?;
     }
     Ok(own_scan(&*plan))
+}
+
+/// A query without its outermost `ORDER BY`: what it sorts by becomes further columns, behind its own.
+///
+/// Findings are counted as they come, and the sample alone is sorted: sorting all of them would take memory for
+/// each, and a check of a store that is wholly damaged would fail for want of it.
+fn unsorted(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<SortOptions>), DataFusionError> {
+    let (columns, sort) = match plan {
+        LogicalPlan::Sort(sort @ Sort { fetch: None, .. }) => {
+            let columns = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
+            (columns, sort)
+        }
+        // What a query sorts by and does not return.
+        LogicalPlan::Projection(Projection { ref expr, ref input, .. }) => match &**input {
+            LogicalPlan::Sort(sort @ Sort { fetch: None, .. }) => (expr.clone(), sort.clone()),
+            _ => return Ok((plan, Vec::new())),
+        },
+        other => return Ok((other, Vec::new())),
+    };
+    let keys = sort.expr.iter().enumerate();
+    let keys = keys.map(|(number, key)| key.expr.clone().alias(format!("sorted by {number}")));
+    let order =
+        sort.expr.iter().map(|key| SortOptions { descending: !key.asc, nulls_first: key.nulls_first });
+    let columns: Vec<Expr> = columns;
+    let plan = LogicalPlanBuilder::from(sort.input.as_ref().clone())
+        .project(columns.into_iter().chain(keys))?
+        .build()?;
+    Ok((plan, order.collect()))
 }
 
 /// What the leaves of a plan that has run read from files.
@@ -314,7 +351,7 @@ mod tests {
         let keeping = Keeping { samples: 1, baseline: None, all_ids: false };
         let mut found = None;
         let scan = find(&session, &check, keeping, &mut found).await.map_err(|err| err.to_string())?;
-        Ok((found.map_or(0, |found| found.finish().total), scan))
+        Ok((found.map_or(0, |found| found.finish().unwrap().total), scan))
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 const MOVED_ROWS: &str = include_str!("../../sql/summaries/moved_rows.sql");
 const STAYED_ROWS: &str = include_str!("../../sql/summaries/stayed_rows.sql");
+const DIFFERING_COLUMNS: &str = include_str!("../../sql/summaries/differing_columns.sql");
 const ALTERED_COLUMNS: &str = include_str!("../../sql/summaries/altered_columns.sql");
 
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Summary {
     pub(crate) pollution: Vec<PollutionCell>,
     /// The most altered column first.
     pub(crate) fidelity: Vec<AlteredColumn>,
+    /// All that differs from plans, whichever check finds it.
+    pub(crate) differing: Vec<DifferingColumn>,
     /// What could not be summed up, and why.
     pub(crate) problems: Vec<String>,
 }
@@ -25,6 +28,14 @@ pub(crate) struct PollutionCell {
     pub(crate) sent_by: Option<String>,
     pub(crate) stored_as: Option<String>,
     pub(crate) rows: u64,
+}
+
+/// Differences from plans in one column that are of one kind: `witness`, `content`, `declared`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct DifferingColumn {
+    pub(crate) column_name: String,
+    pub(crate) kind: String,
+    pub(crate) differences: u64,
 }
 
 /// A column with values that are not as planned.
@@ -50,6 +61,10 @@ pub(crate) async fn summarise(session: &SessionContext) -> Summary {
     match rows_of(session, ALTERED_COLUMNS).await {
         Ok(fidelity) => summary.fidelity = fidelity,
         Err(err) => summary.problems.push(format!("fidelity by column is not known: {err:#}")),
+    }
+    match rows_of(session, DIFFERING_COLUMNS).await {
+        Ok(differing) => summary.differing = differing,
+        Err(err) => summary.problems.push(format!("what differs from plans is not known: {err:#}")),
     }
     summary
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use self::bench::{Bench, fired, first_run, without_waiting};
-use super::catalog::built_in;
+use super::{catalog::built_in, selection};
 use crate::{
     audit::{
         Manner,
@@ -12,18 +12,19 @@ use crate::{
         report::AuditReport,
         verdict::{Overall, Reason},
     },
-    contract::schema::Schema,
+    contract::{row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
     report::format::{self, ReportFormat, View},
     store::find::find_store,
-    testing::{files, parquet_rows, replayed::make_replays, write_parquet},
+    testing::{files, parquet_rows, segment_rows, write_parquet},
 };
 
 pub(crate) mod bench;
 mod files;
 pub(crate) mod planned;
 pub(crate) mod structure;
+mod wholesale;
 
 #[tokio::test]
 async fn each_damage_fires_exactly_its_checks() {
@@ -268,6 +269,85 @@ async fn a_scope_judges_its_services_and_misses_nothing_of_others() {
     let scope = Scope { to: Some(1), ..Scope::default() };
     let report = examine(&layout, &runs, Manner { scope, ..without_waiting() }, |_| {}).await.unwrap();
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
+}
+
+/// Damage must not move a planned row out of the scope that its plan puts it in.
+#[tokio::test]
+async fn a_planned_row_is_in_scope_by_its_plan_and_by_every_witness() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    let layout = find_store(Some(bench.folder.path())).unwrap();
+    let run = first_run(&bench);
+    let runs = choose_runs(&bench.runs(), &run, &layout).unwrap();
+    let healthy = parquet_rows(&bench.cold(), Schema::V2);
+    let (from, other) = (healthy[0].start_time - 1, planned::other_row(&healthy).service_name);
+    let mine = healthy[0].service_name.clone();
+    let in_time = Scope { from: Some(from - 60_000_000_000), ..Scope::default() };
+    let of_other = Scope { services: vec![other.clone()], ..Scope::default() };
+
+    bench.change_cold(|rows| rows.iter_mut().for_each(|row| row.start_time = 0));
+    let report =
+        examine(&layout, &runs, Manner { scope: in_time, ..without_waiting() }, |_| {}).await.unwrap();
+    assert_eq!((fired(&report).as_str(), report.overall), ("altered_spans: 20", Overall::Fail));
+
+    let moved: [fn(&mut Row, &str, &str); 3] = [
+        |row, mine, other| row.attributes = row.attributes.replace(mine, other),
+        |row, mine, other| row.resource_attributes = row.resource_attributes.replace(mine, other),
+        |row, _, other| row.service_name = other.to_owned(),
+    ];
+    for change in moved {
+        bench.change_cold(|rows| {
+            rows.clone_from(&healthy);
+            change(&mut rows[0], &mine, &other);
+        });
+        let manner = Manner { scope: of_other.clone(), ..without_waiting() };
+        let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
+        assert_eq!(report.overall, Overall::Fail, "{}", fired(&report));
+    }
+}
+
+/// What no chosen check looks at keeps an audit from passing, unless that is allowed.
+#[tokio::test]
+async fn what_differs_and_is_not_judged_leaves_an_audit_open() {
+    let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
+    bench.change_cold(|rows| rows.iter_mut().for_each(|row| row.parent_span_id = None));
+    let layout = find_store(Some(bench.folder.path())).unwrap();
+    let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    for (only, skip) in [(&["fidelity"][..], &[][..]), (&[], &["links"])] {
+        for (allow_uncovered, expected) in [(false, Overall::Inconclusive), (true, Overall::Pass)] {
+            let checks = selection::select(built_in().unwrap(), &names(only), &names(skip)).unwrap();
+            let manner = Manner { checks, allow_uncovered, ..without_waiting() };
+            let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
+            assert_eq!(report.overall, expected, "{only:?} {skip:?}: {:?}", report.because);
+        }
+    }
+    let cold = find_store(Some(&bench.cold())).unwrap();
+    let report = examine(&cold, &runs, without_waiting(), |_| {}).await.unwrap();
+    assert_eq!(report.overall, Overall::Inconclusive, "one file alone: {}", fired(&report));
+}
+
+/// Every row contradicts its own resource, whatever became of its service: in all tiers, without a run.
+#[tokio::test]
+async fn wholesale_pollution_is_found_without_a_run() {
+    let names: [fn(&str) -> String; 4] = [
+        |_| String::new(),
+        |_| "nobody".to_owned(),
+        |name| format!("{name} of another house"),
+        |name| name.chars().rev().collect(),
+    ];
+    for name in names {
+        let bench = Bench::of("studio-0.82.1", Schema::V2);
+        for file in files(bench.folder.path(), ".parquet") {
+            let mut rows = parquet_rows(&file, Schema::V2);
+            rows.iter_mut().for_each(|row| row.service_name = name(&row.service_name));
+            write_parquet(&file, &rows, Schema::V2);
+        }
+        let mut rows = segment_rows(&bench.segment(), Schema::V2);
+        rows.iter_mut().for_each(|row| row.service_name = name(&row.service_name));
+        random_tests::write_segment(&bench.segment(), &rows, Schema::V2);
+        let report = bench.audit("none").await;
+        assert_eq!((fired(&report).as_str(), report.overall), ("service_mismatch: 84", Overall::Fail));
+    }
 }
 
 #[tokio::test]

@@ -90,6 +90,10 @@ pub(crate) struct JudgingArgs {
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
 
+    /// Pass although rows differ from their plan in columns that none of the chosen checks covers
+    #[arg(long)]
+    allow_uncovered: bool,
+
     /// Baseline of accepted findings, written by --write-baseline
     #[arg(long, value_name = "FILE", env = "E2E_STORE_BASELINE")]
     baseline: Option<PathBuf>,
@@ -208,6 +212,7 @@ impl JudgingArgs {
             baseline: baseline.map(load).transpose()?,
             limits,
             all_ids: reporting.writes_baseline(),
+            allow_uncovered: self.allow_uncovered,
             ..Manner::of(selection::select(checks, &self.only, skip)?)
         })
     }

@@ -70,6 +70,18 @@ impl<'r> Comparer<'r> {
         Self { workflows: (0..KEPT_WORKFLOWS).map(|_| None).collect(), row: Row::default() }
     }
 
+    /// When the plan lets a span begin, in Unix nanoseconds.
+    pub(crate) fn planned_start(
+        &mut self,
+        run_index: usize,
+        run: &'r Derived,
+        place: SpanPlace,
+        schema: Schema,
+    ) -> i64 {
+        expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
+        self.row.start_time
+    }
+
     /// Nothing for a row that is as planned, up to the order and spacing of JSON text.
     pub(crate) fn differences(
         &mut self,

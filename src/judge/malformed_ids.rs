@@ -1,16 +1,19 @@
 //! Ids as numbers, and the texts of those that are none.
 //!
 //! The studio stores ids of any length as they come (contract, section 3). A well-formed one is its own
-//! number; any other is called by a digest of its text, which is kept.
+//! number; any other is called by a digest of its text, which is kept: beyond a budget on disk, since in a
+//! store that is damaged throughout every row may have one of its own.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    fs::File,
+    io::{self, Write},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use twox_hash::XxHash3_128;
 
-use super::claim::id_bytes;
+use super::{claim::id_bytes, disk_map::DiskMap};
+use crate::store::footer::read_at;
 
 /// What an id's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +42,73 @@ impl IdForm {
 }
 
 /// The texts of ids that are no numbers.
-#[derive(Debug, Default)]
-pub(crate) struct OddIds(Mutex<HashMap<u128, Arc<str>>>);
+#[derive(Debug)]
+pub(crate) struct OddIds(Mutex<Texts>);
+
+/// Texts one behind the other, the first of them on disk, and where each begins.
+#[derive(Debug)]
+struct Texts {
+    budget: usize,
+    places: DiskMap,
+    held: Vec<u8>,
+    on_disk: u64,
+    file: Option<File>,
+}
+
+impl Texts {
+    fn add(&mut self, key: u128, text: &str) -> io::Result<()> {
+        if self.places.is_held(key) {
+            return Ok(());
+        }
+        if self.held.len() + text.len() > self.budget && !self.held.is_empty() {
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(tempfile::tempfile()?),
+            };
+            file.write_all(&self.held)?;
+            self.on_disk += self.held.len() as u64;
+            self.held = Vec::new();
+        }
+        let place = u128::from(self.on_disk + self.held.len() as u64) << 64 | text.len() as u128;
+        self.held.extend_from_slice(text.as_bytes());
+        self.places.insert(key, place)
+    }
+
+    fn get(&mut self, key: u128) -> io::Result<Option<String>> {
+        let Some(place) = self.places.get(key)? else { return Ok(None) };
+        let (from, length) = ((place >> 64) as u64, place as u64 as usize);
+        let mut bytes = vec![0; length];
+        match (&self.file, from.checked_sub(self.on_disk)) {
+            (Some(file), None) => read_at(file, from, &mut bytes)?,
+            (_, from) => bytes.copy_from_slice(&self.held[from.unwrap_or_default() as usize..][..length]),
+        }
+        Ok(String::from_utf8(bytes).ok())
+    }
+}
+
+impl Default for OddIds {
+    fn default() -> Self {
+        Self::new(1 << 20)
+    }
+}
 
 impl OddIds {
+    /// Holds so many bytes of texts and their places.
+    pub(crate) fn new(budget: usize) -> Self {
+        let budget = budget / 2;
+        let places = DiskMap::new(budget);
+        Self(Mutex::new(Texts { budget, places, held: Vec::new(), on_disk: 0, file: None }))
+    }
+
+    fn texts(&self) -> MutexGuard<'_, Texts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No more ids come: makes asking for texts cheap.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        self.texts().places.settle()
+    }
+
     pub(crate) fn trace(&self, text: Option<&str>) -> (u128, IdForm) {
         self.id(text, |text| id_bytes(text).map(u128::from_be_bytes), |digest| digest)
     }
@@ -64,14 +130,15 @@ impl OddIds {
             Some(number) => (number, IdForm::WellFormed),
             None => {
                 let key = cut(XxHash3_128::oneshot(text.as_bytes()));
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.into(), text.into());
+                // Where the disk takes no more, the digest is shown instead of the text.
+                self.texts().add(key.into(), text).ok();
                 (key, IdForm::Odd)
             }
         }
     }
 
-    pub(crate) fn text(&self, key: u128) -> Option<Arc<str>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    pub(crate) fn text(&self, key: u128) -> Option<String> {
+        self.texts().get(key).ok().flatten()
     }
 }
 
@@ -89,5 +156,19 @@ mod tests {
             let (key, form) = odd.span(Some(text));
             assert_eq!((form, odd.text(key.into()).as_deref()), (IdForm::Odd, Some(text)));
         }
+    }
+
+    #[test]
+    fn texts_that_outgrow_the_budget_are_found_on_disk() {
+        let odd = OddIds::new(2_000);
+        let text = |number: u32| format!("odd {number} {}", "x".repeat(number as usize % 40));
+        let keys: Vec<u64> = (0..500).map(|number| odd.span(Some(&text(number))).0).collect();
+        for settled in [false, true] {
+            for (number, key) in (0..).zip(&keys) {
+                assert_eq!(odd.text((*key).into()), Some(text(number)), "settled: {settled}");
+            }
+            odd.settle().unwrap();
+        }
+        assert_eq!(odd.text(1), None);
     }
 }

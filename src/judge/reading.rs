@@ -242,7 +242,7 @@ pub(crate) async fn note_copies(judgement: &Judgement, session: &SessionContext)
                 trace_id: trace_id.unwrap_or_else(|| traces.value(row).to_owned()),
                 span_id: spans.value(row).to_owned(),
                 attempts: attempts(judgement, span.run, &same),
-                alteration: judgement.collected.alteration(files.value(row), row_number),
+                alteration: judgement.collected.alteration(files.value(row), row_number)?,
             });
         }
         judgement.sightings.push(encode::sightings(&found)?)?;

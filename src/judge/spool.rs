@@ -18,6 +18,7 @@ use datafusion::{
     error::DataFusionError,
 };
 
+use super::grouping::Grouping;
 use crate::store::{
     footer::read_at,
     lazy_table::{Batches, lazy_table},
@@ -35,6 +36,8 @@ pub(crate) struct Spool {
 struct State {
     held: Vec<RecordBatch>,
     bytes: usize,
+    /// Of all rows, those on disk among them.
+    all_bytes: usize,
     rows: u64,
     file: Option<Arc<File>>,
     writer: Option<StreamWriter<BufWriter<File>>>,
@@ -66,7 +69,9 @@ impl Spool {
         }
         let mut state = self.state();
         state.rows += batch.num_rows() as u64;
-        state.bytes += batch.get_array_memory_size();
+        let bytes = batch.get_array_memory_size();
+        state.bytes += bytes;
+        state.all_bytes += bytes;
         state.held.push(batch);
         if state.bytes > self.budget { self.spill(&mut state) } else { Ok(()) }
     }
@@ -93,8 +98,27 @@ impl Spool {
         lazy_table(Arc::clone(&self.schema), move || spool.batches())
     }
 
+    /// All rows so far, in parts of whole groups: `order` names all columns, the first `group_columns` of which
+    /// make a group.
+    pub(crate) fn grouped(
+        &self,
+        order: Vec<usize>,
+        group_columns: usize,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        let bytes = self.state().all_bytes;
+        let mut grouping = Grouping::new(&self.schema, order, group_columns, bytes, self.budget)?;
+        for batch in self.batches()? {
+            grouping.push(&batch?)?;
+        }
+        Ok(grouping.parts())
+    }
+
+    pub(crate) fn budget(&self) -> usize {
+        self.budget
+    }
+
     /// All batches so far: first those on disk.
-    fn batches(&self) -> Result<Batches> {
+    pub(crate) fn batches(&self) -> Result<Batches> {
         let state = self.state();
         let held = state.held.clone().into_iter().map(Ok);
         let Some(file) = &state.file else { return Ok(Box::new(held)) };

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,8 +11,9 @@ use datafusion::error::Result;
 
 use super::{
     differing::{DifferingRow, DifferingRows},
+    disk_map::DiskMap,
     encode,
-    evidence::StoredDifference,
+    evidence::{Address, StoredDifference},
     fact::Fact,
     facts::Facts,
     interner::{Name, Names},
@@ -43,6 +45,8 @@ pub(crate) struct Collected {
     pub(crate) strays: Arc<Spool>,
     /// Rows of recorded runs.
     pub(crate) differing: Arc<DifferingRows>,
+    /// By file and row: a digest of what is not as planned there.
+    alterations: Mutex<DiskMap>,
     state: Mutex<State>,
 }
 
@@ -55,8 +59,6 @@ struct State {
     /// Runs that trace ids name and nobody knows.
     strange_runs: BTreeSet<RunId>,
     resources: HashMap<ResourceKey, ResourceRows>,
-    /// By file and row: a digest of what is not as planned there.
-    altered: HashMap<(Name, u32), u64>,
     /// The spans of segments that no plan calls for, and those of them that were met in a cold file.
     in_segments: HashSet<(u128, u64)>,
     in_both: HashSet<(u128, u64)>,
@@ -83,11 +85,12 @@ impl Collected {
     pub(crate) fn new(budget: Budget) -> Self {
         Self {
             names: Arc::default(),
-            odd: Arc::default(),
+            odd: Arc::new(OddIds::new(budget.notes / 2)),
             facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
-            strays: Arc::new(Spool::new(unplannable::schema(), budget.notes)),
+            strays: Arc::new(Spool::new(unplannable::schema(), budget.notes / 4)),
             differing: Arc::new(DifferingRows::new(budget.notes)),
+            alterations: Mutex::new(DiskMap::new(budget.notes / 4)),
             state: Mutex::default(),
         }
     }
@@ -99,6 +102,7 @@ impl Collected {
     /// Takes over what `notes` hold, and empties them.
     pub(crate) fn take(&self, notes: &mut Notes) -> Result<()> {
         self.note(notes);
+        self.note_alterations(&notes.differences)?;
         self.differences.push(encode::differences(&notes.differences)?)?;
         self.strays.push(unplannable::batch(&notes.strays)?)?;
         self.differing.push(&notes.differing)?;
@@ -122,12 +126,11 @@ impl Collected {
                 state.in_both.insert(id);
             }
         }
-        state.note_altered(&notes.differences, &self.names);
     }
 
     /// Adds differences that were found beside the sweep.
     pub(crate) fn explain(&self, differences: &[StoredDifference]) -> Result<()> {
-        self.state().note_altered(differences, &self.names);
+        self.note_alterations(differences)?;
         self.differences.push(encode::differences(differences)?)
     }
 
@@ -136,6 +139,24 @@ impl Collected {
         let counts = &mut self.state().rows;
         counts.differing -= rows;
         counts.as_planned += rows;
+    }
+
+    /// Remembers a digest of each row's differences, which come one behind the other.
+    fn note_alterations(&self, differences: &[StoredDifference]) -> io::Result<()> {
+        let mut alterations = self.alterations.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = differences.chunk_by(|one, next| one.address == next.address);
+        for row in rows {
+            let digest = row.iter().fold(0, |digest: u64, found| {
+                let mut hasher = DefaultHasher::new();
+                let difference = found.difference.as_ref();
+                let difference = difference.map(|found| (found.column, &found.key, &found.actual));
+                (digest, difference, found.of_row).hash(&mut hasher);
+                hasher.finish()
+            });
+            let Address { file, row_number, .. } = &row[0].address;
+            alterations.insert(place(self.names.name(file), *row_number), digest.into())?;
+        }
+        Ok(())
     }
 
     /// Remembers the spans of a segment, so that those are known which a cold file has, too.
@@ -175,24 +196,19 @@ impl Collected {
     }
 
     /// A digest of what of a planned row is not as planned; none where all of it is.
-    pub(crate) fn alteration(&self, file: &str, row_number: u64) -> Option<u64> {
-        self.state().altered.get(&(self.names.name(file), row_number as u32)).copied()
+    pub(crate) fn alteration(&self, file: &str, row_number: u64) -> io::Result<Option<u64>> {
+        let mut alterations = self.alterations.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = alterations.get(place(self.names.name(file), row_number))?;
+        Ok(digest.map(|digest| digest as u64))
     }
 }
 
-impl State {
-    fn note_altered(&mut self, differences: &[StoredDifference], names: &Names) {
-        for found in differences {
-            let file = names.name(&found.address.file);
-            let digest = self.altered.entry((file, found.address.row_number as u32)).or_default();
-            let mut hasher = DefaultHasher::new();
-            let difference = found.difference.as_ref();
-            let difference = difference.map(|found| (found.column, &found.key, &found.actual));
-            (*digest, difference, found.of_row).hash(&mut hasher);
-            *digest = hasher.finish();
-        }
-    }
+/// A row of a file as a number; rows of a file are neighbours.
+fn place(file: Name, row_number: u64) -> u128 {
+    u128::from(file.0) << 64 | u128::from(row_number)
+}
 
+impl State {
     fn note_resource(&mut self, fact: &Fact) {
         let key = ResourceKey {
             service: fact.service,

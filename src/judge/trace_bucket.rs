@@ -142,30 +142,36 @@ impl Family {
     /// Follows each row's parents; who comes back to itself is in a cycle. A row that is its own parent is
     /// none, which shows without relatives.
     fn mark_cycles(&mut self, start: usize, length: usize) -> bool {
-        // Nearly every parent has been looked at before its child, or has no parent: one step decides.
-        let mut settled = vec![false; length];
+        // By place: the walk that came there first. Nearly every parent has been looked at before its child, or has
+        // no parent: one step decides.
+        let mut walks = vec![Kin::NONE; length];
         let mut found = false;
         for place in start..start + length {
-            let mut path = Vec::new();
+            let walk = (place - start) as u32;
             let mut at = place;
-            while !settled[at - start] {
-                settled[at - start] = true;
-                path.push(at);
+            while walks[at - start] == Kin::NONE {
+                walks[at - start] = walk;
                 let parent = self.kin[at].parent;
                 if parent == Kin::NONE || parent as usize == at {
                     break;
                 }
                 at = parent as usize;
-                if let Some(entry) = path.iter().position(|member| *member == at) {
+                if walks[at - start] == walk {
                     found = true;
-                    for member in &path[entry..] {
-                        self.kin[*member].in_cycle = true;
-                    }
+                    self.mark_cycle(at);
                     break;
                 }
             }
         }
         found
+    }
+
+    fn mark_cycle(&mut self, entry: usize) {
+        let mut at = entry;
+        while !self.kin[at].in_cycle {
+            self.kin[at].in_cycle = true;
+            at = self.kin[at].parent as usize;
+        }
     }
 
     fn sum_up(&self, start: usize, length: usize, has_cycle: bool) -> Trace {

@@ -51,7 +51,11 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::NoRowJudged { depth } => {
             format!("only files were examined (--depth {}): no row was judged", depth.name())
         }
-        Reason::NothingToJudge => "no row was read, and no acked span was expected".to_owned(),
+        Reason::Uncovered { column, differences, check } => format!(
+            "{} from the plan in `{column}` not judged: {check} did not run (--allow-uncovered accepts that)",
+            counted(*differences, "difference")
+        ),
+        Reason::NothingToJudge => "no row was judged".to_owned(),
         Reason::NothingExamined => "no check that ran had anything to examine".to_owned(),
         Reason::Undecided { spans } => format!(
             "{} neither found nor known to be lost, and no selected check covers that (pending_spans, unproven_spans)",

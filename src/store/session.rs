@@ -48,6 +48,8 @@ pub(crate) fn asking(limits: Limits, spilling: Spilling) -> Result<SessionContex
     Ok(SessionContext::new_with_config_rt(config, runtime.build_arc()?))
 }
 
+const SORT_RESERVATION: usize = 10 << 20;
+
 fn config(limits: Limits) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.partitions)
@@ -55,6 +57,8 @@ fn config(limits: Limits) -> SessionConfig {
         .with_information_schema(true);
     let options = config.options_mut();
     options.sql_parser.dialect = Dialect::PostgreSQL;
+    // What a sort keeps free to merge what it spilled: by default more than the least that a session may use.
+    options.execution.sort_spill_reservation_bytes = SORT_RESERVATION.min(limits.memory / 8);
     // Every read goes through the guarded reader, which knows column chunks only.
     options.execution.parquet.enable_page_index = false;
     options.execution.parquet.bloom_filter_on_read = false;

@@ -159,7 +159,7 @@ fn span_text(source: &FactSource, span: u64, form: IdForm) -> Option<String> {
 fn id_text(source: &FactSource, key: u128, form: IdForm, hex: impl Fn() -> String) -> Option<String> {
     match form {
         IdForm::WellFormed | IdForm::Zero => Some(hex()),
-        IdForm::Odd => source.odd.text(key).map(|text| text.to_string()),
+        IdForm::Odd => Some(source.odd.text(key).unwrap_or_else(hex)),
         IdForm::Null => None,
     }
 }

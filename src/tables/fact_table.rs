@@ -76,6 +76,7 @@ impl FactSource {
         settled_before: i64,
     ) -> io::Result<Self> {
         facts.settle()?;
+        odd.settle()?;
         let (elsewhere, traces) = Elsewhere::look(&facts)?;
         Ok(Self {
             facts,

@@ -25,6 +25,7 @@ use super::{
     delivery::Delivery,
     exports::export_table,
     fact_table::{FactSource, FactTable, Grain},
+    planned_copies,
 };
 use crate::{
     base::arrays::{flag, number, text, time},
@@ -38,6 +39,8 @@ pub(crate) struct Judged {
     pub(crate) facts: Arc<FactSource>,
     /// Spans that ended before this had the time to be stored. Unix nanoseconds.
     pub(crate) settled_before: i64,
+    /// One row per planned span that was found more than once.
+    planned_duplicates: Arc<dyn TableProvider>,
     shown: Mutex<Shown>,
 }
 
@@ -56,7 +59,8 @@ impl Judged {
         let Collected { facts, names, odd, .. } = &*judgement.collected;
         let facts = FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?;
         let shown = Mutex::new(Shown { buckets: Facts::ALL, planned: true });
-        Ok(Self { judgement, facts: Arc::new(facts), settled_before, shown })
+        let planned_duplicates = planned_copies::planned_duplicates(&judgement.sightings);
+        Ok(Self { judgement, facts: Arc::new(facts), settled_before, planned_duplicates, shown })
     }
 
     /// Shows one shard of the facts, and what was planned or not.
@@ -109,12 +113,14 @@ pub(super) fn planned_copies(judged: &Judged) -> Arc<dyn TableProvider> {
     judged.planned(judged.judgement.sightings.table())
 }
 
+pub(super) fn planned_duplicates(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.planned(Arc::clone(&judged.planned_duplicates)))
+}
+
 pub(super) fn snapshot_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
     let judgement = &judged.judgement;
     let odd = &judgement.collected.odd;
-    let hex = |key: u128, bytes: &[u8]| {
-        odd.text(key).map_or_else(|| const_hex::encode(bytes), |text| text.to_string())
-    };
+    let hex = |key: u128, bytes: &[u8]| odd.text(key).unwrap_or_else(|| const_hex::encode(bytes));
     let snapshots = judgement.files.iter().filter_map(|file| Some((&file.file, file.snapshot.as_ref()?)));
     let rows: Vec<_> =
         snapshots.flat_map(|(file, record)| record.others.iter().map(move |row| (file, row))).collect();

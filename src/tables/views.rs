@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use datafusion::{catalog::TableProvider, common::Result, datasource::ViewTable, error::DataFusionError};
 
-use super::{catalog, sources::Sources};
+use super::{
+    catalog, judged,
+    sources::{Sources, swept},
+};
 use crate::store::session;
 
 const TRACES: &str = include_str!("../../sql/views/traces.sql");
@@ -20,7 +23,10 @@ pub(super) async fn services(sources: &Arc<Sources>) -> Result<Arc<dyn TableProv
 }
 
 pub(super) async fn duplicated_spans(sources: &Arc<Sources>) -> Result<Arc<dyn TableProvider>> {
-    view(sources, DUPLICATED_SPANS, &["planned_copies", "unplanned_rows"]).await
+    let session = session::session(sources.limits())?;
+    let planned = session.read_table(swept(sources, judged::planned_duplicates).await?)?;
+    let unplanned = session.read_table(view(sources, DUPLICATED_SPANS, &["unplanned_rows"]).await?)?;
+    Ok(planned.union(unplanned)?.into_view())
 }
 
 /// `sql` over the tables that it reads.

@@ -374,10 +374,9 @@ fn what_is_open_is_no_pass_for_any_machine() {
     assert_eq!((&run["results"][0]["kind"], &run["results"][0]["level"]), (&"open".into(), &"none".into()));
     assert!(of("github").contains("::error title=inconclusive%3A unproven_spans::"));
     assert!(of("markdown").starts_with("## e2e-store: INCONCLUSIVE, limited by --only unproven"));
-    assert!(
-        of("csv")
-            .contains("\ninconclusive,'--only unproven_spans,unproven_spans,delivery,error,inconclusive,20,20,0,")
-    );
+    assert!(of("csv").contains(
+        "\ninconclusive,'--only unproven_spans,unproven_spans,delivery,error,inconclusive,20,20,0,"
+    ));
 }
 
 #[test]
@@ -395,7 +394,8 @@ fn what_is_only_unproven_is_no_pass_for_a_check_that_does_not_say_so() {
 #[test]
 fn what_was_left_out_is_said_in_every_format() {
     let folder = clean();
-    fs::write(folder.path().join("e2e-store.yaml"), "audit: {severity: {lost_spans: warn}, skip: [links]}\n").unwrap();
+    fs::write(folder.path().join("e2e-store.yaml"), "audit: {severity: {lost_spans: warn}, skip: [links]}\n")
+        .unwrap();
     let of = |args: &[&str], format: &str| {
         let mut command = command(folder.path());
         let output = command.args(["audit", "--run", RUN, "--format", format]).args(args).output().unwrap();

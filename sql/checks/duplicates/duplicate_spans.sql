@@ -30,8 +30,9 @@ SELECT trace_id, span_id, copies,
             WHEN copies - wal_copies > 1 THEN 'within_file_and_in_wal'
             ELSE 'doubled_in_wal' END AS cause,
        first_file, first_row_number, tier, file, row_number
-FROM duplicated_spans -- one row per span that is stored more than once
-LEFT JOIN (SELECT file AS name FROM files WHERE misplaced) last_place ON last_place.name = file
-LEFT JOIN (SELECT file AS name FROM files WHERE misplaced) first_place ON first_place.name = first_file
+-- One row per span that is stored more than once; the few misplaced files are on the side that a join holds.
+FROM (SELECT file AS name FROM files WHERE misplaced) first_place
+RIGHT JOIN ((SELECT file AS name FROM files WHERE misplaced) last_place
+            RIGHT JOIN duplicated_spans ON last_place.name = file) ON first_place.name = first_file
 WHERE copies > sent AND NOT copies_differ AND NOT (copies = 2 AND wal_copies = 1)
 ORDER BY file, row_number, trace_id, span_id

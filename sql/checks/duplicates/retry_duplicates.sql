@@ -13,13 +13,8 @@
 --
 -- Not covered: whether a copy came from a retry or, among as many copies as attempts, from an interrupted flush. A
 -- refused attempt explains no copy (see duplicate_spans).
-SELECT trace_id, span_id, count(*) AS copies, max(attempts) AS attempts, max(refusals) AS refusals,
-       first_value(file ORDER BY file, row_number) AS first_file,
-       first_value(row_number ORDER BY file, row_number) AS first_row_number,
-       last_value(tier ORDER BY file, row_number) AS tier,
-       last_value(file ORDER BY file, row_number) AS file,
-       last_value(row_number ORDER BY file, row_number) AS row_number
-FROM planned_copies -- copies of planned spans that were found more than once
-GROUP BY trace_id, span_id
-HAVING count(*) BETWEEN 2 AND max(attempts - refusals) AND count(DISTINCT coalesce(differing, '')) = 1
+SELECT trace_id, span_id, copies, attempts, attempts - sent AS refusals, first_file, first_row_number, tier, file,
+       row_number
+FROM duplicated_spans -- one row per span that is stored more than once
+WHERE attempts IS NOT NULL AND copies BETWEEN 2 AND sent AND NOT copies_differ
 ORDER BY file, row_number, trace_id, span_id

@@ -19,9 +19,10 @@ use crate::{
         compare::Comparer,
         differing::{DifferingRow, Values},
         evidence::{Address, StoredDifference},
-        expectation::Expectation,
+        expectation::{Derived, Expectation},
         fact::{Fact, Observer, Spot},
         interner::Name,
+        junjo::Attributes,
         tally::Evidence,
         unplannable::Stray,
     },
@@ -141,8 +142,9 @@ impl<'s> RowJudge<'s> {
     ) {
         let Slot { run, slot } = span;
         let sent_by = self.sweep.runs.runs[run].expectation.service_name(slot);
-        let stored_as = cells[column::SERVICE_NAME].and_then(Cell::text);
-        if !self.sweep.scope.has(&[sent_by, stored_as], start(cells)) {
+        // The time of a row that is not as it was sent tells nothing.
+        let in_time = || !as_sent || self.sweep.scope.has_time(start(cells));
+        if !(self.has_service(sent_by, cells) && in_time()) {
             one.notes.rows.out_of_scope += 1;
             return;
         }
@@ -191,9 +193,7 @@ impl<'s> RowJudge<'s> {
     ) {
         let known = &self.sweep.runs.runs[run];
         let Expectation::Derived(derived) = &*known.expectation else { return };
-        let text = |column: usize| cells[column].and_then(Cell::text);
-        let sent_by = derived.plan.outline.services[place.service].as_str();
-        if !self.sweep.scope.has(&[Some(sent_by), text(column::SERVICE_NAME)], start(cells)) {
+        if !self.is_planned_in_scope(run, derived, place, cells) {
             one.notes.rows.out_of_scope += 1;
             self.count(known, slot, false);
             return;
@@ -219,6 +219,40 @@ impl<'s> RowJudge<'s> {
         if let Some(evidence) = evidence(self.tier) {
             known.tally().count(slot, evidence, altered);
         }
+    }
+
+    /// Whether the scope has the service that sent a row, or one that the row names anywhere.
+    fn has_service(&self, sent_by: Option<&str>, cells: &StoredCells<'_>) -> bool {
+        let scope = &self.sweep.scope;
+        if scope.services.is_empty() {
+            return true;
+        }
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        let said = |column: usize| text(column).map(Attributes::of_general).unwrap_or_default();
+        let (attributes, resource) = (said(column::ATTRIBUTES), said(column::RESOURCE_ATTRIBUTES));
+        let services = [
+            sent_by,
+            text(column::SERVICE_NAME),
+            attributes.service.as_deref(),
+            resource.service_name.as_deref(),
+        ];
+        scope.has_service(&services)
+    }
+
+    /// By its plan or by anything that the row says: damage must not move a row out of sight.
+    fn is_planned_in_scope(
+        &mut self,
+        run: usize,
+        derived: &'s Derived,
+        place: SpanPlace,
+        cells: &StoredCells<'_>,
+    ) -> bool {
+        let scope = &self.sweep.scope;
+        let sent_by = derived.plan.outline.services[place.service].as_str();
+        scope.is_all()
+            || self.has_service(Some(sent_by), cells)
+                && (scope.has_time(start(cells))
+                    || scope.has_time(Some(self.comparer.planned_start(run, derived, place, self.schema))))
     }
 
     fn is_in_scope(&self, fact: &Fact, cells: &StoredCells<'_>) -> bool {

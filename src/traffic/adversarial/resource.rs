@@ -8,6 +8,9 @@ use super::{
 };
 use crate::traffic::{recorded, resource::Resource};
 
+/// The second value of `service.name`, by which the check `polluted_resource` knows that it was sent twice.
+pub(crate) const SECOND_NAME: &str = "the last is not the name";
+
 /// Makes a service's resource odd. The run's witnesses in it stay as they are, but for one case: on every
 /// third service a later `service.name` has another text, which the stored JSON keeps and the stored name
 /// does not.
@@ -22,7 +25,7 @@ pub(crate) fn make_odd(resource: &mut Resource, service: usize) {
     };
     message.attributes.extend(attributes);
     if service % 3 == 2 {
-        message.attributes.push(recorded::pair("service.name", "the last is not the name"));
+        message.attributes.push(recorded::pair("service.name", SECOND_NAME));
     }
     message.dropped_attributes_count = COUNTERS[service % COUNTERS.len()];
     if service.is_multiple_of(2) {
