@@ -12,6 +12,6 @@
 -- Not covered: ids (see malformed_ids), JSON columns (see invalid_json), columns that the file lacks, and rows of a
 -- known run.
 SELECT tier, file, row_number, service_name, trace_id, span_id, null_columns AS column_name
-FROM facts
+FROM unplanned_rows
 WHERE null_columns IS NOT NULL
 ORDER BY file, row_number

@@ -22,6 +22,7 @@ use crate::{
     contract::{columns, row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs},
     ledger::runs,
+    report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{copy_tree, files, fixture, parquet_rows, write_batch, write_parquet},
 };
@@ -103,8 +104,8 @@ impl Bench {
 
     /// What a check finds, as JSON objects, in its own order.
     pub(crate) async fn samples(&self, run: &str, check: &str) -> Vec<serde_json::Value> {
-        let report: serde_json::Value =
-            serde_json::from_slice(&self.audit(run).await.to_json().unwrap()).unwrap();
+        let report = format::render(ReportFormat::Json, &self.audit(run).await, View::FILE).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
         let checks = report["checks"].as_array().unwrap();
         let check = checks.iter().find(|one| one["id"] == check).unwrap();
         check["samples"].as_array().cloned().unwrap_or_default()
