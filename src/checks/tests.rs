@@ -17,7 +17,7 @@ use crate::{
     ledger::runs,
     report::format::{self, ReportFormat, View},
     store::find::find_store,
-    testing::{files, parquet_rows, segment_rows, write_parquet},
+    testing::{files, parquet_rows, replayed::make_replays, segment_rows, write_parquet},
 };
 
 pub(crate) mod bench;

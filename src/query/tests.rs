@@ -23,7 +23,7 @@ use crate::{
     checks::investigations::{self, Params},
     contract::{row::Row, schema::Schema},
     report::rows::{Mode, RowWriter},
-    store::{find::find_store, layout::Layout},
+    store::{find::find_store, footer::Statistics, layout::Layout},
     tables::{
         catalog::{self, Needs},
         sources::RunChoice,
