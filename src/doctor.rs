@@ -13,7 +13,7 @@ use self::{
     endpoint::Sent,
     internal::Called,
     settings::Setting,
-    steps::{List, Outcome, Step, Steps},
+    steps::{List, Step, StepResult, Steps},
 };
 use crate::{
     base::{clock::unix_nanos, notice},
@@ -55,7 +55,7 @@ pub(crate) struct Diagnosis {
 
 impl Diagnosis {
     pub(crate) fn has_failed(&self) -> bool {
-        self.steps.iter().any(|step| step.outcome == Outcome::Fail)
+        self.steps.iter().any(|step| step.outcome == StepResult::Fail)
     }
 }
 

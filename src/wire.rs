@@ -1,7 +1,7 @@
 //! The network: OTLP exports and the studio's internal RPCs.
 //!
 //! With the stand-in the only place that names tonic. A refused export is data
-//! ([`outcome::Outcome`]), not an error; an error means that the job cannot be done at all.
+//! ([`outcome::ExportOutcome`]), not an error; an error means that the job cannot be done at all.
 //! Secrets travel in metadata and are never printed.
 
 #[cfg(test)]

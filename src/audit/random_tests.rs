@@ -30,7 +30,7 @@ use crate::{
         plan::{Outline, Plan},
         profile::{Profile, Telemetry},
     },
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 fn seeds(default: u64) -> u64 {
@@ -112,7 +112,7 @@ fn write_plan(plan: &Plan, schema: Schema, random: &mut StdRng) -> Written {
             let count = random.random_range(1..60).min(plan.spans_of_stream(stream) - first) as u32;
             let at = 1_795_346_100_000_000_000;
             ledger.append(&Entry::ExportStarted { export, stream: stream as u32, first, count, at }).unwrap();
-            ledger.append(&Entry::ExportEnded { export, at, outcome: Outcome::Acked }).unwrap();
+            ledger.append(&Entry::ExportEnded { export, at, outcome: ExportOutcome::Acked }).unwrap();
             (first, export) = (first + u64::from(count), export + 1);
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     source::calls::{self, Call},
     store::footer::read_at,
     wire::{
-        outcome::Outcome,
+        outcome::ExportOutcome,
         proxy::{Passed, Queue},
     },
 };
@@ -48,8 +48,8 @@ impl Recorded {
                 self.requests += 1;
                 self.bytes += bytes;
             }
-            Call::Answered { outcome: Outcome::Acked, .. } => self.acked += 1,
-            Call::Answered { outcome: Outcome::Rejected { .. }, .. } => self.refused += 1,
+            Call::Answered { outcome: ExportOutcome::Acked, .. } => self.acked += 1,
+            Call::Answered { outcome: ExportOutcome::Rejected { .. }, .. } => self.refused += 1,
             Call::Answered { .. } => self.other += 1,
             Call::Missed { .. } => {}
         }
@@ -332,14 +332,14 @@ mod tests {
     use super::*;
     use crate::{
         source::frames::Records,
-        wire::outcome::{GrpcCode, Outcome},
+        wire::outcome::{ExportOutcome, GrpcCode},
     };
 
     fn received(request: u64, message: &'static [u8]) -> Passed {
         Passed::Received { request, at: request, message: bytes::Bytes::from_static(message) }
     }
 
-    fn answered(request: u64, outcome: Outcome) -> Passed {
+    fn answered(request: u64, outcome: ExportOutcome) -> Passed {
         Passed::Answered { request, at: 100 + request, outcome }
     }
 
@@ -348,13 +348,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::at(folder.path(), 4).unwrap();
         let (passed, receiver) = mpsc::unbounded_channel();
-        let refused = Outcome::Rejected { code: GrpcCode::Unauthenticated };
+        let refused = ExportOutcome::Rejected { code: GrpcCode::Unauthenticated };
         // The answer to the first comes when its file is full.
         for one in [
             received(0, b"\x0a\x00"),
             received(1, b""),
             answered(0, refused),
-            answered(1, Outcome::Acked),
+            answered(1, ExportOutcome::Acked),
             Passed::Ended,
         ] {
             passed.send(one).unwrap();
@@ -395,7 +395,7 @@ mod tests {
         let file = OpenOptions::new().read(true).append(true).create_new(true).open(&path).unwrap();
         let calls = Rc::new(RefCell::new(BufWriter::new(file)));
         let received = |request| Call::Received { request, at: 1, offset: 6 * request, bytes: 2 };
-        let answered = |request| Call::Answered { request, at: 2, outcome: Outcome::Acked };
+        let answered = |request| Call::Answered { request, at: 2, outcome: ExportOutcome::Acked };
         for call in [received(0), received(1), answered(0), received(2), answered(1)] {
             write_call(&calls, &call).unwrap();
         }

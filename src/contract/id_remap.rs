@@ -8,14 +8,14 @@ use super::feistel::{GOLDEN, mix, permute_64, permute_128, without_zero};
 
 /// What becomes of ids and times. The default leaves all as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Renewal {
+pub(crate) struct IdRemap {
     /// Chooses the permutation of ids; none keeps them.
     pub(crate) key: Option<u64>,
     /// Added to every start, end and event time, in nanoseconds.
     pub(crate) shift: i64,
 }
 
-impl Renewal {
+impl IdRemap {
     /// The same for another loop over the same spans.
     pub(crate) fn of_loop(self, number: u64) -> Self {
         Self { key: self.key.map(|key| key ^ mix(number.wrapping_mul(GOLDEN))), ..self }
@@ -80,13 +80,13 @@ mod tests {
         /// Every loop's ids lead back, and differ from those of the loop before.
         #[test]
         fn a_renewed_id_leads_back(key: u64, trace: [u8; 16], span: [u8; 8], number in 0_u64..1_000) {
-            let renewal = Renewal { key: Some(key), shift: 0 };
-            let of_loop = renewal.of_loop(number);
+            let remap = IdRemap { key: Some(key), shift: 0 };
+            let of_loop = remap.of_loop(number);
             let (mut renewed_trace, mut renewed_span) = (trace, span);
             of_loop.id(&mut renewed_trace);
             of_loop.id(&mut renewed_span);
             let mut next = trace;
-            renewal.of_loop(number + 1).id(&mut next);
+            remap.of_loop(number + 1).id(&mut next);
             prop_assert_eq!(next == renewed_trace, trace == [0; 16]);
             prop_assert_eq!(renewed_trace == [0; 16], trace == [0; 16]);
             of_loop.original(&mut renewed_trace);
@@ -97,10 +97,10 @@ mod tests {
 
     #[test]
     fn what_is_no_id_stays() {
-        let renewal = Renewal { key: Some(7), shift: 0 };
+        let remap = IdRemap { key: Some(7), shift: 0 };
         for mut id in [vec![], vec![1, 2, 3], vec![0; 8], vec![0; 16]] {
             let before = id.clone();
-            renewal.id(&mut id);
+            remap.id(&mut id);
             assert_eq!(id, before);
         }
     }

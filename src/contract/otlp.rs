@@ -15,7 +15,7 @@ use self::{
     resource::SentResource,
 };
 use super::{
-    id_remap::Renewal,
+    id_remap::IdRemap,
     json_reader::{JsonError, JsonReader},
     mapping,
     protobuf::{close, key, open, write_bytes, write_fixed64, write_uint},
@@ -32,7 +32,7 @@ pub(crate) type Cells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
 /// What is changed on the way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
-    pub(crate) renewal: Renewal,
+    pub(crate) remap: IdRemap,
     /// Attributes that do not travel, wherever they stand.
     pub(crate) scrub: BTreeSet<Vec<u8>>,
 }
@@ -68,12 +68,12 @@ pub(crate) struct Expected {
 
 /// Writes rows as spans; its buffers are used again.
 #[derive(Debug, Default)]
-pub(crate) struct Reversal {
+pub(crate) struct RowToSpan {
     pub(crate) expected: Expected,
     id: Vec<u8>,
 }
 
-impl Reversal {
+impl RowToSpan {
     /// Appends a row's span as a `Span` message, without tag and length, and makes of `expected` what will
     /// be stored of it, the resource's part apart. Where that fails, `out` is as it was.
     pub(crate) fn write_span(
@@ -106,12 +106,12 @@ impl Reversal {
         out: &mut Vec<u8>,
     ) -> Result<(Losses, bool), Unsendable> {
         let Expected { row, events_v1 } = &mut self.expected;
-        let renewal = changes.renewal;
+        let remap = changes.remap;
         let mut is_canonical = true;
         let mut id = |tag, column, text: &str, shown: &mut String, out: &mut Vec<u8>| {
             decode_hex(column, text, &mut self.id)?;
             is_canonical &= !text.bytes().any(|digit| digit.is_ascii_uppercase());
-            renewal.id(&mut self.id);
+            remap.id(&mut self.id);
             write_bytes(tag, &self.id, out);
             *shown = const_hex::encode(&self.id);
             Ok(())
@@ -134,8 +134,8 @@ impl Reversal {
         let kind = number(cells, SPAN_KIND)?;
         row.span_kind = kind as i8;
         write_uint(6, kind.cast_unsigned(), out);
-        row.start_time = renewal.time(number(cells, START_TIME)?.cast_unsigned()).cast_signed();
-        row.end_time = renewal.time(number(cells, column::END_TIME)?.cast_unsigned()).cast_signed();
+        row.start_time = remap.time(number(cells, START_TIME)?.cast_unsigned()).cast_signed();
+        row.end_time = remap.time(number(cells, column::END_TIME)?.cast_unsigned()).cast_signed();
         row.duration_ns = row.end_time.wrapping_sub(row.start_time);
         write_fixed64(7, row.start_time.cast_unsigned(), out);
         write_fixed64(8, row.end_time.cast_unsigned(), out);
@@ -204,7 +204,7 @@ impl Expected {
 pub(crate) fn resource_spans_of(cells: &Cells<'_>) -> Result<ResourceSpans, Unsendable> {
     let resource = SentResource::of(cells, &BTreeSet::new(), |_| None)?;
     let mut message = Vec::new();
-    Reversal::default().write_span(cells, &Changes::default(), &mut message)?;
+    RowToSpan::default().write_span(cells, &Changes::default(), &mut message)?;
     let scope_spans =
         ScopeSpans { spans: vec![Span::decode(&*message).unwrap_or_default()], ..ScopeSpans::default() };
     Ok(ResourceSpans {

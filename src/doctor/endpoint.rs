@@ -18,7 +18,7 @@ use crate::{
     text::{escape::plain, numbers::duration},
     wire::{
         exporter::{Exporter, Refused, RefusedKind},
-        outcome::Outcome,
+        outcome::ExportOutcome,
         target::Target,
     },
 };
@@ -134,7 +134,7 @@ async fn send(exporter: &mut Exporter, steps: &mut Steps) -> Option<Sent> {
     let clock = Instant::now();
     let reply = exporter.export(probe.request()).await;
     let took = clock.elapsed();
-    if reply.outcome != Outcome::Acked {
+    if reply.outcome != ExportOutcome::Acked {
         let code = reply.outcome.code().map(|code| format!(" ({code})")).unwrap_or_default();
         let text = format!("one span was {}{code}: {}", reply.outcome.name(), plain(&reply.message));
         steps.fail(List::NotAppearing, "span taken", text, advice::read_the_log());

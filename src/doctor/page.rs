@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Diagnosis,
-    steps::{List, Outcome, Step},
+    steps::{List, Step, StepResult},
 };
 use crate::{
     report::{
@@ -64,10 +64,10 @@ pub(crate) fn print_json(out: &mut dyn Write, diagnosis: &Diagnosis) -> anyhow::
 /// What was found, and below it what to type.
 fn step(step: &Step) -> impl Iterator<Item = Fact> {
     let word = match step.outcome {
-        Outcome::Ok => Line::styled(Style::Good, "ok"),
-        Outcome::Warn => Line::styled(Style::Doubtful, "warn"),
-        Outcome::Fail => Line::styled(Style::Bad, "FAIL"),
-        Outcome::Skipped => Line::styled(Style::Quiet, "skip"),
+        StepResult::Ok => Line::styled(Style::Good, "ok"),
+        StepResult::Warn => Line::styled(Style::Doubtful, "warn"),
+        StepResult::Fail => Line::styled(Style::Bad, "FAIL"),
+        StepResult::Skipped => Line::styled(Style::Quiet, "skip"),
     };
     let label = word.and(" ".repeat(6 - outcome_width(step.outcome))).and(pad(step.name, NAME));
     let found = Fact::new(label, &step.text);
@@ -76,20 +76,20 @@ fn step(step: &Step) -> impl Iterator<Item = Fact> {
     std::iter::once(found).chain(next)
 }
 
-fn outcome_width(outcome: Outcome) -> usize {
+fn outcome_width(outcome: StepResult) -> usize {
     match outcome {
-        Outcome::Ok => 2,
-        Outcome::Warn | Outcome::Fail | Outcome::Skipped => 4,
+        StepResult::Ok => 2,
+        StepResult::Warn | StepResult::Fail | StepResult::Skipped => 4,
     }
 }
 
 fn closing(steps: &[Step]) -> String {
     let count = |outcome| steps.iter().filter(|step| step.outcome == outcome).count();
     let counts = [
-        (Outcome::Fail, "failed"),
-        (Outcome::Warn, "warned"),
-        (Outcome::Skipped, "skipped"),
-        (Outcome::Ok, "ok"),
+        (StepResult::Fail, "failed"),
+        (StepResult::Warn, "warned"),
+        (StepResult::Skipped, "skipped"),
+        (StepResult::Ok, "ok"),
     ];
     let named: Vec<String> = counts
         .into_iter()

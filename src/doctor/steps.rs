@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(crate) struct Step {
     pub(crate) list: List,
     pub(crate) name: &'static str,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: StepResult,
     pub(crate) text: String,
     /// Lines to type, or to put into a file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -25,7 +25,7 @@ pub(crate) enum List {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
+pub(crate) enum StepResult {
     Ok,
     Warn,
     Fail,
@@ -50,11 +50,11 @@ impl List {
 
 impl Steps {
     pub(crate) fn ok(&mut self, list: List, name: &'static str, text: impl Into<String>) {
-        self.add(list, name, Outcome::Ok, text.into(), Vec::new());
+        self.add(list, name, StepResult::Ok, text.into(), Vec::new());
     }
 
     pub(crate) fn skip(&mut self, list: List, name: &'static str, why: &str) {
-        self.add(list, name, Outcome::Skipped, why.to_owned(), Vec::new());
+        self.add(list, name, StepResult::Skipped, why.to_owned(), Vec::new());
     }
 
     pub(crate) fn warn(
@@ -64,7 +64,7 @@ impl Steps {
         text: impl Into<String>,
         next: Vec<String>,
     ) {
-        self.add(list, name, Outcome::Warn, text.into(), next);
+        self.add(list, name, StepResult::Warn, text.into(), next);
     }
 
     pub(crate) fn fail(
@@ -74,10 +74,10 @@ impl Steps {
         text: impl Into<String>,
         next: Vec<String>,
     ) {
-        self.add(list, name, Outcome::Fail, text.into(), next);
+        self.add(list, name, StepResult::Fail, text.into(), next);
     }
 
-    fn add(&mut self, list: List, name: &'static str, outcome: Outcome, text: String, next: Vec<String>) {
+    fn add(&mut self, list: List, name: &'static str, outcome: StepResult, text: String, next: Vec<String>) {
         self.0.push(Step { list, name, outcome, text, next });
     }
 

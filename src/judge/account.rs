@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ledger::history::{Export, History},
     traffic::plan::Plan,
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 /// Counts of planned spans. `planned` = acked + rejected + indeterminate + not started.
@@ -111,7 +111,7 @@ impl Account {
         if export.attempts > 1 {
             self.retried += u64::from(export.count);
         }
-        if let Outcome::Partial { rejected_spans } = export.outcome {
+        if let ExportOutcome::Partial { rejected_spans } = export.outcome {
             let rejected = u64::from(rejected_spans.min(export.count));
             self.partial_exports += 1;
             self.rejected += rejected;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     ledger::{entry::Rpc, history::History},
     send::barrier::PAST_SNAPSHOT_CACHE,
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 /// How far the generator's clock and the auditor's may lie apart.
@@ -73,7 +73,7 @@ impl Barrier {
 
 /// The last ack of a run, if it has any, and of which part it is.
 pub(crate) fn last_ack(history: &History) -> Option<(u64, u16)> {
-    let acked = |outcome| matches!(outcome, Outcome::Acked | Outcome::Partial { .. });
+    let acked = |outcome| matches!(outcome, ExportOutcome::Acked | ExportOutcome::Partial { .. });
     let acks = history.exports.iter().filter(|export| acked(export.outcome));
     acks.filter_map(|export| Some((export.ended_at()?, export.part))).max()
 }

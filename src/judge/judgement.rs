@@ -22,7 +22,7 @@ use crate::{
         health::Health, inventory::FoundFile, layout::Tier, problem::FileProblem, statistics::StatisticsFault,
     },
     traffic::ids::RunId,
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 /// A store, read once and held against the runs that it was judged by.
@@ -255,7 +255,7 @@ impl JudgedRun {
         let absent = |state: State| state.found() == 0 && state.standing() == Standing::Pending;
         let short = |export: &Export| {
             // Counting what was found of an export takes a look at each of its spans.
-            if !matches!(export.outcome, Outcome::Partial { .. }) {
+            if !matches!(export.outcome, ExportOutcome::Partial { .. }) {
                 return false;
             }
             let taken = i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default();
@@ -267,16 +267,18 @@ impl JudgedRun {
 
     fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
         match (export.outcome, export.ended_at()) {
-            (Outcome::Acked, Some(acked_at)) if self.barrier.proof(export.part, acked_at).is_none() => {
+            (ExportOutcome::Acked, Some(acked_at)) if self.barrier.proof(export.part, acked_at).is_none() => {
                 Standing::Pending
             }
-            (Outcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => {
+            (ExportOutcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => {
                 Standing::Unread
             }
-            (Outcome::Acked, Some(_)) => Standing::Durable,
-            (Outcome::Rejected { .. }, _) => Standing::Rejected,
-            (Outcome::Partial { .. }, _) => Standing::Partial,
-            (Outcome::Acked, None) | (Outcome::Indeterminate { .. }, _) => Standing::Indeterminate,
+            (ExportOutcome::Acked, Some(_)) => Standing::Durable,
+            (ExportOutcome::Rejected { .. }, _) => Standing::Rejected,
+            (ExportOutcome::Partial { .. }, _) => Standing::Partial,
+            (ExportOutcome::Acked, None) | (ExportOutcome::Indeterminate { .. }, _) => {
+                Standing::Indeterminate
+            }
         }
     }
 }

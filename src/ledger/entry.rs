@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::outcome::Outcome;
+use crate::wire::outcome::ExportOutcome;
 
 /// One line of `ledger.ndjson`. Times are Unix nanoseconds by the generator's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,14 +17,14 @@ pub(crate) enum Entry {
         attempt: u32,
         at: u64,
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: ExportOutcome,
     },
     /// Written after the last call, with its outcome.
     ExportEnded {
         export: u64,
         at: u64,
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: ExportOutcome,
     },
     /// A stream goes on over a further connection.
     Reconnected { stream: u32, at: u64 },
@@ -65,7 +65,7 @@ mod tests {
             line(Entry::ExportStarted { export: 7, stream: 2, first: 35, count: 5, at: 1_795_346_058_602_184_438 }),
             @r#"{"event":"export_started","export":7,"stream":2,"first":35,"count":5,"at":1795346058602184438}"#
         );
-        let outcome = Outcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
+        let outcome = ExportOutcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
         insta::assert_snapshot!(
             line(Entry::ExportRetried { export: 7, attempt: 2, at: 1, outcome }),
             @r#"{"event":"export_retried","export":7,"attempt":2,"at":1,"outcome":"indeterminate","code":"DEADLINE_EXCEEDED"}"#
@@ -75,7 +75,7 @@ mod tests {
             @r#"{"event":"reconnected","stream":2,"at":1}"#
         );
         insta::assert_snapshot!(
-            line(Entry::ExportEnded { export: 7, at: 1, outcome: Outcome::Rejected { code: GrpcCode::ResourceExhausted } }),
+            line(Entry::ExportEnded { export: 7, at: 1, outcome: ExportOutcome::Rejected { code: GrpcCode::ResourceExhausted } }),
             @r#"{"event":"export_ended","export":7,"at":1,"outcome":"rejected","code":"RESOURCE_EXHAUSTED"}"#
         );
         insta::assert_snapshot!(

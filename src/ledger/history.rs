@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::entry::{Entry, Rpc};
 use crate::{
     base::{problem::Problem, regular},
-    wire::outcome::{GrpcCode, Outcome},
+    wire::outcome::{ExportOutcome, GrpcCode},
 };
 
 /// What a run did, in the order in which it began.
@@ -36,7 +36,7 @@ pub(crate) struct Export {
     pub(crate) started_at: u64,
     ended: Option<NonZeroU64>,
     /// All attempts together.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ExportOutcome,
     pub(crate) attempts: u32,
     /// How many of the attempts kept no span, because they were refused; no more than 65 535 are counted.
     pub(crate) refusals: u16,
@@ -57,7 +57,7 @@ pub(crate) struct Call {
 const LEAST_EXPORT: u64 = 80;
 
 /// The outcome of an attempt whose end was never written.
-const UNFINISHED: Outcome = Outcome::Indeterminate { code: GrpcCode::Unknown };
+const UNFINISHED: ExportOutcome = ExportOutcome::Indeterminate { code: GrpcCode::Unknown };
 
 /// An export whose end was not met yet.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ struct Open {
     /// Its place in the history.
     index: usize,
     /// What the attempts before the one in flight came to, where there were any.
-    before: Option<Outcome>,
+    before: Option<ExportOutcome>,
 }
 
 /// Why a ledger cannot be understood.
@@ -191,7 +191,7 @@ impl History {
                         self.exports[begun.index].end(begun, at, outcome).ok_or(odd)?;
                     }
                     // What was taken is not sent again: nothing more is to be said of it.
-                    if outcome == Outcome::Acked && !too_late && taken.add(export) {
+                    if outcome == ExportOutcome::Acked && !too_late && taken.add(export) {
                         open.remove(&export);
                     }
                 }
@@ -229,10 +229,10 @@ impl Export {
 
     /// A further attempt began after one that ended so; none where that cannot follow from what is known.
     /// A replay that goes on begins exports again that had been given up: whether it was one is told.
-    fn begin_again(&mut self, attempt: u32, ended: Outcome) -> Option<bool> {
+    fn begin_again(&mut self, attempt: u32, ended: ExportOutcome) -> Option<bool> {
         // What was taken is not sent again.
         let is_retryable =
-            |outcome| matches!(outcome, Outcome::Rejected { .. } | Outcome::Indeterminate { .. });
+            |outcome| matches!(outcome, ExportOutcome::Rejected { .. } | ExportOutcome::Indeterminate { .. });
         let was_ended = self.ended.is_some();
         let may_begin = is_retryable(ended) && (!was_ended || is_retryable(self.outcome));
         if Some(attempt) != self.attempts.checked_add(1) || !may_begin {
@@ -243,7 +243,7 @@ impl Export {
         Some(was_ended)
     }
 
-    fn end(&mut self, begun: &mut Open, at: u64, ended: Outcome) -> Option<()> {
+    fn end(&mut self, begun: &mut Open, at: u64, ended: ExportOutcome) -> Option<()> {
         // No clock shows zero.
         if self.ended.replace(NonZeroU64::new(at).unwrap_or(NonZeroU64::MIN)).is_some() {
             return None;
@@ -253,8 +253,8 @@ impl Export {
     }
 
     /// Adds the outcome of an attempt to those before it.
-    fn add(&mut self, begun: &mut Open, ended: Outcome) -> Outcome {
-        self.refusals = self.refusals.saturating_add(matches!(ended, Outcome::Rejected { .. }).into());
+    fn add(&mut self, begun: &mut Open, ended: ExportOutcome) -> ExportOutcome {
+        self.refusals = self.refusals.saturating_add(matches!(ended, ExportOutcome::Rejected { .. }).into());
         let together = begun.before.map_or(ended, |before| before.with_retry(ended));
         begun.before = Some(together);
         together
@@ -284,7 +284,7 @@ mod tests {
     fn a_torn_tail_is_said_and_loses_only_itself() {
         let text = format!("{START}\n{END}\n{}", &START[..30]);
         let history = parse(text.as_bytes(), usize::MAX).expect("two whole lines");
-        assert_eq!(history.exports[0].outcome, Outcome::Acked);
+        assert_eq!(history.exports[0].outcome, ExportOutcome::Acked);
         assert!(history.torn);
     }
 
@@ -317,18 +317,18 @@ mod tests {
         let ended =
             |outcome: &str| format!(r#"{{"event":"export_ended","export":0,"at":20,"outcome":{outcome}}}"#);
         let refused = r#""rejected","code":"UNAUTHENTICATED""#;
-        let unavailable = Outcome::Indeterminate { code: GrpcCode::Unavailable };
-        let unauthenticated = Outcome::Rejected { code: GrpcCode::Unauthenticated };
+        let unavailable = ExportOutcome::Indeterminate { code: GrpcCode::Unavailable };
+        let unauthenticated = ExportOutcome::Rejected { code: GrpcCode::Unauthenticated };
         for (attempts, end, expected) in [
-            (vec![], r#""acked""#, (Outcome::Acked, 1, 0)),
-            (vec!["rejected"], r#""acked""#, (Outcome::Acked, 2, 1)),
-            (vec!["indeterminate", "rejected"], r#""acked""#, (Outcome::Acked, 3, 1)),
+            (vec![], r#""acked""#, (ExportOutcome::Acked, 1, 0)),
+            (vec!["rejected"], r#""acked""#, (ExportOutcome::Acked, 2, 1)),
+            (vec!["indeterminate", "rejected"], r#""acked""#, (ExportOutcome::Acked, 3, 1)),
             (vec!["indeterminate"], refused, (unavailable, 2, 1)),
             (vec!["rejected"], refused, (unauthenticated, 2, 2)),
             (
                 vec!["rejected"],
                 r#""partial","rejected_spans":1"#,
-                (Outcome::Partial { rejected_spans: 1 }, 2, 1),
+                (ExportOutcome::Partial { rejected_spans: 1 }, 2, 1),
             ),
             (vec!["indeterminate"], r#""partial","rejected_spans":1"#, (unavailable, 2, 0)),
         ] {
@@ -343,14 +343,15 @@ mod tests {
 
     #[test]
     fn an_export_that_was_given_up_may_be_begun_again() {
-        for (code, after) in [("rejected", (Outcome::Acked, 2, 1)), ("indeterminate", (Outcome::Acked, 2, 0))]
+        for (code, after) in
+            [("rejected", (ExportOutcome::Acked, 2, 1)), ("indeterminate", (ExportOutcome::Acked, 2, 0))]
         {
             let end = format!(
                 r#"{{"event":"export_ended","export":0,"at":20,"outcome":"{code}","code":"UNAVAILABLE"}}"#
             );
             let begun = format!("{START}\n{end}\n{}\n", retried(2, code));
             let history = parse(begun.as_bytes(), usize::MAX).expect("whole lines");
-            assert!(matches!(history.exports[0].outcome, Outcome::Indeterminate { .. }));
+            assert!(matches!(history.exports[0].outcome, ExportOutcome::Indeterminate { .. }));
             assert_eq!(history.exports[0].ended_at(), None);
             let history = parse(format!("{begun}{END}\n").as_bytes(), usize::MAX).expect("whole lines");
             let Export { outcome, attempts, refusals, .. } = history.exports[0];
@@ -387,7 +388,7 @@ mod tests {
         assert_eq!(before_the_answer.exports[0].outcome, UNFINISHED);
         assert_eq!(before_the_answer.calls, []);
         let before_the_flush = history(START.len() + END.len() + 2);
-        assert_eq!(before_the_flush.exports[0].outcome, Outcome::Acked);
+        assert_eq!(before_the_flush.exports[0].outcome, ExportOutcome::Acked);
         assert_eq!(before_the_flush.calls, []);
         assert_eq!(history(text.len()).calls.len(), 1);
     }

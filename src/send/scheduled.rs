@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ledger::expected::ExpectedSpan,
     traffic::{export::EncodedResource, plan::Plan},
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 /// One turn of a send loop.
@@ -59,7 +59,7 @@ pub(crate) struct RecordedExport {
     /// Of its spans, in their order.
     pub(crate) expectations: Vec<ExpectedSpan>,
     /// The attempts of an earlier process, and their outcome.
-    pub(crate) before: Option<(u32, Outcome)>,
+    pub(crate) before: Option<(u32, ExportOutcome)>,
 }
 
 /// A plan that is being sent.

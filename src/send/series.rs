@@ -12,7 +12,7 @@ use super::{
     sample::{NotStarted, Sample},
     summary::{LONGEST, micros},
 };
-use crate::wire::outcome::Outcome;
+use crate::wire::outcome::ExportOutcome;
 
 /// Steps that are kept.
 const MOST: usize = 600;
@@ -75,13 +75,13 @@ impl Series {
         let end = self.at(sample.ended);
         end.ended += 1;
         match sample.reply.outcome {
-            Outcome::Acked => {
+            ExportOutcome::Acked => {
                 end.spans.acked += sample.spans;
                 end.response.saturating_record(micros(sample.response_time()));
             }
-            Outcome::Rejected { .. } => end.spans.rejected += sample.spans,
-            Outcome::Indeterminate { .. } => end.spans.indeterminate += sample.spans,
-            Outcome::Partial { .. } => end.spans.partial += sample.spans,
+            ExportOutcome::Rejected { .. } => end.spans.rejected += sample.spans,
+            ExportOutcome::Indeterminate { .. } => end.spans.indeterminate += sample.spans,
+            ExportOutcome::Partial { .. } => end.spans.partial += sample.spans,
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
             stream: 0,
             workflows: 1,
             spans: 5,
-            reply: Reply { outcome: Outcome::Acked, message: String::new(), retry_after: None },
+            reply: Reply { outcome: ExportOutcome::Acked, message: String::new(), retry_after: None },
             attempts: 1,
             planned: None,
             punctual: true,

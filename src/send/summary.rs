@@ -13,7 +13,7 @@ use super::{
     sample::{NotStarted, Sample},
     series::Series,
 };
-use crate::wire::outcome::{GrpcCode, Outcome};
+use crate::wire::outcome::{ExportOutcome, GrpcCode};
 
 /// An hour in microseconds; longer times count as this.
 pub(crate) const LONGEST: u64 = 3_600_000_000;
@@ -124,13 +124,13 @@ impl Counts {
         self.exports += 1;
         self.retries += u64::from(sample.attempts.saturating_sub(1));
         match sample.reply.outcome {
-            Outcome::Acked => {
+            ExportOutcome::Acked => {
                 self.acked += spans;
                 self.acked_workflows += workflows;
             }
-            Outcome::Rejected { .. } => self.rejected += spans,
-            Outcome::Indeterminate { .. } => self.indeterminate += spans,
-            Outcome::Partial { rejected_spans } => {
+            ExportOutcome::Rejected { .. } => self.rejected += spans,
+            ExportOutcome::Indeterminate { .. } => self.indeterminate += spans,
+            ExportOutcome::Partial { rejected_spans } => {
                 self.partial += spans;
                 self.partial_taken += spans.saturating_sub(rejected_spans.into());
             }
@@ -173,13 +173,13 @@ impl Summary {
             self.start_error.saturating_record(micros(error));
         }
         let code = match sample.reply.outcome {
-            Outcome::Acked => {
+            ExportOutcome::Acked => {
                 self.service.saturating_record(micros(sample.service_time()));
                 self.response.saturating_record(micros(sample.response_time()));
                 return;
             }
-            Outcome::Partial { .. } => GrpcCode::Ok,
-            Outcome::Rejected { code } | Outcome::Indeterminate { code } => code,
+            ExportOutcome::Partial { .. } => GrpcCode::Ok,
+            ExportOutcome::Rejected { code } | ExportOutcome::Indeterminate { code } => code,
         };
         self.errors.saturating_record(micros(sample.response_time()));
         let first = || Trouble { exports: 0, message: sample.reply.message.clone() };
@@ -224,14 +224,14 @@ mod tests {
     use super::*;
     use crate::wire::exporter::Reply;
 
-    const OUTCOMES: [Outcome; 4] = [
-        Outcome::Acked,
-        Outcome::Rejected { code: GrpcCode::Unauthenticated },
-        Outcome::Indeterminate { code: GrpcCode::Internal },
-        Outcome::Partial { rejected_spans: 2 },
+    const OUTCOMES: [ExportOutcome; 4] = [
+        ExportOutcome::Acked,
+        ExportOutcome::Rejected { code: GrpcCode::Unauthenticated },
+        ExportOutcome::Indeterminate { code: GrpcCode::Internal },
+        ExportOutcome::Partial { rejected_spans: 2 },
     ];
 
-    fn sample(stream: usize, spans: u64, outcome: Outcome) -> Sample {
+    fn sample(stream: usize, spans: u64, outcome: ExportOutcome) -> Sample {
         Sample {
             stream,
             workflows: 1,
@@ -276,7 +276,7 @@ mod tests {
                 started: millis(started),
                 ended: millis(ended),
                 attempts: 3,
-                ..sample(0, 5, Outcome::Acked)
+                ..sample(0, 5, ExportOutcome::Acked)
             });
         }
         let max = |histogram: &Histogram<u64>| histogram.max() / 1_000;

@@ -265,14 +265,14 @@ mod tests {
         },
         wire::{
             exporter::Reply,
-            outcome::{GrpcCode, Outcome},
+            outcome::{ExportOutcome, GrpcCode},
         },
     };
 
-    const ACKED: Outcome = Outcome::Acked;
-    const REJECTED: Outcome = Outcome::Rejected { code: GrpcCode::ResourceExhausted };
+    const ACKED: ExportOutcome = ExportOutcome::Acked;
+    const REJECTED: ExportOutcome = ExportOutcome::Rejected { code: GrpcCode::ResourceExhausted };
 
-    fn sample(outcome: Outcome, millis: u64) -> Sample {
+    fn sample(outcome: ExportOutcome, millis: u64) -> Sample {
         Sample {
             stream: 0,
             workflows: 1,
@@ -301,7 +301,7 @@ mod tests {
     fn a_threshold_is_met_or_missed_by_what_was_measured() {
         let mut summary = summary((1..=98).map(|millis| sample(ACKED, millis)));
         summary.record(&sample(REJECTED, 900));
-        summary.record(&sample(Outcome::Partial { rejected_spans: 3 }, 900));
+        summary.record(&sample(ExportOutcome::Partial { rejected_spans: 3 }, 900));
         for (text, verdict, measured) in [
             ("p(50) < 50ms", Verdict::Met, 49_000.0),
             ("p(95)<=90ms", Verdict::Missed, 94_000.0),

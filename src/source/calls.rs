@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{base::regular, wire::outcome::Outcome};
+use crate::{base::regular, wire::outcome::ExportOutcome};
 
 /// One line of `<capture>.calls.ndjson`. Times are Unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) enum Call {
         request: u64,
         at: u64,
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: ExportOutcome,
     },
     /// So many requests passed and are not in the file, because the disk was slower than they came.
     Missed { requests: u64, at: u64 },
@@ -47,7 +47,7 @@ pub(crate) fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Ca
 pub(crate) fn refused(path: &Path) -> io::Result<BTreeSet<u64>> {
     let mut refused = BTreeSet::new();
     for call in read(path)? {
-        if let Call::Answered { request, outcome: Outcome::Rejected { .. }, .. } = call? {
+        if let Call::Answered { request, outcome: ExportOutcome::Rejected { .. }, .. } = call? {
             refused.insert(request);
         }
     }

@@ -21,7 +21,7 @@ use crate::{
     contract::{
         digest::{DigestVersion, Digester},
         mapping::{ResourceFacts, rename_service},
-        otlp::{Cells, Changes, Expected, Reversal, resource::SentResource},
+        otlp::{Cells, Changes, Expected, RowToSpan, resource::SentResource},
         row::Cell,
         schema::{Schema, column},
     },
@@ -36,7 +36,7 @@ const RESOURCES: usize = 1_024;
 pub(crate) struct Converter {
     pub(crate) changes: Changes,
     rename: BTreeMap<String, String>,
-    reversal: Reversal,
+    row_to_span: RowToSpan,
     digester: Digester,
     services: Arc<ServiceNames>,
     resources: HashMap<(String, String, i64), Arc<SentResource>>,
@@ -63,7 +63,7 @@ impl Converter {
             }
         };
         let mut message = Vec::with_capacity(1_024);
-        let losses = match self.reversal.write_span(cells, &self.changes, &mut message) {
+        let losses = match self.row_to_span.write_span(cells, &self.changes, &mut message) {
             Ok(losses) => losses,
             Err(unsendable) => {
                 notes.skip(&format!("whose {unsendable}"), 1);
@@ -73,14 +73,14 @@ impl Converter {
         notes.with_nulls += u64::from(losses.nulls + resource.losses.nulls > 0);
         notes.scrubbed += losses.scrubbed + resource.losses.scrubbed;
         notes.disagreeing += u64::from(resource.disagrees);
-        resource.write(&mut self.reversal.expected.row);
+        resource.write(&mut self.row_to_span.expected.row);
         let expectation = self.expectation()?;
         Some(Piece { at, body: Body::Span { resource, message, expectation } })
     }
 
     /// What to expect of the row that was converted last.
     fn expectation(&mut self) -> Option<ExpectedSpan> {
-        let Self { reversal: Reversal { expected, .. }, digester, services, .. } = self;
+        let Self { row_to_span: RowToSpan { expected, .. }, digester, services, .. } = self;
         let parent = expected.row.parent_span_id.as_deref().and_then(|id| const_hex::decode(id).ok());
         Some(ExpectedSpan {
             ids: SpanIds::of_hex(&expected.row.trace_id, &expected.row.span_id)?,
@@ -148,20 +148,20 @@ impl Converter {
     }
 
     fn change_span(&self, span: &mut Span, notes: &mut Notes) {
-        let renewal = self.changes.renewal;
+        let remap = self.changes.remap;
         for id in [&mut span.trace_id, &mut span.span_id, &mut span.parent_span_id] {
-            renewal.id(id);
+            remap.id(id);
         }
-        span.start_time_unix_nano = renewal.time(span.start_time_unix_nano);
-        span.end_time_unix_nano = renewal.time(span.end_time_unix_nano);
+        span.start_time_unix_nano = remap.time(span.start_time_unix_nano);
+        span.end_time_unix_nano = remap.time(span.end_time_unix_nano);
         self.scrub(&mut span.attributes, notes);
         for event in &mut span.events {
-            event.time_unix_nano = renewal.time(event.time_unix_nano);
+            event.time_unix_nano = remap.time(event.time_unix_nano);
             self.scrub(&mut event.attributes, notes);
         }
         for link in &mut span.links {
-            renewal.id(&mut link.trace_id);
-            renewal.id(&mut link.span_id);
+            remap.id(&mut link.trace_id);
+            remap.id(&mut link.span_id);
             self.scrub(&mut link.attributes, notes);
         }
     }

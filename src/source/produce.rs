@@ -17,7 +17,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    contract::{digest::DigestVersion, id_remap::Renewal, otlp::Changes},
+    contract::{digest::DigestVersion, id_remap::IdRemap, otlp::Changes},
     ledger::replay::Options,
     store::rows::Rows,
 };
@@ -35,7 +35,7 @@ pub(crate) struct Recipe {
     pub(crate) max_gap: Option<Duration>,
     /// Places of spans that are copies of another, in order.
     pub(crate) copies: Vec<u64>,
-    pub(crate) renewal: Renewal,
+    pub(crate) remap: IdRemap,
     /// What each further loop's times are shifted by beyond the one before.
     pub(crate) loop_shift: i64,
     /// How rows are digested: as the records of the run have it.
@@ -46,11 +46,11 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     fn changes(&self, number: u64) -> Changes {
-        let mut renewal = self.renewal.of_loop(number);
+        let mut remap = self.remap.of_loop(number);
         let loops = i64::try_from(number).unwrap_or(i64::MAX);
-        renewal.shift = renewal.shift.wrapping_add(self.loop_shift.wrapping_mul(loops));
+        remap.shift = remap.shift.wrapping_add(self.loop_shift.wrapping_mul(loops));
         let scrub = self.options.scrub.iter().map(|key| key.clone().into_bytes()).collect();
-        Changes { renewal, scrub }
+        Changes { remap, scrub }
     }
 
     pub(crate) fn timeline(&self) -> Timeline {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     base::{clock::unix_nanos, private, problem::Problem},
-    contract::{digest::DigestVersion, id_remap::Renewal},
+    contract::{digest::DigestVersion, id_remap::IdRemap},
     ledger::{
         expected::ExpectationWriter,
         history::{Export, History},
@@ -114,7 +114,7 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
         pace: options.pace.parse()?,
         max_gap: options.max_gap_seconds.map(Duration::from_secs_f64),
         copies: Vec::new(),
-        renewal: Renewal::default(),
+        remap: IdRemap::default(),
         loop_shift: 0,
         digests: DigestVersion::V2,
         services: Arc::default(),
@@ -130,7 +130,7 @@ impl Surveyed {
     /// Decides about ids and times, once and for all loops.
     pub(crate) fn renew(&mut self, fresh_ids: bool, shift: ShiftTime, now: u64) {
         let length = i64::try_from(self.survey.length.as_nanos()).unwrap_or(i64::MAX);
-        self.recipe.renewal = Renewal {
+        self.recipe.remap = IdRemap {
             key: fresh_ids.then(rand::random),
             shift: match (shift, self.survey.times) {
                 (ShiftTime::Now, Some((_, last))) => {
@@ -154,7 +154,7 @@ impl Surveyed {
     }
 
     fn manifest(&self, run_id: String, route: &Route, now: u64) -> ReplayManifest {
-        let Renewal { key, shift } = self.recipe.renewal;
+        let IdRemap { key, shift } = self.recipe.remap;
         ReplayManifest {
             version: ReplayManifest::VERSION,
             kind: Kind::Replay,
@@ -250,7 +250,7 @@ pub(crate) fn restore(surveyed: &mut Surveyed, manifest: &ReplayManifest) -> any
     }
     let key = manifest.id_key.as_deref().map(|key| u64::from_str_radix(key, 16)).transpose();
     let key = key.with_context(|| format!("the id key of run {}", manifest.run_id))?;
-    surveyed.recipe.renewal = Renewal { key, shift: manifest.shift_nanos };
+    surveyed.recipe.remap = IdRemap { key, shift: manifest.shift_nanos };
     surveyed.recipe.loop_shift = manifest.loop_shift_nanos;
     surveyed.recipe.digests = if manifest.is_v2() { DigestVersion::V1 } else { DigestVersion::V2 };
     Ok(())

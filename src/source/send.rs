@@ -23,7 +23,7 @@ use crate::{
         sender::Sender,
         summary::Summary,
     },
-    wire::{exporter::Exporter, outcome::Outcome, retry::RetryPolicy},
+    wire::{exporter::Exporter, outcome::ExportOutcome, retry::RetryPolicy},
 };
 
 /// Exports in a row that nobody answered: the endpoint is gone.
@@ -89,7 +89,7 @@ pub(crate) async fn send_all(
 }
 
 fn is_taken(export: &Export) -> bool {
-    matches!(export.outcome, Outcome::Acked | Outcome::Partial { .. })
+    matches!(export.outcome, ExportOutcome::Acked | ExportOutcome::Partial { .. })
 }
 
 /// Drafts as they come, and what was sent of them before.

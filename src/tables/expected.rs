@@ -41,7 +41,7 @@ use crate::{
         plan::SpanPlace,
         workflow::Workflow,
     },
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 const BATCH_ROWS: u64 = 4_096;
@@ -296,7 +296,7 @@ impl Column {
 /// As `delivery` has it: an ack whose time was not written is no ack.
 fn outcome(export: &Export) -> &'static str {
     match (export.outcome, export.ended_at()) {
-        (Outcome::Acked, None) => "indeterminate",
+        (ExportOutcome::Acked, None) => "indeterminate",
         (outcome, _) => outcome.name(),
     }
 }

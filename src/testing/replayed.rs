@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::files;
 use crate::{
-    contract::{digest::hash, id_remap::Renewal, schema::Schema},
+    contract::{digest::hash, id_remap::IdRemap, schema::Schema},
     ledger::{
         expected::ExpectationWriter,
         replay::{Options, ReplayManifest},
@@ -91,7 +91,7 @@ pub(crate) async fn make_replays(runs: &Path) {
 async fn make_replay(run: &Run, folder: &Path) {
     let key = 0x0123_4567_89ab_cdef;
     let source = folder.join("source.bin");
-    fs::write(&source, source_of(run, Renewal { key: Some(key), shift: 0 })).unwrap();
+    fs::write(&source, source_of(run, IdRemap { key: Some(key), shift: 0 })).unwrap();
     let mut surveyed = run::prepare(&source, options(), true).await.unwrap();
     let manifest = json!({
         "version": ReplayManifest::VERSION,
@@ -121,7 +121,7 @@ async fn make_replay(run: &Run, folder: &Path) {
 }
 
 /// Requests in the order of the plan's slots, whose ids become those of the plan.
-fn source_of(run: &Run, renewal: Renewal) -> Vec<u8> {
+fn source_of(run: &Run, remap: IdRemap) -> Vec<u8> {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message;
 
@@ -142,11 +142,11 @@ fn source_of(run: &Run, renewal: Renewal) -> Vec<u8> {
                 .flat_map(|of| &mut of.spans)
             {
                 for id in [&mut span.trace_id, &mut span.span_id, &mut span.parent_span_id] {
-                    renewal.original(id);
+                    remap.original(id);
                 }
                 for link in &mut span.links {
-                    renewal.original(&mut link.trace_id);
-                    renewal.original(&mut link.span_id);
+                    remap.original(&mut link.trace_id);
+                    remap.original(&mut link.span_id);
                 }
             }
             source.extend_from_slice(&(request.encoded_len() as u32).to_be_bytes());

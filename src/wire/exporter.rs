@@ -14,7 +14,7 @@ use tonic::{
 };
 
 use super::{
-    outcome::Outcome,
+    outcome::ExportOutcome,
     raw_codec::RawCodec,
     retry_info::retry_delay,
     target::Target,
@@ -45,7 +45,7 @@ struct Destination {
 /// What came back from one attempt at an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ExportOutcome,
     /// The server's words, where there were any.
     pub(crate) message: String,
     /// How long the server asks to be left alone before the next attempt, where it asks for one.
@@ -55,7 +55,7 @@ pub(crate) struct Reply {
 impl Reply {
     fn of_status(status: &Status) -> Self {
         Self {
-            outcome: Outcome::of_status(status),
+            outcome: ExportOutcome::of_status(status),
             message: status.message().to_owned(),
             retry_after: retry_delay(status.details()),
         }
@@ -149,7 +149,7 @@ impl Exporter {
     pub(crate) async fn export(&mut self, request: Bytes) -> Reply {
         match self.call(request).await {
             Ok(response) => Reply {
-                outcome: Outcome::of_response(&response),
+                outcome: ExportOutcome::of_response(&response),
                 message: response.partial_success.map(|partial| partial.error_message).unwrap_or_default(),
                 retry_after: None,
             },

@@ -7,7 +7,7 @@ use tonic::{Code, ConnectError, Status};
 /// The outcome of one export, in Jepsen's sense: known, or known to be unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub(crate) enum Outcome {
+pub(crate) enum ExportOutcome {
     /// All spans were taken. In memory, not yet on disk.
     Acked,
     /// Refused before a span was looked at.
@@ -41,7 +41,7 @@ pub(crate) enum GrpcCode {
     Unauthenticated,
 }
 
-impl Outcome {
+impl ExportOutcome {
     pub(crate) fn of_status(status: &Status) -> Self {
         let code = match status.code() {
             // tonic's name for a connection that broke; gRPC's is UNAVAILABLE, and policies go by that.
@@ -175,27 +175,27 @@ mod tests {
     #[test]
     fn what_the_server_refused_was_not_kept() {
         for code in [Code::Unauthenticated, Code::ResourceExhausted, Code::OutOfRange, Code::Unimplemented] {
-            let outcome = Outcome::of_status(&Status::new(code, "refused"));
-            assert_eq!(outcome, Outcome::Rejected { code: code.into() });
+            let outcome = ExportOutcome::of_status(&Status::new(code, "refused"));
+            assert_eq!(outcome, ExportOutcome::Rejected { code: code.into() });
         }
     }
 
     #[test]
     fn anything_in_between_is_unknown() {
         for code in [Code::Internal, Code::DeadlineExceeded, Code::Cancelled, Code::Unknown, Code::Aborted] {
-            let outcome = Outcome::of_status(&Status::new(code, "?"));
-            assert_eq!(outcome, Outcome::Indeterminate { code: code.into() });
+            let outcome = ExportOutcome::of_status(&Status::new(code, "?"));
+            assert_eq!(outcome, ExportOutcome::Indeterminate { code: code.into() });
         }
     }
 
-    const ACKED: Outcome = Outcome::Acked;
-    const REFUSED: Outcome = Outcome::Rejected { code: GrpcCode::ResourceExhausted };
-    const REFUSED_AGAIN: Outcome = Outcome::Rejected { code: GrpcCode::Unavailable };
-    const UNKNOWN: Outcome = Outcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
-    const UNKNOWN_AGAIN: Outcome = Outcome::Indeterminate { code: GrpcCode::Internal };
-    const PARTIAL: Outcome = Outcome::Partial { rejected_spans: 2 };
-    const PARTIAL_AGAIN: Outcome = Outcome::Partial { rejected_spans: 3 };
-    const NO_COUNT: Outcome = Outcome::Indeterminate { code: GrpcCode::Ok };
+    const ACKED: ExportOutcome = ExportOutcome::Acked;
+    const REFUSED: ExportOutcome = ExportOutcome::Rejected { code: GrpcCode::ResourceExhausted };
+    const REFUSED_AGAIN: ExportOutcome = ExportOutcome::Rejected { code: GrpcCode::Unavailable };
+    const UNKNOWN: ExportOutcome = ExportOutcome::Indeterminate { code: GrpcCode::DeadlineExceeded };
+    const UNKNOWN_AGAIN: ExportOutcome = ExportOutcome::Indeterminate { code: GrpcCode::Internal };
+    const PARTIAL: ExportOutcome = ExportOutcome::Partial { rejected_spans: 2 };
+    const PARTIAL_AGAIN: ExportOutcome = ExportOutcome::Partial { rejected_spans: 3 };
+    const NO_COUNT: ExportOutcome = ExportOutcome::Indeterminate { code: GrpcCode::Ok };
 
     #[test]
     fn an_attempt_and_its_retry_come_to_one_outcome() {
@@ -237,13 +237,19 @@ mod tests {
     #[test]
     fn an_unavailable_server_refused_but_a_broken_connection_is_unknown() {
         let said = Status::unavailable("key validation is down");
-        assert_eq!(Outcome::of_status(&said), Outcome::Rejected { code: GrpcCode::Unavailable });
+        assert_eq!(ExportOutcome::of_status(&said), ExportOutcome::Rejected { code: GrpcCode::Unavailable });
 
         let proxy = Status::unavailable("grpc-status header missing, mapped from HTTP status code 504");
-        assert_eq!(Outcome::of_status(&proxy), Outcome::Indeterminate { code: GrpcCode::Unavailable });
+        assert_eq!(
+            ExportOutcome::of_status(&proxy),
+            ExportOutcome::Indeterminate { code: GrpcCode::Unavailable }
+        );
 
         let mut broken = Status::unavailable("connection reset");
         broken.set_source(std::sync::Arc::new(std::io::Error::other("reset")));
-        assert_eq!(Outcome::of_status(&broken), Outcome::Indeterminate { code: GrpcCode::Unavailable });
+        assert_eq!(
+            ExportOutcome::of_status(&broken),
+            ExportOutcome::Indeterminate { code: GrpcCode::Unavailable }
+        );
     }
 }

@@ -30,7 +30,7 @@ use tonic::{
 use super::{
     exporter::EXPORT,
     in_flight::{Counted, InFlight},
-    outcome::Outcome,
+    outcome::ExportOutcome,
     raw_codec::RawCodec,
     target::Target,
     transport::Transport,
@@ -49,7 +49,7 @@ pub(crate) enum Passed {
     Answered {
         request: u64,
         at: u64,
-        outcome: Outcome,
+        outcome: ExportOutcome,
     },
     /// Nothing that comes now is heard of.
     Ended,
@@ -226,12 +226,12 @@ impl UnaryService<Bytes> for Forward {
     }
 }
 
-fn outcome(answer: &Result<Response<Bytes>, Status>) -> Outcome {
+fn outcome(answer: &Result<Response<Bytes>, Status>) -> ExportOutcome {
     match answer {
-        Err(status) => Outcome::of_status(status),
+        Err(status) => ExportOutcome::of_status(status),
         Ok(response) => {
             let response = ExportTraceServiceResponse::decode(response.get_ref().clone());
-            Outcome::of_response(&response.unwrap_or_default())
+            ExportOutcome::of_response(&response.unwrap_or_default())
         }
     }
 }
@@ -291,7 +291,10 @@ mod tests {
     async fn a_request_that_decompresses_to_too_much_is_refused() {
         let (mut exporter, mut received) = through_a_proxy([], Some(Compression::Zstd)).await;
         let refused = exporter.export(request(50 << 20)).await.outcome;
-        assert!(matches!(refused, Outcome::Rejected { .. } | Outcome::Indeterminate { .. }), "{refused:?}");
+        assert!(
+            matches!(refused, ExportOutcome::Rejected { .. } | ExportOutcome::Indeterminate { .. }),
+            "{refused:?}"
+        );
         assert!(received.try_recv().is_err(), "it was passed on");
     }
 
@@ -306,11 +309,11 @@ mod tests {
         let full = exporter.clone().export(request(200 << 10)).await;
         assert!(matches!(
             full.outcome,
-            Outcome::Rejected { code: GrpcCode::Unavailable }
-                | Outcome::Indeterminate { code: GrpcCode::Unavailable }
+            ExportOutcome::Rejected { code: GrpcCode::Unavailable }
+                | ExportOutcome::Indeterminate { code: GrpcCode::Unavailable }
         ));
         assert!(full.message.contains("--memory-limit"), "{}", full.message);
         // A small one still finds room.
-        assert_eq!(exporter.clone().export(request(10)).await.outcome, Outcome::Acked);
+        assert_eq!(exporter.clone().export(request(10)).await.outcome, ExportOutcome::Acked);
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     exporter::{Exporter, Reply},
-    outcome::{GrpcCode, Outcome},
+    outcome::{ExportOutcome, GrpcCode},
     target::Target,
     transport::Transport,
 };
@@ -41,7 +41,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exported {
     /// All attempts together.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ExportOutcome,
     /// What the last of them brought.
     pub(crate) last: Reply,
     pub(crate) attempts: u32,
@@ -80,7 +80,7 @@ impl RetryPolicy {
     }
 
     fn retries(self, reply: &Reply) -> bool {
-        let (Outcome::Rejected { code } | Outcome::Indeterminate { code }) = reply.outcome else {
+        let (ExportOutcome::Rejected { code } | ExportOutcome::Indeterminate { code }) = reply.outcome else {
             // OTLP forbids to send again what was taken in part.
             return false;
         };
@@ -200,12 +200,12 @@ mod tests {
         GrpcCode::Unauthenticated,
     ];
 
-    fn reply(outcome: Outcome) -> Reply {
+    fn reply(outcome: ExportOutcome) -> Reply {
         Reply { outcome, message: String::new(), retry_after: None }
     }
 
     fn unavailable() -> Reply {
-        reply(Outcome::Rejected { code: GrpcCode::Unavailable })
+        reply(ExportOutcome::Rejected { code: GrpcCode::Unavailable })
     }
 
     fn retried(policy: RetryPolicy, reply: &Reply) -> bool {
@@ -216,7 +216,8 @@ mod tests {
     fn each_policy_has_its_codes() {
         let codes = |policy| {
             let is_retried = |code: &&GrpcCode| {
-                let outcomes = [Outcome::Rejected { code: **code }, Outcome::Indeterminate { code: **code }];
+                let outcomes =
+                    [ExportOutcome::Rejected { code: **code }, ExportOutcome::Indeterminate { code: **code }];
                 let [refused, unknown] = outcomes.map(|outcome| retried(policy, &reply(outcome)));
                 assert_eq!(refused, unknown);
                 refused
@@ -240,13 +241,13 @@ mod tests {
         let too_large = |code, message: &str| Reply {
             message: message.to_owned(),
             retry_after: Some(Duration::ZERO),
-            ..reply(Outcome::Rejected { code })
+            ..reply(ExportOutcome::Rejected { code })
         };
         let tonic = "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes";
         let go = "grpc: received message larger than max (5 vs. 4)";
         for policy in [RetryPolicy::None, RetryPolicy::Spec, RetryPolicy::Stubborn] {
-            assert!(!retried(policy, &reply(Outcome::Acked)));
-            assert!(!retried(policy, &reply(Outcome::Partial { rejected_spans: 1 })));
+            assert!(!retried(policy, &reply(ExportOutcome::Acked)));
+            assert!(!retried(policy, &reply(ExportOutcome::Partial { rejected_spans: 1 })));
             assert!(!retried(policy, &too_large(GrpcCode::OutOfRange, tonic)));
             assert!(!retried(policy, &too_large(GrpcCode::ResourceExhausted, go)));
         }
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn an_exhausted_server_is_tried_again_if_it_says_that_this_may_help() {
-        let exhausted = reply(Outcome::Rejected { code: GrpcCode::ResourceExhausted });
+        let exhausted = reply(ExportOutcome::Rejected { code: GrpcCode::ResourceExhausted });
         assert!(!retried(RetryPolicy::Spec, &exhausted));
         let asks = Reply { retry_after: Some(Duration::from_secs(7)), ..exhausted };
         assert_eq!(RetryPolicy::Spec.delay(1, Duration::ZERO, &asks, 1.0), Some(Duration::from_secs(7)));

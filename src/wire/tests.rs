@@ -22,7 +22,7 @@ use super::{
     certificates::Certificates,
     exporter::{Exporter, Reply},
     fake_studio::{Answer, FakeStudio, Setup},
-    outcome::{GrpcCode, Outcome},
+    outcome::{ExportOutcome, GrpcCode},
     retry::{self, Exported, RetryPolicy, export_with_retries},
     retry_info::{Delay, details_of},
     target::Target,
@@ -51,18 +51,18 @@ fn partial(rejected_spans: i64) -> Answer {
     Answer::Partial { rejected_spans, message: "some were odd" }
 }
 
-const fn rejected(code: GrpcCode) -> Outcome {
-    Outcome::Rejected { code }
+const fn rejected(code: GrpcCode) -> ExportOutcome {
+    ExportOutcome::Rejected { code }
 }
 
-const fn unknown(code: GrpcCode) -> Outcome {
-    Outcome::Indeterminate { code }
+const fn unknown(code: GrpcCode) -> ExportOutcome {
+    ExportOutcome::Indeterminate { code }
 }
 
 /// The contract's section 5, with what OTLP and gRPC add to it.
-fn what_answers_mean() -> Vec<(Answer, Outcome)> {
+fn what_answers_mean() -> Vec<(Answer, ExportOutcome)> {
     vec![
-        (Answer::Ack, Outcome::Acked),
+        (Answer::Ack, ExportOutcome::Acked),
         (status(Code::Unauthenticated), rejected(GrpcCode::Unauthenticated)),
         (status(Code::PermissionDenied), rejected(GrpcCode::PermissionDenied)),
         (status(Code::InvalidArgument), rejected(GrpcCode::InvalidArgument)),
@@ -82,10 +82,10 @@ fn what_answers_mean() -> Vec<(Answer, Outcome)> {
         (Answer::Hang, unknown(GrpcCode::DeadlineExceeded)),
         (Answer::Reset, unknown(GrpcCode::Unavailable)),
         (Answer::Die, unknown(GrpcCode::Unavailable)),
-        (partial(2), Outcome::Partial { rejected_spans: 2 }),
-        (partial(99), Outcome::Partial { rejected_spans: 99 }),
-        (partial(0), Outcome::Acked),
-        (partial(-1), Outcome::Acked),
+        (partial(2), ExportOutcome::Partial { rejected_spans: 2 }),
+        (partial(99), ExportOutcome::Partial { rejected_spans: 99 }),
+        (partial(0), ExportOutcome::Acked),
+        (partial(-1), ExportOutcome::Acked),
     ]
 }
 
@@ -165,7 +165,7 @@ async fn a_further_connection_needs_no_proof() {
     assert_eq!(studio.seen().len(), 1);
     let mut further = exporter.reconnected();
     assert_eq!(studio.seen().len(), 1);
-    assert_eq!(further.export(request("a")).await.outcome, Outcome::Acked);
+    assert_eq!(further.export(request("a")).await.outcome, ExportOutcome::Acked);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn compressed_requests_are_taken_by_a_server_that_accepts_them() {
         let studio = Setup { accepts: Some(encoding), ..Setup::default() }.start().await;
         let transport = Transport { compression: Some(compression), ..Transport::plain(LONG) };
         let mut exporter = studio.connect(&transport).await.unwrap();
-        assert_eq!(exporter.export(request(&"a".repeat(100_000))).await.outcome, Outcome::Acked);
+        assert_eq!(exporter.export(request(&"a".repeat(100_000))).await.outcome, ExportOutcome::Acked);
         assert_eq!(studio.seen()[1].get("grpc-encoding").unwrap(), name);
     }
 }
@@ -234,7 +234,7 @@ async fn a_server_is_trusted_by_the_authority_that_was_named() {
     let studio = tls_studio(&certificates, false).await;
     let trusting = Transport { ca_cert: Some(certificates.file("ca.pem")), ..Transport::plain(LONG) };
     let mut exporter = connect_tls(&studio, &trusting).await.unwrap();
-    assert_eq!(exporter.export(request("a")).await.outcome, Outcome::Acked);
+    assert_eq!(exporter.export(request("a")).await.outcome, ExportOutcome::Acked);
 
     let other = Transport { ca_cert: Some(certificates.file("client.pem")), ..Transport::plain(LONG) };
     for untrusting in [other, Transport::plain(LONG)] {
@@ -250,7 +250,7 @@ async fn a_server_that_wants_to_know_its_clients_is_shown_a_certificate() {
     let trusting = Transport { ca_cert: Some(certificates.file("ca.pem")), ..Transport::plain(LONG) };
     let known = Transport { client_identity: Some(certificates.identity("client")), ..trusting.clone() };
     let mut exporter = connect_tls(&studio, &known).await.unwrap();
-    assert_eq!(exporter.export(request("a")).await.outcome, Outcome::Acked);
+    assert_eq!(exporter.export(request("a")).await.outcome, ExportOutcome::Acked);
 
     let err = connect_tls(&studio, &trusting).await.unwrap_err();
     assert!(err.hint().contains("--client-cert"), "{}", shown(&err));
@@ -304,7 +304,7 @@ async fn retried(
     answers: impl IntoIterator<Item = Answer>,
     policy: RetryPolicy,
     stop: &watch::Receiver<bool>,
-) -> (Exported, Vec<(u32, Outcome)>) {
+) -> (Exported, Vec<(u32, ExportOutcome)>) {
     let mut exporter = FakeStudio::answering(answers).await.exporter(LONG).await;
     let mut heard = Vec::new();
     let on_retry = |attempt, reply: &Reply| {
@@ -320,7 +320,7 @@ async fn an_export_is_tried_until_it_is_acked() {
     let (_stop, running) = watch::channel(false);
     let answers = [status(Code::Unavailable), Answer::Reset, Answer::Ack];
     let (ended, heard) = retried(answers, RetryPolicy::Spec, &running).await;
-    assert_eq!((ended.outcome, ended.attempts), (Outcome::Acked, 3));
+    assert_eq!((ended.outcome, ended.attempts), (ExportOutcome::Acked, 3));
     assert_eq!(heard, [(2, rejected(GrpcCode::Unavailable)), (3, unknown(GrpcCode::Unavailable))]);
 }
 

@@ -702,7 +702,7 @@ pub(crate) fn lose_what_was_just_acked(bench: &Bench) {
     let now = crate::base::clock::unix_nanos();
     for export in 0..4 {
         let (stream, first) = ((export % 2) as u32, export / 2 * 5);
-        let acked = crate::wire::outcome::Outcome::Acked;
+        let acked = crate::wire::outcome::ExportOutcome::Acked;
         writer
             .append(&crate::ledger::entry::Entry::ExportStarted { export, stream, first, count: 5, at: now })
             .unwrap();

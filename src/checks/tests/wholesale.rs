@@ -20,7 +20,7 @@ use crate::{
     store::find::find_store,
     testing::{plan, write_parquet},
     traffic::plan::Plan,
-    wire::outcome::Outcome,
+    wire::outcome::ExportOutcome,
 };
 
 const ROWS: usize = 5_000;
@@ -367,7 +367,7 @@ fn acked(plan: &Plan) -> Vec<String> {
             let count = 50.min(plan.spans_of_stream(stream) - first) as u32;
             for entry in [
                 Entry::ExportStarted { export, stream: stream as u32, first, count, at },
-                Entry::ExportEnded { export, at, outcome: Outcome::Acked },
+                Entry::ExportEnded { export, at, outcome: ExportOutcome::Acked },
             ] {
                 lines.push(serde_json::to_string(&entry).unwrap());
             }

@@ -43,7 +43,7 @@ pub(super) fn write_events(
             }
             Ok(())
         })?;
-        let time = changes.renewal.time(time);
+        let time = changes.remap.time(time);
         write_fixed64(1, time, out);
         write_uint(4, dropped.into(), out);
         close(event, out);
@@ -88,7 +88,7 @@ pub(super) fn write_links(
                     id.resize(hex.len() / 2, 0);
                     const_hex::decode_to_slice(&*hex, id).map_err(|_| JsonError::Syntax)?;
                     reader.canonical &= !hex.bytes().any(|digit| digit.is_ascii_uppercase());
-                    changes.renewal.id(id);
+                    changes.remap.id(id);
                     let is_trace = name == "traceId";
                     write_bytes(if is_trace { 1 } else { 2 }, id, out);
                     ids[usize::from(is_trace)] = const_hex::encode(&*id);

@@ -12,10 +12,10 @@ use crate::{
 fn round_trip(row: &Row, schema: Schema, changes: &Changes) -> (Row, Row, Losses) {
     let cells = stored(row, schema);
     let resource = SentResource::of(&cells, &changes.scrub, |_| None).unwrap();
-    let mut reversal = Reversal::default();
+    let mut row_to_span = RowToSpan::default();
     let mut message = b"before".to_vec();
-    let losses = reversal.write_span(&cells, changes, &mut message).unwrap();
-    resource.write(&mut reversal.expected.row);
+    let losses = row_to_span.write_span(&cells, changes, &mut message).unwrap();
+    resource.write(&mut row_to_span.expected.row);
     let span = Span::decode(&message[6..]).unwrap();
     let sent = ResourceSpans {
         resource: Some(Message::decode(&*resource.message).unwrap()),
@@ -24,7 +24,7 @@ fn round_trip(row: &Row, schema: Schema, changes: &Changes) -> (Row, Row, Losses
     };
     let [v1] = rows(std::slice::from_ref(&sent), Schema::V1).try_into().unwrap();
     let [v2] = rows(&[sent], Schema::V2).try_into().unwrap();
-    let Expected { row, events_v1 } = reversal.expected;
+    let Expected { row, events_v1 } = row_to_span.expected;
     assert_eq!(row, v2);
     assert_eq!(events_v1, v1.events);
     assert_eq!(row.attributes, v1.attributes);
@@ -95,12 +95,12 @@ fn every_planned_span_comes_back_as_it_is() {
 #[test]
 fn ids_times_and_scrubbed_keys_change_everywhere_and_nothing_else_does() {
     let changes = Changes {
-        renewal: Renewal { key: Some(7), shift: 1_000 },
+        remap: IdRemap { key: Some(7), shift: 1_000 },
         scrub: BTreeSet::from([b"gen_ai.request.model".to_vec(), b"service.version".to_vec()]),
     };
     let back = |id: &str| {
         let mut bytes = const_hex::decode(id).unwrap();
-        changes.renewal.original(&mut bytes);
+        changes.remap.original(&mut bytes);
         const_hex::encode(bytes)
     };
     for (schema, row) in fixture_rows() {
@@ -136,17 +136,17 @@ fn what_is_no_row_of_a_studio_is_refused_and_leaves_nothing() {
         let mut cells = good.cells().map(Some);
         cells[column] = Some(Cell::Text(value));
         let mut out = b"before".to_vec();
-        let refused = Reversal::default().write_span(&cells, &Changes::default(), &mut out);
+        let refused = RowToSpan::default().write_span(&cells, &Changes::default(), &mut out);
         assert_eq!(refused.unwrap_err().to_string(), said, "{value}");
         assert_eq!(out, b"before");
     }
     let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(60), "]".repeat(60));
     let mut cells = good.cells().map(Some);
     cells[column::ATTRIBUTES] = Some(Cell::Text(&deep));
-    let refused = Reversal::default().write_span(&cells, &Changes::default(), &mut Vec::new());
+    let refused = RowToSpan::default().write_span(&cells, &Changes::default(), &mut Vec::new());
     assert_eq!(refused.unwrap_err(), Unsendable::NotJson("attributes", JsonError::TooDeep));
     cells[column::ATTRIBUTES] = None;
-    let refused = Reversal::default().write_span(&cells, &Changes::default(), &mut Vec::new());
+    let refused = RowToSpan::default().write_span(&cells, &Changes::default(), &mut Vec::new());
     assert_eq!(refused.unwrap_err(), Unsendable::NoValue("attributes"));
 }
 

@@ -16,7 +16,7 @@ use crate::traffic::{
     dice::Dice,
     place::Place,
     profile::Telemetry,
-    recorded::{self, Draft, Recorded},
+    recorded::{self, Draft, Recorded, Scope},
 };
 
 /// One trace in the making.
@@ -85,7 +85,16 @@ impl Sdk {
 
     /// The current span.
     pub(crate) fn span(&mut self) -> &mut Span {
-        &mut self.open.last_mut().expect("an app works inside a span").draft.span
+        &mut self.draft().span
+    }
+
+    /// Says which instrumentation the current span is from, where it is not Junjo's.
+    pub(crate) fn set_scope(&mut self, scope: Scope) {
+        self.draft().scope = scope;
+    }
+
+    fn draft(&mut self) -> &mut Draft {
+        &mut self.open.last_mut().expect("an app works inside a span").draft
     }
 
     /// The innermost open executable.

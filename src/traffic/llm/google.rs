@@ -87,9 +87,8 @@ fn open(sdk: &mut Sdk, prompt: &str) {
         "generation_config": parameters,
     });
     sdk.open("AsyncGenerateContent");
-    let span = sdk.span();
-    span.scope = Scope::named("openinference.instrumentation.google_genai", "1.4.14");
-    span.attributes.extend([
+    sdk.set_scope(Scope::named("openinference.instrumentation.google_genai", "1.4.14"));
+    sdk.span().attributes.extend([
         pair("openinference.span.kind", "LLM"),
         pair("llm.provider", "google"),
         pair("llm.model_name", MODEL),

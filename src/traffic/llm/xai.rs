@@ -23,7 +23,7 @@ const ANSWER: Range<u64> = 15_000_000..60_000_000;
 /// A call that is answered.
 pub(super) fn sample(sdk: &mut Sdk, prompt: &str, answer: &str) {
     sdk.open(format!("chat.sample {MODEL}"));
-    sdk.span().scope = Scope::named("xai_sdk.aio.chat", "");
+    sdk.set_scope(Scope::named("xai_sdk.aio.chat", ""));
     sdk.span().kind = SpanKind::Client.into();
     sdk.span().attributes.extend(request(prompt));
     sdk.pass(ANSWER);
