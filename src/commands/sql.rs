@@ -43,7 +43,7 @@ pub(crate) struct SqlArgs {
     path: Option<PathBuf>,
 
     /// SQL statement or dot command (repeatable)
-    #[arg(short, long, value_name = "SQL")]
+    #[arg(short, long, value_name = "SQL", allow_hyphen_values = true)]
     command: Vec<String>,
 
     /// File of SQL statements
