@@ -56,7 +56,7 @@ pub(crate) mod verdict;
 
 /// How to judge.
 #[derive(Debug)]
-pub(crate) struct Manner {
+pub(crate) struct AuditOptions {
     pub(crate) checks: Vec<Check>,
     pub(crate) settle: Duration,
     pub(crate) wait: bool,
@@ -77,7 +77,7 @@ pub(crate) struct Manner {
     pub(crate) allow_uncovered: bool,
 }
 
-impl Manner {
+impl AuditOptions {
     /// Waits, fails on errors, knows no baseline.
     pub(crate) fn of(checks: Vec<Check>) -> Self {
         Self {
@@ -114,20 +114,20 @@ pub(crate) async fn judge(
 pub(crate) async fn examine(
     layout: &Layout,
     runs: &Arc<Runs>,
-    manner: Manner,
+    options: AuditOptions,
     waiting: impl FnMut(Duration),
 ) -> anyhow::Result<AuditReport> {
     let began = Instant::now();
-    let mut session = session::session(manner.memory.session())?;
+    let mut session = session::session(options.memory.session())?;
     let input = SweepInput {
         layout,
         runs,
-        settle: manner.settle,
-        wait: manner.wait,
-        scope: Arc::new(manner.scope),
-        depth: manner.depth,
-        budget: manner.memory.budget(),
-        progress: manner.progress.clone(),
+        settle: options.settle,
+        wait: options.wait,
+        scope: Arc::new(options.scope),
+        depth: options.depth,
+        budget: options.memory.budget(),
+        progress: options.progress.clone(),
     };
     let judgement = judge(&input, &session, waiting).await?;
     if judgement.files.is_empty() && judgement.judged.is_empty() && judgement.unreadable.is_empty() {
@@ -138,26 +138,26 @@ pub(crate) async fn examine(
         return Err(Problem::new(what, "`e2e-store generate` sends traffic to a studio").into());
     }
     let judgement = Arc::new(judgement);
-    let judged = Arc::new(Judged::new(Arc::clone(&judgement), manner.settle)?);
-    let limits = manner.memory.session();
+    let judged = Arc::new(Judged::new(Arc::clone(&judgement), options.settle)?);
+    let limits = options.memory.session();
     let sources = Sources::of_audit(layout.clone(), Arc::clone(runs), Arc::clone(&judged), limits)?;
     let tables = Tables::new(sources);
     provider::register(&mut session, &tables)?;
-    let baseline = manner.baseline.as_ref();
+    let baseline = options.baseline.as_ref();
     let keeping = Keeping {
-        samples: manner.samples,
+        samples: options.samples,
         baseline: baseline.map(|(_, baseline)| baseline),
-        all_ids: manner.all_ids,
+        all_ids: options.all_ids,
     };
     // The checks may end with a part of the facts in view.
     let summary = summarise(&session).await;
-    let checked = run_checks(&session, &tables, &judged, manner.checks, keeping).await;
+    let checked = run_checks(&session, &tables, &judged, options.checks, keeping).await;
     let subject = Subject {
         layout,
         runs,
-        fail_on: manner.fail_on,
-        limits: &manner.limits,
-        allow_uncovered: manner.allow_uncovered,
+        fail_on: options.fail_on,
+        limits: &options.limits,
+        allow_uncovered: options.allow_uncovered,
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };

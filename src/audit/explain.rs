@@ -28,7 +28,7 @@ use crate::{
         runs::Runs,
     },
     ledger::{any_run::AnyRun, replay::ReplayManifest},
-    source::{gather::Draft, run},
+    source::{gather::PendingExport, run},
 };
 
 /// Differences that are handed on together.
@@ -135,7 +135,7 @@ impl<'j> Explaining<'j> {
     async fn hold_against(
         &mut self,
         run: usize,
-        mut drafts: mpsc::Receiver<Draft>,
+        mut drafts: mpsc::Receiver<PendingExport>,
     ) -> anyhow::Result<Result<(), anyhow::Error>> {
         let mut first = 0;
         while let Some(place) = self.next.filter(|place| place.run == run) {
@@ -166,7 +166,7 @@ impl<'j> Explaining<'j> {
     }
 
     /// Whether the records are those of a draft.
-    fn is_what_was_sent(&self, run: usize, first: u64, draft: &Draft) -> bool {
+    fn is_what_was_sent(&self, run: usize, first: u64, draft: &PendingExport) -> bool {
         let Expectation::Recorded(Recorded { spans, .. }) = &*self.judgement.runs.runs[run].expectation
         else {
             return false;
@@ -219,7 +219,7 @@ impl<'j> Explaining<'j> {
 }
 
 /// What a replay's source gives, if it is as it was.
-async fn open(manifest: &ReplayManifest) -> anyhow::Result<mpsc::Receiver<Draft>> {
+async fn open(manifest: &ReplayManifest) -> anyhow::Result<mpsc::Receiver<PendingExport>> {
     let options = manifest.options.clone();
     let mut surveyed = run::prepare(&manifest.source.path, options, !manifest.keeps_ids()).await?;
     run::restore(&mut surveyed, manifest)?;

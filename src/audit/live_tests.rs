@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Manner, examine, report::AuditReport};
+use super::{AuditOptions, examine, report::AuditReport};
 use crate::{
     checks::catalog::built_in,
     contract::schema::Schema,
@@ -40,8 +40,8 @@ const ROWS: u64 = 1_000;
 async fn audit(folder: &Path, run: &str) -> AuditReport {
     let layout = Layout::find(Some(&folder.join(".dbdata"))).unwrap();
     let runs = choose_runs(&folder.join("runs"), run, &layout).unwrap();
-    let manner = Manner { wait: false, samples: 3, ..Manner::of(built_in().unwrap()) };
-    examine(&layout, &runs, manner, |_| {}).await.unwrap()
+    let options = AuditOptions { wait: false, samples: 3, ..AuditOptions::of(built_in().unwrap()) };
+    examine(&layout, &runs, options, |_| {}).await.unwrap()
 }
 
 /// Everything but spans that may be written yet.

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Manner, examine, report::AuditReport, verdict::Overall};
+use super::{AuditOptions, examine, report::AuditReport, verdict::Overall};
 use crate::{
     base::memory::Memory,
     checks::catalog::built_in,
@@ -143,8 +143,9 @@ impl Written {
     async fn audit_with(&self, run: &str, memory: Memory) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
-        let manner = Manner { wait: false, samples: 1_000, memory, ..Manner::of(built_in().unwrap()) };
-        examine(&layout, &runs, manner, |_| {}).await.unwrap()
+        let options =
+            AuditOptions { wait: false, samples: 1_000, memory, ..AuditOptions::of(built_in().unwrap()) };
+        examine(&layout, &runs, options, |_| {}).await.unwrap()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Manner, examine,
+    AuditOptions, examine,
     report::{AuditReport, Overall},
 };
 use crate::{
@@ -29,7 +29,8 @@ async fn audited(replayed: &Replayed) -> AuditReport {
 async fn audit(data_dir: &Path, runs: &Path, run: &str) -> AuditReport {
     let layout = find_store(Some(data_dir)).unwrap();
     let runs = choose_runs(runs, run, &layout).unwrap();
-    let options = Manner { settle: Duration::ZERO, wait: false, ..Manner::of(built_in().unwrap()) };
+    let options =
+        AuditOptions { settle: Duration::ZERO, wait: false, ..AuditOptions::of(built_in().unwrap()) };
     examine(&layout, &runs, options, |_| {}).await.unwrap()
 }
 
@@ -234,7 +235,7 @@ async fn replays_with_pending_spans_wait_together() {
     let layout = find_store(Some(folder.path())).unwrap();
     let chosen = choose_runs(&runs_folder, "all", &layout).unwrap();
     let settle = Duration::from_millis(200);
-    let options = Manner { settle, ..Manner::of(built_in().unwrap()) };
+    let options = AuditOptions { settle, ..AuditOptions::of(built_in().unwrap()) };
     let mut waits = Vec::new();
     let report = examine(&layout, &chosen, options, |left| waits.push(left)).await.unwrap();
     assert_eq!(waits.len(), 1, "{waits:?}");

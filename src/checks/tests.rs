@@ -6,7 +6,7 @@ use self::bench::{Bench, fired, first_run, without_waiting};
 use super::{catalog::built_in, selection};
 use crate::{
     audit::{
-        Manner,
+        AuditOptions,
         coverage::NotJudged,
         examine, random_tests,
         report::AuditReport,
@@ -234,7 +234,8 @@ async fn less_than_all_of_a_file_is_judged_by_what_was_looked_at() {
         fs::write(bench.cold(), bytes).unwrap();
         let layout = find_store(Some(bench.folder.path())).unwrap();
         let runs = choose_runs(&bench.runs(), "latest", &layout).unwrap();
-        let report = examine(&layout, &runs, Manner { depth, ..without_waiting() }, |_| {}).await.unwrap();
+        let report =
+            examine(&layout, &runs, AuditOptions { depth, ..without_waiting() }, |_| {}).await.unwrap();
         assert_eq!(fired(&report), expected, "{depth:?}, {damage:?}");
         assert_eq!(report.because[0], Reason::NoRowJudged { depth });
     }
@@ -262,12 +263,13 @@ async fn a_scope_judges_its_services_and_misses_nothing_of_others() {
     let runs = choose_runs(&bench.runs(), &run, &layout).unwrap();
     for (service, expected) in [(mine, "lost_spans: 1"), (other, "")] {
         let scope = Scope { services: vec![service], ..Scope::default() };
-        let report = examine(&layout, &runs, Manner { scope, ..without_waiting() }, |_| {}).await.unwrap();
+        let report =
+            examine(&layout, &runs, AuditOptions { scope, ..without_waiting() }, |_| {}).await.unwrap();
         assert_eq!(fired(&report), expected);
         assert!(report.coverage.rows.out_of_scope > 0);
     }
     let scope = Scope { to: Some(1), ..Scope::default() };
-    let report = examine(&layout, &runs, Manner { scope, ..without_waiting() }, |_| {}).await.unwrap();
+    let report = examine(&layout, &runs, AuditOptions { scope, ..without_waiting() }, |_| {}).await.unwrap();
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Inconclusive));
 }
 
@@ -286,7 +288,7 @@ async fn a_planned_row_is_in_scope_by_its_plan_and_by_every_witness() {
 
     bench.change_cold(|rows| rows.iter_mut().for_each(|row| row.start_time = 0));
     let report =
-        examine(&layout, &runs, Manner { scope: in_time, ..without_waiting() }, |_| {}).await.unwrap();
+        examine(&layout, &runs, AuditOptions { scope: in_time, ..without_waiting() }, |_| {}).await.unwrap();
     assert_eq!((fired(&report).as_str(), report.overall), ("altered_spans: 20", Overall::Fail));
 
     let moved: [fn(&mut Row, &str, &str); 3] = [
@@ -299,8 +301,8 @@ async fn a_planned_row_is_in_scope_by_its_plan_and_by_every_witness() {
             rows.clone_from(&healthy);
             change(&mut rows[0], &mine, &other);
         });
-        let manner = Manner { scope: of_other.clone(), ..without_waiting() };
-        let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
+        let options = AuditOptions { scope: of_other.clone(), ..without_waiting() };
+        let report = examine(&layout, &runs, options, |_| {}).await.unwrap();
         assert_eq!(report.overall, Overall::Fail, "{}", fired(&report));
     }
 }
@@ -316,8 +318,8 @@ async fn what_differs_and_is_not_judged_leaves_an_audit_open() {
     for (only, skip) in [(&["fidelity"][..], &[][..]), (&[], &["links"])] {
         for (allow_uncovered, expected) in [(false, Overall::Inconclusive), (true, Overall::Pass)] {
             let checks = selection::select(built_in().unwrap(), &names(only), &names(skip)).unwrap();
-            let manner = Manner { checks, allow_uncovered, ..without_waiting() };
-            let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
+            let options = AuditOptions { checks, allow_uncovered, ..without_waiting() };
+            let report = examine(&layout, &runs, options, |_| {}).await.unwrap();
             assert_eq!(report.overall, expected, "{only:?} {skip:?}: {:?}", report.because);
         }
     }

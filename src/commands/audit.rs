@@ -12,7 +12,7 @@ use super::{
     reporting::{self, ReportArgs},
 };
 use crate::{
-    audit::{Manner, examine, limits::Limit, report::AuditReport, verdict::FailOn},
+    audit::{AuditOptions, examine, limits::Limit, report::AuditReport, verdict::FailOn},
     base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
@@ -147,14 +147,14 @@ pub(crate) async fn run(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let manner = args.judging.manner(&args.reporting, args.config.as_deref())?;
-    let progress = manner.progress.clone();
+    let options = args.judging.options(&args.reporting, args.config.as_deref())?;
+    let progress = options.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
     let runs = choose_runs(&folder, &args.run, &layout)?;
     let waiting = args.reporting.open(&layout.protected())?;
     let mut report = tokio::select! {
-        report = examine(&layout, &runs, manner, progress::waiting) => report?,
+        report = examine(&layout, &runs, options, progress::waiting) => report?,
         never = progress::sweep(&progress, args.judging.progress) => match never {},
         () = interrupts.pressed(1) => {
             notice::note(&progress::covered(progress.position()));
@@ -190,7 +190,11 @@ impl AuditArgs {
 
 impl JudgingArgs {
     /// Flags outrank the settings file; what it skips counts where neither --only nor --skip is given.
-    pub(crate) fn manner(&self, reporting: &ReportArgs, config: Option<&Path>) -> anyhow::Result<Manner> {
+    pub(crate) fn options(
+        &self,
+        reporting: &ReportArgs,
+        config: Option<&Path>,
+    ) -> anyhow::Result<AuditOptions> {
         let settings = AuditSettings::load(config)?;
         let mut checks = selection::with_own(self.checks.as_deref())?;
         let severities = self.severity.iter().map(|(id, severity)| (id, *severity));
@@ -201,7 +205,7 @@ impl JudgingArgs {
         let limits = self.limits().chain(self.limits_of_file(&settings)).collect();
         let baseline = self.baseline.clone().or(settings.baseline);
         let load = |file: PathBuf| Baseline::load(&file).map(|baseline| (file, baseline));
-        Ok(Manner {
+        Ok(AuditOptions {
             settle: Duration::from_secs(self.settle),
             wait: !self.no_wait,
             scope: self.scope()?,
@@ -213,7 +217,7 @@ impl JudgingArgs {
             limits,
             all_ids: reporting.writes_baseline(),
             allow_uncovered: self.allow_uncovered,
-            ..Manner::of(selection::select(checks, &self.only, skip)?)
+            ..AuditOptions::of(selection::select(checks, &self.only, skip)?)
         })
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     base::{exit::Exit, output::Output},
     report,
     source::{
-        gather::Draft,
-        run::{self, Made},
+        gather::PendingExport,
+        run::{self, Produced},
     },
     store::find::find_store,
     text::numbers,
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
     let recipe = Arc::new(surveyed.recipe);
     let made = run::make(recipe, |draft| lines.write(&draft)).await?;
     lines.finish()?;
-    let Made { exports, spans, notes, .. } = &made;
+    let Produced { exports, spans, notes, .. } = &made;
     report::replay::print_losses(says, notes)?;
     writeln!(
         says,
@@ -102,7 +102,7 @@ impl Lines {
         Ok(Self { writer, on_stdout })
     }
 
-    fn write(&mut self, draft: &Draft) -> anyhow::Result<()> {
+    fn write(&mut self, draft: &PendingExport) -> anyhow::Result<()> {
         let request = ExportTraceServiceRequest::decode(&*draft.request)?;
         let out: &mut dyn Write = match &mut self.writer {
             Compressed::Plain(writer) => writer,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     audit::{
-        Manner, examine,
+        AuditOptions, examine,
         verdict::{Overall, Reason},
     },
     base::{duration, exit::Exit, interrupt::Interrupts, notice, problem::Problem},
@@ -34,7 +34,7 @@ use crate::{
     settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
     source::{
         pace::Pace,
-        run::{self, Begun, Replayed, Route, ShiftTime, Surveyed},
+        run::{self, OpenRun, Replayed, Route, ShiftTime, SourceSummary},
     },
     store::find::find_store,
     text::numbers::counted,
@@ -234,8 +234,8 @@ pub(crate) async fn run(
 #[expect(clippy::too_many_arguments, reason = "what the parts of a replay are called together")]
 async fn send(
     args: &ReplayArgs,
-    surveyed: Surveyed,
-    begun: Begun,
+    surveyed: SourceSummary,
+    begun: OpenRun,
     exporters: Vec<crate::wire::exporter::Exporter>,
     route: &Route,
     settings: &Settings,
@@ -286,8 +286,8 @@ async fn verify(
 ) -> anyhow::Result<Exit> {
     let layout = find_store(args.data_dir.as_deref())?;
     let runs = choose_runs(&args.runs, &replayed.manifest.run_id, &layout)?;
-    let options = Manner { samples: args.reporting.samples(), ..Manner::of(built_in()?) };
-    let options = Manner { all_ids: args.reporting.writes_baseline(), ..options };
+    let options = AuditOptions { samples: args.reporting.samples(), ..AuditOptions::of(built_in()?) };
+    let options = AuditOptions { all_ids: args.reporting.writes_baseline(), ..options };
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(replayed.manifest.endpoint.clone());
     let total = replayed.sent.summary.total();

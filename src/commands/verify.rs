@@ -110,7 +110,7 @@ async fn verify(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let manner = args.judging.manner(&args.reporting, args.internal.config.as_deref())?;
+    let options = args.judging.options(&args.reporting, args.internal.config.as_deref())?;
     let protected = find_store(Some(&bench.data_dir)).map(|layout| layout.protected()).unwrap_or_default();
     let waiting = args.reporting.open(&protected)?;
     let workload = WorkloadArgs { runs: bench.runs.clone(), ..args.workload.clone() };
@@ -129,7 +129,7 @@ async fn verify(
 
     let layout = find_store(Some(&bench.data_dir))?;
     let runs = choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
-    let mut report = examine(&layout, &runs, manner, progress::waiting).await?;
+    let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(bench.name.clone());
     qualify(&mut report, &performed, &raised);
     report.ask_at(&bench.data_dir);

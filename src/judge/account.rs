@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use super::{
     claim::KnownRun,
     expectation::{Derived, Expectation},
-    tally::{Standing, State, Tally},
+    tally::{Fate, State, Tally},
 };
 use crate::{
     ledger::history::{Export, History},
@@ -76,7 +76,7 @@ fn of_recorded(run: &KnownRun) -> Vec<Account> {
     let tally = run.tally();
     for slot in 0..tally.len() {
         let state = tally.get(slot);
-        if state.standing() != Standing::OutOfScope {
+        if state.fate() != Fate::OutOfScope {
             let account = &mut accounts[run.expectation.service(slot).unwrap_or(unknown)];
             account.planned += 1;
             account.add(state);
@@ -93,7 +93,7 @@ fn of_service(plan: &Plan, tally: &Tally, service: usize) -> Account {
     for turn in 0..plan.outline.workflows_per_service {
         let mut whole = true;
         for state in plan.slots_of(plan.workflow_at(service, turn)).map(|slot| tally.get(slot)) {
-            if state.standing() == Standing::OutOfScope {
+            if state.fate() == Fate::OutOfScope {
                 continue;
             }
             account.planned += 1;
@@ -122,16 +122,16 @@ impl Account {
     fn add(&mut self, state: State) {
         let found = state.found() > 0;
         self.found += u64::from(found);
-        match state.standing() {
-            Standing::NotStarted => self.not_started += 1,
-            Standing::Rejected => self.rejected += 1,
-            Standing::Indeterminate => self.indeterminate += 1,
+        match state.fate() {
+            Fate::NotStarted => self.not_started += 1,
+            Fate::Rejected => self.rejected += 1,
+            Fate::Indeterminate => self.indeterminate += 1,
             // Only the export knows how many of it were taken; what is out of scope is nobody's.
-            Standing::Partial | Standing::OutOfScope => {}
-            acked @ (Standing::Durable | Standing::Pending | Standing::Unread) => {
+            Fate::Partial | Fate::OutOfScope => {}
+            acked @ (Fate::Durable | Fate::Pending | Fate::Unread) => {
                 self.acked += 1;
                 self.missing += u64::from(!found);
-                self.settled += u64::from(found || acked == Standing::Durable);
+                self.settled += u64::from(found || acked == Fate::Durable);
             }
         }
     }

@@ -10,8 +10,8 @@ use super::{
     scope::Scope,
     spool::Spool,
     suspects::{Suspect, suspect_of},
-    sweep_output::Collected,
-    tally::{Standing, State},
+    sweep_output::SweepOutput,
+    tally::{Fate, State},
 };
 use crate::{
     ledger::{
@@ -32,7 +32,7 @@ pub(crate) struct Judgement {
     /// The runs that are judged, with what their ledgers say. Others were only recognised.
     pub(crate) judged: Vec<JudgedRun>,
     pub(crate) files: Vec<FileRecord>,
-    pub(crate) collected: Arc<Collected>,
+    pub(crate) collected: Arc<SweepOutput>,
     /// Every copy of a planned span that was found more than once.
     pub(crate) sightings: Arc<Spool>,
     /// The files that a second look can read.
@@ -64,7 +64,7 @@ pub(crate) struct JudgedRun {
     pub(crate) barrier: Barrier,
     /// Whether the run must be in the store, and is not only met in it.
     pub(crate) wanted: bool,
-    /// By service; made when the tally is painted.
+    /// By service; made when the fates are set.
     pub(crate) services: Vec<Account>,
 }
 
@@ -218,26 +218,26 @@ impl JudgedRun {
     }
 
     /// Writes into the tally what the ledger says of each span.
-    pub(crate) fn paint(&mut self, runs: &KnownRuns, suspects: &[Suspect], scope: &Scope) {
+    pub(crate) fn set_fates(&mut self, runs: &KnownRuns, suspects: &[Suspect], scope: &Scope) {
         let run = &runs.runs[self.index];
         let tally = run.tally();
         for export in &self.history.exports {
-            let standing = if scope.has_time(Some(export.started_at.cast_signed())) {
-                self.standing(export, suspects)
+            let fate = if scope.has_time(Some(export.started_at.cast_signed())) {
+                self.span_fate(export, suspects)
             } else {
-                Standing::OutOfScope
+                Fate::OutOfScope
             };
-            run.expectation.slots_of(export).for_each(|slot| tally.paint(slot, standing));
+            run.expectation.slots_of(export).for_each(|slot| tally.set_fate(slot, fate));
         }
         if !scope.services.is_empty() {
             let outside = |slot: &u64| !scope.has_service(&[run.expectation.service_name(*slot)]);
-            (0..tally.len()).filter(outside).for_each(|slot| tally.paint(slot, Standing::OutOfScope));
+            (0..tally.len()).filter(outside).for_each(|slot| tally.set_fate(slot, Fate::OutOfScope));
         }
         self.services = account::of_services(run, &self.history);
     }
 
     /// What became of an export as a whole.
-    pub(crate) fn fate(&self, runs: &KnownRuns, export: &Export, suspects: &[Suspect]) -> ExportFate {
+    pub(crate) fn export_fate(&self, runs: &KnownRuns, export: &Export, suspects: &[Suspect]) -> ExportFate {
         let run = &runs.runs[self.index];
         let found = run.expectation.slots_of(export).filter(|slot| run.tally().get(*slot).found() > 0);
         ExportFate {
@@ -252,33 +252,31 @@ impl JudgedRun {
     /// Whether an acked span is absent that may still be on its way to a file.
     pub(crate) fn has_pending(&self, runs: &KnownRuns) -> bool {
         let tally = runs.runs[self.index].tally();
-        let absent = |state: State| state.found() == 0 && state.standing() == Standing::Pending;
+        let absent = |state: State| state.found() == 0 && state.fate() == Fate::Pending;
         let short = |export: &Export| {
             // Counting what was found of an export takes a look at each of its spans.
             if !matches!(export.outcome, ExportOutcome::Partial { .. }) {
                 return false;
             }
             let taken = i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default();
-            let fate = self.fate(runs, export, &[]);
+            let fate = self.export_fate(runs, export, &[]);
             fate.found < taken && !fate.behind_barrier
         };
         (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
     }
 
-    fn standing(&self, export: &Export, suspects: &[Suspect]) -> Standing {
+    fn span_fate(&self, export: &Export, suspects: &[Suspect]) -> Fate {
         match (export.outcome, export.ended_at()) {
             (ExportOutcome::Acked, Some(acked_at)) if self.barrier.proof(export.part, acked_at).is_none() => {
-                Standing::Pending
+                Fate::Pending
             }
             (ExportOutcome::Acked, Some(_)) if suspect_of(suspects, export.started_at).is_some() => {
-                Standing::Unread
+                Fate::Unread
             }
-            (ExportOutcome::Acked, Some(_)) => Standing::Durable,
-            (ExportOutcome::Rejected { .. }, _) => Standing::Rejected,
-            (ExportOutcome::Partial { .. }, _) => Standing::Partial,
-            (ExportOutcome::Acked, None) | (ExportOutcome::Indeterminate { .. }, _) => {
-                Standing::Indeterminate
-            }
+            (ExportOutcome::Acked, Some(_)) => Fate::Durable,
+            (ExportOutcome::Rejected { .. }, _) => Fate::Rejected,
+            (ExportOutcome::Partial { .. }, _) => Fate::Partial,
+            (ExportOutcome::Acked, None) | (ExportOutcome::Indeterminate { .. }, _) => Fate::Indeterminate,
         }
     }
 }

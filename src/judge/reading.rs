@@ -31,7 +31,7 @@ use super::{
     scope::Scope,
     spool::Spool,
     sweep::{Sweep, Swept, sweep},
-    sweep_output::Collected,
+    sweep_output::SweepOutput,
 };
 use crate::{
     base::{clock::unix_nanos, memory::Budget},
@@ -119,7 +119,7 @@ pub(crate) async fn read(
             layout: input.layout.clone(),
             runs: Arc::clone(&runs),
             context: session.task_ctx(),
-            collected: Arc::new(Collected::new(input.budget)),
+            collected: Arc::new(SweepOutput::new(input.budget)),
             scope: Arc::clone(&input.scope),
             depth: input.depth,
             progress: input.progress.clone(),
@@ -203,7 +203,7 @@ fn conclude(
     };
     let suspects = judgement.suspects();
     for run in &mut judgement.judged {
-        run.paint(&judgement.runs, &suspects, &judgement.scope);
+        run.set_fates(&judgement.runs, &suspects, &judgement.scope);
         run.services.iter().for_each(|service| judgement.account += service);
     }
     judgement

@@ -26,7 +26,7 @@ use super::{
     judgement::{Depth, FileRecord},
     progress::Progress,
     scope::Scope,
-    sweep_output::Collected,
+    sweep_output::SweepOutput,
 };
 use crate::store::{
     health::Health,
@@ -52,7 +52,7 @@ pub(crate) struct Sweep {
     pub(crate) layout: Layout,
     pub(crate) runs: Arc<KnownRuns>,
     pub(crate) context: Arc<TaskContext>,
-    pub(crate) collected: Arc<Collected>,
+    pub(crate) collected: Arc<SweepOutput>,
     pub(crate) scope: Arc<Scope>,
     pub(crate) depth: Depth,
     pub(crate) progress: Progress,

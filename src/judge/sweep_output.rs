@@ -26,7 +26,7 @@ use crate::{base::memory::Budget, contract::loss::Losses, traffic::ids::RunId};
 
 /// What the rows of one file, or of a part of it, said.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub(crate) struct FileOutput {
     pub(crate) facts: Vec<Fact>,
     pub(crate) differences: Vec<StoredDifference>,
     pub(crate) strays: Vec<Stray>,
@@ -37,7 +37,7 @@ pub(crate) struct Notes {
 
 /// The notes of all files.
 #[derive(Debug)]
-pub(crate) struct Collected {
+pub(crate) struct SweepOutput {
     pub(crate) names: Arc<Names>,
     pub(crate) odd: Arc<OddIds>,
     pub(crate) facts: Arc<Facts>,
@@ -81,7 +81,7 @@ pub(crate) struct ResourceRows {
     pub(crate) in_wal: bool,
 }
 
-impl Collected {
+impl SweepOutput {
     pub(crate) fn new(budget: Budget) -> Self {
         Self {
             names: Arc::default(),
@@ -100,18 +100,18 @@ impl Collected {
     }
 
     /// Takes over what `notes` hold, and empties them.
-    pub(crate) fn take(&self, notes: &mut Notes) -> Result<()> {
+    pub(crate) fn take(&self, notes: &mut FileOutput) -> Result<()> {
         self.note(notes);
         self.note_alterations(&notes.differences)?;
         self.differences.push(encode::differences(&notes.differences)?)?;
         self.strays.push(unplannable::batch(&notes.strays)?)?;
         self.differing.push(&notes.differing)?;
         self.facts.extend(notes.facts.drain(..))?;
-        *notes = Notes::default();
+        *notes = FileOutput::default();
         Ok(())
     }
 
-    fn note(&self, notes: &Notes) {
+    fn note(&self, notes: &FileOutput) {
         let mut state = self.state();
         state.rows += notes.rows;
         state.losses += notes.losses;

@@ -1,19 +1,19 @@
-//! A byte for each planned span: its standing, how often it was found where, and whether unchanged.
+//! A byte for each planned span: its fate, how often it was found where, and whether unchanged.
 //!
 //! Counts saturate at three. The sweep's workers count at the same time, so the bytes are atomic;
-//! standings are painted afterwards from the run's ledger.
+//! fates are set afterwards from the run's ledger.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 const COLD_SHIFT: u8 = 3;
 const WAL_SHIFT: u8 = 5;
 const ALTERED: u8 = 1 << 7;
-const STANDING: u8 = 0b111;
+const FATE: u8 = 0b111;
 
 /// What the ledger says of a planned span, and what an absence of it would mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Standing {
+pub(crate) enum Fate {
     NotStarted = 0,
     /// Acked, and a barrier lies between the ack and the read.
     Durable = 1,
@@ -41,16 +41,16 @@ pub(crate) enum Evidence {
 pub(crate) struct State(pub(crate) u8);
 
 impl State {
-    pub(crate) fn standing(self) -> Standing {
-        match self.0 & STANDING {
-            0 => Standing::NotStarted,
-            1 => Standing::Durable,
-            2 => Standing::Pending,
-            3 => Standing::Unread,
-            4 => Standing::Rejected,
-            5 => Standing::Indeterminate,
-            6 => Standing::Partial,
-            _ => Standing::OutOfScope,
+    pub(crate) fn fate(self) -> Fate {
+        match self.0 & FATE {
+            0 => Fate::NotStarted,
+            1 => Fate::Durable,
+            2 => Fate::Pending,
+            3 => Fate::Unread,
+            4 => Fate::Rejected,
+            5 => Fate::Indeterminate,
+            6 => Fate::Partial,
+            _ => Fate::OutOfScope,
         }
     }
 
@@ -101,8 +101,8 @@ impl Tally {
         });
     }
 
-    pub(crate) fn paint(&self, slot: u64, standing: Standing) {
-        self.change(slot, |byte| byte & !STANDING | standing as u8);
+    pub(crate) fn set_fate(&self, slot: u64, fate: Fate) {
+        self.change(slot, |byte| byte & !FATE | fate as u8);
     }
 
     /// Takes back that a copy is not as it should be.
@@ -131,10 +131,10 @@ mod tests {
         let tally = Tally::new(2);
         tally.count(0, Evidence::Cold, false);
         tally.count(0, Evidence::Wal, true);
-        tally.paint(0, Standing::Indeterminate);
-        tally.paint(0, Standing::Durable);
+        tally.set_fate(0, Fate::Indeterminate);
+        tally.set_fate(0, Fate::Durable);
         let state = tally.get(0);
-        assert_eq!(state.standing(), Standing::Durable);
+        assert_eq!(state.fate(), Fate::Durable);
         assert_eq!(
             (state.copies(Evidence::Cold), state.copies(Evidence::Wal), state.altered()),
             (1, 1, true)

@@ -13,7 +13,7 @@ use crate::{
     source::{
         chunk::Notes,
         pace::Pace,
-        run::{Made, Replayed, ShiftTime, Surveyed},
+        run::{Produced, Replayed, ShiftTime, SourceSummary},
     },
     text::{
         escape::plain,
@@ -25,8 +25,8 @@ use crate::{
 const TROUBLE_SHOWN: usize = 20;
 
 /// What a source holds, what is left out of it, and what of it cannot be read.
-pub(crate) fn print_source(out: &mut dyn Write, surveyed: &Surveyed) -> anyhow::Result<()> {
-    let Surveyed { path, kind, survey, recipe, .. } = surveyed;
+pub(crate) fn print_source(out: &mut dyn Write, surveyed: &SourceSummary) -> anyhow::Result<()> {
+    let SourceSummary { path, kind, survey, recipe, .. } = surveyed;
     let files = counted(recipe.source.files().len() as u64, "file");
     writeln!(out, "source   {}   {kind}, {files}", plain(&path.display().to_string()))?;
     let requests =
@@ -98,11 +98,11 @@ pub(crate) fn print_losses(out: &mut dyn Write, notes: &Notes) -> anyhow::Result
 /// How it will be sent.
 pub(crate) fn print_plan(
     out: &mut dyn Write,
-    surveyed: &Surveyed,
+    surveyed: &SourceSummary,
     fresh_ids: bool,
     shift: ShiftTime,
 ) -> anyhow::Result<()> {
-    let Surveyed { survey, recipe, .. } = surveyed;
+    let SourceSummary { survey, recipe, .. } = surveyed;
     let Options { loops, max_gap_seconds, .. } = &recipe.options;
     let pace = match recipe.pace {
         Pace::Max => "as fast as the endpoint answers".to_owned(),
@@ -147,9 +147,9 @@ pub(super) fn renamed(options: &Options) -> String {
 }
 
 /// What a dry run made.
-pub(crate) fn print_made(out: &mut dyn Write, made: &Made) -> anyhow::Result<()> {
+pub(crate) fn print_made(out: &mut dyn Write, made: &Produced) -> anyhow::Result<()> {
     print_losses(out, &made.notes)?;
-    let Made { exports, spans, bytes: size, .. } = made;
+    let Produced { exports, spans, bytes: size, .. } = made;
     writeln!(
         out,
         "\nnothing was sent: {} in {} of {}",

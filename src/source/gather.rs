@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// An export that is ready to be sent.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Draft {
+pub(crate) struct PendingExport {
     /// Since the first one; none where it is sent when its turn comes.
     pub(crate) due: Option<Duration>,
     pub(crate) request: Vec<u8>,
@@ -51,12 +51,12 @@ struct Group {
 
 impl Gatherer {
     /// Adds a piece that is due then; the exports that are complete with that come back.
-    pub(crate) fn add(&mut self, due: Option<Duration>, piece: Piece) -> [Option<Draft>; 2] {
+    pub(crate) fn add(&mut self, due: Option<Duration>, piece: Piece) -> [Option<PendingExport>; 2] {
         let mut ready = [None, None];
         match piece.body {
             Body::Request { message, expectations } => {
                 ready[0] = self.finish();
-                ready[1] = Some(Draft { due, request: message, expectations });
+                ready[1] = Some(PendingExport { due, request: message, expectations });
             }
             Body::Span { resource, message, expectation } => {
                 if self.spans > 0 && tick(due) != tick(self.due) {
@@ -88,7 +88,7 @@ impl Gatherer {
     }
 
     /// What is left.
-    pub(crate) fn finish(&mut self) -> Option<Draft> {
+    pub(crate) fn finish(&mut self) -> Option<PendingExport> {
         let Self { due, groups, bytes, .. } = std::mem::take(self);
         if groups.is_empty() {
             return None;
@@ -104,7 +104,7 @@ impl Gatherer {
             close(resource_spans, &mut request);
             expectations.extend(group.expectations);
         }
-        Some(Draft { due, request, expectations })
+        Some(PendingExport { due, request, expectations })
     }
 }
 
@@ -132,8 +132,8 @@ mod tests {
     }
 
     /// The names in the drafts, resource by resource, beside the spans of their expectations.
-    fn shown(drafts: &[Draft]) -> Vec<(Vec<Vec<String>>, Vec<u64>)> {
-        let shown = |draft: &Draft| {
+    fn shown(drafts: &[PendingExport]) -> Vec<(Vec<Vec<String>>, Vec<u64>)> {
+        let shown = |draft: &PendingExport| {
             let request = ExportTraceServiceRequest::decode(&*draft.request).unwrap();
             let names = request
                 .resource_spans

@@ -8,7 +8,7 @@ use super::{
     changes::Converter,
     chunk::{Notes, Piece},
     detect::Source,
-    gather::{Draft, Gatherer},
+    gather::{Gatherer, PendingExport},
     pace::{Pace, Timeline},
     requests::{Received, Requests},
     rows::{RowBatch, RowReader, every_column},
@@ -27,7 +27,7 @@ const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is sent of a source, and how it is changed: everything that the exports are a function of.
 #[derive(Debug)]
-pub(crate) struct Recipe {
+pub(crate) struct ReplaySpec {
     pub(crate) source: Source,
     pub(crate) options: Options,
     pub(crate) selection: Selection,
@@ -44,7 +44,7 @@ pub(crate) struct Recipe {
     pub(crate) services: Arc<ServiceNames>,
 }
 
-impl Recipe {
+impl ReplaySpec {
     fn changes(&self, number: u64) -> Changes {
         let mut remap = self.remap.of_loop(number);
         let loops = i64::try_from(number).unwrap_or(i64::MAX);
@@ -59,7 +59,10 @@ impl Recipe {
 }
 
 /// Makes all exports of all loops, in order, until nobody takes them any more.
-pub(crate) async fn produce(recipe: &Recipe, drafts: &mpsc::Sender<Draft>) -> anyhow::Result<Notes> {
+pub(crate) async fn produce(
+    recipe: &ReplaySpec,
+    drafts: &mpsc::Sender<PendingExport>,
+) -> anyhow::Result<Notes> {
     let mut notes = Notes::default();
     let mut timeline = recipe.timeline();
     for number in 0..recipe.options.loops.max(1) {
@@ -76,10 +79,10 @@ pub(crate) async fn produce(recipe: &Recipe, drafts: &mpsc::Sender<Draft>) -> an
 
 /// Whether all drafts were taken.
 async fn one_loop(
-    recipe: &Recipe,
+    recipe: &ReplaySpec,
     number: u64,
     timeline: &mut Timeline,
-    drafts: &mpsc::Sender<Draft>,
+    drafts: &mpsc::Sender<PendingExport>,
     notes: &mut Notes,
 ) -> anyhow::Result<bool> {
     let mut walker = Walker::new(recipe, number)?;
@@ -112,7 +115,7 @@ async fn one_loop(
 
 /// Goes through a source once.
 struct Walker<'r> {
-    recipe: &'r Recipe,
+    recipe: &'r ReplaySpec,
     converter: Converter,
     reading: Reading,
     /// Copies that lie before where we are.
@@ -125,7 +128,7 @@ enum Reading {
 }
 
 impl<'r> Walker<'r> {
-    fn new(recipe: &'r Recipe, number: u64) -> anyhow::Result<Self> {
+    fn new(recipe: &'r ReplaySpec, number: u64) -> anyhow::Result<Self> {
         let reading = match &recipe.source {
             Source::Store(stored) => Reading::Rows(RowReader::new(stored.files.clone(), every_column())?),
             Source::Requests(files) => {

@@ -17,9 +17,9 @@ use super::{
     chunk::Notes,
     detect::{self, Opened},
     digest,
-    gather::Draft,
+    gather::PendingExport,
     pace::Pace,
-    produce::{Recipe, produce},
+    produce::{ReplaySpec, produce},
     select::Selection,
     send::{Sending, Sent, send_all},
     service_names::ServiceNames,
@@ -76,17 +76,17 @@ pub(crate) enum ShiftTime {
 
 /// A source that was looked through.
 #[derive(Debug)]
-pub(crate) struct Surveyed {
+pub(crate) struct SourceSummary {
     pub(crate) path: PathBuf,
     pub(crate) kind: String,
-    pub(crate) recipe: Recipe,
+    pub(crate) recipe: ReplaySpec,
     pub(crate) survey: Survey,
     pub(crate) digest: String,
 }
 
 /// What was made of a source.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
+pub(crate) struct Produced {
     pub(crate) exports: u64,
     pub(crate) spans: u64,
     pub(crate) bytes: u64,
@@ -104,11 +104,11 @@ pub(crate) struct Replayed {
 }
 
 /// Looks through a source; nothing is changed yet.
-pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<Surveyed> {
+pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<SourceSummary> {
     let mut notes = Notes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
     let digest = digest::of_files(&source.files(), &mut notes);
-    let mut recipe = Recipe {
+    let mut recipe = ReplaySpec {
         source,
         selection: Selection::new(&options, fresh_ids)?,
         pace: options.pace.parse()?,
@@ -123,10 +123,10 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
     let survey = survey(&recipe, notes).await?;
     recipe.copies.clone_from(&survey.copies);
     let path = std::path::absolute(path)?;
-    Ok(Surveyed { path, kind, recipe, survey, digest })
+    Ok(SourceSummary { path, kind, recipe, survey, digest })
 }
 
-impl Surveyed {
+impl SourceSummary {
     /// Decides about ids and times, once and for all loops.
     pub(crate) fn renew(&mut self, fresh_ids: bool, shift: ShiftTime, now: u64) {
         let length = i64::try_from(self.survey.length.as_nanos()).unwrap_or(i64::MAX);
@@ -180,18 +180,20 @@ impl Surveyed {
 }
 
 /// All exports of a source in order, and the task that makes them for as long as somebody takes them.
-pub(crate) fn drafts(recipe: Arc<Recipe>) -> (mpsc::Receiver<Draft>, JoinHandle<anyhow::Result<Notes>>) {
+pub(crate) fn drafts(
+    recipe: Arc<ReplaySpec>,
+) -> (mpsc::Receiver<PendingExport>, JoinHandle<anyhow::Result<Notes>>) {
     let (sender, drafts) = mpsc::channel(AHEAD);
     (drafts, tokio::spawn(async move { produce(&recipe, &sender).await }))
 }
 
 /// Makes everything and hands each export to `take`, until that fails.
 pub(crate) async fn make(
-    recipe: Arc<Recipe>,
-    mut take: impl FnMut(Draft) -> anyhow::Result<()>,
-) -> anyhow::Result<Made> {
+    recipe: Arc<ReplaySpec>,
+    mut take: impl FnMut(PendingExport) -> anyhow::Result<()>,
+) -> anyhow::Result<Produced> {
     let (mut drafts, making) = drafts(recipe);
-    let mut made = Made::default();
+    let mut made = Produced::default();
     while let Some(draft) = drafts.recv().await {
         made.exports += 1;
         made.spans += draft.expectations.len() as u64;
@@ -203,7 +205,7 @@ pub(crate) async fn make(
 }
 
 /// A run's folder, and what was sent of it before.
-pub(crate) struct Begun {
+pub(crate) struct OpenRun {
     manifest: ReplayManifest,
     folder: PathBuf,
     ledger: LedgerWriter,
@@ -212,22 +214,22 @@ pub(crate) struct Begun {
 }
 
 /// Makes the folder of a new run.
-pub(crate) fn begin(surveyed: &Surveyed, route: &Route, now: u64) -> anyhow::Result<Begun> {
+pub(crate) fn begin(surveyed: &SourceSummary, route: &Route, now: u64) -> anyhow::Result<OpenRun> {
     let manifest = surveyed.manifest(runs::draw_id(&route.runs).to_string(), route, now);
     let folder = route.runs.join(&manifest.run_id);
     private::create_folder(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     manifest.write(&runs::manifest_path(&folder))?;
     let ledger = LedgerWriter::create(&runs::ledger_path(&folder))?;
     let expected = open_expected(&folder, 0)?;
-    Ok(Begun { manifest, folder, ledger, expected, before: Vec::new() })
+    Ok(OpenRun { manifest, folder, ledger, expected, before: Vec::new() })
 }
 
 /// Goes on with a run whose manifest is at hand; its source must be as it was.
 pub(crate) fn resume(
-    surveyed: &mut Surveyed,
+    surveyed: &mut SourceSummary,
     manifest: ReplayManifest,
     folder: PathBuf,
-) -> anyhow::Result<Begun> {
+) -> anyhow::Result<OpenRun> {
     if manifest.is_v2() {
         let what =
             format!("run {} was begun by an e2e-store that recorded less of each span", manifest.run_id);
@@ -239,11 +241,11 @@ pub(crate) fn resume(
     let sent = history.exports.last().map_or(0, |export| export.first + u64::from(export.count));
     let ledger = LedgerWriter::reopen(&path)?;
     let expected = open_expected(&folder, sent)?;
-    Ok(Begun { manifest, folder, ledger, expected, before: history.exports })
+    Ok(OpenRun { manifest, folder, ledger, expected, before: history.exports })
 }
 
 /// Gives the ids and times of a run to a source, which must be as it was.
-pub(crate) fn restore(surveyed: &mut Surveyed, manifest: &ReplayManifest) -> anyhow::Result<()> {
+pub(crate) fn restore(surveyed: &mut SourceSummary, manifest: &ReplayManifest) -> anyhow::Result<()> {
     if surveyed.digest != manifest.source.digest {
         let what = format!("`{}` is not what run {} was sent from", surveyed.path.display(), manifest.run_id);
         return Err(Problem::new(what, "restore it, or replay it as it is now from the beginning").into());
@@ -261,7 +263,7 @@ fn open_expected(folder: &Path, known: u64) -> anyhow::Result<ExpectationWriter>
     ExpectationWriter::open(&path, known).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-impl Begun {
+impl OpenRun {
     pub(crate) fn manifest(&self) -> &ReplayManifest {
         &self.manifest
     }
@@ -275,14 +277,14 @@ pub(crate) async fn connect(route: &Route) -> Result<Vec<Exporter>, Problem> {
 
 /// Sends everything, or what of it is sent before `stop` turns true.
 pub(crate) async fn perform(
-    surveyed: Surveyed,
-    begun: Begun,
+    surveyed: SourceSummary,
+    begun: OpenRun,
     exporters: Vec<Exporter>,
     route: &Route,
     stop: watch::Receiver<bool>,
     progress: impl Fn(&Summary, Duration),
 ) -> anyhow::Result<Replayed> {
-    let Begun { mut manifest, folder, ledger, expected, before } = begun;
+    let OpenRun { mut manifest, folder, ledger, expected, before } = begun;
     let ledger = Arc::new(ledger);
     let planned = Amount { workflows: 0, spans: surveyed.spans() };
     let keeps_time = surveyed.recipe.pace != Pace::Max;
@@ -322,8 +324,8 @@ pub(crate) async fn perform(
 
 /// Hands drafts on. A service is in the manifest before the first record that names it is written.
 async fn note_services(
-    mut drafts: mpsc::Receiver<Draft>,
-    sender: mpsc::Sender<Draft>,
+    mut drafts: mpsc::Receiver<PendingExport>,
+    sender: mpsc::Sender<PendingExport>,
     services: Arc<ServiceNames>,
     mut manifest: ReplayManifest,
     folder: PathBuf,

@@ -12,7 +12,7 @@ use std::{
 use futures::stream;
 use tokio::sync::{mpsc, watch};
 
-use super::gather::Draft;
+use super::gather::PendingExport;
 use crate::{
     base::problem::Problem,
     ledger::{expected::ExpectationWriter, history::Export, writer::LedgerWriter},
@@ -56,7 +56,7 @@ pub(crate) struct Sent {
 /// Sends until there are no more drafts, the endpoint is gone, or `stop` turns true.
 pub(crate) async fn send_all(
     sending: Sending,
-    drafts: mpsc::Receiver<Draft>,
+    drafts: mpsc::Receiver<PendingExport>,
     mut summary: Summary,
     stop: watch::Receiver<bool>,
     progress: impl Fn(&Summary, Duration),
@@ -94,7 +94,7 @@ fn is_taken(export: &Export) -> bool {
 
 /// Drafts as they come, and what was sent of them before.
 struct ReplayExports {
-    drafts: mpsc::Receiver<Draft>,
+    drafts: mpsc::Receiver<PendingExport>,
     before: Vec<Export>,
     number: u64,
     ordinal: u64,
@@ -107,7 +107,7 @@ impl ReplayExports {
     /// The next one that was not taken yet.
     async fn next(&mut self) -> anyhow::Result<Option<ScheduledExport>> {
         loop {
-            let Some(Draft { due, request, expectations }) = self.drafts.recv().await else {
+            let Some(PendingExport { due, request, expectations }) = self.drafts.recv().await else {
                 return Ok(None);
             };
             let (number, first, count) = (self.number, self.ordinal, expectations.len() as u32);

@@ -7,7 +7,7 @@ use super::{
     detect::Source,
     duplicates::{HELD, Met, Share, shares},
     pace::Timeline,
-    produce::{Recipe, is_copy},
+    produce::{ReplaySpec, is_copy},
     requests::{Received, Requests},
     rows::{RowReader, StoredFiles, every_column},
     select::{Admitted, COPIES},
@@ -57,7 +57,7 @@ struct Wanted<'s> {
     request: Option<u64>,
 }
 
-pub(crate) async fn survey(recipe: &Recipe, notes: Notes) -> anyhow::Result<Survey> {
+pub(crate) async fn survey(recipe: &ReplaySpec, notes: Notes) -> anyhow::Result<Survey> {
     let mut met = Met::new(HELD);
     let mut survey = pass(recipe, notes.clone(), |wanted| met.is_copy(wanted.ids, wanted.place)).await?;
     if met.overflowed {
@@ -76,7 +76,7 @@ pub(crate) async fn survey(recipe: &Recipe, notes: Notes) -> anyhow::Result<Surv
 }
 
 /// Counts traces, and finds copies, of more spans than can be held.
-async fn in_shares(recipe: &Recipe, spans: u64) -> anyhow::Result<(u64, Vec<u64>)> {
+async fn in_shares(recipe: &ReplaySpec, spans: u64) -> anyhow::Result<(u64, Vec<u64>)> {
     let (mut traces, mut copies) = (0, Vec::new());
     let shares = shares(spans);
     for number in 0..shares {
@@ -92,7 +92,7 @@ async fn in_shares(recipe: &Recipe, spans: u64) -> anyhow::Result<(u64, Vec<u64>
 
 /// Counts what is sent.
 async fn pass(
-    recipe: &Recipe,
+    recipe: &ReplaySpec,
     mut notes: Notes,
     mut is_copy: impl FnMut(&Wanted<'_>) -> bool,
 ) -> anyhow::Result<Survey> {
@@ -118,7 +118,7 @@ async fn pass(
 }
 
 /// Hands over each span that is wanted, in the order of the source.
-async fn walk(recipe: &Recipe, notes: &mut Notes, take: impl FnMut(Wanted<'_>)) -> anyhow::Result<()> {
+async fn walk(recipe: &ReplaySpec, notes: &mut Notes, take: impl FnMut(Wanted<'_>)) -> anyhow::Result<()> {
     match &recipe.source {
         Source::Store(stored) => rows(recipe, stored, notes, take).await,
         Source::Requests(files) => {
@@ -129,7 +129,7 @@ async fn walk(recipe: &Recipe, notes: &mut Notes, take: impl FnMut(Wanted<'_>)) 
 }
 
 async fn rows(
-    recipe: &Recipe,
+    recipe: &ReplaySpec,
     stored: &StoredFiles,
     notes: &mut Notes,
     mut take: impl FnMut(Wanted<'_>),
@@ -158,7 +158,12 @@ async fn rows(
     Ok(())
 }
 
-fn requests(recipe: &Recipe, mut requests: Requests, notes: &mut Notes, mut take: impl FnMut(Wanted<'_>)) {
+fn requests(
+    recipe: &ReplaySpec,
+    mut requests: Requests,
+    notes: &mut Notes,
+    mut take: impl FnMut(Wanted<'_>),
+) {
     let mut number = 0;
     while let Some(Received { first_place, at, request }) = requests.next(notes) {
         let refusals = recipe.selection.refusals(&request, at, notes);
@@ -203,7 +208,7 @@ struct Times {
 }
 
 impl Times {
-    fn new(recipe: &Recipe) -> Self {
+    fn new(recipe: &ReplaySpec) -> Self {
         let window = Window::new(recipe.pace.keeps_time());
         Self { window, timeline: recipe.timeline(), open: None, requests: 0 }
     }

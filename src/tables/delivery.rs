@@ -29,7 +29,7 @@ use futures::stream;
 use crate::judge::{
     judgement::{JudgedRun, Judgement},
     suspects::{Suspect, suspect_of},
-    tally::{Evidence, Standing, State},
+    tally::{Evidence, Fate, State},
 };
 
 const BATCH_ROWS: usize = 8_192;
@@ -161,8 +161,8 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
     };
     match name {
         "outcome" => Arc::new(StringArray::from_iter_values(states.iter().map(|state| outcome(*state)))),
-        "behind_barrier" => flags(|state| matches!(state.standing(), Standing::Durable | Standing::Unread)),
-        "maybe_unread" => flags(|state| state.standing() == Standing::Unread),
+        "behind_barrier" => flags(|state| matches!(state.fate(), Fate::Durable | Fate::Unread)),
+        "maybe_unread" => flags(|state| state.fate() == Fate::Unread),
         "n_cold" => numbers(|state| state.copies(Evidence::Cold)),
         "n_wal" => numbers(|state| state.copies(Evidence::Wal)),
         "n_found" => numbers(State::found),
@@ -171,13 +171,13 @@ fn state_column(name: &str, states: &[State]) -> ArrayRef {
 }
 
 fn outcome(state: State) -> &'static str {
-    match state.standing() {
-        Standing::NotStarted => "not_started",
-        Standing::Durable | Standing::Pending | Standing::Unread => "acked",
-        Standing::Rejected => "rejected",
-        Standing::Indeterminate => "indeterminate",
-        Standing::Partial => "partial",
-        Standing::OutOfScope => "out_of_scope",
+    match state.fate() {
+        Fate::NotStarted => "not_started",
+        Fate::Durable | Fate::Pending | Fate::Unread => "acked",
+        Fate::Rejected => "rejected",
+        Fate::Indeterminate => "indeterminate",
+        Fate::Partial => "partial",
+        Fate::OutOfScope => "out_of_scope",
     }
 }
 
@@ -283,8 +283,7 @@ impl PlannedRows {
                 text(&mut slots().map(|slot| expectation.parent_span_id(slot).map(const_hex::encode)))
             }
             "parent_lost" => {
-                let lost =
-                    |slot| tally.get(slot).found() == 0 && tally.get(slot).standing() == Standing::Durable;
+                let lost = |slot| tally.get(slot).found() == 0 && tally.get(slot).fate() == Fate::Durable;
                 let parents = slots().map(|slot| expectation.parent_slot(slot).map(lost));
                 Arc::new(parents.collect::<BooleanArray>())
             }
@@ -309,7 +308,7 @@ mod tests {
             expectation::{Derived, Expectation},
             judgement::{Depth, RowCounts},
             spool::Spool,
-            sweep_output::Collected,
+            sweep_output::SweepOutput,
         },
         ledger::{export_index::ExportIndex, history::History},
         traffic::{
@@ -339,17 +338,17 @@ mod tests {
         let expectation = Arc::new(Expectation::Derived(Derived::new(plan)));
         let runs = KnownRuns::new([KnownRun::new(run, expectation, true)]);
         let tally = runs.runs[0].tally();
-        let standings = [
-            Standing::NotStarted,
-            Standing::Durable,
-            Standing::Pending,
-            Standing::Unread,
-            Standing::Rejected,
-            Standing::Indeterminate,
-            Standing::Partial,
+        let fates = [
+            Fate::NotStarted,
+            Fate::Durable,
+            Fate::Pending,
+            Fate::Unread,
+            Fate::Rejected,
+            Fate::Indeterminate,
+            Fate::Partial,
         ];
         for slot in 0..tally.len() {
-            tally.paint(slot, standings[random.random_range(0..standings.len())]);
+            tally.set_fate(slot, fates[random.random_range(0..fates.len())]);
             for _ in 0..random.random_range(0..3) {
                 let tier = if random.random_bool(0.7) { Evidence::Cold } else { Evidence::Wal };
                 tally.count(slot, tier, random.random_bool(0.1));
@@ -363,7 +362,7 @@ mod tests {
             runs: Arc::new(runs),
             judged: vec![judged],
             files: Vec::new(),
-            collected: Arc::new(Collected::new(Budget {
+            collected: Arc::new(SweepOutput::new(Budget {
                 facts: 1 << 20,
                 notes: 1 << 20,
                 jobs: Jobs::default(),

@@ -71,7 +71,7 @@ impl Exports {
         let known = self.judgement.known(judged);
         let rows = || exports.iter();
         let fates: Vec<_> =
-            rows().map(|export| judged.fate(&self.judgement.runs, export, &self.suspects)).collect();
+            rows().map(|export| judged.export_fate(&self.judgement.runs, export, &self.suspects)).collect();
         let columns = vec![
             text(rows().map(|_| Some(known.run.to_string()))),
             number((first..).map(Some).take(exports.len())),

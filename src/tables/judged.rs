@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     base::arrays::{flag, number, text, time},
-    judge::{facts::Facts, judgement::Judgement, sweep_output::Collected},
+    judge::{facts::Facts, judgement::Judgement, sweep_output::SweepOutput},
     store::layout::Tier,
 };
 
@@ -56,7 +56,7 @@ impl Judged {
         let settle = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
         let settled_before = judgement.read_began.saturating_sub(settle).cast_signed();
         let read_began = judgement.read_began.cast_signed();
-        let Collected { facts, names, odd, .. } = &*judgement.collected;
+        let SweepOutput { facts, names, odd, .. } = &*judgement.collected;
         let facts = FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?;
         let shown = Mutex::new(Shown { buckets: Facts::ALL, planned: true });
         let planned_duplicates = planned_copies::planned_duplicates(&judgement.sightings);

@@ -92,7 +92,8 @@ fn a_script_of_many_lines_is_read_at_once() {
 fn a_statement_may_begin_with_a_comment() {
     let folder = folder();
     with_store(folder.path());
-    let output = run(folder.path(), &["sql", "spans", "-c", "-- all that there is", "-c", "-- x\nselect 1 as a"]);
+    let output =
+        run(folder.path(), &["sql", "spans", "-c", "-- all that there is", "-c", "-- x\nselect 1 as a"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains('a'));
 }

@@ -17,7 +17,7 @@ use datafusion::arrow::{
 use tempfile::TempDir;
 
 use crate::{
-    audit::{Manner, examine, report::AuditReport},
+    audit::{AuditOptions, examine, report::AuditReport},
     checks::catalog::built_in,
     contract::{columns, row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs},
@@ -114,7 +114,7 @@ impl Bench {
     pub(crate) async fn audit_at(&self, depth: Depth) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.runs(), "none", &layout).unwrap();
-        examine(&layout, &runs, Manner { depth, ..without_waiting() }, |_| {}).await.unwrap()
+        examine(&layout, &runs, AuditOptions { depth, ..without_waiting() }, |_| {}).await.unwrap()
     }
 
     pub(crate) async fn audit(&self, run: &str) -> AuditReport {
@@ -139,8 +139,8 @@ pub(crate) fn change_columns(
     write_batch(file, &RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap());
 }
 
-pub(crate) fn without_waiting() -> Manner {
-    Manner { wait: false, samples: 10, ..Manner::of(built_in().unwrap()) }
+pub(crate) fn without_waiting() -> AuditOptions {
+    AuditOptions { wait: false, samples: 10, ..AuditOptions::of(built_in().unwrap()) }
 }
 
 /// Every check that did not pass or was not skipped, with the number of its findings.

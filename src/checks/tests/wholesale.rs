@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::bench::without_waiting;
 use crate::{
     audit::{
-        Manner, examine,
+        AuditOptions, examine,
         random_tests::{rows, write_segment},
         report::AuditReport,
         verdict::Overall,
@@ -380,7 +380,7 @@ fn acked(plan: &Plan) -> Vec<String> {
 async fn audit(folder: &Path, run: &str, memory: Memory) -> AuditReport {
     let layout = find_store(Some(folder)).unwrap();
     let runs = choose_runs(&folder.join("runs"), run, &layout).unwrap();
-    examine(&layout, &runs, Manner { memory, ..without_waiting() }, |_| {}).await.unwrap()
+    examine(&layout, &runs, AuditOptions { memory, ..without_waiting() }, |_| {}).await.unwrap()
 }
 
 /// Each check with its verdict, its findings and the ids of those that are shown.

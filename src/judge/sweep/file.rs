@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Sweep, record, row::RowJudge};
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{claim::KnownRuns, judgement::FileRecord, sweep_output::Notes, tally::Evidence},
+    judge::{claim::KnownRuns, judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
     store::{
         health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
         statistics::ClaimedStatistics,
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct SweptFile {
     pub(super) record: FileRecord,
     /// Of a cold file, what has not been handed on yet; of a segment, all of it, since a flush may take it away.
-    pub(super) notes: Notes,
+    pub(super) notes: FileOutput,
     pub(super) bytes_scanned: u64,
     /// The planned spans of a segment.
     pub(super) claimed: Vec<(usize, u64)>,
@@ -34,7 +34,13 @@ pub(super) struct RowDigest {
 
 impl SweptFile {
     pub(super) fn new(record: FileRecord) -> Self {
-        Self { record, notes: Notes::default(), bytes_scanned: 0, claimed: Vec::new(), digests: Vec::new() }
+        Self {
+            record,
+            notes: FileOutput::default(),
+            bytes_scanned: 0,
+            claimed: Vec::new(),
+            digests: Vec::new(),
+        }
     }
 
     /// Whether rows of this segment are in a cold file, too.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    audit::{Manner, examine},
+    audit::{AuditOptions, examine},
     checks::catalog::built_in,
     judge::runs::choose_runs,
 };
@@ -308,8 +308,8 @@ fn an_investigation_says_what_it_needs() {
 async fn found(bench: &Bench) -> BTreeMap<String, u64> {
     let layout = bench.layout();
     let runs = choose_runs(&bench.folder.path().join("runs"), &bench.run, &layout).unwrap();
-    let manner = Manner { wait: false, ..Manner::of(built_in().unwrap()) };
-    let report = examine(&layout, &runs, manner, |_| {}).await.unwrap();
+    let options = AuditOptions { wait: false, ..AuditOptions::of(built_in().unwrap()) };
+    let report = examine(&layout, &runs, options, |_| {}).await.unwrap();
     let findings =
         report.checked.iter().filter_map(|one| Some((one.check.id.clone(), one.verdict.findings()?.total)));
     findings.collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    audit::{Manner, evidence::Sample, examine, random_tests, report::AuditReport},
+    audit::{AuditOptions, evidence::Sample, examine, random_tests, report::AuditReport},
     checks::{
         catalog::built_in,
         findings::Findings,
@@ -68,8 +68,8 @@ impl Proof {
 async fn audit(folder: &Path, run: &str) -> AuditReport {
     let layout = find_store(Some(folder)).unwrap();
     let runs = choose_runs(&folder.join("runs"), run, &layout).unwrap();
-    let manner = Manner { wait: false, samples: 1_000, ..Manner::of(built_in().unwrap()) };
-    examine(&layout, &runs, manner, |_| {}).await.unwrap()
+    let options = AuditOptions { wait: false, samples: 1_000, ..AuditOptions::of(built_in().unwrap()) };
+    examine(&layout, &runs, options, |_| {}).await.unwrap()
 }
 
 /// Whether an answer has the rows of all findings, in any order.
