@@ -125,9 +125,7 @@ async fn a_source_that_is_gone_or_changed_leaves_the_columns_unnamed() {
             (&found[0]["cause"], &found[0]["column_name"]),
             (&"source_unavailable".into(), &Value::Null)
         );
-        let is_said = |why: &Reason| {
-            matches!(why, Reason::SourceUnavailable { run, .. } if *run == replayed.manifest.run_id)
-        };
+        let is_said = |why: &Reason| matches!(why, Reason::SourceUnavailable { run, .. } if *run == replayed.manifest.run_id);
         assert!(report.because.iter().any(is_said), "{:?}", report.because);
     }
 }
