@@ -55,11 +55,10 @@ impl Kind {
             (Self::ScopeSpans, 2) => Self::Span,
             (Self::Span, 11) => Self::Event,
             (Self::Span, 13) => Self::Link,
-            (Self::Resource, 1)
+            (Self::Resource | Self::Map, 1)
             | (Self::Scope | Self::Event, 3)
             | (Self::Span, 9)
-            | (Self::Link, 4)
-            | (Self::Map, 1) => Self::KeyValue,
+            | (Self::Link, 4) => Self::KeyValue,
             (Self::KeyValue, 2) | (Self::Array, 1) => Self::AnyValue,
             (Self::AnyValue, 5) => Self::Array,
             (Self::AnyValue, 6) => Self::Map,

@@ -86,9 +86,9 @@ impl Dice {
 
     fn of(&mut self, alias: &'static str, make: impl FnOnce(&mut Self) -> String) -> String {
         let before = std::mem::replace(&mut self.alias, alias);
-        let made = make(self);
+        let sql = make(self);
         self.alias = before;
-        made
+        sql
     }
 
     fn column(&mut self, from: &[&str]) -> String {
