@@ -37,7 +37,6 @@ use crate::{
         run::{self, OpenRun, Replayed, Route, ShiftTime, SourceSummary},
     },
     store::find::find_store,
-    text::numbers::counted,
     wire::retry::RetryPolicy,
 };
 
