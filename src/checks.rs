@@ -6,7 +6,7 @@
 
 pub(crate) mod baseline;
 pub(crate) mod catalog;
-mod finding_id;
+pub(crate) mod finding_id;
 pub(crate) mod findings;
 mod grammar;
 pub(crate) mod investigations;

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod lookup;
 pub(crate) mod manifest;
+pub(crate) mod outcome_counts;
 pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod runs;

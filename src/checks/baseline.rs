@@ -1,19 +1,32 @@
 //! Findings that were looked at once and accepted.
 //!
-//! A baseline is a file of finding ids, each with how often it occurred: what occurs more often than that is
-//! new again. It accepts nothing that is not in it, and what is in it and no longer found is stale.
+//! A baseline is a file of finding ids with digests of their values, each with how often it occurred: what has other
+//! values, or occurs more often than that, is new again. It accepts nothing that is not in it, and what is in it and no longer found is stale.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{problem::Problem, regular};
+use crate::{
+    base::{problem::Problem, regular},
+    text::shell,
+};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// Accepted findings by id.
+/// A baseline accepts findings that somebody looked at. More than these are damage, which memory need not hold.
+const MOST: usize = 250_000;
+
+/// Accepted findings by their ids and the digests of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Baseline(BTreeMap<String, Accepted>);
+pub(crate) struct Baseline {
+    findings: BTreeMap<(String, u128), Accepted>,
+    /// Findings that are not in it, since it holds as many as it may.
+    left_out: u64,
+}
 
 /// One of a baseline's findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +37,27 @@ pub(crate) struct Accepted {
     pub(crate) count: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
+/// What is read of a file of any version.
+#[derive(Deserialize)]
+struct Version {
     version: u32,
-    findings: Vec<Entry>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct File {
+    version: u32,
+    findings: Vec<FileEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileEntry {
     id: String,
     check: String,
     finding: String,
+    /// The digest of what it says beside what it is about, in hex.
+    values: String,
     #[serde(default = "one", skip_serializing_if = "is_one")]
     count: u64,
 }
@@ -57,58 +78,86 @@ impl Baseline {
             Problem::new(format!("cannot read baseline `{}`", path.display()), hint).caused_by(err)
         })?;
         let unknown = || Problem::new(format!("`{}` is not a baseline", path.display()), hint);
-        let file: File = serde_json::from_slice(&text).map_err(|err| unknown().caused_by(err))?;
-        if file.version != VERSION {
-            let why = format!("its version is {}, and {VERSION} is understood here", file.version);
+        let found: Version = serde_json::from_slice(&text).map_err(|err| unknown().caused_by(err))?;
+        if found.version < VERSION {
+            let what = format!(
+                "baseline `{}` has version {}: since version {VERSION}, ids are longer and a finding is accepted with its \
+                 values alone",
+                path.display(),
+                found.version
+            );
+            let hint = format!(
+                "write it anew: `e2e-store audit --write-baseline {}`",
+                shell::quote(&path.display().to_string())
+            );
+            return Err(Problem::new(what, hint));
+        }
+        if found.version > VERSION {
+            let why = format!("its version is {}, and {VERSION} is understood here", found.version);
             return Err(unknown().caused_by(why));
         }
+        let file: File = serde_json::from_slice(&text).map_err(|err| unknown().caused_by(err))?;
         let mut baseline = Self::default();
-        for Entry { id, finding, count, .. } in file.findings {
-            baseline.note(id, finding, count);
+        for FileEntry { id, finding, values, count, .. } in file.findings {
+            let values = u128::from_str_radix(&values, 16)
+                .map_err(|err| unknown().caused_by(format!("values `{values}` of `{id}`: {err}")))?;
+            baseline.note(id, values, || finding, count);
         }
         Ok(baseline)
     }
 
-    /// How often a finding is accepted.
-    pub(crate) fn count(&self, id: &str) -> u64 {
-        self.0.get(id).map_or(0, |accepted| accepted.count)
+    /// How often a finding is accepted with such values.
+    pub(crate) fn count(&self, id: &str, values: u128) -> u64 {
+        self.findings.get(&(id.to_owned(), values)).map_or(0, |accepted| accepted.count)
     }
 
-    /// The ids of a check's findings, in order.
-    pub(crate) fn of_check(&self, check: &str) -> impl Iterator<Item = (&String, &Accepted)> {
-        self.0.iter().filter(move |(id, _)| check_of(id) == check)
+    /// A check's findings by their ids and values, in order.
+    pub(crate) fn of_check(&self, check: &str) -> impl Iterator<Item = (&(String, u128), &Accepted)> {
+        self.findings.iter().filter(move |((id, _), _)| check_of(id) == check)
     }
 
-    /// Adds so many findings with the same id.
-    pub(crate) fn note(&mut self, id: String, finding: String, count: u64) {
-        self.0.entry(id).or_insert(Accepted { finding, count: 0 }).count += count;
-    }
-
-    pub(crate) fn extend(&mut self, other: Self) {
-        for (id, Accepted { finding, count }) in other.0 {
-            self.note(id, finding, count);
+    /// Adds so many findings with the same id and values.
+    pub(crate) fn note(&mut self, id: String, values: u128, finding: impl FnOnce() -> String, count: u64) {
+        let full = self.findings.len() >= MOST;
+        match self.findings.entry((id, values)) {
+            Entry::Occupied(known) => known.into_mut().count += count,
+            Entry::Vacant(_) if full => self.left_out += count,
+            Entry::Vacant(new) => drop(new.insert(Accepted { finding: finding(), count })),
         }
     }
 
-    /// How many ids there are.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.left_out += other.left_out;
+        for ((id, values), Accepted { finding, count }) in other.findings {
+            self.note(id, values, || finding, count);
+        }
+    }
+
+    /// How many different findings there are.
     pub(crate) fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.findings.len() as u64
     }
 
     /// How many findings that are.
     pub(crate) fn total(&self) -> u64 {
-        self.0.values().map(|accepted| accepted.count).sum()
+        self.findings.values().map(|accepted| accepted.count).sum()
     }
 
-    /// The form of its file.
+    /// The form of its file; an error where there are more findings than it may hold.
     pub(crate) fn to_json(&self) -> anyhow::Result<Vec<u8>> {
-        let entry = |(id, accepted): (&String, &Accepted)| Entry {
+        if self.left_out > 0 {
+            let what = format!("{} findings are too many for a baseline", self.total() + self.left_out);
+            let hint = format!("a baseline holds {MOST} at most: `--only` or `--skip` choose the checks");
+            return Err(Problem::new(what, hint).into());
+        }
+        let entry = |((id, values), accepted): (&(String, u128), &Accepted)| FileEntry {
             id: id.clone(),
             check: check_of(id).to_owned(),
             finding: accepted.finding.clone(),
+            values: format!("{values:032x}"),
             count: accepted.count,
         };
-        let file = File { version: VERSION, findings: self.0.iter().map(entry).collect() };
+        let file = File { version: VERSION, findings: self.findings.iter().map(entry).collect() };
         let mut text = serde_json::to_vec_pretty(&file)?;
         text.push(b'\n');
         Ok(text)
@@ -136,24 +185,27 @@ mod tests {
     fn a_baseline_is_read_as_it_was_written() {
         let mut baseline = Baseline::default();
         for (id, count) in [("b:2", 1), ("a:1", 1), ("b:2", 2)] {
-            baseline.note(id.to_owned(), format!("what {id} is"), count);
+            baseline.note(id.to_owned(), 7, || format!("what {id} is"), count);
         }
-        assert_eq!((baseline.count("b:2"), baseline.count("a:1"), baseline.count("a:2")), (3, 1, 0));
+        assert_eq!((baseline.count("b:2", 7), baseline.count("a:1", 7), baseline.count("a:2", 7)), (3, 1, 0));
+        assert_eq!(baseline.count("b:2", 8), 0);
         assert_eq!((baseline.of_check("b").count(), baseline.total()), (1, 4));
         let text = String::from_utf8(baseline.to_json().unwrap()).unwrap();
         insta::assert_snapshot!(text, @r#"
         {
-          "version": 1,
+          "version": 2,
           "findings": [
             {
               "id": "a:1",
               "check": "a",
-              "finding": "what a:1 is"
+              "finding": "what a:1 is",
+              "values": "00000000000000000000000000000007"
             },
             {
               "id": "b:2",
               "check": "b",
               "finding": "what b:2 is",
+              "values": "00000000000000000000000000000007",
               "count": 3
             }
           ]
@@ -166,10 +218,11 @@ mod tests {
     fn what_is_no_baseline_is_refused() {
         let err = |text: &str| loaded(text).unwrap_err();
         assert!(err("").starts_with("`FILE` is not a baseline: EOF"), "{}", err(""));
-        assert!(err(r#"{"version":1,"checks":[]}"#).contains("unknown field `checks`"));
+        assert!(err(r#"{"version":2,"checks":[]}"#).contains("unknown field `checks`"));
         assert_eq!(
-            err(r#"{"version":2,"findings":[]}"#),
-            "`FILE` is not a baseline: its version is 2, and 1 is understood here"
+            err(r#"{"version":3,"findings":[]}"#),
+            "`FILE` is not a baseline: its version is 3, and 2 is understood here"
         );
+        assert!(err(r#"{"version":1,"findings":[]}"#).starts_with("baseline `FILE` has version 1: since"));
     }
 }

@@ -80,6 +80,8 @@ pub(crate) enum Needs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Examines {
     AckedSpans,
+    /// Judged runs.
+    Runs,
     /// Acked spans that were found, or whose absence means something.
     SettledSpans,
     RejectedSpans,
@@ -195,7 +197,7 @@ impl FromStr for Finding {
 }
 
 impl Examines {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
@@ -215,6 +217,7 @@ impl Examines {
         Self::DecodedFiles,
         Self::Snapshots,
         Self::Entries,
+        Self::Runs,
     ];
 
     /// Whether they lie in files that can be counted beside them.
@@ -242,6 +245,7 @@ impl Examines {
             Self::DecodedFiles => ("decoded Parquet file", "decoded Parquet files"),
             Self::Snapshots => ("hot snapshot", "hot snapshots"),
             Self::Entries => ("entry", "entries"),
+            Self::Runs => ("run", "runs"),
             Self::Files => ("file", "files"),
             Self::Segments => ("segment", "segments"),
         }

@@ -40,7 +40,7 @@ pub(crate) struct Findings {
     /// The ids of the samples, in their order.
     pub(crate) ids: Vec<String>,
     /// How often each of a baseline's findings occurred.
-    pub(crate) met: BTreeMap<String, u64>,
+    pub(crate) met: BTreeMap<(String, u128), u64>,
     /// All of them, where [`Keeping::all_ids`] asks for it.
     pub(crate) noted: Baseline,
 }
@@ -107,12 +107,13 @@ impl<'a> Collector<'a> {
     /// Looks at the id of each row.
     fn add_known(&mut self, rows: &RecordBatch, keys: &[ArrayRef]) -> Result<(), ArrowError> {
         let mut fresh = BTreeMap::new();
+        let values = self.identity.values(rows)?;
         for (row, about) in self.identity.read(rows, 0..rows.num_rows())?.into_iter().enumerate() {
             let id = finding_id(&self.check, &about);
             if self.keeping.all_ids {
-                self.findings.noted.note(id.clone(), shown(&about), 1);
+                self.findings.noted.note(id.clone(), values[row], || shown(&about), 1);
             }
-            if self.accepts(&id) {
+            if self.accepts(&id, values[row]) {
                 self.findings.accepted += 1;
             } else {
                 fresh.insert(row, id);
@@ -129,12 +130,12 @@ impl<'a> Collector<'a> {
         Ok(findings)
     }
 
-    fn accepts(&mut self, id: &str) -> bool {
-        let accepted = self.keeping.baseline.map_or(0, |baseline| baseline.count(id));
+    fn accepts(&mut self, id: &str, values: u128) -> bool {
+        let accepted = self.keeping.baseline.map_or(0, |baseline| baseline.count(id, values));
         if accepted == 0 {
             return false;
         }
-        let met = self.findings.met.entry(id.to_owned()).or_default();
+        let met = self.findings.met.entry((id.to_owned(), values)).or_default();
         *met += 1;
         *met <= accepted
     }

@@ -111,9 +111,9 @@ impl Checked {
     /// What a baseline holds of this check that it did not find again, with what each is about.
     pub(crate) fn stale(&self, baseline: &Baseline) -> Vec<(String, String)> {
         let met = self.verdict.findings().map(|findings| &findings.met);
-        let gone = |id: &String| met.is_none_or(|met| !met.contains_key(id));
-        let of_check = baseline.of_check(&self.check.id).filter(|(id, _)| self.looked() && gone(id));
-        of_check.map(|(id, accepted)| (id.clone(), accepted.finding.clone())).collect()
+        let gone = |key: &(String, u128)| met.is_none_or(|met| !met.contains_key(key));
+        let of_check = baseline.of_check(&self.check.id).filter(|(key, _)| self.looked() && gone(key));
+        of_check.map(|((id, _), accepted)| (id.clone(), accepted.finding.clone())).collect()
     }
 }
 
@@ -220,6 +220,7 @@ fn examined(kind: Examines, judged: &Judged) -> u64 {
     match kind {
         Examines::AckedSpans => acked,
         Examines::SettledSpans => settled,
+        Examines::Runs => judgement.judged.len() as u64,
         Examines::RejectedSpans => rejected,
         Examines::PartialSuccesses => partial_exports,
         Examines::RetriedSpans => retried,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use twox_hash::XxHash3_128;
+
 use super::expectation::Derived;
 use crate::{
     contract::{
@@ -205,13 +207,17 @@ fn shorten(expected: Option<String>, actual: Option<String>) -> (Option<String>,
     (expected.map(cut), actual.map(cut))
 }
 
-/// A text from so many characters on, as long as is shown.
+/// A text from so many characters on, as long as is shown; a digest stands for the rest, so that values that differ
+/// there differ in what is kept of them.
 fn cut(text: &str, skip: usize) -> String {
     let from = if skip == 0 { Some(0) } else { text.char_indices().nth(skip).map(|(at, _)| at) };
     let rest = from.map_or("", |from| &text[from..]);
     let shown = match rest.char_indices().nth(SHOWN_CHARS) {
         None => rest.to_owned(),
-        Some((end, _)) => format!("{}…", &rest[..end]),
+        Some((end, _)) => {
+            let digest = XxHash3_128::oneshot(text.as_bytes()) >> 64;
+            format!("{}… #{digest:016x}", &rest[..end])
+        }
     };
     match text.chars().next() {
         Some(first) if skip > 0 => format!("{first}…{shown}"),
@@ -235,8 +241,11 @@ mod tests {
         assert_eq!((expected, actual), (format!("\"…{before}left\""), format!("\"…{before}right\"")));
 
         let (expected, actual) = shortened(&format!("x{}", long("")), &long(""));
-        assert_eq!([&expected, &actual].map(|text| text.chars().count()), [SHOWN_CHARS + 1; 2]);
+        assert_eq!([&expected, &actual].map(|text| text.chars().count()), [SHOWN_CHARS + 19; 2]);
         assert_ne!(expected, actual);
+        // What differs far behind the first difference.
+        let behind = |end: &str| shortened("short", &format!("{}{end}", "z".repeat(500))).1;
+        assert_ne!(behind("a"), behind("b"));
         assert_eq!(shortened("abc", "abd"), ("abc".to_owned(), "abd".to_owned()));
         let (_, shorter) = shortened(&"y".repeat(200), &"y".repeat(150));
         assert_eq!(shorter, format!("y…{}", "y".repeat(SHOWN_BEFORE)));

@@ -17,6 +17,7 @@ use crate::{
     ledger::{
         export_index::ExportIndex,
         history::{Export, History},
+        outcome_counts::RunResults,
     },
     store::{
         health::Health, inventory::FoundFile, layout::Tier, problem::FileProblem, statistics::StatisticsFault,
@@ -64,6 +65,8 @@ pub(crate) struct JudgedRun {
     pub(crate) barrier: Barrier,
     /// Whether the run must be in the store, and is not only met in it.
     pub(crate) wanted: bool,
+    /// What its manifest and its ledger count; none while it has no results.
+    pub(crate) results: Option<RunResults>,
     /// By service; made when the fates are set.
     pub(crate) services: Vec<Account>,
 }

@@ -35,7 +35,10 @@ use super::{
 };
 use crate::{
     base::{clock::unix_nanos, memory::Budget},
-    ledger::{any_run::AnyRun, expected::ExpectedSpans, export_index::ExportIndex, history::Export},
+    ledger::{
+        any_run::AnyRun, expected::ExpectedSpans, export_index::ExportIndex, history::Export,
+        outcome_counts::RunResults,
+    },
     store::{
         inventory,
         layout::{Layout, Tier},
@@ -164,13 +167,14 @@ fn judged_runs(
             continue;
         }
         let mut history = run.history(&ledgers[index])?;
+        let results = RunResults::of(run, &history.exports);
         if let Expectation::Recorded(Recorded { spans, .. }) = &*known.expectation {
             // What began to be sent since its records were read.
             history.exports.retain(|export| export.first + u64::from(export.count) <= spans.len());
         }
         let barrier = Barrier::new(&history, read_began, waited, input.settle);
         let exports = ExportIndex::new(&history.exports);
-        judged.push(JudgedRun { index, history, exports, barrier, wanted, services: Vec::new() });
+        judged.push(JudgedRun { index, history, exports, barrier, wanted, results, services: Vec::new() });
     }
     Ok(judged)
 }

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use super::{
     history::History,
     manifest::{Manifest, Timestamp},
+    results::Results,
     runs::{Replay, Run, ledger_path},
     shard::Shard,
 };
@@ -97,6 +98,14 @@ impl<'a> AnyRun<'a> {
             Self::Replay(replay) => {
                 History::read(&ledger_path(&replay.folder), known.first().copied().unwrap_or_default())
             }
+        }
+    }
+
+    /// Of each part that was sent; none of one that has not ended by itself.
+    pub(crate) fn results(self) -> Vec<Option<&'a Results>> {
+        match self {
+            Self::Generated(run) => run.parts.iter().map(|part| part.manifest.results.as_ref()).collect(),
+            Self::Replay(replay) => vec![replay.manifest.results.as_ref()],
         }
     }
 

@@ -5,7 +5,10 @@ use super::{
     samples,
     table::Align,
 };
-use crate::text::escape::{markdown, markdown_code};
+use crate::{
+    checks::finding_id,
+    text::escape::{markdown, markdown_code},
+};
 
 /// `name` is what the report is of.
 pub(crate) fn render(document: &Document, name: &str) -> String {
@@ -81,7 +84,7 @@ fn samples(samples: &Samples) -> String {
     let rows = samples.rows.iter().map(|sample| {
         let cell = |name: &str| sample.text(name).map(|text| markdown_code(&text)).unwrap_or_default();
         let values = columns.iter().map(|column| cell(&column.name));
-        std::iter::once(markdown_code(&sample.id)).chain(values).collect()
+        std::iter::once(markdown_code(finding_id::shown(&sample.id))).chain(values).collect()
     });
     lines(&header, rows)
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     audit::evidence::{Column, Sample},
+    checks::finding_id,
     text::{
         escape::plain,
         numbers::short,
@@ -77,7 +78,7 @@ fn cells(columns: &[&Column], sample: &Sample, may_cut: bool) -> Vec<String> {
         name if may_cut => short(&value(name), VALUE_CHARS),
         name => plain(&value(name)),
     };
-    std::iter::once(plain(&sample.id)).chain(columns.iter().map(cell)).collect()
+    std::iter::once(plain(finding_id::shown(&sample.id))).chain(columns.iter().map(cell)).collect()
 }
 
 fn block(names: &[&str], row: &[String], bound: Option<usize>) -> String {

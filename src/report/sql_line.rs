@@ -4,6 +4,7 @@ use crate::{
     audit::evidence::{Evidence, Sample},
     checks::{
         catalog::Check,
+        finding_id,
         investigations::{self, Investigation},
     },
     text::shell,
@@ -33,7 +34,7 @@ pub(crate) fn arguments<'q>(query: &'q Investigation, sample: &Sample) -> Option
         return None;
     }
     let value = |parameter: &str| match parameter {
-        "id" => Some(sample.id.clone()),
+        "id" => Some(finding_id::shown(&sample.id).to_owned()),
         "row" => sample.text("row_number"),
         "trace" => sample.text("trace_id"),
         "span" => sample.text("span_id"),

@@ -357,7 +357,8 @@ mod tests {
         let history = History::default();
         let barrier = Barrier::new(&history, 0, std::time::Duration::ZERO, std::time::Duration::ZERO);
         let exports = ExportIndex::new(&history.exports);
-        let judged = JudgedRun { index: 0, history, exports, barrier, wanted: true, services: Vec::new() };
+        let services = Vec::new();
+        let judged = JudgedRun { index: 0, history, exports, barrier, wanted: true, results: None, services };
         Judgement {
             runs: Arc::new(runs),
             judged: vec![judged],

@@ -196,6 +196,18 @@ pub(super) fn calls(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
     ])
 }
 
+pub(super) fn run_results(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    let judgement = &judged.judgement;
+    let runs = judgement.judged.iter();
+    let rows: Vec<_> =
+        runs.filter_map(|run| Some((judgement.known(run).run, run.results.as_ref()?))).collect();
+    in_memory(vec![
+        ("run", text(rows.iter().map(|(run, _)| Some(run.to_string())))),
+        ("expected", text(rows.iter().map(|(_, results)| Some(&results.manifest)))),
+        ("actual", text(rows.iter().map(|(_, results)| Some(&results.ledger)))),
+    ])
+}
+
 fn in_memory(columns: Vec<(&'static str, ArrayRef)>) -> Result<Arc<dyn TableProvider>> {
     let columns = columns.into_iter().map(|(name, column)| (name, column, true));
     let batch: Result<RecordBatch, ArrowError> = RecordBatch::try_from_iter_with_nullable(columns);

@@ -208,7 +208,7 @@ pub(crate) const CASES: &[Case] = &[
                 text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"rejected\",\"code\":\"UNAVAILABLE\"", 1)
             });
         },
-        "refused_but_stored: 5",
+        "ledger_contradicts_results: 1; refused_but_stored: 5",
     ),
     (
         "take_more_than_was_said",
@@ -218,7 +218,7 @@ pub(crate) const CASES: &[Case] = &[
                 text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"partial\",\"rejected_spans\":2", 1)
             });
         },
-        "partial_success_broken: 1",
+        "ledger_contradicts_results: 1; partial_success_broken: 1",
     ),
     (
         "reject_more_than_was_sent",
@@ -228,7 +228,7 @@ pub(crate) const CASES: &[Case] = &[
                 text.replacen("\"outcome\":\"acked\"", "\"outcome\":\"partial\",\"rejected_spans\":9", 1)
             });
         },
-        "partial_success_broken: 1",
+        "ledger_contradicts_results: 1; partial_success_broken: 1",
     ),
     (
         "store_both_attempts",
@@ -297,7 +297,7 @@ pub(crate) const CASES: &[Case] = &[
         "forget_an_export",
         "latest",
         |bench| bench.edit_ledger(1, |text| without_lines(text, "\"export\":2,")),
-        "unexpected_spans: 5",
+        "ledger_contradicts_results: 1; unexpected_spans: 5",
     ),
     (
         "kill_the_generator_before_an_answer",
@@ -305,7 +305,7 @@ pub(crate) const CASES: &[Case] = &[
         |bench| {
             bench.edit_ledger(1, |text| without_lines(text, "export_ended"));
         },
-        "recovered_spans: info, 20",
+        "ledger_contradicts_results: 1; recovered_spans: info, 20",
     ),
     ("leave_an_old_temp_file", "latest", |bench| bench.leave_temp_file(HOUR), "leftover_temp_files: warn, 1"),
     ("leave_a_young_temp_file", "latest", |bench| bench.leave_temp_file(Duration::ZERO), ""),

@@ -114,6 +114,17 @@ pub(super) const TABLES: &[Table] = &[
         make: |sources| Box::pin(swept(sources, |judged| Ok(judged::planned_copies(judged)))),
     },
     Table {
+        name: "run_results",
+        about: "one row per judged run that has ended: spans by outcome, as its manifest and as its ledger count them",
+        needs: Needs::Sweep,
+        columns: &[&[
+            text("run", "id of the run"),
+            text("expected", "counts of the manifest; of an interrupted run or a replay, acked spans alone"),
+            text("actual", "the same counts, added up from the ledger"),
+        ]],
+        make: |sources| Box::pin(swept(sources, judged::run_results)),
+    },
+    Table {
         name: "unplannable_rows",
         about: "one row per stored row that claims to be of a known run and has no place in its plan",
         needs: Needs::Sweep,
