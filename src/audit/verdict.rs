@@ -119,8 +119,6 @@ pub(crate) enum Reason {
         threshold: String,
     },
     Interrupted,
-    /// Trouble in the words of where it was met.
-    Trouble(String),
 }
 
 /// The verdict so far, and its reasons.

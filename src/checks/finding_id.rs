@@ -38,7 +38,9 @@ const TOTALS: [&str; 3] = ["rows", "spans", "files"];
 
 impl Identity {
     pub(crate) fn of(schema: &Schema) -> Self {
-        let named = |names: &[&str]| names.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        let named = |names: &[&str]| -> Vec<usize> {
+            names.iter().filter_map(|name| schema.index_of(name).ok()).collect()
+        };
         let mut others: Vec<usize> = (0..schema.fields().len())
             .filter(|&column| {
                 let field = schema.field(column);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{any_run::AnyRun, history::Export, results::Results};
-use crate::wire::outcome::Outcome;
+use crate::wire::outcome::ExportOutcome;
 
 /// Of one run. What the two sources may count differently is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,14 +54,14 @@ impl OutcomeCounts {
         for export in exports {
             let spans = u64::from(export.count);
             match export.outcome {
-                Outcome::Acked => acked += spans,
-                Outcome::Rejected { .. } => others.rejected += spans,
-                Outcome::Indeterminate { .. } => others.indeterminate += spans,
-                Outcome::Partial { rejected_spans } if splits_partial => {
+                ExportOutcome::Acked => acked += spans,
+                ExportOutcome::Rejected { .. } => others.rejected += spans,
+                ExportOutcome::Indeterminate { .. } => others.indeterminate += spans,
+                ExportOutcome::Partial { rejected_spans } if splits_partial => {
                     acked += spans.saturating_sub(rejected_spans.into());
                     others.rejected += u64::from(rejected_spans);
                 }
-                Outcome::Partial { .. } => others.partial += spans,
+                ExportOutcome::Partial { .. } => others.partial += spans,
             }
         }
         Self { acked, others: with_others.then_some(others) }

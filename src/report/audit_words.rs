@@ -62,7 +62,6 @@ pub(crate) fn reason(reason: &Reason) -> String {
             counted(*spans, "acked span")
         ),
         Reason::WarningsFail => "warnings fail this audit (--fail-on warn)".to_owned(),
-        Reason::BarrierRefused { text } | Reason::Trouble(text) => text.clone(),
         Reason::SpansRefused { spans } => format!("{} refused", counted(*spans, "span")),
         Reason::OutcomeUnknown { spans } => {
             format!("{} sent with an unknown outcome", counted(*spans, "span"))
