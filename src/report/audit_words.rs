@@ -67,6 +67,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
             format!("{} sent with an unknown outcome", counted(*spans, "span"))
         }
         Reason::ThresholdMissed { threshold } => format!("threshold not met: {threshold}"),
+        Reason::BarrierRefused { text } => text.clone(),
         Reason::Interrupted => "interrupted before everything was sent".to_owned(),
     }
 }
