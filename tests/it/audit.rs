@@ -601,7 +601,7 @@ fn an_audit_is_saved_with_its_run() {
     let folder = damaged();
     let saved = folder.path().join("runs/be4853f43680/audit.json");
     fs::create_dir(&saved).unwrap();
-    let output = audit(folder.path(), &["--only", "lost_spans"]);
+    let output = audit(folder.path(), &["--only", "lost_spans", "--allow-uncovered"]);
     assert!(
         output.contains("the audit is not saved with its run: ")
             && output.contains("`runs/be4853f43680/audit.json`"),
