@@ -22,4 +22,9 @@ impl Limit {
     pub(crate) fn of_flag(option: &'static str, values: Vec<String>) -> Option<Self> {
         (!values.is_empty()).then_some(Self { option, values, file: None })
     }
+
+    /// Of a flag that takes no value.
+    pub(crate) fn of_switch(option: &'static str) -> Self {
+        Self { option, values: Vec::new(), file: None }
+    }
 }

@@ -237,7 +237,8 @@ impl JudgingArgs {
             ("--to", time(self.to)),
             ("--depth", depth.into_iter().collect()),
         ];
-        flags.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values))
+        let flags = flags.into_iter().filter_map(|(option, values)| Limit::of_flag(option, values));
+        flags.chain(self.allow_uncovered.then(|| Limit::of_switch("--allow-uncovered")))
     }
 
     /// What the settings file adds to that, as far as no flag outranks it.

@@ -396,7 +396,7 @@ async fn functions_give_what_they_say() {
     assert_eq!(
         bench.ask(sql).await,
         "is_workflow,span,run,none,time,took,size\n\
-         true,4,75ab2a233443,,2026-11-22T11:14:18.602184438Z,-1.5 ms,26.2 MB\n"
+         true,4,75ab2a233443,,2026-11-22T11:14:18.602184438Z,'-1.5 ms,26.2 MB\n"
     );
     assert_eq!(
         bench.ask(r#"SELECT attr('{"a.b":1,"a":{"b":2},"c":[true]}', key) AS v FROM (VALUES ('a.b'), ('a'), ('c'), ('d')) AS t(key)"#).await,

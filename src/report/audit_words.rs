@@ -89,7 +89,8 @@ fn limit(Limit { option, values, file }: &Limit, most: usize) -> String {
         hidden => format!(" and {hidden} more"),
     };
     let file = file.as_ref().map(|file| format!(" (`{}`)", file.display())).unwrap_or_default();
-    format!("{option} {shown}{more}{file}")
+    let shown = if shown.is_empty() { shown } else { format!(" {shown}") };
+    format!("{option}{shown}{more}{file}")
 }
 
 /// `40 rows: 38 match the plan, 2 differ, 0 unplanned`.

@@ -515,12 +515,12 @@ fn runs_show_tells_a_run_from_its_manifest_and_its_ledger() {
     ------- stdout -------
     run 75ab2a233443: all acked
     made     2026-11-23T20:44:43.575Z, in runs/75ab2a233443
-    sent to   http://localhost:36150
-    profile   getting-started
-    plan      2 services of 2 workflows, 20 spans, seed 1
-    services  starkly-vocal-skink
-              racily-crack-jaybird
-    pace      up to 10 workflows at once
+    sent to  http://localhost:36150
+    profile  getting-started
+    plan     2 services of 2 workflows, 20 spans, seed 1
+    services starkly-vocal-skink
+             racily-crack-jaybird
+    pace     up to 10 workflows at once
 
     spans    20 planned: 20 issued, 0 not started
              20 acked, 0 rejected, 0 indeterminate
@@ -533,12 +533,12 @@ fn runs_show_tells_a_run_from_its_manifest_and_its_ledger() {
     ------- stdout -------
     run be4853f43680: threshold not met
     made     2026-11-23T20:44:43.722Z, in runs/be4853f43680
-    sent to   http://localhost:36150
-    profile   getting-started
-    plan      2 services of 2 workflows, 20 spans, seed 2
-    services  brazenly-engrossing-turkey
-              admittedly-effectual-kookaburra
-    pace      up to 10 workflows at once
+    sent to  http://localhost:36150
+    profile  getting-started
+    plan     2 services of 2 workflows, 20 spans, seed 2
+    services brazenly-engrossing-turkey
+             admittedly-effectual-kookaburra
+    pace     up to 10 workflows at once
 
     spans      20 planned: 20 issued, 0 not started
                15 acked, 5 rejected, 0 indeterminate
