@@ -116,7 +116,11 @@ async fn a_source_that_is_gone_or_changed_leaves_the_columns_unnamed() {
         if gone {
             drop(source);
         } else {
-            fs::write(crate::testing::files(source.path(), ".parquet").remove(0), "other").unwrap();
+            fs::write(
+                crate::testing::files(&source.path().join("spans/parquet"), ".parquet").remove(0),
+                "other",
+            )
+            .unwrap();
         }
         let report = audited(&replayed).await;
         assert_eq!((fired(&report).as_str(), report.overall), ("altered_spans: 1", Overall::Fail));

@@ -53,7 +53,7 @@ async fn pollution() {
 async fn missing_spans() {
     let bench = planted(|rows| drop(rows.remove(7)));
     assert_snapshot!(bench.investigate("missing_spans", &[]).await, @"
-    run,service_name,workflow,span,trace_id,span_id,name,export_ended_at
+    run,service_name,workflow,span,trace_id,span_id,name,acked_at
     75ab2a233443,starkly-vocal-skink,0,2,b4d3387d23375897b0c6ac82858e1495,a3c93db440bb57ec,OddItemsNode,2026-11-23T20:44:43.583789946Z
     ");
 }
