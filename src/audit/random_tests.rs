@@ -187,7 +187,7 @@ async fn clean_stores_of_random_plans_have_no_finding() {
 /// Where the checks say that copies of a span lie, by its id.
 fn doubled(report: &AuditReport) -> BTreeSet<String> {
     let json: Value = serde_json::from_slice(
-        &format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
+        &format::render(ReportFormat::Json, report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
     )
     .unwrap();
     let checks = json["checks"].as_array().unwrap();
@@ -198,7 +198,7 @@ fn doubled(report: &AuditReport) -> BTreeSet<String> {
 
 fn lost(report: &AuditReport) -> BTreeSet<String> {
     let json: Value = serde_json::from_slice(
-        &format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
+        &format::render(ReportFormat::Json, report, View { limit: Some(usize::MAX), ..View::FILE }).unwrap(),
     )
     .unwrap();
     let check =

@@ -128,7 +128,7 @@ impl Write for Output {
             Sink::Stdout => io::stdout().flush(),
             Sink::Stderr => io::stderr().flush(),
             Sink::Closed => Ok(()),
-            Sink::Replaced { .. } | Sink::Stream(_) => self.sink().map_or(Ok(()), |sink| sink.flush()),
+            Sink::Replaced { .. } | Sink::Stream(_) => self.sink().map_or(Ok(()), Write::flush),
         };
         self.until_closed((), flushed)
     }
@@ -339,7 +339,8 @@ fn open_fifo(path: &Path) -> Result<File, Refused> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{
         io::Read,

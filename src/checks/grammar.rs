@@ -70,7 +70,7 @@ fn read_key(check: &mut Check, key: &str, value: &str) -> Result<(), String> {
         "finding" => check.finding = value.parse()?,
         "code" => check.code = Some(value.to_owned()),
         "query" => {
-            check.query = Some(investigations::find(value).map_err(|err| format!("{err}; {}", err.hint()))?)
+            check.query = Some(investigations::find(value).map_err(|err| format!("{err}; {}", err.hint()))?);
         }
         _ => {
             let known = "severity, needs, scope, examines, finding, code, query";

@@ -119,8 +119,7 @@ impl Sample {
             .collect();
         let order = lexsort_to_indices(&sorted, Some(self.keep))?;
         let all = take_record_batch(&all, &order)?;
-        let size =
-            |row: usize| all.slice(row, 1).columns().iter().map(|column| text_bytes(column)).sum::<usize>();
+        let size = |row: usize| all.slice(row, 1).columns().iter().map(text_bytes).sum::<usize>();
         let mut bytes = 0;
         let fitting = (0..all.num_rows()).take_while(|row| {
             bytes += size(*row);

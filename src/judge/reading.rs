@@ -160,10 +160,10 @@ fn judged_runs(
     let mut judged = Vec::new();
     for (index, run) in input.runs.all().enumerate() {
         let known = &runs.runs[index];
-        let wanted = input.runs.wanted.contains(&run.id());
+        let is_wanted = input.runs.wanted.contains(&run.id());
         // Rows of a replay that kept its ids may be those of its source.
         let met = !input.runs.only_wanted && known.was_seen() && !known.keeps_ids();
-        if !(wanted || met) || !expectations.is_readable(run.id()) {
+        if !(is_wanted || met) || !expectations.is_readable(run.id()) {
             continue;
         }
         let mut history = run.history(&ledgers[index])?;
@@ -174,7 +174,15 @@ fn judged_runs(
         }
         let barrier = Barrier::new(&history, read_began, waited, input.settle);
         let exports = ExportIndex::new(&history.exports);
-        judged.push(JudgedRun { index, history, exports, barrier, wanted, results, services: Vec::new() });
+        judged.push(JudgedRun {
+            index,
+            history,
+            exports,
+            barrier,
+            wanted: is_wanted,
+            results,
+            services: Vec::new(),
+        });
     }
     Ok(judged)
 }

@@ -94,7 +94,7 @@ impl SpanIds {
             (true, true) => Hashed::Both,
         };
         let trace = trace.unwrap_or_else(|| XxHash3_128::oneshot(trace_id).to_be_bytes());
-        Self { trace, span, hashed }
+        Self { span, trace, hashed }
     }
 
     /// Of ids as the store has them; none where they are no hexadecimal text.
@@ -279,18 +279,18 @@ impl ExpectedSpans {
     /// Ordinals of the spans with these ids; more than one where a source has a span twice.
     pub(crate) fn find(&self, ids: SpanIds) -> &[u32] {
         let ids = if self.is_v1 { ids.to_v1() } else { ids };
-        self.find_by(ids, |ids| *ids)
+        self.find_by(&ids, |ids| *ids)
     }
 
     /// Ordinals of the spans with this span id, in whatever trace.
     pub(crate) fn find_span(&self, span_id: u64) -> &[u32] {
-        self.find_by(span_id, SpanIds::span)
+        self.find_by(&span_id, SpanIds::span)
     }
 
-    fn find_by<K: Ord>(&self, key: K, key_of: impl Fn(&SpanIds) -> K) -> &[u32] {
+    fn find_by<K: Ord>(&self, key: &K, key_of: impl Fn(&SpanIds) -> K) -> &[u32] {
         let of = |ordinal: &u32| key_of(&self.get(u64::from(*ordinal)).ids);
-        let first = self.by_ids.partition_point(|ordinal| of(ordinal) < key);
-        let count = self.by_ids[first..].iter().take_while(|ordinal| of(ordinal) == key).count();
+        let first = self.by_ids.partition_point(|ordinal| of(ordinal) < *key);
+        let count = self.by_ids[first..].iter().take_while(|ordinal| of(ordinal) == *key).count();
         &self.by_ids[first..first + count]
     }
 }

@@ -164,13 +164,11 @@ impl Engine {
         } else {
             Vec::new()
         };
-        match diagnostics::of_files(&damaged) {
-            Some(problem) => problem.into(),
-            None => {
-                let missing = self.tables.sources.take_missing();
-                diagnostics::of_error(err, source, begins, missing.as_deref()).into()
-            }
+        if let Some(problem) = diagnostics::of_files(&damaged) {
+            return problem.into();
         }
+        let missing = self.tables.sources.take_missing();
+        diagnostics::of_error(err, source, begins, missing.as_deref()).into()
     }
 }
 

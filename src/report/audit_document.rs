@@ -204,7 +204,7 @@ fn checks(document: &mut Document, checked: &[Checked], extent: Extent) {
         let families: Vec<Fact> = families
             .map(|family| {
                 let quiet = family.iter().filter(|one| is_quiet(one));
-                Fact::new(family[0].check.family.as_str(), counts(quiet))
+                Fact::new(family[0].check.family.as_str(), counts(&quiet))
             })
             .collect();
         document.add(Section::new((!families.is_empty()).then_some(Block::Facts(families))));
@@ -212,7 +212,7 @@ fn checks(document: &mut Document, checked: &[Checked], extent: Extent) {
 }
 
 /// `2 failed, 34 passed`.
-fn counts<'c>(checked: impl Iterator<Item = &'c Checked> + Clone) -> String {
+fn counts<'c>(checked: &(impl Iterator<Item = &'c Checked> + Clone)) -> String {
     let count = |name: &str| checked.clone().filter(|one| one.verdict.name() == name).count();
     let words = ["fail", "inconclusive", "broken", "warn", "info", "accepted", "pass", "skipped"];
     let parts = words.into_iter().filter(|word| count(word) > 0).map(|word| {
@@ -231,7 +231,7 @@ fn counts<'c>(checked: impl Iterator<Item = &'c Checked> + Clone) -> String {
 fn totals(checked: &[Checked]) -> String {
     match checked {
         [] => "none".to_owned(),
-        checked => counts(checked.iter()),
+        checked => counts(&checked.iter()),
     }
 }
 

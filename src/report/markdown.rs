@@ -37,7 +37,7 @@ fn block(block: &Block) -> Vec<String> {
 }
 
 fn items(lines: impl Iterator<Item = String>) -> String {
-    lines.map(|line| format!("- {line}\n")).collect()
+    lines.flat_map(|line| ["- ".to_owned(), line, "\n".to_owned()]).collect()
 }
 
 /// Commands come after the others: a fence ends a list.

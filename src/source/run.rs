@@ -290,9 +290,9 @@ pub(crate) async fn perform(
     let keeps_time = surveyed.recipe.pace != Pace::Max;
     let services = Arc::clone(&surveyed.recipe.services);
     let (drafts, making) = drafts(Arc::new(surveyed.recipe));
-    let (sender, noted) = mpsc::channel(1);
-    let noting = note_services(drafts, sender, Arc::clone(&services), manifest.clone(), folder.clone());
-    let noting = tokio::spawn(noting);
+    let (sender, named) = mpsc::channel(1);
+    let naming = note_services(drafts, sender, Arc::clone(&services), manifest.clone(), folder.clone());
+    let naming = tokio::spawn(naming);
     let sending = Sending {
         exporters,
         ledger: Arc::clone(&ledger),
@@ -302,8 +302,8 @@ pub(crate) async fn perform(
         keeps_time,
         before,
     };
-    let mut sent = send_all(sending, noted, Summary::new(&[planned]), stop, progress).await?;
-    noting.await??;
+    let mut sent = send_all(sending, named, Summary::new(&[planned]), stop, progress).await?;
+    naming.await??;
     let notes = making.await??;
     // What could not be turned into spans was planned, and is none.
     let loops = manifest.options.loops.max(1);

@@ -67,14 +67,14 @@ impl Exports {
         })
     }
 
-    fn batch(&self, judged: &JudgedRun, first: i64, exports: &[Export]) -> Result<RecordBatch> {
+    fn batch(&self, judged: &JudgedRun, first: usize, exports: &[Export]) -> Result<RecordBatch> {
         let known = self.judgement.known(judged);
         let rows = || exports.iter();
         let fates: Vec<_> =
             rows().map(|export| judged.export_fate(&self.judgement.runs, export, &self.suspects)).collect();
         let columns = vec![
             text(rows().map(|_| Some(known.run.to_string()))),
-            number((first..).map(Some).take(exports.len())),
+            number((first..first + exports.len()).map(|number| i64::try_from(number).ok())),
             text(rows().map(|export| known.expectation.service_of_export(export))),
             number(rows().map(|export| Some(export.first.cast_signed()))),
             number(rows().map(|export| Some(export.count))),
@@ -100,6 +100,6 @@ impl Exports {
             return self.next_batch(run + 1, 0);
         }
         let exports = &exports[..exports.len().min(CHUNK)];
-        Some((self.batch(judged, export as i64, exports), run, export + exports.len()))
+        Some((self.batch(judged, export, exports), run, export + exports.len()))
     }
 }

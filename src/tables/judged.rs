@@ -113,8 +113,8 @@ pub(super) fn planned_copies(judged: &Judged) -> Arc<dyn TableProvider> {
     judged.planned(judged.judgement.sightings.table())
 }
 
-pub(super) fn planned_duplicates(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
-    Ok(judged.planned(Arc::clone(&judged.planned_duplicates)))
+pub(super) fn planned_duplicates(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.planned(Arc::clone(&judged.planned_duplicates))
 }
 
 pub(super) fn snapshot_rows(judged: &Judged) -> Result<Arc<dyn TableProvider>> {

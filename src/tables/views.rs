@@ -24,7 +24,8 @@ pub(super) async fn services(sources: &Arc<Sources>) -> Result<Arc<dyn TableProv
 
 pub(super) async fn duplicated_spans(sources: &Arc<Sources>) -> Result<Arc<dyn TableProvider>> {
     let session = session::session(sources.limits())?;
-    let planned = session.read_table(swept(sources, judged::planned_duplicates).await?)?;
+    let planned =
+        session.read_table(sources.judged().await.map(|judged| judged::planned_duplicates(&judged))?)?;
     let unplanned = session.read_table(view(sources, DUPLICATED_SPANS, &["unplanned_rows"]).await?)?;
     Ok(planned.union(unplanned)?.into_view())
 }

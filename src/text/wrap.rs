@@ -46,9 +46,9 @@ fn fill<'t>(
                 lines.extend(line.take().map(|(line, _)| line));
             }
         }
-        while may_break {
+        loop {
             let free = room(&lines).saturating_sub(line.as_ref().map_or(0, |(_, used)| used + 1)).max(1);
-            let Some(end) = end_of(word, free) else { break };
+            let Some(end) = end_of(word, free).filter(|_| may_break) else { break };
             push(&mut line, &word[..end]);
             lines.extend(line.take().map(|(line, _)| line));
             word = &word[end..];

@@ -99,7 +99,8 @@ fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
 fn severities_and_fail_on_decide_what_fails() {
     let folder = damaged();
     let of = |args: &[&str]| {
-        let output = audit(folder.path(), &[&["--only", "altered_spans", "--allow-uncovered"][..], args].concat());
+        let output =
+            audit(folder.path(), &[&["--only", "altered_spans", "--allow-uncovered"][..], args].concat());
         let told = lines(&output, &["PASS", "FAIL", "INCONCLUSIVE", "warn", "info", "[exit"]);
         let unlimited = |line: String| line.split(", limited by").next().unwrap_or_default().to_owned();
         told.into_iter().map(unlimited).collect::<Vec<_>>()
