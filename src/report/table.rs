@@ -84,9 +84,9 @@ fn broken(row: &[String], columns: usize, room: usize) -> Vec<Vec<String>> {
 
 fn lines(header: &[(&str, Align)], rows: &[Vec<String>], widths: &[usize]) -> String {
     let names: Vec<String> = header.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let named = header.iter().any(|(name, _)| !name.is_empty());
+    let has_header = header.iter().any(|(name, _)| !name.is_empty());
     let mut text = String::new();
-    for row in named.then_some(&names).into_iter().chain(rows) {
+    for row in has_header.then_some(&names).into_iter().chain(rows) {
         let cells = row.iter().zip(header).zip(widths).map(|((cell, (_, align)), width)| match align {
             Align::Left => pad(cell, *width),
             Align::Right => pad_left(cell, *width),
