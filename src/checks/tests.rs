@@ -353,7 +353,7 @@ async fn wholesale_pollution_is_found_without_a_run() {
         rows.iter_mut().for_each(|row| row.service_name = name(&row.service_name));
         random_tests::write_segment(&bench.segment(), &rows, Schema::V2);
         let report = bench.audit("none").await;
-        assert_eq!((fired(&report).as_str(), report.overall), ("service_mismatch: 84", Overall::Fail));
+        assert_eq!((fired(&report).as_str(), report.overall), ("service_mismatch: 159", Overall::Fail));
     }
 }
 
