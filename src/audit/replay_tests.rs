@@ -16,7 +16,7 @@ use crate::{
     checks::{catalog::built_in, runner::Verdict},
     contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
-    ledger::runs,
+    ledger::{replay::ReplayManifest, runs},
     store::find::find_store,
     testing::{
         copy_tree, fixture, parquet_rows,
@@ -202,6 +202,9 @@ async fn of_a_span_that_was_sent_twice_each_copy_counts_for_one() {
         format!("{entry}\n")
     });
     fs::write(&ledger, again.collect::<String>() + &text).unwrap();
+    // Its results would tell of half of that.
+    let manifest = ReplayManifest { results: None, ..run.manifest.clone() };
+    manifest.write(&runs::manifest_path(&run.folder)).unwrap();
     let cold = crate::testing::files(&folder.path().join("spans/parquet"), ".parquet").remove(0);
     let mut rows = parquet_rows(&cold, Schema::V2);
     rows.extend_from_within(..);
@@ -224,10 +227,7 @@ async fn replays_with_pending_spans_wait_together() {
     let mut loaded = runs::load_all(&runs_folder).unwrap().replays;
     let third = runs_folder.join("0123456789ab");
     copy_tree(&loaded[0].folder, &third);
-    let manifest = crate::ledger::replay::ReplayManifest {
-        run_id: "0123456789ab".to_owned(),
-        ..loaded[0].manifest.clone()
-    };
+    let manifest = ReplayManifest { run_id: "0123456789ab".to_owned(), ..loaded[0].manifest.clone() };
     manifest.write(&runs::manifest_path(&third)).unwrap();
     loaded.push(runs::Replay::load(third).unwrap());
     for replay in &loaded {
