@@ -21,6 +21,7 @@ use crate::{
     },
     checks::{
         catalog::Severity,
+        finding_id,
         findings::Findings,
         runner::{Checked, Verdict},
         summary::{AlteredColumn, PollutionCell},
@@ -165,7 +166,8 @@ fn baseline(used: &BaselineUse) -> Fact {
     }
     let first = Line::code(file.display().to_string()).and(line);
     let stale_shown = stale.iter().take(STALE_SHOWN);
-    let stale_shown = stale_shown.map(|one| Line::code(&one.id).and("  ").and(&one.finding));
+    let stale_shown =
+        stale_shown.map(|one| Line::code(finding_id::shown(&one.id)).and("  ").and(&one.finding));
     let more = and_more(stale.len(), STALE_SHOWN, JSON_HAS_ALL);
     Fact::lines("baseline", std::iter::once(first).chain(stale_shown).chain(more))
 }

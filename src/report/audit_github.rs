@@ -10,6 +10,7 @@ use crate::{
     },
     checks::{
         catalog::Severity,
+        finding_id,
         runner::{Checked, Verdict},
     },
     text::escape::{github, github_property},
@@ -54,7 +55,8 @@ fn message(report: &AuditReport, one: &Checked) -> String {
     if let Some(first) = evidence.samples.first() {
         let names = evidence.columns.iter().map(|column| column.name.as_str());
         let pairs = names.filter_map(|name| Some(format!("{name} {}", first.text(name)?)));
-        write!(text, "\nfirst: {}, {}", first.id, pairs.collect::<Vec<_>>().join(", ")).ok();
+        write!(text, "\nfirst: {}, {}", finding_id::shown(&first.id), pairs.collect::<Vec<_>>().join(", "))
+            .ok();
     }
     if let Some(line) = sql_line(&report.sql_command, &one.check, evidence) {
         write!(text, "\ninspect: {line}").ok();

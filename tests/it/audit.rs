@@ -140,8 +140,8 @@ fn a_damaged_store_is_told_from_top_to_bottom() {
     - attributes
       wal/batch_1795466683733889754_0002.ipc row 4
       differing 1  key junjo.workflow.execution_graph_snapshot
-      expected "…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…
-      actual   "…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…
+      expected "…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #3d8cef6d8855cca2
+      actual   "…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #b3b10057565624f8
     - name
       wal/batch_1795466683733889754_0002.ipc row 1
       differing 1
@@ -160,8 +160,8 @@ fn a_damaged_store_is_told_from_top_to_bottom() {
       trace_id 63062f503aa1b5530448974fbb19d347  span_id e93c6b4b785e0fb4
       sent_by brazenly-engrossing-turkey  column_name attributes
       key junjo.workflow.execution_graph_snapshot
-      expected "…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…
-      actual   "…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…
+      expected "…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #3d8cef6d8855cca2
+      actual   "…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #b3b10057565624f8
     first seen    2026-11-23T20:44:43.723Z, the export of brazenly-engrossing-turkey with its spans 0 to
                   4 (run be4853f43680, acked)
     inspect       e2e-store sql .dbdata/spans --run be48 --query around_row --param file=wal/batch_1795466683733889754_0002.ipc --param row=1
@@ -218,7 +218,7 @@ fn markdown_is_for_a_summary() {
 
     | column | differing | file | row\_number | key | expected | actual |
     | --- | ---: | --- | ---: | --- | --- | --- |
-    | `attributes` | `1` | `wal/batch_1795466683733889754_0002.ipc` | `4` | `junjo.workflow.execution_graph_snapshot` | `"…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…` | `"…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte…` |
+    | `attributes` | `1` | `wal/batch_1795466683733889754_0002.ipc` | `4` | `junjo.workflow.execution_graph_snapshot` | `"…b226100d5\",\"nodeType\":\"CountItemsNode\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #3d8cef6d8855cca2` | `"…b226100d5\",\"nodeType\":\"CountItemsNodX\"},{\"nodeLabel\":\"EvenItemsNode\",\"nodeRuntimeId\":\"o08nC8XyyFlPr4AAqbKmr\",\"nodeStructuralId\":\"node_a026e4e3ac348e9c66453b91d45ab131\",\"nodeType\":\"EvenItemsNode\"},{\"nodeLabel\":\"OddIte… #b3b10057565624f8` |
     | `name` | `1` | `wal/batch_1795466683733889754_0002.ipc` | `1` |  | `CountItemsNode` | `CountItemsNodX` |
 
     ### altered\_spans: A stored span has the values that it was sent with.
@@ -286,9 +286,9 @@ fn csv_has_a_line_for_each_finding_and_each_check_without() {
     assert_snapshot!(audit(folder.path(), &args), @r#"
     audit,limited_by,check,family,severity,verdict,examined,findings,accepted,id,tier,file,row_number,service_name,sent_by,trace_id,span_id,column_name,key,expected,actual,other
     fail,"'--only polluted_service_name,altered_spans,lost_spans",lost_spans,delivery,error,pass,20,0,0,,,,,,,,,,,,,
-    fail,"'--only polluted_service_name,altered_spans,lost_spans",altered_spans,fidelity,error,fail,40,2,0,altered_spans:d0d2efa4cc52,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,name,,CountItemsNode,CountItemsNodX,
-    fail,"'--only polluted_service_name,altered_spans,lost_spans",altered_spans,fidelity,error,fail,40,2,0,altered_spans:4f1da55b650e,wal,wal/batch_1795466683733889754_0002.ipc,4,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e93c6b4b785e0fb4,attributes,junjo.workflow.execution_graph_snapshot,"""…b226100d5\"",\""nodeType\"":\""CountItemsNode\""},{\""nodeLabel\"":\""EvenItemsNode\"",\""nodeRuntimeId\"":\""o08nC8XyyFlPr4AAqbKmr\"",\""nodeStructuralId\"":\""node_a026e4e3ac348e9c66453b91d45ab131\"",\""nodeType\"":\""EvenItemsNode\""},{\""nodeLabel\"":\""OddIte…","""…b226100d5\"",\""nodeType\"":\""CountItemsNodX\""},{\""nodeLabel\"":\""EvenItemsNode\"",\""nodeRuntimeId\"":\""o08nC8XyyFlPr4AAqbKmr\"",\""nodeStructuralId\"":\""node_a026e4e3ac348e9c66453b91d45ab131\"",\""nodeType\"":\""EvenItemsNode\""},{\""nodeLabel\"":\""OddIte…",
-    fail,"'--only polluted_service_name,altered_spans,lost_spans",polluted_service_name,pollution,error,fail,40,1,0,polluted_service_name:87577dc1cec1,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,,,,,"{""stored_as"":""brazenly-engrossing-turkeX""}"
+    fail,"'--only polluted_service_name,altered_spans,lost_spans",altered_spans,fidelity,error,fail,40,2,0,altered_spans:d0d2efa4cc5284650f3f4b3cc729e6ca,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,name,,CountItemsNode,CountItemsNodX,
+    fail,"'--only polluted_service_name,altered_spans,lost_spans",altered_spans,fidelity,error,fail,40,2,0,altered_spans:4f1da55b650e3f549b70e33338211e50,wal,wal/batch_1795466683733889754_0002.ipc,4,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e93c6b4b785e0fb4,attributes,junjo.workflow.execution_graph_snapshot,"""…b226100d5\"",\""nodeType\"":\""CountItemsNode\""},{\""nodeLabel\"":\""EvenItemsNode\"",\""nodeRuntimeId\"":\""o08nC8XyyFlPr4AAqbKmr\"",\""nodeStructuralId\"":\""node_a026e4e3ac348e9c66453b91d45ab131\"",\""nodeType\"":\""EvenItemsNode\""},{\""nodeLabel\"":\""OddIte… #3d8cef6d8855cca2","""…b226100d5\"",\""nodeType\"":\""CountItemsNodX\""},{\""nodeLabel\"":\""EvenItemsNode\"",\""nodeRuntimeId\"":\""o08nC8XyyFlPr4AAqbKmr\"",\""nodeStructuralId\"":\""node_a026e4e3ac348e9c66453b91d45ab131\"",\""nodeType\"":\""EvenItemsNode\""},{\""nodeLabel\"":\""OddIte… #b3b10057565624f8",
+    fail,"'--only polluted_service_name,altered_spans,lost_spans",polluted_service_name,pollution,error,fail,40,1,0,polluted_service_name:87577dc1cec1593d1516174f385fca8e,wal,wal/batch_1795466683733889754_0002.ipc,1,,brazenly-engrossing-turkey,63062f503aa1b5530448974fbb19d347,e659d5b0f4d43483,,,,,"{""stored_as"":""brazenly-engrossing-turkeX""}"
     [exit status: 1]
     "#);
 }
@@ -316,7 +316,7 @@ fn ndjson_has_an_object_a_line() {
     "audit" null "fail"
     "check" "lost_spans" "pass"
     "check" "polluted_service_name" "fail"
-    "finding" "polluted_service_name:87577dc1cec1" "fail"
+    "finding" "polluted_service_name:87577dc1cec1593d1516174f385fca8e" "fail"
     "#);
     assert_eq!(objects[0]["version"], 1);
     assert_eq!(output.status.code(), Some(1));
@@ -432,7 +432,7 @@ fn what_was_left_out_is_said_in_every_format() {
 fn passing_and_skipped_checks_are_counted_by_family_unless_all_are_asked_for() {
     let folder = clean();
     let folded = audit(folder.path(), &["--only", "delivery,lost_spans"]);
-    assert_eq!(lines(&folded, &["delivery"]), ["delivery 4 passed, 3 skipped"]);
+    assert_eq!(lines(&folded, &["delivery"]), ["delivery 5 passed, 3 skipped"]);
     assert!(!folded.lines().any(|line| line.starts_with("pass") || line.starts_with("skip")), "{folded}");
     let listed = audit(folder.path(), &["--only", "delivery", "--verbose"]);
     assert_eq!(lines(&listed, &["pass", "skip"]).len(), 7, "{listed}");
@@ -463,7 +463,7 @@ fn json_has_the_form_that_its_schema_says() {
     let baseline = folder.path().join("known.json");
     fs::write(
         &baseline,
-        r#"{"version":1,"findings":[{"id":"lost_spans:0","check":"lost_spans","finding":"x"}]}"#,
+        r#"{"version":2,"findings":[{"id":"lost_spans:0","check":"lost_spans","finding":"x","values":"0"}]}"#,
     )
     .unwrap();
     fs::create_dir(folder.path().join("checks")).unwrap();

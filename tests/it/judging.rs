@@ -24,22 +24,25 @@ fn a_baseline_accepts_what_it_holds_and_names_what_is_gone() {
     assert_eq!(exit_status(&written), "[exit status: 1]", "writing accepts nothing yet");
     assert_snapshot!(fs::read_to_string(folder.path().join("known.json")).unwrap(), @r#"
     {
-      "version": 1,
+      "version": 2,
       "findings": [
         {
-          "id": "altered_spans:4f1da55b650e",
+          "id": "altered_spans:4f1da55b650e3f549b70e33338211e50",
           "check": "altered_spans",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot"
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e93c6b4b785e0fb4 column_name=attributes key=junjo.workflow.execution_graph_snapshot",
+          "values": "bb6c2b8eaef46c1d9e7944b8cf1a49ae"
         },
         {
-          "id": "altered_spans:d0d2efa4cc52",
+          "id": "altered_spans:d0d2efa4cc5284650f3f4b3cc729e6ca",
           "check": "altered_spans",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name"
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483 column_name=name",
+          "values": "285401eedbaac854fad8be629fc0d745"
         },
         {
-          "id": "polluted_service_name:87577dc1cec1",
+          "id": "polluted_service_name:87577dc1cec1593d1516174f385fca8e",
           "check": "polluted_service_name",
-          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483"
+          "finding": "trace_id=63062f503aa1b5530448974fbb19d347 span_id=e659d5b0f4d43483",
+          "values": "06180dc3f95e6626e0abafa37276dcc9"
         }
       ]
     }
@@ -131,7 +134,7 @@ fn severities_and_fail_on_decide_what_fails() {
     .unwrap();
     assert_eq!(of(&[])[0], "FAIL");
     assert_eq!(of(&["--fail-on", "error"])[0], "PASS", "a flag outranks the file");
-    let all = audit(folder.path(), &["--fail-on", "error"]);
+    let all = audit(folder.path(), &["--fail-on", "error", "--allow-uncovered"]);
     assert!(!all.contains("polluted_service_name"), "{all}");
     assert_eq!(exit_status(&audit(folder.path(), &["--skip", "fidelity"])), "[exit status: 1]");
     assert_snapshot!(audit(folder.path(), &["--severity", "altered_spans=dire"]), @"
@@ -217,7 +220,7 @@ fn the_users_own_checks_run_beside_ours() {
     BROKEN no_limit Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says how many are shown
     BROKEN no_luck Arrow error: Divide by zero error
     BROKEN no_sense SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
-    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found: the tables are: spans, stored_spans, traces, services, files, row_groups, segments, runs, expected_spans, findings, delivery, exports, calls, differences, planned_copies, unplannable_rows, duplicated_spans, losses, unplanned_rows, unplanned_traces, resources, snapshot_rows, footer_statistics
+    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found: the tables are: spans, stored_spans, traces, services, files, row_groups, segments, runs, expected_spans, findings, delivery, exports, calls, differences, planned_copies, run_results, unplannable_rows, duplicated_spans, losses, unplanned_rows, unplanned_traces, resources, snapshot_rows, footer_statistics
     BROKEN no_writing Error during planning: DML not supported: COPY
     [exit status: 2]
     "#);
