@@ -346,11 +346,15 @@ async fn wholesale_pollution_is_found_without_a_run() {
         let bench = Bench::of("studio-0.82.1", Schema::V2);
         for file in files(bench.folder.path(), ".parquet") {
             let mut rows = parquet_rows(&file, Schema::V2);
-            rows.iter_mut().for_each(|row| row.service_name = name(&row.service_name));
+            for row in &mut rows {
+                row.service_name = name(&row.service_name);
+            }
             write_parquet(&file, &rows, Schema::V2);
         }
         let mut rows = segment_rows(&bench.segment(), Schema::V2);
-        rows.iter_mut().for_each(|row| row.service_name = name(&row.service_name));
+        for row in &mut rows {
+            row.service_name = name(&row.service_name);
+        }
         random_tests::write_segment(&bench.segment(), &rows, Schema::V2);
         let report = bench.audit("none").await;
         assert_eq!((fired(&report).as_str(), report.overall), ("service_mismatch: 159", Overall::Fail));

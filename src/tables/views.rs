@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use datafusion::{catalog::TableProvider, common::Result, datasource::ViewTable, error::DataFusionError};
 
-use super::{
-    catalog, judged,
-    sources::{Sources, swept},
-};
+use super::{catalog, judged, sources::Sources};
 use crate::store::session;
 
 const TRACES: &str = include_str!("../../sql/views/traces.sql");

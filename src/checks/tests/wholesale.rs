@@ -350,7 +350,10 @@ fn write(stored: &Stored, sent: Option<&Plan>) -> TempDir {
     if let Some(plan) = sent {
         let manifest = Manifest::new(plan, "localhost:1".to_owned(), None, 1_795_346_000_000_000_000);
         let (run, _) = runs::create(&folder.path().join("runs"), &manifest).unwrap();
-        let lines: String = stored.ledger.iter().map(|line| format!("{line}\n")).collect();
+        let mut lines = stored.ledger.join("\n");
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
         fs::write(run.join("ledger.ndjson"), lines).unwrap();
     }
     folder
