@@ -245,7 +245,7 @@ fn grouped(dice: &mut Dice) -> Question {
 fn joined(dice: &mut Dice) -> Question {
     let kind = dice.pick(&["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
     let outer = kind != "JOIN";
-    let left = dice.of("a.", |dice| dice.text());
+    let left = dice.of("a.", Dice::text);
     let right = dice.of("b.", |dice| dice.integer(1));
     let (of_left, of_right) =
         (dice.of("a.", |dice| dice.condition(1)), dice.of("b.", |dice| dice.condition(1)));

@@ -94,7 +94,8 @@ fn row(random: &mut StdRng, index: usize, file: usize) -> Row {
         6 if random.random_bool(0.2) => Some("00000000deadbeef".to_owned()),
         step => Some(span_id(root + random.random_range(0..step))),
     };
-    let start = START + index as i64 * 3_000_000 + random.random_range(0..2_000) * 1_000;
+    let start =
+        START + i64::try_from(index).unwrap_or_default() * 3_000_000 + random.random_range(0..2_000) * 1_000;
     let duration = match random.random_range(0..10) {
         0 => 0,
         1 => random.random_range(1..1_000_000_000_000_i64) / 1_000 * 1_000,
