@@ -31,7 +31,10 @@ impl RunResults {
     pub(crate) fn of(run: AnyRun<'_>, exports: &[Export]) -> Option<Self> {
         let all: Vec<&Results> = run.results().into_iter().collect::<Option<_>>()?;
         // An interrupted run may end between a call and its line; a replay that was resumed counts what it took before.
-        let is_whole = matches!(run, AnyRun::Generated(_)) && !all.iter().any(|results| results.interrupted);
+        // What absent shards sent is in no ledger.
+        let is_whole = matches!(run, AnyRun::Generated(_))
+            && run.missing().is_empty()
+            && !all.iter().any(|results| results.interrupted);
         let splits_partial = all.iter().any(|results| results.planned.is_none());
         let sum = |of: fn(&Results) -> u64| all.iter().map(|results| of(results)).sum::<u64>();
         let manifest = OutcomeCounts {
