@@ -230,6 +230,10 @@ pub(crate) fn load_all(runs: &Path) -> anyhow::Result<Loaded> {
     let mut loaded = Loaded::default();
     for entry in entries {
         let folder = entry.with_context(|| format!("cannot read runs folder `{}`", runs.display()))?.path();
+        // A run is a folder: a report or a `.gitignore` beside runs is none.
+        if fs::metadata(&folder).is_ok_and(|entry| !entry.is_dir()) {
+            continue;
+        }
         let absent = |path: PathBuf| matches!(path.try_exists(), Ok(false));
         if absent(manifest_path(&folder)) && absent(ledger_path(&folder)) {
             continue;

@@ -629,3 +629,12 @@ fn an_audit_is_saved_with_its_run() {
     let report: Value = serde_json::from_slice(&fs::read(run.join("audit.json")).unwrap()).unwrap();
     assert_eq!((&report["verdict"], &report["coverage"]["of"]), (&"pass".into(), &"stand-in".into()));
 }
+
+#[test]
+fn a_file_beside_the_runs_is_no_run() {
+    let folder = clean();
+    fs::write(folder.path().join("runs/.gitignore"), "*").unwrap();
+    fs::write(folder.path().join("runs/report.json"), "{}").unwrap();
+    let report = e2e_store(folder.path(), ["audit"]);
+    assert_eq!(exit_status(&report), "[exit status: 0]", "{report}");
+}
