@@ -28,7 +28,7 @@ use crate::{
     judge::{
         judgement::{Depth, Judgement},
         progress::Progress,
-        reading::{self, DEFAULT_SETTLE, SweepInput},
+        reading::{self, DEFAULT_SETTLE, OldFiles, SweepInput},
         runs::Runs,
         scope::Scope,
     },
@@ -64,6 +64,7 @@ pub(crate) struct AuditOptions {
     pub(crate) samples: usize,
     pub(crate) scope: Scope,
     pub(crate) depth: Depth,
+    pub(crate) old_files: OldFiles,
     pub(crate) memory: Memory,
     pub(crate) progress: Progress,
     pub(crate) fail_on: FailOn,
@@ -92,6 +93,7 @@ impl AuditOptions {
             allow_uncovered: false,
             scope: Scope::default(),
             depth: Depth::default(),
+            old_files: OldFiles::default(),
             memory: Memory::default(),
             progress: Progress::default(),
         }
@@ -126,6 +128,7 @@ pub(crate) async fn examine(
         wait: options.wait,
         scope: Arc::new(options.scope),
         depth: options.depth,
+        old_files: options.old_files,
         budget: options.memory.budget(),
         progress: options.progress.clone(),
     };

@@ -33,6 +33,8 @@ pub(crate) struct Coverage {
     pub(crate) other_runs: Vec<OtherRun>,
     /// Files of which not everything was read, and files that the studio does not read either.
     pub(crate) not_read: Vec<NotRead>,
+    /// Cold files that were left out, because they were flushed before the judged runs began.
+    pub(crate) skipped: Option<SkippedFiles>,
     pub(crate) took: Duration,
 }
 
@@ -131,6 +133,15 @@ pub(crate) struct NotRead {
     pub(crate) why: NotReadWhy,
 }
 
+/// Files that cannot concern the judged runs.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct SkippedFiles {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    /// Named before this, in Unix nanoseconds.
+    pub(crate) before: i64,
+}
+
 /// Why a file was not read, or not all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotReadWhy {
@@ -190,7 +201,7 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         let why = match file.health {
             Health::Temporary => NotReadWhy::Temporary,
             Health::Foreign => NotReadWhy::Foreign,
-            Health::Ok | Health::Gone => return None,
+            Health::Ok | Health::Gone | Health::Skipped => return None,
             Health::Unreadable | Health::Torn | Health::Empty | Health::NotRead => {
                 NotReadWhy::Problem(file.problem.as_ref().map(ToString::to_string).unwrap_or_default())
             }
@@ -215,8 +226,18 @@ pub(crate) fn coverage(subject: &Subject<'_>, judgement: &Judgement) -> Coverage
         runs: runs.collect(),
         other_runs: other_runs(subject, judgement),
         not_read: not_read.collect(),
+        skipped: skipped(judgement),
         took: subject.took,
     }
+}
+
+fn skipped(judgement: &Judgement) -> Option<SkippedFiles> {
+    let files = || judgement.files.iter().filter(|file| file.health == Health::Skipped);
+    Some(SkippedFiles {
+        files: files().count() as u64,
+        bytes: files().map(|file| file.size).sum(),
+        before: judgement.skipped_before?,
+    })
 }
 
 fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun) -> RunCoverage {

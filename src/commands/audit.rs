@@ -13,9 +13,16 @@ use super::{
 };
 use crate::{
     audit::{AuditOptions, examine, limits::Limit, report::AuditReport, verdict::FailOn},
-    base::{clock::moment, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
+    base::{
+        clock::moment, duration, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem,
+    },
     checks::{baseline::Baseline, catalog::Severity, selection},
-    judge::{judgement::Depth, reading::DEFAULT_SETTLE, runs::choose_runs, scope::Scope},
+    judge::{
+        judgement::Depth,
+        reading::{DEFAULT_SETTLE, OldFiles},
+        runs::choose_runs,
+        scope::Scope,
+    },
     ledger::runs,
     settings::AuditSettings,
     store::find::find_store,
@@ -109,6 +116,14 @@ pub(crate) struct JudgingArgs {
     /// Part of each file to examine
     #[arg(long, value_name = "DEPTH", default_value = "content")]
     depth: Depth,
+
+    /// Read cold files, too, that were flushed before the run began which --run names
+    #[arg(long)]
+    all_files: bool,
+
+    /// How far the clocks of generator and studio may be apart, where such files are skipped
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10m", conflicts_with = "all_files")]
+    clock_skew: Duration,
 
     /// Service to judge, by sender or stored name (repeatable)
     #[arg(long, value_name = "SERVICE")]
@@ -210,6 +225,11 @@ impl JudgingArgs {
             wait: !self.no_wait,
             scope: self.scope()?,
             depth: self.depth,
+            old_files: if self.all_files {
+                OldFiles::Read
+            } else {
+                OldFiles::Skip { clock_skew: self.clock_skew }
+            },
             memory: self.memory_limit.with_jobs(self.jobs),
             samples: reporting.samples(),
             fail_on: self.fail_on.or(settings.fail_on).unwrap_or_default(),

@@ -51,6 +51,8 @@ pub(crate) struct Judgement {
     pub(crate) whole_store: bool,
     /// Bytes of column chunks and segments that were read.
     pub(crate) bytes_scanned: u64,
+    /// Cold files named before this were not read, in Unix nanoseconds; none where all were.
+    pub(crate) skipped_before: Option<i64>,
     /// Unix nanoseconds, when the first file was opened.
     pub(crate) read_began: u64,
 }
@@ -266,6 +268,22 @@ impl JudgedRun {
             fate.found < taken && !fate.behind_barrier
         };
         (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
+    }
+
+    /// Whether an acked span was found nowhere, whatever that proves.
+    pub(crate) fn lacks_acked(&self, runs: &KnownRuns) -> bool {
+        let run = &runs.runs[self.index];
+        let found = |slot: &u64| run.tally().get(*slot).found() > 0;
+        self.history.exports.iter().any(|export| {
+            let taken = match export.outcome {
+                ExportOutcome::Acked => u64::from(export.count),
+                ExportOutcome::Partial { .. } => u64::from(export.count)
+                    .saturating_sub(export.outcome.rejected_spans().unwrap_or_default().unsigned_abs()),
+                ExportOutcome::Rejected { .. } | ExportOutcome::Indeterminate { .. } => 0,
+            };
+            let found = run.expectation.slots_of(export).filter(found).count() as u64;
+            found < taken
+        })
     }
 
     fn span_fate(&self, export: &Export, suspects: &[Suspect]) -> Fate {

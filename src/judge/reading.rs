@@ -25,7 +25,7 @@ use super::{
     encode,
     evidence::{Address, Attempts, Sighting},
     expectation::{Derived, Expectation, Recorded},
-    judgement::{Depth, JudgedRun, Judgement},
+    judgement::{Depth, JudgedRun, Judgement, SnapshotRecord},
     progress::Progress,
     runs::Runs,
     scope::Scope,
@@ -40,6 +40,7 @@ use crate::{
         outcome_counts::RunResults,
     },
     store::{
+        health::Health,
         inventory,
         layout::{Layout, Tier},
         scan,
@@ -62,8 +63,29 @@ pub(crate) struct SweepInput<'a> {
     pub(crate) wait: bool,
     pub(crate) scope: Arc<Scope>,
     pub(crate) depth: Depth,
+    /// Which cold files are left out where the user named the run to judge.
+    pub(crate) old_files: OldFiles,
     pub(crate) budget: Budget,
     pub(crate) progress: Progress,
+}
+
+/// Cold files that were flushed before the judged runs began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OldFiles {
+    Read,
+    /// Left out, if the clocks of generator and studio differ by no more than this.
+    Skip {
+        clock_skew: Duration,
+    },
+}
+
+/// How far the clocks of generator and studio may be apart.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_mins(10);
+
+impl Default for OldFiles {
+    fn default() -> Self {
+        Self::Skip { clock_skew: CLOCK_SKEW }
+    }
 }
 
 /// What all known runs should have left, however often the store is read.
@@ -115,6 +137,7 @@ pub(crate) async fn read(
     let expectations = Expectations::load(input.runs);
     let began = Instant::now();
     let mut waited = Duration::ZERO;
+    let mut skip_before = skip_before(input);
     loop {
         let read_began = unix_nanos();
         let runs = Arc::new(expectations.known(&input.runs.wanted));
@@ -126,6 +149,7 @@ pub(crate) async fn read(
             scope: Arc::clone(&input.scope),
             depth: input.depth,
             progress: input.progress.clone(),
+            skip_before,
             flushed: Arc::default(),
         };
         let swept = sweep(&task).await?;
@@ -137,12 +161,37 @@ pub(crate) async fn read(
             || waited >= input.settle
             || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
         {
-            return Ok(judgement);
+            if judgement.skipped_before.is_none() || !asks_for_old_files(&judgement) {
+                return Ok(judgement);
+            }
+            skip_before = None;
+            continue;
         }
         waiting(left);
         wait_for_news(input.layout, left).await;
         waited = began.elapsed().min(input.settle);
     }
+}
+
+/// Files named before this cannot hold rows of the runs that the user named: cold files are named when they are
+/// flushed. The rows of a hot snapshot may have been flushed from the moment on when it was made.
+fn skip_before(input: &SweepInput<'_>) -> Option<i64> {
+    let OldFiles::Skip { clock_skew } = input.old_files else { return None };
+    if !input.runs.only_wanted || input.layout.single_file || input.depth != Depth::Content {
+        return None;
+    }
+    let wanted = input.runs.all().filter(|run| input.runs.wanted.contains(&run.id()));
+    let began = wanted.map(|run| run.created_at().0.cast_signed()).min()?;
+    let snapshots = inventory::list(input.layout, Tier::Hot);
+    let first = snapshots.data().filter_map(|file| file.modified_at).fold(began, i64::min);
+    Some(first.saturating_sub(i64::try_from(clock_skew.as_nanos()).unwrap_or(i64::MAX)))
+}
+
+/// A wrong clock must not make a loss: what was left out is read before anything is called absent.
+fn asks_for_old_files(judgement: &Judgement) -> bool {
+    let has_others = |snapshot: &SnapshotRecord| !snapshot.others.is_empty();
+    judgement.judged.iter().any(|run| run.lacks_acked(&judgement.runs))
+        || judgement.files.iter().any(|file| file.snapshot.as_ref().is_some_and(has_others))
 }
 
 fn judged_runs(
@@ -211,8 +260,12 @@ fn conclude(
         account: Account::default(),
         whole_store: !input.layout.single_file,
         bytes_scanned,
+        skipped_before: None,
         read_began,
     };
+    if judgement.files.iter().any(|file| file.health == Health::Skipped) {
+        judgement.skipped_before = sweep.skip_before;
+    }
     let suspects = judgement.suspects();
     for run in &mut judgement.judged {
         run.set_fates(&judgement.runs, &suspects, &judgement.scope);

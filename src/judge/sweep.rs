@@ -56,6 +56,8 @@ pub(crate) struct Sweep {
     pub(crate) scope: Arc<Scope>,
     pub(crate) depth: Depth,
     pub(crate) progress: Progress,
+    /// Cold files named before this are listed and not read, in Unix nanoseconds.
+    pub(crate) skip_before: Option<i64>,
     /// Rows of cold files that a hot snapshot has, too.
     pub(crate) flushed: Arc<Flushed>,
 }
@@ -92,6 +94,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
     for snapshot in snapshots {
         swept.files.push(snapshot::compare(snapshot, &segments, sweep));
     }
+    swept.files.extend(cold.skipped.iter().map(record::of_skipped));
     for (file, mut one) in cold.files.into_iter().chain(segments) {
         sweep.collected.take(&mut one.notes)?;
         swept.add(file, one);
@@ -104,6 +107,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
 #[derive(Debug, Default)]
 struct ColdTier {
     seen: HashSet<PathBuf>,
+    skipped: Vec<FoundFile>,
     files: Vec<(FoundFile, SweptFile)>,
 }
 
@@ -111,7 +115,9 @@ impl ColdTier {
     /// Sweeps what has come since the last time.
     async fn catch_up(&mut self, sweep: &Sweep) -> anyhow::Result<Inventory> {
         let listed = inventory::list(&sweep.layout, Tier::Cold);
-        let new = listed.data().filter(|file| self.seen.insert(file.path.clone())).cloned().collect();
+        let new = listed.data().filter(|file| self.seen.insert(file.path.clone())).cloned();
+        let (old, new) = new.partition(|file| is_before(file, sweep.skip_before));
+        self.skipped.extend::<Vec<FoundFile>>(old);
         self.files.extend(sweep_files(new, sweep).await?);
         Ok(listed)
     }
@@ -163,6 +169,11 @@ impl Swept {
         }
         self.files.extend(inventory.unlisted.iter().map(record::of_unlisted));
     }
+}
+
+/// A file without a time in its name may be of any time.
+fn is_before(file: &FoundFile, moment: Option<i64>) -> bool {
+    file.named_at.zip(moment).is_some_and(|(named_at, moment)| named_at < moment)
 }
 
 async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec<(FoundFile, SweptFile)>> {

@@ -8,7 +8,7 @@ use crate::{
     judge::{
         judgement::Depth,
         progress::Progress,
-        reading::{DEFAULT_SETTLE, SweepInput},
+        reading::{DEFAULT_SETTLE, OldFiles, SweepInput},
         runs::Runs,
     },
     store::{layout::Layout, session},
@@ -30,6 +30,7 @@ impl Sweep for Sweeper {
             wait: false,
             scope: Arc::default(),
             depth: Depth::Content,
+            old_files: OldFiles::Read,
             budget: self.memory.budget(),
             progress: Progress::default(),
         };

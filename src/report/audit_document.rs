@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{
-        coverage::{Completeness, Coverage, RunCoverage, TierCoverage},
+        coverage::{Completeness, Coverage, RunCoverage, SkippedFiles, TierCoverage},
         evidence::{Column, Evidence, Sample},
         report::{AuditReport, BaselineUse},
         verdict::Overall,
@@ -27,7 +27,7 @@ use crate::{
         summary::{AlteredColumn, PollutionCell},
     },
     judge::judgement::Depth,
-    text::numbers::{self, bytes, counted, duration, grouped},
+    text::numbers::{self, bytes, counted, duration, grouped, moment},
 };
 
 const NOT_READ_SHOWN: usize = 10;
@@ -113,8 +113,19 @@ fn coverage(report: &AuditReport) -> Vec<Fact> {
     let files = not_read.iter().take(NOT_READ_SHOWN);
     let files = files.map(|file| Line::code(&file.file).and(": ").and(words::not_read(&file.why)));
     facts.extend(some_lines("not read", files.chain(and_more(not_read.len(), NOT_READ_SHOWN, JSON_HAS_ALL))));
+    facts.extend(report.coverage.skipped.map(skipped));
     facts.extend(report.baseline.as_ref().map(baseline));
     facts
+}
+
+fn skipped(SkippedFiles { files, bytes: size, before }: SkippedFiles) -> Fact {
+    let what = format!(
+        "{}, {}: flushed before {}, when no judged run had begun; --all-files reads them",
+        counted(files, "cold file"),
+        bytes(size),
+        moment(before.cast_unsigned()),
+    );
+    Fact::new("skipped", what)
 }
 
 fn some_lines(label: &str, lines: impl Iterator<Item = Line>) -> Option<Fact> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{audit_words as words, json, sql_line::sql_line};
 use crate::{
     audit::{
-        coverage::{Completeness, Coverage, RowCoverage, RunCoverage, TierCoverage},
+        coverage::{Completeness, Coverage, RowCoverage, RunCoverage, SkippedFiles, TierCoverage},
         evidence::{PointsTo, Sample},
         limits::Limit,
         report::{AuditReport, BaselineUse},
@@ -57,6 +57,8 @@ struct CoverageJson<'a> {
     runs: Vec<RunJson<'a>>,
     other_runs: Vec<OtherRunJson<'a>>,
     not_read: Vec<NotReadJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<SkippedJson>,
     /// Seconds.
     took: f64,
 }
@@ -166,8 +168,22 @@ fn coverage_json(coverage: &Coverage) -> CoverageJson<'_> {
         runs: coverage.runs.iter().map(run_json).collect(),
         other_runs: other_runs.collect(),
         not_read: not_read.collect(),
+        skipped: coverage.skipped.map(|SkippedFiles { files, bytes, before }| SkippedJson {
+            files,
+            bytes,
+            before: moment(before.cast_unsigned()),
+        }),
         took: coverage.took.as_secs_f64(),
     }
+}
+
+/// Cold files that were flushed before the judged runs began, and were not read.
+#[derive(Serialize)]
+struct SkippedJson {
+    files: u64,
+    bytes: u64,
+    /// Their names tell an earlier time.
+    before: String,
 }
 
 fn scope_json(scope: &Scope) -> ScopeJson<'_> {

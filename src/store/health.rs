@@ -15,6 +15,8 @@ pub(crate) enum Health {
     Unreadable,
     /// A segment that does not decode to its end marker; the rows before the damage count.
     Torn,
+    /// Left out on purpose: it cannot concern the runs that are judged.
+    Skipped,
     /// Listed, and gone when it was opened: a flush or a snapshot took it.
     Gone,
     /// Being written, or left by a crash. The studio never reads it.
@@ -31,6 +33,7 @@ impl Health {
             Self::NotRead => "not read",
             Self::Unreadable => "unreadable",
             Self::Torn => "torn",
+            Self::Skipped => "skipped",
             Self::Gone => "gone",
             Self::Temporary => "temporary",
             Self::Foreign => "foreign",
@@ -44,7 +47,7 @@ impl Health {
 
     /// Whether the file was opened for its rows, and what it said counts.
     pub(crate) fn is_read(self) -> bool {
-        self.is_data() && self != Self::NotRead
+        self.is_data() && !matches!(self, Self::NotRead | Self::Skipped)
     }
 
     /// Whether it may hold rows that nobody saw.

@@ -378,6 +378,7 @@ mod tests {
             account: Account::default(),
             whole_store: true,
             bytes_scanned: 0,
+            skipped_before: None,
             read_began: 0,
         }
     }

@@ -101,9 +101,10 @@ impl<'a> File<'a> {
     fn is_misplaced(self, cold: Option<&str>) -> Option<bool> {
         let cold = cold?;
         let has_place = match (self.record, self.looked) {
-            (Some(record), _) => {
-                !matches!(record.health, Health::Temporary | Health::Foreign | Health::NotRead)
-            }
+            (Some(record), _) => !matches!(
+                record.health,
+                Health::Temporary | Health::Foreign | Health::NotRead | Health::Skipped
+            ),
             (None, looked) => looked?.file.kind == Kind::Parquet,
         };
         let has_place = has_place && self.tier() == Some(Tier::Cold);

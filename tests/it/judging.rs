@@ -270,3 +270,32 @@ fn checks_are_listed_and_explained_for_machines_too() {
         (&"run".into(), &"missing_spans".into())
     );
 }
+
+#[test]
+fn cold_files_older_than_the_run_are_read_only_where_a_span_is_absent() {
+    let folder = clean();
+    let old = folder.path().join(".dbdata/spans/parquet/year=2026/month=11/day=22");
+    fs::create_dir_all(&old).unwrap();
+    let foreign = old.join("20261122_030405_00000000.parquet");
+    fs::write(&foreign, "no Parquet").unwrap();
+    let skipping = audit(folder.path(), &[]);
+    assert_eq!(exit_status(&skipping), "[exit status: 0]", "{skipping}");
+    let skipped = lines(&skipping, &["skipped"]);
+    assert!(skipped[0].starts_with("skipped 1 cold file, 10 B"), "{skipped:?}");
+    for flags in [["--all-files"].as_slice(), &["--clock-skew", "48h"], &["--run", "latest"]] {
+        let all = audit(folder.path(), if flags[0] == "--run" { &["--no-wait"] } else { flags });
+        let all = if flags[0] == "--run" { e2e_store(folder.path(), ["audit"]) } else { all };
+        assert_eq!(lines(&all, &["FAIL "]), ["FAIL unreadable_files 1 of 4 files of any tier"], "{flags:?}: {all}");
+        assert_eq!(exit_status(&all), "[exit status: 1]");
+    }
+
+    // A studio whose clock is a day behind: the run's own spans lie in a file that is skipped at first.
+    fs::remove_file(&foreign).unwrap();
+    let own = "parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet";
+    let own = folder.path().join(".dbdata/spans").join(own);
+    fs::rename(own, &foreign).unwrap();
+    let behind = e2e_store(folder.path(), ["audit", "--run", "75ab"]);
+    assert_eq!(exit_status(&behind), "[exit status: 0]", "{behind}");
+    assert_eq!(lines(&behind, &["skipped"]), [""; 0]);
+    assert_eq!(lines(&behind, &["found"]).len(), 1, "{behind}");
+}

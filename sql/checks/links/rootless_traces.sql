@@ -18,5 +18,5 @@ SELECT tier, file, row_number, trace_id, service_name, spans, absent_local_paren
 FROM unplanned_traces
 WHERE roots = 0 AND absent_local_parents > 0 AND absent_remote_parents = 0 AND parents_elsewhere = 0
   AND NOT has_cycle AND an_hour_old
-  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0
+  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read', 'skipped') AND tier <> 'hot') = 0
 ORDER BY file, row_number

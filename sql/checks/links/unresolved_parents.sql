@@ -18,5 +18,5 @@ SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id
 FROM unplanned_rows
 WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND parent_is_remote IS NULL
   AND trace_roots > 0 AND trace_settled
-  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read') AND tier <> 'hot') = 0
+  AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read', 'skipped') AND tier <> 'hot') = 0
 ORDER BY file, row_number

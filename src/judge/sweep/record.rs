@@ -42,6 +42,11 @@ pub(super) fn of_ends(file: &FoundFile, problem: Option<FileProblem>) -> FileRec
     record
 }
 
+/// Of a file that was not opened, because it cannot concern the judged runs.
+pub(super) fn of_skipped(file: &FoundFile) -> FileRecord {
+    FileRecord { health: Health::Skipped, ..of_ends(file, None) }
+}
+
 /// A folder, or a link, that nobody could look into.
 pub(super) fn of_unlisted(place: &Unlisted) -> FileRecord {
     let mut record = FileRecord {
