@@ -49,8 +49,9 @@ async fn each_damage_fires_exactly_its_checks() {
     matrix.enter("drop_a_root_of_schema_1", &bench.audit("none").await, "rootless_traces: 1");
     let bench = Bench::of("studio-0.80.0", Schema::V1);
     structure::name_an_absent_parent_of_schema_1(&bench);
-    let certain = "orphan_spans: 1";
-    matrix.enter("name_an_absent_parent_of_schema_1", &bench.audit("none").await, certain);
+    // Runs of a legacy workflow share one id, so that a stored one proves nothing of the next.
+    let absent = "unresolved_parents: warn, 1";
+    matrix.enter("name_an_absent_parent_of_schema_1", &bench.audit("none").await, absent);
     matrix.enter("gain", &random_tests::gain().audit("latest").await, "undeclared_gains: 1");
 
     assert_eq!(matrix.wrong, Vec::<String>::new());
@@ -128,7 +129,7 @@ async fn every_profile_is_stored_as_planned_by_the_services_of_both_eras() {
         assert_eq!(fired(&report), "", "{name}");
         assert_eq!((report.overall, report.coverage.rows.as_planned), (Overall::Pass, rows), "{name}");
         // What the adversarial profile sends is odd by design, and without its run nobody knows that.
-        let odd = "events_outside_spans: warn, 34; inverted_intervals: 24; times_out_of_range: warn, 64";
+        let odd = "events_outside_spans: warn, 16; inverted_intervals: 24; times_out_of_range: warn, 64";
         assert_eq!(fired(&bench.audit("none").await), odd, "{name}, without runs");
     }
 }

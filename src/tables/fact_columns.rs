@@ -116,11 +116,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
                 .zip(parents())
                 .map(|(fact, parent)| parent.map(|parent| fact.execution.is_awaited_by(parent.execution))),
         ),
-        "absent_parent_witness" => text(kins().map(|kin| match kin.witness {
-            Some(Witness::Closed) => Some("owner ended"),
-            Some(Witness::Named) => Some("owner absent"),
-            None => None,
-        })),
+        "absent_parent_witness" => text(kins().map(witness)),
         "in_cycle" => flag(kins().map(|kin| Some(kin.in_cycle))),
         other => return column_of_trace(source, family, rows, other),
     })
@@ -149,6 +145,14 @@ fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &st
             flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_local > 0)))
         }
         other => return unknown_column("unplanned_rows", other),
+    })
+}
+
+/// What tells of a parent that a row's trace lacks.
+fn witness(kin: Kin) -> Option<&'static str> {
+    kin.witness.map(|witness| match witness {
+        Witness::Closed => "owner ended",
+        Witness::Named => "owner absent",
     })
 }
 

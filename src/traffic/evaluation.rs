@@ -38,12 +38,15 @@ static GRAPH: LazyLock<Graph> = LazyLock::new(|| Graph::new(&DECLARATION));
 
 static STORE: StoreClass = StoreClass { name: "RateStore", fields: &["parcel", "cents"] };
 
+/// What one of the roles does.
+type Act = fn(&mut Sdk) -> NodeResult;
+
 /// What happens in an attempt.
 struct Attempt {
     span: &'static str,
-    subject: fn(&mut Sdk) -> NodeResult,
+    subject: Act,
     /// The role that looks at the result, with what it does.
-    evaluator: Option<(&'static str, fn(&mut Sdk) -> NodeResult)>,
+    evaluator: Option<(&'static str, Act)>,
 }
 
 const ATTEMPT: &str = "junjo.evaluation.attempt";
@@ -74,7 +77,7 @@ const ATTEMPTS: [Attempt; 5] = [
 ];
 
 pub(crate) fn record(place: &Place<'_>, dice: Dice) -> Vec<Recorded> {
-    let Attempt { span, subject, evaluator } = &ATTEMPTS[place.variant as usize];
+    let &Attempt { span, subject, evaluator } = &ATTEMPTS[place.variant as usize];
     sdk::record(place, dice, |sdk| {
         let case = Case::new(span, &mut sdk.dice);
         open(sdk, span, "orchestrator", &case);
@@ -117,7 +120,7 @@ impl Case {
     }
 }
 
-fn role(sdk: &mut Sdk, name: &str, case: &Case, run: &fn(&mut Sdk) -> NodeResult) -> NodeResult {
+fn role(sdk: &mut Sdk, name: &str, case: &Case, run: Act) -> NodeResult {
     sdk.pass(STEP);
     open(sdk, &format!("junjo.evaluation.{name}"), name, case);
     sdk.pass(STEP);
@@ -195,7 +198,7 @@ mod tests {
                 assert_eq!(now_failed, failed);
                 let ids = |seen: &&Seen| {
                     let id = |(key, _): &(&String, _)| {
-                        key.starts_with("junjo.evaluation.") && !key.ends_with(".role")
+                        key.starts_with("junjo.evaluation.") && *key != "junjo.evaluation.role"
                     };
                     seen.attributes
                         .iter()
