@@ -7,6 +7,8 @@
 pub(crate) mod adversarial;
 pub(crate) mod agent;
 pub(crate) mod dice;
+pub(crate) mod distributed;
+pub(crate) mod evaluation;
 pub(crate) mod export;
 pub(crate) mod figures;
 pub(crate) mod getting_started;
@@ -16,6 +18,7 @@ pub(crate) mod junjo;
 pub(crate) mod llm;
 pub(crate) mod minimal;
 pub(crate) mod mix;
+pub(crate) mod openai_agents;
 pub(crate) mod otlp;
 pub(crate) mod place;
 pub(crate) mod plan;

@@ -41,6 +41,7 @@ impl Probe {
             run,
             workflow: number % MAX_WORKFLOWS,
             service: SERVICE,
+            peer: SERVICE,
             turn: 0,
             variant: 0,
             telemetry: Telemetry::Current,

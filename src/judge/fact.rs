@@ -214,7 +214,9 @@ impl<'s> Observer<'s> {
         marks.set_json(0, form);
         let mut outside = false;
         let form = whole(cells, column::EVENTS, |text| {
-            json_form::events(text, self.schema, |at| outside |= at < start_time || at > end_time)
+            json_form::events(text, self.schema, |at| {
+                outside |= at < start_time || (at > end_time && attributes.is_timed_by_junjo());
+            })
         });
         marks.set_json(1, form);
         marks.set(Marks::EVENT_OUTSIDE, outside && !marks.has(Marks::UNTIMED));

@@ -3,10 +3,10 @@
 use super::{
     fact::{Fact, Marks},
     interner::Name,
-    junjo::Execution,
+    junjo::{Execution, Kind},
 };
 
-pub(super) const LEN: usize = 116;
+pub(super) const LEN: usize = 120;
 
 pub(super) fn encode(fact: &Fact) -> [u8; LEN] {
     let mut bytes = [0; LEN];
@@ -38,6 +38,7 @@ pub(super) fn encode(fact: &Fact) -> [u8; LEN] {
         fact.tagged_service.0,
         fact.instance.0,
         fact.marks.bits(),
+        fact.execution.kind.bits().into(),
     ] {
         put(&half.to_le_bytes());
     }
@@ -62,7 +63,7 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         at += 4;
         u32::from_le_bytes(field)
     };
-    let [file, row_number, service, resource_service, tagged_service, instance, marks] =
+    let [file, row_number, service, resource_service, tagged_service, instance, marks, kind] =
         std::array::from_fn(|_| half());
     Fact {
         trace: u128::from_le_bytes(trace),
@@ -72,7 +73,7 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         end_time: end.cast_signed(),
         duration: duration.cast_signed(),
         content,
-        execution: Execution { own, parent: within },
+        execution: Execution { own, parent: within, kind: Kind::from_bits(kind as u8) },
         run,
         file: Name(file),
         row_number,

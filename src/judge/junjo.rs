@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 use twox_hash::XxHash3_128;
 
+/// The id of an executable in SDK 0.44 to 0.62.
+const LEGACY_ID: &str = "junjo.id";
+
 /// The attributes that matter, of a span or of a resource.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes<'t> {
@@ -20,6 +23,8 @@ pub(crate) struct Attributes<'t> {
     executes: Option<Cow<'t, str>>,
     executed_by: Option<Cow<'t, str>>,
     agent: Option<Cow<'t, str>>,
+    span_type: Option<Cow<'t, str>>,
+    is_legacy: bool,
 }
 
 /// Which Junjo execution a span is, and which it belongs to; 0 where it says nothing.
@@ -29,6 +34,47 @@ pub(crate) struct Attributes<'t> {
 pub(crate) struct Execution {
     pub(crate) own: u64,
     pub(crate) parent: u64,
+    pub(crate) kind: Kind,
+}
+
+/// What a span is to Junjo.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Kind(u8);
+
+impl Kind {
+    /// A span of other instrumentation, or of a type that Junjo does not have.
+    const OTHER: u8 = 0;
+    const WORKFLOW: u8 = 1;
+    const SUBFLOW: u8 = 2;
+    const NODE: u8 = 3;
+    const RUN_CONCURRENT: u8 = 4;
+    const AGENT: u8 = 5;
+    /// A model request or a tool call of an agent.
+    const OPERATION: u8 = 6;
+    /// The keys of SDK 0.44 to 0.62.
+    const LEGACY: u8 = 1 << 3;
+
+    fn is(self, kind: u8) -> bool {
+        self.0 & !Self::LEGACY == kind
+    }
+
+    fn is_legacy(self) -> bool {
+        self.0 & Self::LEGACY != 0
+    }
+
+    /// Whether nothing but its owner starts it. A workflow or an agent is started by the code of a node or a tool,
+    /// which need not wait for it.
+    fn is_part_of_its_owner(self) -> bool {
+        !self.is(Self::WORKFLOW) && !self.is(Self::AGENT)
+    }
+
+    pub(super) fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(super) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 }
 
 impl Execution {
@@ -36,11 +82,27 @@ impl Execution {
     pub(crate) fn is_within(self, parent: Self) -> bool {
         self.parent != 0 && (self.parent == parent.own || self.parent == parent.parent)
     }
+
+    /// Whether Junjo ends it before it ends its parent. Up to SDK 0.62 a group did not wait for the others when one
+    /// of its items failed.
+    pub(crate) fn is_awaited_by(self, parent: Self) -> bool {
+        let spares_others = parent.kind.is_legacy() && parent.kind.is(Kind::RUN_CONCURRENT);
+        self.kind.is_part_of_its_owner() && !spares_others
+    }
+
+    /// Whether a stored owner proves that all between it and this one has ended. A group that runs again, or a
+    /// legacy workflow, is stored under the same id while the next one still runs.
+    pub(crate) fn is_closed_by(self, owner: Self) -> bool {
+        let runs_once =
+            !owner.kind.is_legacy() && !owner.kind.is(Kind::RUN_CONCURRENT) && !owner.kind.is(Kind::NODE);
+        runs_once && self.kind.is_part_of_its_owner()
+    }
 }
 
 impl<'t> Attributes<'t> {
     /// Looks at one member of an object; `value` is its JSON text.
     pub(crate) fn note(&mut self, key: &str, value: &'t str) {
+        self.is_legacy |= key == LEGACY_ID;
         let Some(place) = self.place(key) else { return };
         if let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             *place = if text.contains('\\') {
@@ -56,6 +118,7 @@ impl<'t> Attributes<'t> {
         let mut found = Self::default();
         if let Ok(Value::Object(members)) = serde_json::from_str(text) {
             for (key, value) in members {
+                found.is_legacy |= key == LEGACY_ID;
                 if let (Some(place), Value::String(text)) = (found.place(&key), value) {
                     *place = Some(Cow::Owned(text));
                 }
@@ -71,9 +134,10 @@ impl<'t> Attributes<'t> {
             "service.name" => &mut self.service_name,
             "service.instance.id" => &mut self.instance,
             // `junjo.id` and its parent are the keys of SDK 0.44 to 0.62.
-            "junjo.executable_runtime_id" | "junjo.id" => &mut self.executes,
+            "junjo.executable_runtime_id" | LEGACY_ID => &mut self.executes,
             "junjo.parent_executable_runtime_id" | "junjo.parent_id" => &mut self.executed_by,
             "junjo.agent.runtime_id" => &mut self.agent,
+            "junjo.span_type" => &mut self.span_type,
             _ => return None,
         })
     }
@@ -86,7 +150,25 @@ impl<'t> Attributes<'t> {
         };
         // An operation of an agent is no executable: it belongs to the agent's run.
         let parent = if self.executes.is_none() { &self.agent } else { &self.executed_by };
-        Execution { own: number(&self.executes), parent: number(parent) }
+        Execution { own: number(&self.executes), parent: number(parent), kind: self.kind() }
+    }
+
+    fn kind(&self) -> Kind {
+        let kind = match self.span_type.as_deref() {
+            Some("workflow") => Kind::WORKFLOW,
+            Some("subflow") => Kind::SUBFLOW,
+            Some("node") => Kind::NODE,
+            Some("run_concurrent") => Kind::RUN_CONCURRENT,
+            Some("agent") => Kind::AGENT,
+            _ if self.executes.is_none() && self.agent.is_some() => Kind::OPERATION,
+            _ => Kind::OTHER,
+        };
+        Kind(kind | if self.is_legacy { Kind::LEGACY } else { 0 })
+    }
+
+    /// Whether Junjo itself started and ended the span: its events are read off the clock that its times are.
+    pub(crate) fn is_timed_by_junjo(&self) -> bool {
+        self.executes.is_some() || self.agent.is_some()
     }
 }
 
@@ -111,6 +193,32 @@ mod tests {
         assert!(operation.is_within(agent));
         assert!(nested.is_within(operation) && nested.is_within(agent));
         assert!(!other.is_within(agent) && !agent.is_within(other) && !other.is_within(Execution::default()));
+    }
+
+    #[test]
+    fn only_what_a_user_starts_may_outlive_its_parent() {
+        let of = |kind: &str, key: &str| {
+            let mut found = Attributes::default();
+            let text = format!(r#"{{"{key}":"x","junjo.span_type":"{kind}"}}"#);
+            json_form::object(&text, |key, value| found.note(key, value));
+            found.execution()
+        };
+        let current = |kind| of(kind, "junjo.executable_runtime_id");
+        let legacy = |kind| of(kind, "junjo.id");
+        let operation = execution(r#"{"junjo.agent.runtime_id":"a"}"#);
+        for part in
+            [current("node"), current("subflow"), current("run_concurrent"), operation, legacy("node")]
+        {
+            assert!(part.is_awaited_by(current("workflow")) && part.is_awaited_by(current("run_concurrent")));
+            assert!(part.is_closed_by(current("workflow")) && part.is_closed_by(current("agent")));
+            assert!(!part.is_awaited_by(legacy("run_concurrent")) && part.is_awaited_by(legacy("workflow")));
+            for reused in [current("run_concurrent"), current("node"), legacy("workflow")] {
+                assert!(!part.is_closed_by(reused));
+            }
+        }
+        for started in [current("workflow"), current("agent"), legacy("workflow")] {
+            assert!(!started.is_awaited_by(current("node")) && !started.is_closed_by(current("workflow")));
+        }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! All rows of a trace come together here, so what relates them is worked out once, by sorting, and the
 //! checks' SQL asks for it as for any other column. Rows without a trace id have no relatives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     fact::{Fact, Id, Marks},
     interner::Name,
+    junjo::Execution,
     malformed_ids::IdForm,
 };
 
@@ -35,6 +36,17 @@ pub(crate) struct Kin {
     pub(crate) conflicting: bool,
     /// How many of the copies lie in segments.
     pub(crate) wal_copies: u32,
+    /// What the trace knows of a parent that it lacks.
+    pub(crate) witness: Option<Witness>,
+}
+
+/// What tells that an absent parent existed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Witness {
+    /// The row's owner has ended, and waits for all that it starts.
+    Closed,
+    /// The row names an owner that is absent, too.
+    Named,
 }
 
 impl Kin {
@@ -55,6 +67,8 @@ pub(crate) struct Trace {
     pub(crate) absent_local: u32,
     pub(crate) absent_remote: u32,
     pub(crate) absent_unknown: u32,
+    /// Those, not in another process, whose row names an owner that is absent, too.
+    pub(crate) absent_owners: u32,
     pub(crate) start_time: i64,
     pub(crate) end_time: i64,
     pub(crate) has_cycle: bool,
@@ -110,10 +124,12 @@ impl Family {
                     in_cycle: false,
                     conflicting,
                     wal_copies,
+                    witness: None,
                 };
             }
             first = last + 1;
         }
+        self.find_witnesses(start, length);
         let has_cycle = self.mark_cycles(start, length);
         self.traces.push(self.sum_up(start, length, has_cycle));
     }
@@ -136,6 +152,28 @@ impl Family {
         match candidates.enumerate().find(|(_, row)| span_key(row) == wanted) {
             Some((offset, _)) if child.has_parent() => (start + from + offset) as u32,
             _ => Kin::NONE,
+        }
+    }
+
+    /// Whether another row knows of the parents that a trace lacks; most traces lack none.
+    fn find_witnesses(&mut self, start: usize, length: usize) {
+        let rows = start..start + length;
+        let lacks = |place: &usize| self.facts[*place].has_parent() && self.kin[*place].parent == Kin::NONE;
+        let orphans: Vec<usize> = rows.clone().filter(lacks).collect();
+        if orphans.is_empty() {
+            return;
+        }
+        let stored = self.facts[rows].iter().map(|fact| fact.execution);
+        let owners: HashMap<u64, Execution> = stored
+            .filter(|execution| execution.own != 0)
+            .map(|execution| (execution.own, execution))
+            .collect();
+        for place in orphans {
+            let execution = self.facts[place].execution;
+            self.kin[place].witness = match owners.get(&execution.parent) {
+                Some(owner) => execution.is_closed_by(*owner).then_some(Witness::Closed),
+                None => (execution.parent != 0).then_some(Witness::Named),
+            };
         }
     }
 
@@ -188,6 +226,7 @@ impl Family {
             absent_local: 0,
             absent_remote: 0,
             absent_unknown: 0,
+            absent_owners: 0,
             start_time: rows.iter().map(|row| row.start_time).min().unwrap_or_default(),
             end_time: rows.iter().map(|row| row.end_time).max().unwrap_or_default(),
             has_cycle,
@@ -205,6 +244,8 @@ impl Family {
                     (false, _) => &mut trace.absent_unknown,
                 };
                 *absent += 1;
+                let names_an_owner = self.kin[place].witness == Some(Witness::Named);
+                trace.absent_owners += u32::from(names_an_owner && !row.marks.has(Marks::REMOTE_PARENT));
             }
         }
         trace
@@ -221,6 +262,7 @@ impl Kin {
             in_cycle: false,
             conflicting: false,
             wal_copies: 0,
+            witness: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         fact::{Fact, Id, Marks},
         interner::Name,
         malformed_ids::IdForm,
-        trace_bucket::{Family, Kin, Trace},
+        trace_bucket::{Family, Kin, Trace, Witness},
     },
     store::layout::Tier,
     traffic::ids::RunId,
@@ -111,6 +111,12 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
                 .zip(parents())
                 .map(|(fact, parent)| parent.map(|parent| fact.execution.is_within(parent.execution))),
         ),
+        "parent_awaits" => flag(
+            facts()
+                .zip(parents())
+                .map(|(fact, parent)| parent.map(|parent| fact.execution.is_awaited_by(parent.execution))),
+        ),
+        "absent_parent_witness" => text(kins().map(witness)),
         "in_cycle" => flag(kins().map(|kin| Some(kin.in_cycle))),
         other => return column_of_trace(source, family, rows, other),
     })
@@ -129,10 +135,24 @@ fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &st
         "trace_an_hour_old" => {
             flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.hour_before)))
         }
+        "trace_a_day_old" => {
+            flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.day_before)))
+        }
+        "trace_has_remote_orphan" => {
+            flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_remote > 0)))
+        }
         "trace_has_local_orphan" => {
             flag(traces().map(|trace| trace.map(|trace: &Trace| trace.absent_local > 0)))
         }
         other => return unknown_column("unplanned_rows", other),
+    })
+}
+
+/// What tells of a parent that a row's trace lacks.
+fn witness(kin: Kin) -> Option<&'static str> {
+    kin.witness.map(|witness| match witness {
+        Witness::Closed => "owner ended",
+        Witness::Named => "owner absent",
     })
 }
 

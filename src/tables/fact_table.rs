@@ -61,6 +61,8 @@ pub(crate) struct FactSource {
     pub(crate) settled_before: i64,
     /// An hour before the store was read.
     pub(crate) hour_before: i64,
+    /// A day before the store was read.
+    pub(crate) day_before: i64,
     /// A day after the store was read.
     pub(crate) day_ahead: i64,
     /// How many traces there are.
@@ -85,6 +87,7 @@ impl FactSource {
             elsewhere,
             settled_before,
             hour_before: read_began.saturating_sub(HOUR),
+            day_before: read_began.saturating_sub(24 * HOUR),
             day_ahead: read_began.saturating_add(24 * HOUR),
             traces,
         })

@@ -35,11 +35,13 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "absent_local_parents" => count(|trace| trace.absent_local),
         "absent_remote_parents" => count(|trace| trace.absent_remote),
         "absent_unknown_parents" => count(|trace| trace.absent_unknown),
+        "absent_owners" => count(|trace| trace.absent_owners),
         "parents_elsewhere" => number(traces().map(|trace| Some(elsewhere(source, family, trace)))),
         "has_cycle" => flag(traces().map(|trace| Some(trace.has_cycle))),
         "start_time" => time(traces().map(|trace| Some(trace.start_time))),
         "end_time" => time(traces().map(|trace| Some(trace.end_time))),
         "an_hour_old" => flag(traces().map(|trace| Some(trace.end_time < source.hour_before))),
+        "a_day_old" => flag(traces().map(|trace| Some(trace.end_time < source.day_before))),
         other => return unknown_column("unplanned_traces", other),
     })
 }

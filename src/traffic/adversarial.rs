@@ -68,6 +68,7 @@ mod tests {
             run: RunId::from_bits(0x7f3a_0000_0001),
             workflow: number,
             service: "service",
+            peer: "peer",
             turn: number,
             variant: (number % u64::from(VARIANTS)) as u32,
             telemetry: Telemetry::Current,

@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 mod definition;
+pub(crate) mod fixture;
 mod message;
 mod operation;
 mod order_desk;

@@ -64,11 +64,7 @@ impl<'p> Encoder<'p> {
         let end = first + u64::from(count);
         while ordinal < end {
             let place = self.plan.place_in(stream, ordinal);
-            if resource.as_ref().is_some_and(|resource| resource.service != place.service) {
-                self.close_scope(scope.take(), out);
-                self.close_resource(resource.take(), out);
-            }
-            resource.get_or_insert_with(|| self.open_resource(place.service, out));
+            let own = self.plan.service_of(place.workflow);
             let workflow = match self.last.take() {
                 Some((number, workflow)) if number == place.workflow => workflow,
                 _ => self.plan.workflow(place.workflow),
@@ -76,6 +72,12 @@ impl<'p> Encoder<'p> {
             let ordinals = self.plan.ordinals(place.workflow);
             let last = (end.min(ordinals.end) - ordinals.start) as u32;
             for position in place.position..last {
+                let sender = if workflow.is_by_peer(position) { self.plan.peer_of(own) } else { own };
+                if resource.as_ref().is_some_and(|resource| resource.service != sender) {
+                    self.close_scope(scope.take(), out);
+                    self.close_resource(resource.take(), out);
+                }
+                resource.get_or_insert_with(|| self.open_resource(sender, out));
                 let of_span = workflow.scope(position);
                 if scope.as_ref().is_some_and(|scope| scope.scope.as_ref() != of_span) {
                     self.close_scope(scope.take(), out);

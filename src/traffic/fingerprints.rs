@@ -57,6 +57,11 @@ fn plan_version_1_makes_these_bytes_of_each_profile_for_ever() {
     ee9232bcaa1030348c90c47c65577e9ebf9923b1cad4f1ddfbeed44ab1d2e6f3 Current llm
     6a2c7e5157cd4ed199fe098a46daa27dd7150ddc4cc1d8b44d7cf8732c1af600 Current minimal
     499608e54d393107c597b0e1820b1015c94b399021bccfce1ce822d56ad2f95c Current adversarial
+    a618ca2d0554b71726a177c774d4a7eb2ae9ac0b15c3704045496777321f5705 Current background
+    591c1a4b0c3e242fcd05877951e9549f8d11c27bd566a154d0eb63958504fa5f Current fan-out
+    e0a3a3c05873b1d2d7e689d921a6f66f0586fe461b2deca273a056ae6582ab15 Current evaluation
+    bb0dd40c81b540eef7f95a1614fd475f232add8f8cfdfae5153f678f3a9fd034 Current openai-agents
+    379fa42cdc9133e2350cbd87b4c787d6dec5ddd324906ad5668982dc00273990 Current distributed
     2fe1ee187de835a896e35e3b39c72b6717280fd67513a9d38b67a41afa36f47e Legacy getting-started
     9e022d6e9b642ecfa68fb6c20c2480cc4efe7ed0893a4efec8f03130ee44907c Legacy e2e
     88926afcdaac125614e20465fada01aab7f143f493c06becaf2db1b6d0a51dc0 Legacy composite
@@ -66,5 +71,8 @@ fn plan_version_1_makes_these_bytes_of_each_profile_for_ever() {
     8f1431dc3bc877fbe5603eeccea89c482b54c2dad439cdc8aa38a90ba6997a81 Legacy llm
     6a2c7e5157cd4ed199fe098a46daa27dd7150ddc4cc1d8b44d7cf8732c1af600 Legacy minimal
     499608e54d393107c597b0e1820b1015c94b399021bccfce1ce822d56ad2f95c Legacy adversarial
+    76ab519f0458c87833b6238dfc03f0cd9b024e9d28dc694176f9a6f72c58f472 Legacy background
+    e90af5ab7cbb214a39054ec0f2aada9bcb3bf312a3c1a6a7f993098206c49101 Legacy fan-out
+    3f8f06343237f4b6db6ccab83c24aa1a9c3923a18e67dbceef402997619fccca Legacy distributed
     ");
 }

@@ -5,9 +5,11 @@
 //! errors, and leaves the spans. Nothing is sent from here, and no graph is walked: which way a run
 //! takes is the profile's to say.
 
+pub(crate) mod background;
 pub(crate) mod composite;
 pub(crate) mod e2e;
 pub(crate) mod executable;
+pub(crate) mod fan_out;
 pub(crate) mod flow;
 pub(crate) mod getting_started;
 pub(crate) mod group;

@@ -104,8 +104,16 @@ mod tests {
 
     fn workflow(variant: u32, telemetry: Telemetry, seed: u64) -> Vec<Recorded> {
         let run = RunId::from_bits(seed);
-        let place =
-            Place { run, workflow: 3, service: "notes", turn: 3, variant, telemetry, start_time: 1_000 };
+        let place = Place {
+            run,
+            workflow: 3,
+            service: "notes",
+            peer: "p",
+            turn: 3,
+            variant,
+            telemetry,
+            start_time: 1_000,
+        };
         record(&place, Dice::at(seed, 3))
     }
 
@@ -119,7 +127,7 @@ mod tests {
         fn model_calls_are_foreign_spans_inside_nodes(variant in 0..VARIANTS, seed: u64) {
             for telemetry in [Telemetry::Current, Telemetry::Legacy] {
                 let spans = workflow(variant, telemetry, seed);
-                for Recorded { scope, span } in &spans {
+                for Recorded { scope, span, .. } in &spans {
                     let foreign = scope.scope.name != SCOPE;
                     let keys = || span.attributes.iter().map(|pair| pair.key.as_str());
                     prop_assert_eq!(keys().collect::<BTreeSet<_>>().len(), keys().count());

@@ -12,6 +12,8 @@ pub(crate) struct Place<'a> {
     /// Its number, counted over all services.
     pub(crate) workflow: u64,
     pub(crate) service: &'a str,
+    /// The service that it calls, where it calls one.
+    pub(crate) peer: &'a str,
     /// The workflow's turn within its service.
     pub(crate) turn: u64,
     /// Which of its profile's shapes it has; below [`super::profile::Profile::variants`].

@@ -3,7 +3,8 @@
 //! In one round every service runs one workflow. Workflow `n` belongs to service `n mod services`
 //! and is that service's turn `n div services`. A *stream* is what one exporter sends: a service's
 //! own or, behind collectors, every so-many-th service's, round by round. A span's *ordinal* is its
-//! place in its stream, and its *slot* its place in the run: streams one after the other.
+//! place in its stream, and its *slot* its place in the run: streams one after the other. A workflow
+//! may call the next service: what that does is sent in the workflow's stream, too, as by a collector.
 
 use std::ops::Range;
 
@@ -75,6 +76,7 @@ struct Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanPlace {
     pub(crate) stream: usize,
+    /// The one that sends it.
     pub(crate) service: usize,
     pub(crate) workflow: u64,
     pub(crate) position: u32,
@@ -97,7 +99,7 @@ pub(crate) enum Unplannable {
     SameName(String),
     #[error("a run has from one collector to as many as services, not {0}")]
     Collectors(u32),
-    #[error("`{0}` has no legacy form: agents came with SDK 0.65")]
+    #[error("`{0}` has no legacy form: SDKs up to 0.62 had neither agents nor evaluations")]
     NoLegacyForm(&'static str),
 }
 
@@ -199,6 +201,18 @@ impl Plan {
         (workflow % self.outline.services.len() as u64) as usize
     }
 
+    /// The service that a service calls: the next one, which is itself where it is alone.
+    pub(crate) fn peer_of(&self, service: usize) -> usize {
+        (service + 1) % self.outline.services.len()
+    }
+
+    /// The service that sends a span of a workflow.
+    pub(crate) fn sender_of(&self, workflow: u64, position: u32) -> usize {
+        let service = self.service_of(workflow);
+        let (_, shape, _) = self.shape(service, self.turn(workflow));
+        if shape.by_peer[position as usize] { self.peer_of(service) } else { service }
+    }
+
     /// The stream that carries a service's spans.
     pub(crate) fn stream_of(&self, service: usize) -> usize {
         service % self.streams.len()
@@ -239,6 +253,7 @@ impl Plan {
             run: *run,
             workflow,
             service: &services[service],
+            peer: &services[self.peer_of(service)],
             turn,
             variant: *variant,
             telemetry: *telemetry,
@@ -266,8 +281,8 @@ impl Plan {
     pub(crate) fn place_in(&self, stream: usize, ordinal: u64) -> SpanPlace {
         let order = &self.streams[stream];
         let (index, position) = order.place(ordinal);
-        let service = order.service(index);
-        let workflow = self.workflow_at(service, index / order.services);
+        let workflow = self.workflow_at(order.service(index), index / order.services);
+        let service = self.sender_of(workflow, position);
         SpanPlace { stream, service, workflow, position, ordinal }
     }
 
@@ -278,10 +293,13 @@ impl Plan {
         }
         let ordinals = self.ordinals(workflow);
         let ordinal = ordinals.start + u64::from(position);
-        let service = self.service_of(workflow);
-        let stream = self.stream_of(service);
+        if ordinal >= ordinals.end {
+            return None;
+        }
+        let stream = self.stream_of(self.service_of(workflow));
+        let service = self.sender_of(workflow, position);
         let place = SpanPlace { stream, service, workflow, position, ordinal };
-        (ordinal < ordinals.end).then(|| (self.first_slots[stream] + ordinal, place))
+        Some((self.first_slots[stream] + ordinal, place))
     }
 
     /// The slot of a planned span's parent; none for a root.
@@ -403,9 +421,10 @@ mod tests {
 
     fn expected_rows(plan: &Plan, number: u64, schema: Schema) -> Vec<Row> {
         let workflow = plan.workflow(number);
-        let resource = ResourceFacts::of(Some(&plan.resource(plan.service_of(number)).message));
         let spans = plan.ordinals(number).end - plan.ordinals(number).start;
         let rows = (0..spans as u32).map(|position| {
+            let sender = plan.sender_of(number, position);
+            let resource = ResourceFacts::of(Some(&plan.resource(sender).message));
             let mut row = Row::default();
             resource.write(schema, &mut row);
             workflow.write_row(position, schema, &mut row);
@@ -460,8 +479,8 @@ mod tests {
             let slot = pick % plan.spans();
             let place = plan.place(slot);
             prop_assert_eq!(plan.locate(place.workflow, place.position), Some((slot, place)));
-            prop_assert_eq!(plan.service_of(place.workflow), place.service);
-            prop_assert_eq!(plan.stream_of(place.service), place.stream);
+            prop_assert_eq!(plan.sender_of(place.workflow, place.position), place.service);
+            prop_assert_eq!(plan.stream_of(plan.service_of(place.workflow)), place.stream);
             prop_assert_eq!(plan.slots(place.stream, place.ordinal, 1).start, slot);
             let ordinals = plan.ordinals(place.workflow);
             prop_assert_eq!(ordinals.start + u64::from(place.position), place.ordinal);
@@ -493,7 +512,9 @@ mod tests {
             let spans = sent(&plan, number);
             for span in &spans {
                 let (start, end) = (span.start_time_unix_nano, span.end_time_unix_nano);
-                let odd = plan.shape(plan.service_of(number), plan.turn(number)).0.name() == "adversarial";
+                let profile = plan.shape(plan.service_of(number), plan.turn(number)).0;
+                let odd =
+                    matches!(profile, Profile::Adversarial | Profile::Background | Profile::OpenaiAgents);
                 let events: Vec<_> = span.events.iter().map(|event| event.time_unix_nano).collect();
                 assert!(
                     odd || start <= end && events.iter().all(|time| (start..=end).contains(time)),

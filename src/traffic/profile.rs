@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     adversarial, agent,
     dice::Dice,
+    distributed, evaluation,
     ids::{self, RunId},
-    junjo::{composite, e2e, getting_started, orders, polling},
-    llm,
+    junjo::{background, composite, e2e, fan_out, getting_started, orders, polling},
+    llm, openai_agents,
     place::Place,
     recorded::Recorded,
     workflow::Workflow,
@@ -39,6 +40,11 @@ pub(crate) enum Profile {
     Llm,
     Minimal,
     Adversarial,
+    Background,
+    FanOut,
+    Evaluation,
+    OpenaiAgents,
+    Distributed,
 }
 
 /// The keys that Junjo's spans carry.
@@ -66,6 +72,8 @@ impl Telemetry {
 pub(crate) struct Shape {
     /// By position: the parent's; none for the root.
     pub(crate) parents: Vec<Option<u32>>,
+    /// By position: whether the service that it calls sends the span.
+    pub(crate) by_peer: Vec<bool>,
 }
 
 impl Shape {
@@ -88,6 +96,11 @@ impl Profile {
             Self::Adversarial => "adversarial",
             Self::Agent => "agent",
             Self::Llm => "llm",
+            Self::Background => "background",
+            Self::FanOut => "fan-out",
+            Self::Evaluation => "evaluation",
+            Self::OpenaiAgents => "openai-agents",
+            Self::Distributed => "distributed",
         }
     }
 
@@ -104,6 +117,11 @@ impl Profile {
             Self::Adversarial => "edge values of all fields, any two together in 149 workflows",
             Self::Agent => "an agent whose tool runs a workflow; failed, cancelled, over its limit",
             Self::Llm => "nodes with model calls inside, recorded by other instrumentation than Junjo's",
+            Self::Background => "a workflow or a job that outlives the root that started it",
+            Self::FanOut => "a concurrent group inside another one; one that fails with its inner group",
+            Self::Evaluation => "attempts of an evaluation: subject, verifier or judge, and fixture models",
+            Self::OpenaiAgents => "the OpenAI Agents plugin: tools, a handoff, a guardrail, a late exception",
+            Self::Distributed => "a workflow that calls the next service: two services in one trace",
         }
     }
 
@@ -118,6 +136,11 @@ impl Profile {
             Self::Adversarial => adversarial::VARIANTS,
             Self::Agent => agent::VARIANTS,
             Self::Llm => llm::VARIANTS,
+            Self::Background => background::VARIANTS,
+            Self::FanOut => fan_out::VARIANTS,
+            Self::Evaluation => evaluation::VARIANTS,
+            Self::OpenaiAgents => openai_agents::VARIANTS,
+            Self::Distributed => distributed::VARIANTS,
         }
     }
 
@@ -125,7 +148,7 @@ impl Profile {
     pub(crate) fn exists_in(self, telemetry: Telemetry) -> bool {
         match telemetry {
             Telemetry::Current => true,
-            Telemetry::Legacy => self != Self::Agent,
+            Telemetry::Legacy => !matches!(self, Self::Agent | Self::Evaluation | Self::OpenaiAgents),
         }
     }
 
@@ -134,10 +157,16 @@ impl Profile {
         match self {
             Self::GettingStarted => 3_000_000,
             Self::Minimal => 101_000,
-            Self::E2e | Self::Composite | Self::Failing | Self::Cancelled | Self::Loop => 12_000_000,
+            Self::E2e | Self::Composite | Self::Failing | Self::Cancelled | Self::Loop | Self::FanOut => {
+                12_000_000
+            }
             Self::Adversarial => adversarial::LONGEST,
             Self::Agent => agent::LONGEST,
             Self::Llm => llm::LONGEST,
+            Self::Background => background::LONGEST,
+            Self::Evaluation => evaluation::LONGEST,
+            Self::OpenaiAgents => openai_agents::LONGEST,
+            Self::Distributed => distributed::LONGEST,
         }
     }
 
@@ -154,6 +183,11 @@ impl Profile {
             Self::Adversarial => adversarial::record(place, dice),
             Self::Agent => agent::record(place, dice),
             Self::Llm => llm::record(place, dice),
+            Self::Background => background::record(place, dice),
+            Self::FanOut => fan_out::record(place, dice),
+            Self::Evaluation => evaluation::record(place, dice),
+            Self::OpenaiAgents => openai_agents::record(place, dice),
+            Self::Distributed => distributed::record(place, dice),
         }
     }
 
@@ -179,8 +213,10 @@ static SHAPES: LazyLock<BTreeMap<ShapeKey, OnceLock<Shape>>> = LazyLock::new(|| 
 
 fn sample_shape((profile, telemetry, variant): ShapeKey) -> Shape {
     let run = RunId::from_bits(0);
-    let place = Place { run, workflow: 0, service: "", turn: 0, variant, telemetry, start_time: 0 };
-    let parents = Workflow::new(profile, place, Dice::at(0, 0)).parents();
+    let place = Place { run, workflow: 0, service: "", peer: "", turn: 0, variant, telemetry, start_time: 0 };
+    let workflow = Workflow::new(profile, place, Dice::at(0, 0));
     let position = |parent| ids::claimed_span(run, parent).map(|claim| claim.position);
-    Shape { parents: parents.into_iter().map(|parent| parent.and_then(position)).collect() }
+    let parents: Vec<_> = workflow.parents().into_iter().map(|parent| parent.and_then(position)).collect();
+    let by_peer = (0..parents.len() as u32).map(|position| workflow.is_by_peer(position)).collect();
+    Shape { parents, by_peer }
 }

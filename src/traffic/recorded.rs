@@ -4,6 +4,8 @@
 //! tags. Positions are those of a walk that visits children, in their order, before their parent:
 //! the order in which spans end. A draft's expected row is made by the general mapping.
 
+use std::collections::VecDeque;
+
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
     trace::v1::{Span, Status},
@@ -20,6 +22,10 @@ pub(crate) struct Draft {
     pub(crate) scope: Scope,
     pub(crate) span: Span,
     pub(crate) children: Vec<Draft>,
+    /// It and all below it end after the root.
+    pub(crate) outlives_root: bool,
+    /// Sent by the service that the workflow's own one calls.
+    pub(crate) by_peer: bool,
 }
 
 /// The instrumentation that a span says it is from; the studio does not store it.
@@ -34,6 +40,8 @@ pub(crate) struct Scope {
 pub(crate) struct Recorded {
     pub(crate) scope: Scope,
     pub(crate) span: Span,
+    /// Sent by the service that the workflow's own one calls.
+    pub(crate) by_peer: bool,
 }
 
 impl Scope {
@@ -63,12 +71,24 @@ impl Draft {
             flags: FLAGS,
             ..Span::default()
         };
-        Self { scope: Scope::junjo(), span, children: Vec::new() }
+        Self { scope: Scope::junjo(), span, children: Vec::new(), outlives_root: false, by_peer: false }
     }
 
     /// Spans in this draft, itself included.
     fn count(&self) -> u32 {
         1 + self.children.iter().map(Self::count).sum::<u32>()
+    }
+
+    /// With its ids and tags.
+    fn recorded(self, position: u32, parent: Option<u32>, place: &Place<'_>) -> Recorded {
+        let Self { scope, mut span, by_peer, .. } = self;
+        let mut attributes = tags(place, position, by_peer);
+        attributes.append(&mut span.attributes);
+        span.attributes = attributes;
+        span.trace_id = place.trace_id().to_vec();
+        span.span_id = place.span_id(position).to_vec();
+        span.parent_span_id = parent.map(|parent| place.span_id(parent).to_vec()).unwrap_or_default();
+        Recorded { scope, span, by_peer }
     }
 }
 
@@ -94,38 +114,61 @@ pub(crate) fn pair(key: &str, value: impl Into<Plain>) -> KeyValue {
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
 
-/// All spans of a workflow by position: children before parents, the root last.
+/// All spans of a workflow by position: children before parents, what outlives the root behind it.
 pub(crate) fn record(root: Draft, place: &Place<'_>) -> Vec<Recorded> {
-    let mut spans = Vec::with_capacity(root.count() as usize);
-    let position = root.count() - 1;
-    walk(root, position, None, place, &mut spans);
-    spans
+    let count = root.count();
+    let mut order = Order { ended: Vec::with_capacity(count as usize), late: VecDeque::new(), next: 0 };
+    order.end(root, None);
+    while let Some((draft, parent)) = order.late.pop_front() {
+        order.end(draft, Some(parent));
+    }
+    let mut positions = vec![0; count as usize];
+    for (position, ended) in order.ended.iter().enumerate() {
+        positions[ended.number as usize] = position as u32;
+    }
+    let recorded = |Ended { number, parent, draft }: Ended| {
+        let parent = parent.map(|parent: u32| positions[parent as usize]);
+        draft.recorded(positions[number as usize], parent, place)
+    };
+    order.ended.into_iter().map(recorded).collect()
 }
 
-/// `position` is the draft's own, `parent` its parent's.
-fn walk(mut draft: Draft, position: u32, parent: Option<u32>, place: &Place<'_>, spans: &mut Vec<Recorded>) {
-    let mut before = spans.len() as u32;
-    for child in std::mem::take(&mut draft.children) {
-        let child_position = before + child.count() - 1;
-        before = child_position + 1;
-        walk(child, child_position, Some(position), place, spans);
+/// The order in which spans end.
+struct Order {
+    ended: Vec<Ended>,
+    /// What ends after all that came before, with the number of its parent.
+    late: VecDeque<(Draft, u32)>,
+    next: u32,
+}
+
+/// A span with a number for it and its parent's.
+struct Ended {
+    number: u32,
+    parent: Option<u32>,
+    draft: Draft,
+}
+
+impl Order {
+    fn end(&mut self, mut draft: Draft, parent: Option<u32>) {
+        let number = self.next;
+        self.next += 1;
+        for child in std::mem::take(&mut draft.children) {
+            if child.outlives_root {
+                self.late.push_back((child, number));
+            } else {
+                self.end(child, Some(number));
+            }
+        }
+        self.ended.push(Ended { number, parent, draft });
     }
-    let Draft { scope, mut span, .. } = draft;
-    let mut attributes = tags(place, position);
-    attributes.append(&mut span.attributes);
-    span.attributes = attributes;
-    span.trace_id = place.trace_id().to_vec();
-    span.span_id = place.span_id(position).to_vec();
-    span.parent_span_id = parent.map(|parent| place.span_id(parent).to_vec()).unwrap_or_default();
-    spans.push(Recorded { scope, span });
 }
 
 /// The witnesses that every span of a run carries besides its ids.
-fn tags(place: &Place<'_>, position: u32) -> Vec<KeyValue> {
+fn tags(place: &Place<'_>, position: u32, by_peer: bool) -> Vec<KeyValue> {
     let mut tags = Vec::with_capacity(24);
     tags.extend([
         pair("e2e.run", place.run.to_string()),
-        pair("e2e.service", place.service),
+        pair("e2e.service", if by_peer { place.peer } else { place.service }),
         pair("e2e.span", i64::from(position)),
         pair("e2e.workflow", place.workflow.cast_signed()),
     ]);

@@ -59,6 +59,14 @@ impl<'a> Workflow<'a> {
         }
     }
 
+    /// Whether the service that it calls sends a span.
+    pub(crate) fn is_by_peer(&self, position: u32) -> bool {
+        match self {
+            Self::GettingStarted(_) | Self::Minimal(_) => false,
+            Self::Recorded(spans) => spans[position as usize].by_peer,
+        }
+    }
+
     /// The instrumentation of a span; none for Junjo's own.
     pub(crate) fn scope(&self, position: u32) -> Option<&Scope> {
         match self {

@@ -1,22 +1,25 @@
--- An absent parent is known to be in another process, or not.
+-- A parent is stored an hour after its trace came to rest.
+-- severity: warn
 -- needs: store
 -- scope: trace
 -- examines: rows judged by structure
--- finding: inconclusive
 -- query: trace_spans
 --
--- Files of schema 1 (studio 0.80 to 0.81.1) lack the flag that tells a parent in another process from one that should be
--- stored here. If such a parent is absent although its trace has a root, it may be lost or may never have been sent to
--- this studio; nothing in the store decides it.
+-- Nothing of the trace has ended for an hour, and the parent that a span names is not there. Nothing in the store
+-- tells that the parent has ended: it may be lost, it may still run, or its program never ended it.
 --
--- Usually: A caller that does not export to this studio. If no other process takes part in these traces, the parents
--- are lost: audit with the run, or compare with the client's own log.
+-- Usually: A span that is started by hand and never ended (a stream that is dropped, a task that is killed), a program
+-- that was killed, or a job that runs for hours. If the client ended and exported the parent, it is lost: audit with
+-- the run, or compare with the client's own log.
 --
--- Not covered: spans in files of schema 2 (see orphan_spans, remote_parents), traces without a root (see
--- remote_parents, rootless_traces), rows of known runs, and stores with a file that could not be read to its end.
+-- Not covered: younger traces (see running_parents), parents of which the trace tells that they have ended (see
+-- orphan_spans, rootless_traces), parents in another process (see remote_parents), parents in another trace (see
+-- parent_in_other_trace), and stores with a file that could not be read to its end.
 SELECT tier, file, row_number, service_name, trace_id, span_id, parent_span_id
 FROM unplanned_rows
-WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND parent_is_remote IS NULL
-  AND trace_roots > 0 AND trace_settled
+WHERE has_parent AND NOT parent_here AND parent_trace_id IS NULL AND (parent_is_remote IS DISTINCT FROM true)
+  AND (absent_parent_witness IS NULL OR (absent_parent_witness = 'owner absent' AND NOT trace_a_day_old))
+  AND (parent_is_remote = false OR trace_roots > 0 OR absent_parent_witness IS NOT NULL)
+  AND trace_an_hour_old
   AND (SELECT count(*) FROM files WHERE health IN ('unreadable', 'torn', 'empty', 'not read', 'skipped') AND tier <> 'hot') = 0
 ORDER BY file, row_number

@@ -1,13 +1,14 @@
 -- An instance belongs to one service.
--- severity: warn
+-- severity: info
 -- examines: resources
 -- query: service_spans
 --
--- `service.instance.id` identifies a process. Rows of two services with the same instance were sent by one process, or
--- resources were mixed up.
+-- `service.instance.id` identifies a process. OpenTelemetry allows it to be shared by the services of one process, and
+-- its SDK for Python gives one random id to all providers of a process.
 --
--- Usually: The processes take their instance id from a host or pod that they share, which OpenTelemetry allows across
--- services. If ids are random (the SDK's default), resources were mixed up between exports.
+-- Usually: One process sends as several services, or the processes take their instance id from a host or pod that they
+-- share. If each of your processes is one service, resources were mixed up between exports: see
+-- child_of_other_service, mixed_service_traces, and the client's own log.
 --
 -- Not covered: rows whose column and resource name different services (see service_mismatch), and resources without an
 -- instance, as older SDKs send them.

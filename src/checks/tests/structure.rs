@@ -20,7 +20,18 @@ pub(crate) const STORE: (&str, Schema) = ("studio-0.82.1", Schema::V2);
 pub(crate) const CASES: &[Case] = &[
     ("nothing", |_| {}, ""),
     ("drop_a_root", |bench| bench.change_cold(|rows| drop(rows.remove(root(rows)))), "rootless_traces: 1"),
-    ("drop_a_root_of_a_young_trace", |bench| bench.change_cold(drop_young_root), ""),
+    ("drop_a_root_of_a_young_trace", |bench| bench.change_cold(drop_young_root), "running_parents: info, 6"),
+    (
+        "leave_a_span_open_below_a_root",
+        |bench| {
+            bench.change_cold(|rows| {
+                let row = a_leaf(rows);
+                row.attributes = "{}".to_owned();
+                row.parent_span_id = Some("00000000000000aa".to_owned());
+            });
+        },
+        "unresolved_parents: warn, 1",
+    ),
     (
         "name_a_parent_that_is_nowhere",
         |bench| bench.change_cold(|rows| a_leaf(rows).parent_span_id = Some("00000000000000aa".to_owned())),
@@ -84,7 +95,7 @@ pub(crate) const CASES: &[Case] = &[
     (
         "give_two_services_one_instance",
         |bench| bench.change_cold(|rows| share_an_instance(rows)),
-        "shared_instances: warn, 1",
+        "shared_instances: info, 1",
     ),
     ("store_a_row_twice", |bench| bench.change_cold(|rows| rows.push(rows[3].clone())), "duplicate_spans: 1"),
     (

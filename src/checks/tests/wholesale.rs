@@ -12,7 +12,7 @@ use crate::{
         report::AuditReport,
         verdict::Overall,
     },
-    base::memory::Memory,
+    base::{clock, memory::Memory},
     checks::{catalog::Severity, runner::Verdict},
     contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
@@ -160,6 +160,20 @@ const FOREIGN: &[Case] = &[
     ("malformed_ids", |stored, extent| stored.each(extent, |row, _| row.span_id.clear())),
     ("orphan_spans", |stored, extent| {
         stored.each_child(extent, |row, index| row.parent_span_id = Some(format!("ffff{index:012x}")));
+    }),
+    ("unresolved_parents", |stored, extent| {
+        stored.each_child(extent, |row, index| {
+            row.attributes = "{}".to_owned();
+            row.parent_span_id = Some(format!("ffff{index:012x}"));
+        });
+    }),
+    ("running_parents", |stored, extent| {
+        let ago = i64::try_from(clock::unix_nanos()).unwrap() - HOUR / 2 - START;
+        stored.cold.iter_mut().for_each(|row| {
+            row.start_time += ago;
+            row.end_time += ago;
+        });
+        stored.drop_roots(extent);
     }),
     ("parent_in_other_trace", |stored, extent| {
         stored.each_child(extent, |row, index| {

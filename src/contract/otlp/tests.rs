@@ -79,10 +79,10 @@ fn every_planned_span_comes_back_as_it_is() {
             let mut planned = Row::default();
             for number in 0..plan.workflows() {
                 let workflow = plan.workflow(number);
-                let resource = plan.resource(plan.service_of(number)).message;
-                mapping::ResourceFacts::of(Some(&resource)).write(schema, &mut planned);
                 let ordinals = plan.ordinals(number);
                 for position in 0..(ordinals.end - ordinals.start) as u32 {
+                    let resource = plan.resource(plan.sender_of(number, position)).message;
+                    mapping::ResourceFacts::of(Some(&resource)).write(schema, &mut planned);
                     workflow.write_row(position, schema, &mut planned);
                     let (v1, v2, _) = round_trip(&planned, schema, &Changes::default());
                     assert_eq!(if schema == Schema::V1 { v1 } else { v2 }, planned);

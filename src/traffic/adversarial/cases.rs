@@ -164,7 +164,7 @@ pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
         dropped_links_count: COUNTERS[level(Part::DroppedLinks)],
         ..Span::default()
     };
-    Draft { scope: scope(level(Part::Scope)), span, children: Vec::new() }
+    Draft { scope: scope(level(Part::Scope)), span, ..Draft::new("", 0, 0) }
 }
 
 /// Start and end, of which the store's 64 bits hold the difference.

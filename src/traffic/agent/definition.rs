@@ -37,6 +37,8 @@ pub(super) struct Model {
     pub(super) driver_key: &'static str,
     pub(super) provider: &'static str,
     pub(super) name: &'static str,
+    /// Whether its answers are given with a test.
+    pub(super) is_fixture: bool,
 }
 
 /// How much one run of an agent may do.
@@ -101,17 +103,21 @@ impl Agent {
 impl Declaration {
     /// Neither the display name nor any id counts for an agent's identity.
     fn material(&self, tools: &[Value]) -> Value {
+        let mut model = json!({
+            "driverKey": self.model.driver_key,
+            "provider": self.model.provider,
+            "model": self.model.name,
+            "settings": {},
+        });
+        if self.model.is_fixture {
+            model["fixture"] = json!(true);
+        }
         json!({
             "v": 1,
             "agentKey": self.key,
             "instructions": self.instructions,
             "inputSchema": self.input_schema,
-            "model": {
-                "driverKey": self.model.driver_key,
-                "provider": self.model.provider,
-                "model": self.model.name,
-                "settings": {},
-            },
+            "model": model,
             "tools": tools,
             "outputSchema": self.output_schema,
             "limits": { "modelRequests": self.limits.model_requests, "toolCalls": self.limits.tool_calls },
@@ -154,7 +160,12 @@ mod tests {
             instructions: "Be brief.",
             input_schema: closed_object(&json!({ "question": text() }), &["question"]),
             output_schema: closed_object(&json!({ "answer": text() }), &["answer"]),
-            model: Model { driver_key: "scripted", provider: "junjo", name: "scripted-v1" },
+            model: Model {
+                driver_key: "scripted",
+                provider: "junjo",
+                name: "scripted-v1",
+                is_fixture: false,
+            },
             tools: vec![lookup],
             limits: Limits { model_requests: 8, tool_calls: 32 },
         });

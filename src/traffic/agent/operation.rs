@@ -125,6 +125,7 @@ impl Run<'_> {
             pair("junjo.agent.model.provider", model.provider),
             pair("junjo.agent.model.name", model.name),
         ]);
+        span.attributes.extend(model.is_fixture.then(|| pair("junjo.model.fixture", true)));
         span.attributes.extend(slot("junjo.agent.model.request", &request));
         self.sdk.pass(MODEL);
         let tokens = self.tokens(&request, answer);

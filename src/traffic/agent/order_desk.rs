@@ -26,7 +26,12 @@ pub(super) static ORDER_DESK: LazyLock<Agent> = LazyLock::new(|| {
         instructions: "Answer questions about orders. Look facts up; never guess.",
         input_schema: closed_object(&json!({ "question": text() }), &["question"]),
         output_schema: closed_object(&json!({ "answer": text() }), &["answer"]),
-        model: Model { driver_key: "google_genai", provider: "google", name: "gemini-2.5-flash" },
+        model: Model {
+            driver_key: "google_genai",
+            provider: "google",
+            name: "gemini-2.5-flash",
+            is_fixture: false,
+        },
         tools: vec![
             Tool {
                 name: LOOK_UP_ORDER,

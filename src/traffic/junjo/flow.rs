@@ -133,14 +133,7 @@ impl<'a> Flow<'a> {
     /// Runs the items of a `RunConcurrent`; `body` says what each does, in the order of their ends.
     pub(crate) fn concurrently(&mut self, node: usize, body: impl FnOnce(&mut Group<'_, '_>)) -> NodeResult {
         self.sdk.pass(STEP);
-        self.open_node(node, Kind::RunConcurrent);
-        self.sdk.pass(STEP);
-        let mut group = Group::new(self, node);
-        body(&mut group);
-        let mut outcome = group.finish();
-        self.sdk.pass(STEP);
-        self.sdk.close_executable(&mut outcome);
-        outcome?;
+        self.run_group(node, body)?;
         self.count += self.items(node).len() as u64;
         Ok(())
     }
@@ -165,6 +158,18 @@ impl<'a> Flow<'a> {
 
     pub(super) fn items(&self, group: usize) -> &'static [usize] {
         self.graph.declaration.nodes[group].items()
+    }
+
+    /// Runs a `RunConcurrent` without counting its items.
+    pub(super) fn run_group(&mut self, node: usize, body: impl FnOnce(&mut Group<'_, '_>)) -> NodeResult {
+        self.open_node(node, Kind::RunConcurrent);
+        self.sdk.pass(STEP);
+        let mut group = Group::new(self, node);
+        body(&mut group);
+        let mut outcome = group.finish();
+        self.sdk.pass(STEP);
+        self.sdk.close_executable(&mut outcome);
+        outcome
     }
 
     /// Runs a node without counting it.

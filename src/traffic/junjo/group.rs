@@ -51,6 +51,11 @@ impl<'f, 'a> Group<'f, 'a> {
         self.item(item, |flow| flow.run_subflow(item, class, state, body).map(|_| ()));
     }
 
+    /// Runs an item that is a `RunConcurrent` itself.
+    pub(crate) fn concurrently(&mut self, item: usize, body: impl FnOnce(&mut Group<'_, '_>)) {
+        self.item(item, |flow| flow.run_group(item, body));
+    }
+
     fn item(&mut self, item: usize, run: impl FnOnce(&mut Flow<'_>) -> NodeResult) {
         let before = self.flow.items(self.node).iter().take_while(|other| **other != item).count();
         self.flow.sdk.now = self.began + STAGGER * before as u64;

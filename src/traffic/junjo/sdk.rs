@@ -15,9 +15,13 @@ use super::{executable::Executable, raised::NodeResult};
 use crate::traffic::{
     dice::Dice,
     place::Place,
+    planned::FLAGS,
     profile::Telemetry,
     recorded::{self, Draft, Recorded, Scope},
 };
+
+/// The flags of a span whose parent is known to be in another process.
+const REMOTE_PARENT: u32 = FLAGS | 0x200;
 
 /// One trace in the making.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub(crate) struct Sdk {
     pub(crate) correlation: Option<Correlation>,
     open: Vec<Open>,
     ended: Vec<Draft>,
+    /// How many of the open spans are on the other side of a call from another process, if this is a peer's.
+    caller: Option<usize>,
 }
 
 /// A trusted identity from outside Junjo.
@@ -62,6 +68,7 @@ impl Sdk {
             correlation: None,
             open: Vec::new(),
             ended: Vec::new(),
+            caller: None,
         }
     }
 
@@ -73,14 +80,40 @@ impl Sdk {
     /// Starts a span that is no executable, such as a call of a model.
     pub(crate) fn open(&mut self, name: impl Into<String>) {
         let draft = Draft::new(name, self.now, self.now);
-        self.open.push(Open { draft, executable: None });
+        self.push(draft, None);
     }
 
     /// Starts the span of an executable, with the attributes that all of them have.
     pub(crate) fn open_executable(&mut self, name: impl Into<String>, executable: Executable) {
         let mut draft = Draft::new(name, self.now, self.now);
         executable.describe(self.telemetry, self.enclosing(), self.correlation.as_ref(), &mut draft.span);
-        self.open.push(Open { draft, executable: Some(executable) });
+        self.push(draft, Some(executable));
+    }
+
+    fn push(&mut self, mut draft: Draft, executable: Option<Executable>) {
+        draft.by_peer = self.caller.is_some();
+        if self.caller == Some(self.open.len()) {
+            draft.span.flags = REMOTE_PARENT;
+        }
+        self.open.push(Open { draft, executable });
+    }
+
+    /// Another process does something that the current span asks it for: it knows that span alone, by its ids.
+    pub(crate) fn in_peer<T>(&mut self, serve: impl FnOnce(&mut Self) -> T) -> T {
+        let caller = self.caller.replace(self.open.len());
+        let served = serve(self);
+        self.caller = caller;
+        served
+    }
+
+    /// Starts what the current span does not wait for, and the root neither.
+    pub(crate) fn forget(&mut self, run: impl FnOnce(&mut Self)) {
+        let (now, before) = (self.now, self.siblings().len());
+        run(self);
+        self.now = now;
+        for draft in &mut self.siblings()[before..] {
+            draft.outlives_root = true;
+        }
     }
 
     /// The current span.
@@ -99,7 +132,8 @@ impl Sdk {
 
     /// The innermost open executable.
     pub(crate) fn enclosing(&self) -> Option<&Executable> {
-        self.open.iter().rev().find_map(|open| open.executable.as_ref())
+        let here = &self.open[self.caller.unwrap_or_default()..];
+        here.iter().rev().find_map(|open| open.executable.as_ref())
     }
 
     /// Something happens: the current span carries it.
@@ -122,7 +156,7 @@ impl Sdk {
     }
 
     /// The span that ended last inside the current one.
-    pub(super) fn last_child(&mut self) -> Option<&mut Span> {
+    pub(crate) fn last_child(&mut self) -> Option<&mut Span> {
         self.siblings().last_mut().map(|draft| &mut draft.span)
     }
 

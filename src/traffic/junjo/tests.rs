@@ -18,14 +18,15 @@ mod outcome;
 mod store;
 pub(crate) mod trace;
 
-/// The profiles whose spans are all Junjo's.
-const PROFILES: [Profile; 6] = [
+/// The profiles whose spans are all Junjo's, and end before their root.
+const PROFILES: [Profile; 7] = [
     Profile::GettingStarted,
     Profile::E2e,
     Profile::Composite,
     Profile::Failing,
     Profile::Cancelled,
     Profile::Loop,
+    Profile::FanOut,
 ];
 
 /// What SDK 0.66.0 computed for the same declarations.
@@ -39,6 +40,7 @@ fn structural_ids_are_those_of_the_sdk() {
         ("CreditSubflow", "graph_51f7c245a670f2c305a0ecfa29f355dd"),
         ("E2E Test Workflow", "graph_16e52b16c7fad3adcffe6a4acfdd985a"),
         ("Getting Started Example Workflow", "graph_59aa3c388303e52b343f532839a4e97c"),
+        ("Offer Workflow", "graph_720167b44ab49c6176080aa61fbc74aa"),
         ("Order Workflow", "graph_33a9a63f8c7f06d282bdd283350c964d"),
         ("Polling Workflow", "graph_5796d28da83493bbc55587a64a1802d0"),
         ("Research Workflow", "graph_820c541fae1f433470136816fa331045"),

@@ -37,8 +37,16 @@ pub(crate) fn traces(telemetry: Telemetry, seed: u64, turn: u64) -> Vec<Trace> {
 impl Trace {
     pub(crate) fn of(profile: Profile, variant: u32, telemetry: Telemetry, seed: u64, turn: u64) -> Self {
         let run = RunId::from_bits(7);
-        let place =
-            Place { run, workflow: 3, service: "s", turn, variant, telemetry, start_time: 1_795_346_058 };
+        let place = Place {
+            run,
+            workflow: 3,
+            service: "s",
+            peer: "p",
+            turn,
+            variant,
+            telemetry,
+            start_time: 1_795_346_058,
+        };
         let recorded = profile.record(&place, Dice::at(seed, 3));
         let ids: Vec<_> = recorded.iter().map(|recorded| recorded.span.span_id.clone()).collect();
         let spans = recorded.into_iter().map(|recorded| Seen {
