@@ -435,7 +435,7 @@ async fn integers_do_not_wrap() {
              FROM stored_spans GROUP BY row_number HAVING row_number = 7",
         )
         .await;
-    assert_eq!(answer, "a,b,c,d,e,f,g\n14,7,,3.0,13,-7,-38\n");
+    assert_eq!(answer, "a,b,c,d,e,f,g\n21,7,,4.5,13,-7,-37\n");
     let running = bench
         .ask(
             "SELECT sum(row_number) OVER (ORDER BY row_number ROWS 1 PRECEDING) AS a, row_number + 1 FROM stored_spans \

@@ -474,8 +474,11 @@ fn is_most(stated: &[u8], is_exact: bool, most: Option<&str>) -> bool {
             let (last, _) = stated.char_indices().next_back()?;
             Some(&stated.as_bytes()[..last])
         });
-        let is_bound =
-            || stated > most.as_bytes() && kept.is_some_and(|kept| most.as_bytes().starts_with(kept));
+        let is_bound = || {
+            stated > most.as_bytes()
+                && stated.len() < most.len()
+                && kept.is_some_and(|kept| most.as_bytes().starts_with(kept))
+        };
         stated == most.as_bytes() || (!is_exact && is_bound())
     })
 }
