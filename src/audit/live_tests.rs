@@ -130,6 +130,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// While a flush runs, the studio's timer waits: what was acked meanwhile is in memory for longer than the timer needs,
 /// and is not lost.
+#[expect(clippy::await_holding_lock, reason = "whoever holds the gate holds the flush back")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_slow_flush_holds_back_is_pending_and_not_lost() {
     let folder = tempfile::tempdir().unwrap();

@@ -407,8 +407,8 @@ async fn functions_give_what_they_say() {
 /// An integer that does not fit is an error, however it comes about; one that does is what it always was.
 #[tokio::test]
 async fn integers_do_not_wrap() {
-    let bench = Bench::of(GETTING_STARTED).judged_by(FIRST_RUN);
     const MOST: &str = "9223372036854775807";
+    let bench = Bench::of(GETTING_STARTED).judged_by(FIRST_RUN);
     for sql in [
         format!("SELECT {MOST} + 1"),
         format!("SELECT -{MOST} - 2"),

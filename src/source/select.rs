@@ -160,7 +160,7 @@ impl Selection {
         };
         if !self.services.is_empty() && !self.services.contains(service) {
             Some("of other services")
-        } else if !self.traces.is_empty() && !trace_id.is_some_and(|id| self.traces.contains(id)) {
+        } else if !self.traces.is_empty() && trace_id.is_none_or(|id| !self.traces.contains(id)) {
             Some("of other traces")
         } else if is_at(|at, from| at < from, self.from) || is_at(|at, to| at >= to, self.to) {
             Some("of other times")

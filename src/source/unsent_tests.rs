@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 
 use super::{
-    chunk::UnsentSpan,
+    chunk::{Notes, UnsentSpan},
     run::{self, Produced, SourceSummary},
 };
 use crate::{
@@ -33,19 +33,13 @@ fn change_cold(folder: &Path, schema: Schema, change: impl FnOnce(&mut Vec<Row>)
 }
 
 /// What is planned of a source, and what is made of it.
-async fn planned_and_made(
-    folder: &Path,
-    options: Options,
-    fresh_ids: bool,
-) -> (u64, SourceSummaryNotes, Produced) {
+async fn planned_and_made(folder: &Path, options: Options, fresh_ids: bool) -> (u64, Notes, Produced) {
     let surveyed = run::prepare(folder, options, fresh_ids).await.unwrap();
     let planned = surveyed.spans();
     let SourceSummary { survey, recipe, .. } = surveyed;
     let made = run::make(Arc::new(recipe), |_| Ok(())).await.unwrap();
     (planned, survey.notes, made)
 }
-
-type SourceSummaryNotes = super::chunk::Notes;
 
 /// A damage that keeps a row from being a span, and the column that is to be named.
 const DAMAGES: [(&str, fn(&mut Row)); 10] = [

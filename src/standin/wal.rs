@@ -50,14 +50,12 @@ pub(super) struct Flush {
 
 impl Flush {
     pub(super) fn write(self) -> anyhow::Result<Self> {
-        cold::write(&self.segments, self.schema, &self.path, || self.wait())?;
+        cold::write(&self.segments, self.schema, &self.path, || {
+            // Where tests hold a flush: all is written, and the file has not got its name.
+            #[cfg(test)]
+            drop(self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        })?;
         Ok(self)
-    }
-
-    /// Where tests hold a flush: all is written, and the file has not got its name.
-    fn wait(&self) {
-        #[cfg(test)]
-        drop(self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 }
 
