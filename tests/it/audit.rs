@@ -378,7 +378,7 @@ fn what_is_open_is_no_pass_for_any_machine() {
     assert!(of("github").contains("::error title=inconclusive%3A unproven_spans::"));
     assert!(of("markdown").starts_with("## e2e-store: INCONCLUSIVE, limited by --only unproven"));
     assert!(of("csv").contains(
-        "\ninconclusive,'--only unproven_spans,unproven_spans,delivery,error,inconclusive,20,20,0,"
+        "\ninconclusive,'--only unproven_spans,unproven_spans,delivery,inconclusive,inconclusive,20,20,0,"
     ));
 }
 

@@ -496,11 +496,11 @@ fn a_row_that_is_no_span_is_named_and_fails_what_sends_it() {
     assert_eq!(spans(&folder.path().join("spans.jsonl")).len(), 39);
     named(&run(folder.path(), &["replay", ".dbdata", "--dry-run"]));
     let serving = Serving::start_with(folder.path(), &["--data-dir", "other"]);
-    let json = ["--verify", "--data-dir", "other", "--format", "json"];
+    let json = ["--verify", "--data-dir", "other", "--runs", "replays", "--format", "json"];
     let sent = replay(folder.path(), &serving, ".dbdata", &json);
     named(&sent);
     assert!(sent.contains("\"verdict\": \"fail\"") && sent.contains("cannot be sent"), "{sent}");
     // What was sent is there: the run by itself is judged by that.
-    let audited = run(folder.path(), &["audit", "other", "--run", "latest"]);
+    let audited = run(folder.path(), &["audit", "other", "--runs", "replays", "--run", "latest"]);
     assert_eq!(exit_status(&audited), "[exit status: 0]", "{audited}");
 }
