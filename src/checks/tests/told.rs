@@ -581,7 +581,7 @@ async fn no_flipped_bit_of_a_page_index_is_silent() {
     let before = (fs::read(&file).unwrap(), IndexAsRead::of(&file).expect("an index"));
     let layout = find_store(Some(&file)).unwrap();
     let runs = choose_runs(&bench.runs(), "none", &layout).unwrap();
-    for bit in bits.into_iter().step_by(97) {
+    for bit in bits.into_iter().step_by(397) {
         let mut bytes = before.0.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         fs::write(&file, bytes).unwrap();
