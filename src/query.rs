@@ -12,6 +12,7 @@ pub(crate) mod engine;
 mod judged;
 #[cfg(test)]
 mod known_faults;
+mod overflow;
 pub(crate) mod script;
 pub(crate) mod shell;
 pub(crate) mod statement;

@@ -12,6 +12,7 @@ use std::{
     num::NonZeroU64,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -445,18 +446,30 @@ fn user_file() -> Option<PathBuf> {
     choose_base_strategy().ok().map(|strategy| strategy.config_dir().join(USER_FILE))
 }
 
+/// Once, however many parts of a command ask for settings.
+fn say_unread(path: &Path, err: &io::Error) {
+    static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned()) {
+        let hint = "its settings do not count; --config FILE names another";
+        notice::note(&format!("note: config `{}` cannot be read ({err}): {hint}", path.display()));
+    }
+}
+
 fn unread(path: &Path, err: io::Error) -> Problem {
     let hint = "copy `e2e-store.example.yaml`, or leave --config out";
     Problem::new(format!("cannot read config `{}`", path.display()), hint).caused_by(err)
 }
 
 impl File {
-    /// None where no file is there.
+    /// None where no file is there, or one that cannot be read: nobody named it, so it ends no command.
     fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         match regular::read_to_string(path) {
             Ok(text) => Ok(Some(Self::parse(&text, path)?)),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(err) => Err(unread(path, err).into()),
+            Err(err) => {
+                say_unread(path, &err);
+                Ok(None)
+            }
         }
     }
 

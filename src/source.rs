@@ -23,4 +23,6 @@ pub(crate) mod select;
 pub(crate) mod send;
 pub(crate) mod service_names;
 pub(crate) mod survey;
+#[cfg(test)]
+mod unsent_tests;
 pub(crate) mod window;

@@ -48,6 +48,9 @@ pub(crate) struct Config {
     pub(crate) batch_size: usize,
     pub(crate) flush_max_bytes: u64,
     pub(crate) flush_max_age: Duration,
+    /// Whoever holds it holds flushes back.
+    #[cfg(test)]
+    pub(crate) flush_gate: Arc<std::sync::Mutex<()>>,
 }
 
 impl Config {
@@ -63,6 +66,8 @@ impl Config {
             batch_size: 1000,
             flush_max_bytes: 25 * 1024 * 1024,
             flush_max_age: Duration::from_hours(1),
+            #[cfg(test)]
+            flush_gate: Arc::default(),
         }
     }
 }

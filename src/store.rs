@@ -16,6 +16,7 @@ pub(crate) mod lazy_table;
 pub(crate) mod magic;
 pub(crate) mod nesting;
 pub(crate) mod open;
+mod page_index;
 pub(crate) mod pages;
 pub(crate) mod precedence;
 pub(crate) mod predicate;

@@ -102,6 +102,12 @@ pub(crate) fn write_in_groups(file: &Path, rows: &[Row], schema: Schema, group: 
     write_with(file, &columns::batch(rows, schema).unwrap(), properties);
 }
 
+/// As [`write_parquet`], with so many rows in each page.
+pub(crate) fn write_in_pages(file: &Path, rows: &[Row], schema: Schema, page: usize) {
+    let properties = compressed().set_data_page_row_count_limit(page).set_write_batch_size(page);
+    write_with(file, &columns::batch(rows, schema).unwrap(), properties);
+}
+
 /// As [`write_parquet`], so that texts lie in the file as they are.
 pub(crate) fn write_uncompressed(file: &Path, rows: &[Row], schema: Schema) {
     let properties = WriterProperties::builder().set_compression(Compression::UNCOMPRESSED);

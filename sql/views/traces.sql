@@ -7,7 +7,9 @@ SELECT trace_id,
        count(*) FILTER (WHERE status_code = 2) AS errors,
        min(start_time) AS started_at,
        max(end_time) AS ended_at,
-       CAST(max(end_time) AS BIGINT) - CAST(min(start_time) AS BIGINT) AS duration_ns,
+       -- Null where damaged times lie further apart than fits.
+       TRY_CAST(CAST(CAST(max(end_time) AS BIGINT) AS DECIMAL(38, 0))
+                - CAST(CAST(min(start_time) AS BIGINT) AS DECIMAL(38, 0)) AS BIGINT) AS duration_ns,
        count(DISTINCT file) AS files
 FROM (SELECT *, parent_span_id IS NULL OR parent_span_id = '0000000000000000' AS is_root FROM spans)
 GROUP BY trace_id

@@ -3,15 +3,15 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use super::{AuditOptions, examine, report::AuditReport};
+use super::{AuditOptions, coverage::BarrierCoverage, examine, report::AuditReport, verdict::Overall};
 use crate::{
     checks::catalog::built_in,
     contract::schema::Schema,
@@ -22,7 +22,7 @@ use crate::{
         run::{LoadSpec, Secret, prepare},
         unit::Batching,
     },
-    standin::{self, Config},
+    standin::{self, Config, StandIn},
     store::layout::Layout,
     testing::files,
     traffic::{
@@ -51,19 +51,16 @@ fn findings(report: &AuditReport) -> Vec<String> {
     wrong.filter(|one| one.check.id != "pending_spans").map(|one| format!("{one:?}")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_store_under_traffic_and_flushes_has_no_finding() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config::new(folder.path().join(".dbdata"), "key".to_owned(), Schema::V2);
-    let standin = standin::start(Config { batch_size: 100, ..config }).unwrap();
-    let spec = LoadSpec {
+/// Traffic of three services into the stand-in.
+fn load(folder: &Path, standin: &StandIn, workflows_per_service: u64) -> LoadSpec {
+    LoadSpec {
         endpoint: standin.endpoint().to_string().parse().unwrap(),
         api_key: Secret("key".to_owned()),
         transport: Transport::plain(Duration::from_secs(30)),
         connections: 1,
         traffic: Traffic::New(PlanRequest {
             services: Services::Drawn(3),
-            workflows_per_service: Some(20_000),
+            workflows_per_service: Some(workflows_per_service),
             mix: Mix::only(Profile::GettingStarted),
             telemetry: Telemetry::Current,
             collectors: None,
@@ -76,9 +73,17 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
         retry: RetryPolicy::None,
         thresholds: Vec::new(),
         abort_on_fail: false,
-        runs: folder.path().join("runs"),
+        runs: folder.join("runs"),
         data_dir: None,
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_under_traffic_and_flushes_has_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::new(folder.path().join(".dbdata"), "key".to_owned(), Schema::V2);
+    let standin = standin::start(Config { batch_size: 100, ..config }).unwrap();
+    let spec = load(folder.path(), &standin, 20_000);
     let (stop, stopped) = watch::channel(false);
     let generator =
         tokio::spawn(async move { prepare(&spec).await.unwrap().perform(stopped, |_, _| {}).await.unwrap() });
@@ -111,5 +116,65 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
     generator.await.unwrap();
     flushing.store(false, Ordering::Relaxed);
     flusher.await.unwrap();
+    standin.stop().await.unwrap();
+}
+
+/// Waits for what is awaited of a store's files.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_mins(1), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// While a flush runs, the studio's timer waits: what was acked meanwhile is in memory for longer than the timer needs,
+/// and is not lost.
+#[expect(clippy::await_holding_lock, reason = "whoever holds the gate holds the flush back")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_slow_flush_holds_back_is_pending_and_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::new(folder.path().join(".dbdata"), "key".to_owned(), Schema::V2);
+    let gate = Arc::clone(&config.flush_gate);
+    let standin = standin::start(config).unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let send = async || {
+        let spec = load(folder.path(), &standin, 2);
+        prepare(&spec).await.unwrap().perform(stopped.clone(), |_, _| {}).await.unwrap();
+    };
+    send().await;
+
+    let held = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = standin.internal_endpoint().to_string().parse().unwrap();
+    let flush = tokio::spawn(async move {
+        Ingestion::connect(&target, None).await.unwrap().flush().await.unwrap();
+    });
+    let spans = folder.path().join(".dbdata/spans");
+    until("a flush is under way", || !files(&spans, ".parquet.tmp").is_empty()).await;
+    send().await;
+    let judge = async |settle: Duration| {
+        let layout = Layout::find(Some(&folder.path().join(".dbdata"))).unwrap();
+        let runs = choose_runs(&folder.path().join("runs"), "latest", &layout).unwrap();
+        let options = AuditOptions { settle, ..AuditOptions::of(built_in().unwrap()) };
+        examine(&layout, &runs, options, |_| {}).await.unwrap()
+    };
+    let told = |report: &AuditReport| {
+        let told =
+            report.checked.iter().filter(|one| !matches!(one.verdict.name(), "pass" | "skipped" | "info"));
+        told.map(|one| format!("{}: {}", one.check.id, one.verdict.name())).collect::<Vec<_>>()
+    };
+    let during = judge(Duration::from_millis(100)).await;
+    assert_eq!(
+        (told(&during), during.overall),
+        (vec!["pending_spans: inconclusive".to_owned()], Overall::Inconclusive)
+    );
+    let run = during.coverage.runs.iter().find(|run| run.barrier == BarrierCoverage::Pending).unwrap();
+    assert_eq!((run.found, run.acked), (0, run.planned));
+
+    drop(held);
+    flush.await.unwrap();
+    // The timer comes some seconds after the flush.
+    let after = judge(Duration::from_secs(10)).await;
+    assert_eq!((told(&after), after.overall), (Vec::new(), Overall::Pass));
     standin.stop().await.unwrap();
 }

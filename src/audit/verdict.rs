@@ -112,6 +112,16 @@ pub(crate) enum Reason {
     SpansRefused {
         spans: u64,
     },
+    /// Of a replay: what of its source could not be sent.
+    SpansNotSent {
+        spans: u64,
+    },
+    /// Of a replay: of the parts of its source that could not be read, the first and how many others.
+    SourceNotRead {
+        file: String,
+        problem: String,
+        others: u64,
+    },
     OutcomeUnknown {
         spans: u64,
     },

@@ -249,7 +249,7 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
         }
         Needs::Run
             if judgement.judged.is_empty()
-                && judgement.rows.claimed() == 0
+                && judgement.rows.claimed() + judgement.rows.strays == 0
                 && judgement.account.planned == 0 =>
         {
             Some("no run to hold the store against".to_owned())

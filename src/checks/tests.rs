@@ -25,6 +25,7 @@ mod files;
 mod healthy;
 pub(crate) mod planned;
 pub(crate) mod structure;
+mod told;
 mod wholesale;
 
 #[tokio::test]
@@ -267,7 +268,7 @@ async fn a_scope_judges_its_services_and_misses_nothing_of_others() {
     rows.remove(0);
     write_parquet(&bench.cold(), &rows, Schema::V2);
     let run = first_run(&bench);
-    let runs = choose_runs(&bench.runs(), &run, &layout).unwrap();
+    let runs = choose_runs(&bench.runs(), run.as_str(), &layout).unwrap();
     for (service, expected) in [(mine, "lost_spans: 1"), (other, "")] {
         let scope = Scope { services: vec![service], ..Scope::default() };
         let report =
@@ -286,7 +287,7 @@ async fn a_planned_row_is_in_scope_by_its_plan_and_by_every_witness() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
     let layout = find_store(Some(bench.folder.path())).unwrap();
     let run = first_run(&bench);
-    let runs = choose_runs(&bench.runs(), &run, &layout).unwrap();
+    let runs = choose_runs(&bench.runs(), run.as_str(), &layout).unwrap();
     let healthy = parquet_rows(&bench.cold(), Schema::V2);
     let (from, other) = (healthy[0].start_time - 1, planned::other_row(&healthy).service_name);
     let mine = healthy[0].service_name.clone();

@@ -64,9 +64,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none`
-    #[arg(long, value_name = "RUN", default_value = "latest")]
-    run: String,
+    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none` [default: the newest that was
+    /// not sent to another store]
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
 
     /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
@@ -166,7 +167,7 @@ pub(crate) async fn run(
     let progress = options.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
-    let runs = choose_runs(&folder, &args.run, &layout)?;
+    let runs = choose_runs(&folder, args.run.as_deref(), &layout)?;
     let waiting = args.reporting.open(&layout.protected())?;
     let mut report = tokio::select! {
         report = examine(&layout, &runs, options, progress::waiting) => report?,
@@ -185,7 +186,7 @@ pub(crate) async fn run(
 impl AuditArgs {
     /// A folder that was named must be there; without one there may be no runs yet.
     fn runs_folder(&self) -> Result<PathBuf, Problem> {
-        if self.run == "none" {
+        if self.run.as_deref() == Some("none") {
             return Ok(PathBuf::new());
         }
         let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
@@ -198,7 +199,7 @@ impl AuditArgs {
             report.ask_at(path);
         }
         let runs = self.runs.as_ref().map(|runs| ["--runs".to_owned(), runs.display().to_string()]);
-        let run = (self.run != "latest").then(|| ["--run".to_owned(), self.run.clone()]);
+        let run = self.run.as_ref().map(|run| ["--run".to_owned(), run.clone()]);
         report.sql_command.extend(runs.into_iter().chain(run).flatten());
     }
 }

@@ -27,8 +27,8 @@ use crate::{
 /// names ending in `.gz` or `.zst`. Takes every source of `replay`. Stored rows have lost scopes, schema URLs,
 /// which texts were bytes, and which nulls were NaN.
 ///
-/// Exits with 0 when everything was written, 1 when a part of the source could not be read, and 2 when there
-/// was nothing to write.
+/// Exits with 0 when everything was written, 1 when a part of the source could not be read or spans of it cannot
+/// be sent, which are named, and 2 when there was nothing to write.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -59,11 +59,12 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
     // Where the lines go to standard output, nothing else does.
     let says: &mut dyn Write = if lines.on_stdout { &mut io::stderr() } else { out };
     report::replay::print_source(says, &surveyed)?;
-    let recipe = Arc::new(surveyed.recipe);
-    let made = run::make(recipe, |draft| lines.write(&draft)).await?;
+    let (planned, is_whole) = (surveyed.spans(), surveyed.survey.notes.is_whole());
+    let made = run::make(Arc::new(surveyed.recipe), |draft| lines.write(&draft)).await?;
     lines.finish()?;
     let Produced { exports, spans, notes, .. } = &made;
     report::replay::print_losses(says, notes)?;
+    report::replay::print_changed(says, planned, &made)?;
     writeln!(
         says,
         "{} in {} written to {}",
@@ -71,8 +72,7 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
         numbers::counted(*exports, "line"),
         args.output.display()
     )?;
-    let whole = notes.trouble.is_empty() && surveyed.survey.notes.trouble.is_empty();
-    Ok(if whole { Exit::Clean } else { Exit::Found })
+    Ok(if is_whole && made.is_all_of(planned) { Exit::Clean } else { Exit::Found })
 }
 
 /// Lines on their way to where they were asked for.

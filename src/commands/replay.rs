@@ -33,6 +33,7 @@ use crate::{
     },
     settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
     source::{
+        chunk::Notes,
         pace::Pace,
         run::{self, OpenRun, Replayed, Route, ShiftTime, SourceSummary},
     },
@@ -53,8 +54,8 @@ const REPORT: [&str; 4] = ["format", "output", "limit", "write_baseline"];
 /// A replay is a run: its folder holds the plan, the outcome of every export, and what should be on disk.
 /// The endpoint comes from --endpoint only, never from the environment or a settings file.
 ///
-/// Exits with 0 when every span was acked, 1 when some were refused or a part of the source could not be
-/// read, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on. With
+/// Exits with 0 when every span was acked, 1 when some were refused, a part of the source could not be read or
+/// spans of it cannot be sent, and 2 when none was acked, the endpoint went away, or it was interrupted; --resume then goes on. With
 /// --verify also 1 when the store does not hold what was sent, and 2 when that could not be settled.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -199,10 +200,11 @@ pub(crate) async fn run(
     report::replay::print_plan(out, &surveyed, fresh_ids, shift)?;
     out.flush()?;
     if args.dry_run {
-        let whole = surveyed.survey.notes.trouble.is_empty();
+        let (planned, is_whole) = (surveyed.spans(), surveyed.survey.notes.is_whole());
         let made = run::make(Arc::new(surveyed.recipe), |_| Ok(())).await?;
+        report::replay::print_changed(out, planned, &made)?;
         report::replay::print_made(out, &made)?;
-        return Ok(if whole { Exit::Clean } else { Exit::Found });
+        return Ok(if is_whole && made.is_all_of(planned) { Exit::Clean } else { Exit::Found });
     }
     let mut protected = Vec::new();
     if args.verify {
@@ -241,7 +243,7 @@ async fn send(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<(Exit, Replayed)> {
-    let source_is_whole = surveyed.survey.notes.trouble.is_empty();
+    let source_is_whole = surveyed.survey.notes.is_whole();
     writeln!(out, "run      {}, to {}", begun.manifest().run_id, route.endpoint)?;
     out.flush()?;
     let bar = progress::replay(surveyed.spans());
@@ -284,12 +286,21 @@ async fn verify(
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
     let layout = find_store(args.data_dir.as_deref())?;
-    let runs = choose_runs(&args.runs, &replayed.manifest.run_id, &layout)?;
+    let runs = choose_runs(&args.runs, replayed.manifest.run_id.as_str(), &layout)?;
     let options = AuditOptions { samples: args.reporting.samples(), ..AuditOptions::of(built_in()?) };
     let options = AuditOptions { all_ids: args.reporting.writes_baseline(), ..options };
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(replayed.manifest.endpoint.clone());
     let total = replayed.sent.summary.total();
+    let Notes { unsent, trouble, .. } = &replayed.notes;
+    if unsent.total > 0 {
+        report.qualify(Overall::Fail, Reason::SpansNotSent { spans: unsent.total });
+    }
+    if let Some(first) = trouble.first() {
+        let (file, problem) = (first.file.clone(), first.reason.clone());
+        let others = trouble.len() as u64 - 1;
+        report.qualify(Overall::Inconclusive, Reason::SourceNotRead { file, problem, others });
+    }
     if total.refused() > 0 {
         report.qualify(Overall::Fail, Reason::SpansRefused { spans: total.refused() });
     }
@@ -320,7 +331,7 @@ fn exit_of(replayed: &Replayed, source_is_whole: bool) -> Exit {
     let total = sent.summary.total();
     if total.taken() + sent.taken_before == 0 {
         Exit::Unknown
-    } else if total.taken() < total.issued.spans || !source_is_whole || !replayed.notes.trouble.is_empty() {
+    } else if total.taken() < total.issued.spans || !source_is_whole || !replayed.notes.is_whole() {
         Exit::Found
     } else if sent.summary.interrupted {
         Exit::Unknown

@@ -74,9 +74,10 @@ pub(crate) struct SqlArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
     runs: Option<PathBuf>,
 
-    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none`
-    #[arg(long, value_name = "RUN", default_value = "latest")]
-    run: String,
+    /// Run that must be in the store: an id or its beginning, `latest`, `all`, or `none` [default: the newest that was
+    /// not sent to another store]
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
 
     /// File of the store to leave out, by name or end of path (repeatable)
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,8 @@ use crate::{
 /// Junjo's stores and recorded exceptions. Copies of a span in several files are one line with all their places
 /// (`c1:12` is row 12 of the cold file c1), and a parent that is not stored is a line of its own.
 ///
-/// Exits with 0 when the trace was shown, 1 when `--format otlp` left spans out, and 2 when there is no such
+/// Exits with 0 when the trace was shown, 1 when `--format otlp` left spans out, which are named on stderr, or a file
+/// was not read that may hold more of it, and 2 when there is no such
 /// trace, or several.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -75,6 +76,9 @@ enum Format {
     Otlp,
 }
 
+/// Spans that are left out and named one by one.
+const NAMED: usize = 20;
+
 /// Candidates to name where the beginning of an id is not enough.
 const CANDIDATES_SHOWN: usize = 20;
 
@@ -101,8 +105,12 @@ fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
     let (request, left_out) = otlp::request(trace);
     serde_json::to_writer(&mut *out, &request)?;
     writeln!(out)?;
-    for LeftOut { span_id, why } in &left_out {
-        notice::note(&format!("span {} is left out: its {why}", plain(span_id)));
+    for LeftOut { span_id, place, why } in left_out.iter().take(NAMED) {
+        let place = place.map(|place| format!(" ({} row {})", plain(&place.file), place.row));
+        notice::note(&format!("span {}{} is left out: its {why}", plain(span_id), place.unwrap_or_default()));
+    }
+    if left_out.len() > NAMED {
+        notice::note(&format!("and {} more", counted((left_out.len() - NAMED) as u64, "span")));
     }
     for Unread { file, why } in &trace.unread {
         notice::note(&format!(
@@ -111,7 +119,7 @@ fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
             plain(&why.to_string())
         ));
     }
-    Ok(if left_out.is_empty() { Exit::Clean } else { Exit::Found })
+    Ok(if left_out.is_empty() && trace.unread.is_empty() { Exit::Clean } else { Exit::Found })
 }
 
 async fn read(id: &str, layout: &Layout, statistics: Statistics) -> anyhow::Result<Trace> {

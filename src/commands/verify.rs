@@ -128,7 +128,7 @@ async fn verify(
     generate::write_metadata(&workload, &performed)?;
 
     let layout = find_store(Some(&bench.data_dir))?;
-    let runs = choose_runs(&bench.runs, &performed.manifest.run_id, &layout)?;
+    let runs = choose_runs(&bench.runs, performed.manifest.run_id.as_str(), &layout)?;
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(bench.name.clone());
     qualify(&mut report, &performed, &raised);

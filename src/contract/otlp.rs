@@ -148,13 +148,13 @@ impl RowToSpan {
             write_uint(3, i64::from(row.status_code).cast_unsigned(), out);
             close(status, out);
         }
-        row.trace_flags = count(cells, column::TRACE_FLAGS);
+        row.trace_flags = count(cells, column::TRACE_FLAGS)?;
         // The one tag that takes two bytes.
         out.extend_from_slice(&[0x80 | key(0, WireType::ThirtyTwoBit), 1]);
         out.extend_from_slice(&row.trace_flags.to_le_bytes());
-        row.dropped_attributes_count = count(cells, DROPPED_ATTRIBUTES);
-        row.dropped_events_count = count(cells, DROPPED_EVENTS);
-        row.dropped_links_count = count(cells, DROPPED_LINKS);
+        row.dropped_attributes_count = count(cells, DROPPED_ATTRIBUTES)?;
+        row.dropped_events_count = count(cells, DROPPED_EVENTS)?;
+        row.dropped_links_count = count(cells, DROPPED_LINKS)?;
         write_uint(10, row.dropped_attributes_count.into(), out);
         write_uint(12, row.dropped_events_count.into(), out);
         write_uint(14, row.dropped_links_count.into(), out);
@@ -172,7 +172,10 @@ impl RowToSpan {
             write_events(reader, changes, losses, [&mut row.events, events_v1], out)
         })?;
         row.links.clear();
-        let links = optional(cells, column::LINKS).unwrap_or("[]");
+        let links = match cells[column::LINKS] {
+            None => "[]",
+            Some(_) => text(cells, column::LINKS)?,
+        };
         is_canonical &= read(column::LINKS, links, &mut losses, |reader, losses| {
             write_links(reader, changes, losses, &mut self.id, &mut row.links, out)
         })?;
@@ -241,9 +244,11 @@ fn number(cells: &Cells<'_>, column: usize) -> Result<i64, Unsendable> {
     cells[column].and_then(Cell::number).ok_or(Unsendable::NoValue(column_name(column)))
 }
 
-/// A counter; 0 where the file has none.
-fn count(cells: &Cells<'_>, column: usize) -> u32 {
-    cells[column].and_then(Cell::number).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+/// A counter; 0 where the file has none. One that it has is never null.
+fn count(cells: &Cells<'_>, column: usize) -> Result<u32, Unsendable> {
+    let Some(cell) = cells[column] else { return Ok(0) };
+    let number = cell.number().and_then(|number| u32::try_from(number).ok());
+    number.ok_or(Unsendable::NoValue(column_name(column)))
 }
 
 fn overwrite(text: &mut String, with: &str) {

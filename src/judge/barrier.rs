@@ -2,18 +2,62 @@
 //!
 //! The studio answers OK when spans are in memory; a flush, a snapshot or its timer brings them to
 //! disk (contract, section 4). An absence proves a loss only behind one of these. File names are
-//! not used as barriers: they are the studio's clock against the generator's.
+//! not used as barriers: they are the studio's clock against the generator's. The studio flushes in the loop that its
+//! timer runs in: while it does, the timer waits, and time alone settles nothing.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::judgement::FileRecord;
 use crate::{
     ledger::{entry::Rpc, history::History},
     send::barrier::PAST_SNAPSHOT_CACHE,
+    store::{health::Health, layout::Tier},
     wire::outcome::ExportOutcome,
 };
 
 /// How far the generator's clock and the auditor's may lie apart.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// A temporary file that was not written to for so long was left by a crash.
+const ABANDONED: Duration = Duration::from_mins(1);
+
+/// No flush takes longer: a file that was named so long before it was written is a copy.
+const LONGEST_FLUSH: Duration = Duration::from_mins(10);
+
+/// A flush or a snapshot that is under way, or ended so lately that the timer has not caught up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecentFlush {
+    /// Unix nanoseconds, when it began at the earliest.
+    began: u64,
+}
+
+/// What the files of a store tell of flushes in the time before it was read.
+pub(crate) fn recent_flushes(files: &[FileRecord], read_began: u64, settle: Duration) -> Vec<RecentFlush> {
+    files.iter().filter_map(|file| recent_flush(file, read_began, settle)).collect()
+}
+
+fn recent_flush(file: &FileRecord, read_began: u64, settle: Duration) -> Option<RecentFlush> {
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let is_running = file.health == Health::Temporary && file.file.ends_with(".parquet.tmp");
+    let counts_for = match file.tier {
+        Tier::Cold | Tier::Hot if is_running => settle.max(ABANDONED),
+        Tier::Cold | Tier::Hot if file.health.is_data() => settle,
+        Tier::Cold | Tier::Hot | Tier::Wal => return None,
+    };
+    let written = u64::try_from(file.modified_at?).ok()?;
+    if written.saturating_add(nanos(counts_for)) <= read_began {
+        return None;
+    }
+    let began = match file.named_at {
+        Some(named) => u64::try_from(named).ok()?,
+        // A snapshot is not named after a time, and no studio gives a cold file another name.
+        None if is_running || file.tier == Tier::Hot => written.saturating_sub(nanos(LONGEST_FLUSH)),
+        None => return None,
+    };
+    let is_copy = written > began.saturating_add(nanos(LONGEST_FLUSH))
+        || began > written.saturating_add(nanos(CLOCK_SKEW));
+    (!is_copy).then_some(RecentFlush { began })
+}
 
 /// The barriers of one run. Times are Unix nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +66,8 @@ pub(crate) struct Barrier {
     called: BTreeMap<u16, Called>,
     /// Acks up to here are older than the WAL timer can explain.
     settled_until: u64,
+    /// Acks from here on may have come while a flush held the timer back.
+    held_back_from: Option<u64>,
 }
 
 /// The last calls that succeeded.
@@ -41,7 +87,13 @@ pub(crate) enum Proof {
 
 impl Barrier {
     /// `read_began` is when the sweep began; `waited` is how long before that the ledger was read.
-    pub(crate) fn new(history: &History, read_began: u64, waited: Duration, settle: Duration) -> Self {
+    pub(crate) fn new(
+        history: &History,
+        read_began: u64,
+        waited: Duration,
+        settle: Duration,
+        flushes: &[RecentFlush],
+    ) -> Self {
         let mut called: BTreeMap<u16, Called> = BTreeMap::new();
         for call in history.calls.iter().filter(|call| call.success) {
             let last = called.entry(call.part).or_default();
@@ -55,7 +107,9 @@ impl Barrier {
         // generator's clock and ours are compared, and an age counts only beyond what they may differ.
         let old = u64::try_from(settle.saturating_add(CLOCK_SKEW).as_nanos()).unwrap_or(u64::MAX);
         let settled_until = if waited >= settle { u64::MAX } else { read_began.saturating_sub(old) };
-        Self { called, settled_until }
+        // A flush first writes what is in memory: only what came after that had to wait for it.
+        let held_back_from = flushes.iter().map(|flush| flush.began.saturating_sub(old)).min();
+        Self { called, settled_until, held_back_from }
     }
 
     /// What proves that an ack to one part of the run had to be on disk.
@@ -65,9 +119,9 @@ impl Barrier {
         let snapshot = called
             .snapshot
             .filter(|began| *began > acked_at.saturating_add(PAST_SNAPSHOT_CACHE.as_nanos() as u64));
-        flush
-            .or(snapshot.map(|began| Proof::Snapshot { began }))
-            .or((acked_at <= self.settled_until).then_some(Proof::Settled))
+        let is_settled =
+            acked_at <= self.settled_until && self.held_back_from.is_none_or(|from| acked_at < from);
+        flush.or(snapshot.map(|began| Proof::Snapshot { began })).or(is_settled.then_some(Proof::Settled))
     }
 }
 
@@ -96,7 +150,7 @@ mod tests {
             error: String::new(),
         });
         let history = History { calls: calls.collect(), ..History::default() };
-        Barrier::new(&history, read_began * SECOND, Duration::from_secs(waited), SETTLE)
+        Barrier::new(&history, read_began * SECOND, Duration::from_secs(waited), SETTLE, &[])
             .proof(0, acked_at * SECOND)
     }
 
@@ -113,7 +167,7 @@ mod tests {
         let call =
             Call { part: 1, rpc: Rpc::FlushWal, began: 9, ended: 10, success: true, error: String::new() };
         let history = History { calls: vec![call], ..History::default() };
-        let barrier = Barrier::new(&history, 20, Duration::ZERO, SETTLE);
+        let barrier = Barrier::new(&history, 20, Duration::ZERO, SETTLE, &[]);
         assert_eq!(barrier.proof(1, 5), Some(Proof::Flush { began: 9 }));
         assert_eq!(barrier.proof(0, 5), None);
     }
@@ -135,5 +189,58 @@ mod tests {
     fn waiting_settles_even_when_the_clocks_disagree() {
         assert_eq!(proof(&[], 5_000, 100, 9), None);
         assert_eq!(proof(&[], 5_000, 100, 10), Some(Proof::Settled));
+    }
+
+    fn file(tier: Tier, name: &str, health: Health, named: Option<i64>, written: i64) -> FileRecord {
+        let nanos = |seconds: i64| seconds * 1_000_000_000;
+        FileRecord {
+            tier,
+            file: name.to_owned(),
+            size: 4,
+            health,
+            problem: None,
+            rows: 0,
+            schema: None,
+            named_at: named.map(nanos),
+            modified_at: Some(nanos(written)),
+            expected_place: None,
+            decodes: true,
+            snapshot: None,
+            statistics: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_flush_that_runs_or_has_just_ended_is_known_by_its_file() {
+        let began = |tier, name: &str, health, named, written| {
+            let file = file(tier, name, health, named, written);
+            let found = recent_flushes(&[file], 10_000 * SECOND, SETTLE);
+            found.first().map(|flush| flush.began / SECOND)
+        };
+        let (cold, wal, hot) = (Tier::Cold, Tier::Wal, Tier::Hot);
+        assert_eq!(began(cold, "a.parquet.tmp", Health::Temporary, Some(9_900), 9_950), Some(9_900));
+        assert_eq!(began(cold, "a.parquet.tmp", Health::Temporary, Some(9_900), 9_939), None, "left");
+        assert_eq!(began(cold, "a.parquet.tmp", Health::Temporary, Some(5_000), 9_999), None, "a copy");
+        assert_eq!(began(cold, "a.parquet.tmp", Health::Temporary, None, 9_999), Some(9_399));
+        assert_eq!(began(cold, "a.parquet", Health::Ok, Some(9_900), 9_991), Some(9_900));
+        assert_eq!(began(cold, "a.parquet", Health::Ok, Some(9_900), 9_989), None, "long ago");
+        assert_eq!(began(cold, "a.parquet", Health::Ok, Some(5_000), 9_999), None, "a copy");
+        assert_eq!(began(cold, "copy.parquet", Health::Ok, None, 9_999), None);
+        assert_eq!(began(hot, "hot_snapshot.parquet.tmp", Health::Temporary, None, 9_999), Some(9_399));
+        assert_eq!(began(wal, "a.ipc.tmp", Health::Temporary, Some(9_999), 9_999), None);
+        assert_eq!(began(cold, "notes.tmp", Health::Temporary, None, 9_999), None);
+    }
+
+    #[test]
+    fn time_settles_nothing_that_came_while_a_flush_held_the_timer_back() {
+        let proof = |acked_at: u64| {
+            let flush = RecentFlush { began: 10_000 * SECOND };
+            let waited = SETTLE;
+            let barrier = Barrier::new(&History::default(), 10_005 * SECOND, waited, SETTLE, &[flush]);
+            barrier.proof(0, acked_at * SECOND)
+        };
+        assert_eq!(proof(10_001), None);
+        assert_eq!(proof(9_700), None, "the clocks may differ so much");
+        assert_eq!(proof(9_000), Some(Proof::Settled), "a flush brings what came before it");
     }
 }

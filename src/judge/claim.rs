@@ -113,6 +113,13 @@ impl KnownRuns {
         self.by_id.contains_key(&run)
     }
 
+    /// A row says that it is of a run, and is none of its spans: the run was met all the same.
+    pub(crate) fn meet(&self, run: RunId) {
+        if let Some(known) = self.by_id.get(&run) {
+            self.runs[*known].tally();
+        }
+    }
+
     /// Whether a row of a run with a plan may be a recorded span, too.
     pub(super) fn may_share_ids(&self) -> bool {
         self.recorded.iter().any(|run| self.runs[*run].keeps_ids())

@@ -20,7 +20,7 @@ use futures::StreamExt;
 
 use super::{
     account::Account,
-    barrier::Barrier,
+    barrier::{Barrier, RecentFlush, recent_flushes},
     claim::{KnownRun, KnownRuns, Slot},
     encode,
     evidence::{Address, Attempts, Sighting},
@@ -50,6 +50,9 @@ use crate::{
 
 /// How long an acked span may stay in memory: the studio's WAL timer (3 s) three times, and a second.
 pub(crate) const DEFAULT_SETTLE: Duration = Duration::from_secs(10);
+
+/// How often that long is waited where flushes go on.
+const SETTLES_FOR_FLUSHES: u32 = 6;
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -86,6 +89,15 @@ impl Default for OldFiles {
     fn default() -> Self {
         Self::Skip { clock_skew: CLOCK_SKEW }
     }
+}
+
+/// One reading of a store in time.
+struct Read<'a> {
+    /// Unix nanoseconds.
+    began: u64,
+    /// How long before that the ledgers were read.
+    waited: Duration,
+    flushes: &'a [RecentFlush],
 }
 
 /// What all known runs should have left, however often the store is read.
@@ -153,12 +165,15 @@ pub(crate) async fn read(
             flushed: Arc::default(),
         };
         let swept = sweep(&task).await?;
-        let judged = judged_runs(input, &expectations, &runs, &ledgers, read_began, waited)?;
+        let flushes = recent_flushes(&swept.files, read_began, input.settle);
+        let time = Read { began: read_began, waited, flushes: &flushes };
+        let judged = judged_runs(input, &expectations, &runs, &ledgers, &time)?;
         let mut judgement = conclude(input, swept, &task, judged, read_began);
         judgement.unreadable.clone_from(&expectations.unreadable);
-        let left = input.settle.saturating_sub(began.elapsed());
+        // A flush that holds the timer back is waited for, too, as long as that is not for ever.
+        let most = if flushes.is_empty() { input.settle } else { input.settle * SETTLES_FOR_FLUSHES };
         if !input.wait
-            || waited >= input.settle
+            || waited >= most
             || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
         {
             if judgement.skipped_before.is_none() || !asks_for_old_files(&judgement) {
@@ -167,9 +182,14 @@ pub(crate) async fn read(
             skip_before = None;
             continue;
         }
+        let elapsed = began.elapsed();
+        let left = match input.settle.saturating_sub(elapsed) {
+            Duration::ZERO => most.saturating_sub(elapsed).min(input.settle),
+            left => left,
+        };
         waiting(left);
         wait_for_news(input.layout, left).await;
-        waited = began.elapsed().min(input.settle);
+        waited = began.elapsed();
     }
 }
 
@@ -199,8 +219,7 @@ fn judged_runs(
     expectations: &Expectations,
     runs: &KnownRuns,
     ledgers: &[Vec<u64>],
-    read_began: u64,
-    waited: Duration,
+    time: &Read<'_>,
 ) -> anyhow::Result<Vec<JudgedRun>> {
     // What is absent is known only where all rows were looked at.
     if input.layout.single_file || input.depth != Depth::Content {
@@ -221,7 +240,7 @@ fn judged_runs(
             // What began to be sent since its records were read.
             history.exports.retain(|export| export.first + u64::from(export.count) <= spans.len());
         }
-        let barrier = Barrier::new(&history, read_began, waited, input.settle);
+        let barrier = Barrier::new(&history, time.began, time.waited, input.settle, time.flushes);
         let exports = ExportIndex::new(&history.exports);
         judged.push(JudgedRun {
             index,

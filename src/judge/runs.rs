@@ -44,10 +44,16 @@ impl Runs {
     }
 }
 
-/// The runs of a folder, and which of them must be in the store: the newest that may be its, all
-/// that may, the one that `run` names, or none. Older ones may have been emptied out of it since. Beside the newest
-/// run of generated traffic, the newest replay counts where it is newer.
-pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::Result<Arc<Runs>> {
+/// The runs of a folder, and which of them must be in the store: where `run` says nothing, the newest that may be
+/// its; `latest`, the newest; `all` that may be its; the one that it names; or none. Older ones may have been emptied
+/// out of it since. Beside the newest run of generated traffic, the newest replay counts where it is newer.
+pub(crate) fn choose_runs<'r>(
+    folder: &Path,
+    run: impl Into<Option<&'r str>>,
+    layout: &Layout,
+) -> anyhow::Result<Arc<Runs>> {
+    let said = run.into();
+    let run = said.unwrap_or("latest");
     if run == "none" {
         return Ok(Arc::new(Runs { left_out: true, ..Runs::default() }));
     }
@@ -59,9 +65,11 @@ pub(crate) fn choose_runs(folder: &Path, run: &str, layout: &Layout) -> anyhow::
     let may_be_here = |run: &AnyRun<'_>| is_at(run.data_dir(), layout) != Some(false);
     match run {
         "latest" => {
-            let newest = chosen.known.iter().rev().map(AnyRun::Generated).find(may_be_here);
+            // A store may have been copied from where a run was sent: who says `latest` means the newest.
+            let counts = |run: &AnyRun<'_>| said.is_some() || may_be_here(run);
+            let newest = chosen.known.iter().rev().map(AnyRun::Generated).find(counts);
             let began = newest.map(AnyRun::created_at);
-            let replay = chosen.replays.iter().rev().map(AnyRun::Replay).find(may_be_here);
+            let replay = chosen.replays.iter().rev().map(AnyRun::Replay).find(counts);
             let replay = replay.filter(|replay| Some(replay.created_at()) > began);
             let newer = |other: &UnreadableRun| {
                 other.last_written.is_none_or(|written| Some(written) > began.map(|began| began.0))

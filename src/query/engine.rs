@@ -24,6 +24,7 @@ use tokio::{
 use super::{
     diagnostics::{self, Source},
     judged::Sweeper,
+    overflow,
     script::Sql,
     statement::{self, Refusal, Statement},
 };
@@ -257,6 +258,7 @@ async fn on_planner<T: Send + 'static>(
 
 fn with_tables(mut session: SessionContext, tables: &Arc<Tables>) -> Result<SessionContext, DataFusionError> {
     provider::register(&mut session, tables)?;
+    overflow::register(&session);
     Ok(session)
 }
 

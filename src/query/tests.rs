@@ -94,7 +94,7 @@ impl Bench {
 }
 
 fn engine(layout: Layout, runs: &Path, run: &str) -> Engine {
-    let choice = RunChoice { folder: runs.to_owned(), run: run.to_owned() };
+    let choice = RunChoice { folder: runs.to_owned(), run: Some(run.to_owned()) };
     Engine::new(layout, Vec::new(), choice, Memory::default(), Statistics::default()).unwrap()
 }
 
@@ -378,7 +378,7 @@ async fn errors_point_at_the_place() {
 #[tokio::test]
 async fn a_question_that_does_not_fit_is_answered_in_one_partition() {
     let bench = Bench::of(GETTING_STARTED);
-    let choice = RunChoice { folder: PathBuf::from("nowhere"), run: "none".to_owned() };
+    let choice = RunChoice { folder: PathBuf::from("nowhere"), run: Some("none".to_owned()) };
     let small: Memory = "16MB".parse().unwrap();
     let engine = Engine::new(bench.layout(), Vec::new(), choice, small, Statistics::default()).unwrap();
     let sql = "SELECT count(*) AS n FROM (SELECT DISTINCT value, value * 2 AS twice FROM generate_series(1, 1000000))";
@@ -402,6 +402,58 @@ async fn functions_give_what_they_say() {
         bench.ask(r#"SELECT attr('{"a.b":1,"a":{"b":2},"c":[true]}', key) AS v FROM (VALUES ('a.b'), ('a'), ('c'), ('d')) AS t(key)"#).await,
         "v\n1\n\"{\"\"b\"\":2}\"\n[true]\n\n"
     );
+}
+
+/// An integer that does not fit is an error, however it comes about; one that does is what it always was.
+#[tokio::test]
+async fn integers_do_not_wrap() {
+    const MOST: &str = "9223372036854775807";
+    let bench = Bench::of(GETTING_STARTED).judged_by(FIRST_RUN);
+    for sql in [
+        format!("SELECT {MOST} + 1"),
+        format!("SELECT -{MOST} - 2"),
+        format!("SELECT {MOST} * 2"),
+        format!("SELECT {MOST} + row_number FROM stored_spans"),
+        format!("SELECT name FROM stored_spans WHERE row_number + {MOST} > 0"),
+        format!("SELECT {MOST} - (0 - row_number) AS a FROM stored_spans ORDER BY a"),
+        format!("SELECT sum({MOST}) FROM stored_spans"),
+        format!("SELECT service_name, sum({MOST}) FROM stored_spans GROUP BY service_name"),
+        format!("SELECT sum({MOST}) OVER (PARTITION BY service_name) FROM stored_spans"),
+        format!("SELECT sum({MOST}) OVER (ORDER BY span_id ROWS 2 PRECEDING) FROM stored_spans"),
+        format!("SELECT sum(DISTINCT {MOST} - row_number), count(DISTINCT name) FROM stored_spans"),
+        "SELECT - CAST(-9223372036854775808 AS BIGINT)".to_owned(),
+        "SELECT CAST(100 AS SMALLINT) * CAST(1000 AS SMALLINT)".to_owned(),
+        format!("SELECT (SELECT sum({MOST}) FROM stored_spans s WHERE s.name = t.name) FROM stored_spans t"),
+    ] {
+        let told = bench.ask(&sql).await;
+        assert!(told.contains("verflow") || told.contains("does not fit"), "{sql}: {told}");
+    }
+    let answer = bench
+        .ask(
+            "SELECT sum(row_number) AS a, sum(DISTINCT row_number) AS b, sum(CASE WHEN row_number < 0 THEN 1 END) AS c, \
+             sum(1.5) AS d, 2 + 3 * 4 - 1 AS e, -row_number AS f, count(*) - 40 AS g \
+             FROM stored_spans GROUP BY row_number HAVING row_number = 7",
+        )
+        .await;
+    assert_eq!(answer, "a,b,c,d,e,f,g\n21,7,,4.5,13,-7,-37\n");
+    let running = bench
+        .ask(
+            "SELECT sum(row_number) OVER (ORDER BY row_number ROWS 1 PRECEDING) AS a, row_number + 1 FROM stored_spans \
+             WHERE tier = 'cold' ORDER BY row_number LIMIT 3",
+        )
+        .await;
+    assert_eq!(running, "a,stored_spans.row_number + Int64(1)\n0,1\n1,2\n3,3\n");
+}
+
+/// A damaged time makes one trace's duration unknown, and no other's.
+#[tokio::test]
+async fn a_duration_that_does_not_fit_is_null() {
+    let bench = Bench::of(GETTING_STARTED).change_cold(|rows| {
+        rows[0].start_time = i64::MIN;
+        rows[0].end_time = i64::MAX;
+    });
+    let answer = bench.ask("SELECT count(*) AS traces, count(duration_ns) AS durations FROM traces").await;
+    assert_eq!(answer, "traces,durations\n8,7\n");
 }
 
 mod documents;

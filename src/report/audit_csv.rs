@@ -53,7 +53,7 @@ fn of_the_check(report: &AuditReport, one: &Checked) -> Vec<String> {
         if limits.is_empty() { limits } else { escape::csv(&limits) },
         escape::csv(&one.check.id),
         escape::csv(&one.check.family),
-        one.check.severity.name().to_owned(),
+        one.check.weight().to_owned(),
         one.verdict.name().to_owned(),
         one.examined.to_string(),
         found.map_or(0, |found| found.total).to_string(),

@@ -107,6 +107,7 @@ struct NotReadJson<'a> {
 struct CheckJson<'a> {
     id: &'a str,
     family: &'a str,
+    /// Of a check whose findings are undecided: `inconclusive`.
     severity: &'static str,
     rule: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,7 +252,7 @@ fn check_json<'r>(report: &'r AuditReport, checked: &'r Checked, limit: usize) -
     CheckJson {
         id: &check.id,
         family: &check.family,
-        severity: check.severity.name(),
+        severity: check.weight(),
         rule: &check.rule,
         code: check.code.as_deref(),
         verdict: verdict.name(),

@@ -11,7 +11,7 @@ use super::{audit_json::samples, audit_words as words, json, sql_line::sql_line}
 use crate::{
     audit::{evidence::Sample, report::AuditReport, verdict::Overall},
     checks::{
-        catalog::Severity,
+        catalog::{Check, Finding, Severity},
         runner::{Checked, Verdict},
     },
     text::escape::plain,
@@ -71,7 +71,7 @@ fn rule(report: &AuditReport, one: &Checked) -> Value {
         "shortDescription": {"text": check.rule},
         "fullDescription": {"text": check.why},
         "help": {"text": format!("Likely cause: {}{line}", check.usually)},
-        "defaultConfiguration": {"level": level(check.severity)},
+        "defaultConfiguration": {"level": rule_level(check)},
         "properties": {"tags": [check.family], "verdict": one.verdict.name(), "examined": one.examined},
     })
 }
@@ -107,6 +107,14 @@ fn artifact(sample: &Sample) -> Value {
     let file = sample.text("file").map(|file| uri(Path::new(&file)));
     let file = file.filter(|file| !file.is_empty()).unwrap_or_else(|| ".".to_owned());
     json!({"uri": file, "uriBaseId": STORE})
+}
+
+/// Findings of a check that only says what is undecided have no level.
+fn rule_level(check: &Check) -> &'static str {
+    match check.finding {
+        Finding::Broken => level(check.severity),
+        Finding::Undecided => "none",
+    }
 }
 
 fn level(severity: Severity) -> &'static str {

@@ -63,6 +63,13 @@ pub(crate) fn reason(reason: &Reason) -> String {
         ),
         Reason::WarningsFail => "warnings fail this audit (--fail-on warn)".to_owned(),
         Reason::SpansRefused { spans } => format!("{} refused", counted(*spans, "span")),
+        Reason::SpansNotSent { spans } => {
+            format!("{} of the source cannot be sent, and were not", counted(*spans, "span"))
+        }
+        Reason::SourceNotRead { file, problem, others } => {
+            let others = if *others > 0 { format!(", and {} more", grouped(*others)) } else { String::new() };
+            format!("not all of the source was read and sent: `{file}`{others}: {problem}")
+        }
         Reason::OutcomeUnknown { spans } => {
             format!("{} sent with an unknown outcome", counted(*spans, "span"))
         }

@@ -11,7 +11,7 @@ use crate::{
     ledger::replay::Options,
     send::summary::per_second,
     source::{
-        chunk::Notes,
+        chunk::{Notes, Unsent, UnsentSpan},
         pace::Pace,
         run::{Produced, Replayed, ShiftTime, SourceSummary},
     },
@@ -64,6 +64,7 @@ pub(crate) fn print_source(out: &mut dyn Write, surveyed: &SourceSummary) -> any
 }
 
 fn print_notes(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
+    print_unsent(out, &notes.unsent)?;
     for (why, spans) in &notes.skipped {
         writeln!(out, "left out {} {why}", counted(*spans, "span"))?;
     }
@@ -72,6 +73,30 @@ fn print_notes(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
     }
     if notes.trouble.len() > TROUBLE_SHOWN {
         writeln!(out, "unread   and {} more", notes.trouble.len() - TROUBLE_SHOWN)?;
+    }
+    Ok(())
+}
+
+/// What was asked for and cannot be sent.
+fn print_unsent(out: &mut dyn Write, unsent: &Unsent) -> anyhow::Result<()> {
+    if unsent.total == 0 {
+        return Ok(());
+    }
+    writeln!(out, "unsent   {} that cannot be sent:", counted(unsent.total, "span"))?;
+    for UnsentSpan { file, number, why } in &unsent.first {
+        writeln!(out, "         {} row {number}: {}", plain(file), plain(why))?;
+    }
+    if unsent.others() > 0 {
+        writeln!(out, "         and {} more", grouped(unsent.others()))?;
+    }
+    Ok(())
+}
+
+/// What became of the source between the plan and its end.
+pub(crate) fn print_changed(out: &mut dyn Write, planned: u64, made: &Produced) -> anyhow::Result<()> {
+    if made.spans != planned {
+        let (planned, made) = (counted(planned, "span"), grouped(made.spans));
+        writeln!(out, "changed  the source gave {made} of the {planned} that were planned")?;
     }
     Ok(())
 }

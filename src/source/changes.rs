@@ -15,15 +15,16 @@ use prost::Message;
 
 use super::{
     chunk::{Body, Notes, Piece},
+    select::Refusal,
     service_names::ServiceNames,
 };
 use crate::{
     contract::{
         digest::{DigestVersion, Digester},
         mapping::{ResourceFacts, rename_service},
-        otlp::{Cells, Changes, Expected, RowToSpan, resource::SentResource},
+        otlp::{Cells, Changes, Expected, RowToSpan, Unsendable, resource::SentResource},
         row::Cell,
-        schema::{Schema, column},
+        schema::{Schema, column, column_name},
     },
     ledger::expected::{ExpectedSpan, SpanIds, parent_number},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Converter {
     pub(crate) changes: Changes,
     rename: BTreeMap<String, String>,
     row_to_span: RowToSpan,
+    /// Of a row that is only checked.
+    checked: Vec<u8>,
     digester: Digester,
     services: Arc<ServiceNames>,
     resources: HashMap<(String, String, i64), Arc<SentResource>>,
@@ -53,50 +56,49 @@ impl Converter {
         Self { changes, rename, services, digester: Digester::new(digests), ..Self::default() }
     }
 
-    /// A stored row as a piece; none, and a note, where it cannot be sent.
-    pub(crate) fn of_row(&mut self, cells: &Cells<'_>, at: i64, notes: &mut Notes) -> Option<Piece> {
-        let resource = match self.resource(cells) {
-            Ok(resource) => resource,
-            Err(unsendable) => {
-                notes.skip(&format!("whose {unsendable}"), 1);
-                return None;
-            }
-        };
+    /// Whether a stored row can be sent at all.
+    pub(crate) fn check_row(&mut self, cells: &Cells<'_>) -> Result<(), Unsendable> {
+        self.resource(cells)?;
+        self.checked.clear();
+        self.row_to_span.write_span(cells, &self.changes, &mut self.checked).map(drop)
+    }
+
+    /// A stored row as a piece.
+    pub(crate) fn of_row(
+        &mut self,
+        cells: &Cells<'_>,
+        at: i64,
+        notes: &mut Notes,
+    ) -> Result<Piece, Unsendable> {
+        let resource = self.resource(cells)?;
         let mut message = Vec::with_capacity(1_024);
-        let losses = match self.row_to_span.write_span(cells, &self.changes, &mut message) {
-            Ok(losses) => losses,
-            Err(unsendable) => {
-                notes.skip(&format!("whose {unsendable}"), 1);
-                return None;
-            }
-        };
+        let losses = self.row_to_span.write_span(cells, &self.changes, &mut message)?;
         notes.with_nulls += u64::from(losses.nulls + resource.losses.nulls > 0);
         notes.scrubbed += losses.scrubbed + resource.losses.scrubbed;
         notes.disagreeing += u64::from(resource.disagrees);
         resource.write(&mut self.row_to_span.expected.row);
         let expectation = self.expectation()?;
-        Some(Piece { at, body: Body::Span { resource, message, expectation } })
+        Ok(Piece { at, body: Body::Span { resource, message, expectation } })
     }
 
     /// What to expect of the row that was converted last.
-    fn expectation(&mut self) -> Option<ExpectedSpan> {
+    fn expectation(&mut self) -> Result<ExpectedSpan, Unsendable> {
         let Self { row_to_span: RowToSpan { expected, .. }, digester, services, .. } = self;
         let parent = expected.row.parent_span_id.as_deref().and_then(|id| const_hex::decode(id).ok());
-        Some(ExpectedSpan {
-            ids: SpanIds::of_hex(&expected.row.trace_id, &expected.row.span_id)?,
+        let ids = SpanIds::of_hex(&expected.row.trace_id, &expected.row.span_id);
+        Ok(ExpectedSpan {
+            ids: ids.ok_or(Unsendable::NotHex(column_name(column::SPAN_ID)))?,
             parent: parent.and_then(|id| parent_number(&id)),
             service: services.number(&expected.row.service_name),
             digests: digester.expected(expected),
         })
     }
 
-    fn resource(
-        &mut self,
-        cells: &Cells<'_>,
-    ) -> Result<Arc<SentResource>, crate::contract::otlp::Unsendable> {
+    fn resource(&mut self, cells: &Cells<'_>) -> Result<Arc<SentResource>, Unsendable> {
         let text = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
         let (attributes, service) = (text(column::RESOURCE_ATTRIBUTES), text(column::SERVICE_NAME));
-        let dropped = cells[cells.len() - 1].and_then(Cell::number).unwrap_or_default();
+        // A null is no 0: it cannot be sent.
+        let dropped = cells[cells.len() - 1].map_or(0, |count| count.number().unwrap_or(i64::MIN));
         if let Some((key, resource)) = &self.last
             && (key.0.as_str(), key.1.as_str(), key.2) == (attributes, service, dropped)
         {
@@ -123,12 +125,11 @@ impl Converter {
     pub(crate) fn of_request(
         &mut self,
         mut request: ExportTraceServiceRequest,
-        refusals: &[Option<&'static str>],
+        refusals: &[Option<Refusal>],
         at: i64,
         max_bytes: usize,
         notes: &mut Notes,
     ) -> Vec<Piece> {
-        refusals.iter().flatten().for_each(|why| notes.skip(why, 1));
         let mut refusals = refusals.iter();
         for resource_spans in &mut request.resource_spans {
             let facts = ResourceFacts::of(resource_spans.resource.as_ref());

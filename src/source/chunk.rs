@@ -1,6 +1,6 @@
 //! What a source is made of, and what is noted on the way through it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 use crate::{contract::otlp::resource::SentResource, ledger::expected::ExpectedSpan};
 
@@ -29,11 +29,16 @@ impl Piece {
     }
 }
 
+/// Spans that cannot be sent and are named one by one.
+const NAMED: usize = 20;
+
 /// What was met in a source beside what is sent. Counts are of spans.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
-    /// Why spans are not sent.
+    /// Why spans are left out that could be sent: nobody asked for them.
     pub(crate) skipped: BTreeMap<String, u64>,
+    /// Spans that were asked for and cannot be sent.
+    pub(crate) unsent: Unsent,
     /// Spans with values that are null: absent ones, NaN and the infinities.
     pub(crate) with_nulls: u64,
     pub(crate) scrubbed: u64,
@@ -41,6 +46,36 @@ pub(crate) struct Notes {
     pub(crate) disagreeing: u64,
     /// What could not be read, by file.
     pub(crate) trouble: Vec<Trouble>,
+}
+
+/// Spans that cannot be sent: how many, and the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unsent {
+    pub(crate) total: u64,
+    pub(crate) first: Vec<UnsentSpan>,
+}
+
+/// A span that cannot be sent, where it lies, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnsentSpan {
+    pub(crate) file: String,
+    /// From 0: its row, or its place among the spans of a file of requests.
+    pub(crate) number: u64,
+    pub(crate) why: String,
+}
+
+impl Unsent {
+    pub(crate) fn add(&mut self, file: &str, number: u64, why: impl Display) {
+        self.total += 1;
+        if self.first.len() < NAMED {
+            self.first.push(UnsentSpan { file: file.to_owned(), number, why: why.to_string() });
+        }
+    }
+
+    /// How many are not named.
+    pub(crate) fn others(&self) -> u64 {
+        self.total - self.first.len() as u64
+    }
 }
 
 /// A part of a source that could not be read.
@@ -51,6 +86,11 @@ pub(crate) struct Trouble {
 }
 
 impl Notes {
+    /// Whether all that was asked for was read, and can be sent.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.trouble.is_empty() && self.unsent.total == 0
+    }
+
     pub(crate) fn skip(&mut self, why: &str, spans: u64) {
         match self.skipped.get_mut(why) {
             Some(count) => *count += spans,

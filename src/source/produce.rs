@@ -12,7 +12,7 @@ use super::{
     pace::{Pace, Timeline},
     requests::{Received, Requests},
     rows::{RowBatch, RowReader, every_column},
-    select::{Admitted, COPIES, Selection},
+    select::{Admitted, COPIES, Refusal, Selection},
     service_names::ServiceNames,
     window::Window,
 };
@@ -159,7 +159,7 @@ impl<'r> Walker<'r> {
 
     fn of_rows(
         &mut self,
-        RowBatch { first_place, batch, present }: &RowBatch,
+        RowBatch { first_place, file, first_row, batch, present }: &RowBatch,
         notes: &mut Notes,
     ) -> Vec<Piece> {
         let rows = Rows::new(batch, present);
@@ -172,20 +172,30 @@ impl<'r> Walker<'r> {
                 continue;
             }
             let cells = rows.cells(row);
+            let number = first_row + row as u64;
             match selection.admit(mask.as_ref(), row, &cells) {
-                Err(why) => notes.skip(why, 1),
-                Ok(Admitted { at, .. }) => pieces.extend(self.converter.of_row(&cells, at, notes)),
+                Err(Refusal::NotWanted(why)) => notes.skip(why, 1),
+                Err(Refusal::Unsendable(why)) => notes.unsent.add(file, number, why),
+                Ok(Admitted { at, .. }) => match self.converter.of_row(&cells, at, notes) {
+                    Ok(piece) => pieces.push(piece),
+                    Err(why) => notes.unsent.add(file, number, why),
+                },
             }
         }
         pieces
     }
 
     fn of_request(&mut self, received: Received, notes: &mut Notes) -> Vec<Piece> {
-        let Received { first_place, at, request } = received;
+        let Received { first_place, file, first_number, at, request } = received;
         let mut refusals = self.recipe.selection.refusals(&request, at, notes);
-        for (place, refusal) in (first_place..).zip(&mut refusals) {
-            if is_copy(&self.recipe.copies, &mut self.passed, place) {
-                *refusal = Some(COPIES);
+        for (number, refusal) in (0..).zip(&mut refusals) {
+            if is_copy(&self.recipe.copies, &mut self.passed, first_place + number) {
+                *refusal = Some(Refusal::NotWanted(COPIES));
+            }
+            match refusal {
+                Some(Refusal::NotWanted(why)) => notes.skip(why, 1),
+                Some(Refusal::Unsendable(why)) => notes.unsent.add(&file, first_number + number, why),
+                None => {}
             }
         }
         self.converter.of_request(request, &refusals, at, MAX_REQUEST_BYTES, notes)

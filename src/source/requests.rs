@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Lines},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -32,6 +33,10 @@ pub(crate) struct RequestFile {
 pub(crate) struct Received {
     /// The place of its first span in the source.
     pub(crate) first_place: u64,
+    /// What reports call its file.
+    pub(crate) file: Arc<str>,
+    /// The number of its first span in that file, from 0.
+    pub(crate) first_number: u64,
     /// When it came in, in Unix nanoseconds.
     pub(crate) at: i64,
     pub(crate) request: ExportTraceServiceRequest,
@@ -50,6 +55,9 @@ pub(crate) struct Requests {
 
 struct Current {
     records: Records,
+    file: Arc<str>,
+    /// Spans of all files before this one.
+    before: u64,
     /// Of a capture: its times and outcomes.
     calls: Option<Calls>,
 }
@@ -66,7 +74,9 @@ impl Requests {
                 self.next += 1;
                 match Records::open(&file.path) {
                     Ok(records) => {
-                        self.current = Some(Current { records, calls: Calls::open(&file.path) });
+                        let calls = Calls::open(&file.path);
+                        let (file, before) = (file.shown.as_str().into(), self.spans);
+                        self.current = Some(Current { records, file, before, calls });
                     }
                     Err(err) => notes.trouble(&file.shown, format!("cannot be read: {err}")),
                 }
@@ -101,7 +111,13 @@ impl Requests {
                 continue;
             }
             let at = call.map(|call| call.at.cast_signed()).or_else(|| last_end(&request));
-            return Some(Received { first_place, at: at.unwrap_or_default(), request });
+            return Some(Received {
+                first_place,
+                file: Arc::clone(&current.file),
+                first_number: first_place - current.before,
+                at: at.unwrap_or_default(),
+                request,
+            });
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct RowReader {
 const PLACES: u64 = 1 << 40;
 
 struct Current {
+    file: Arc<str>,
     /// The columns that the file has in the type that a studio gives them.
     present: Arc<[String]>,
     rows: RowStream,
@@ -66,6 +67,10 @@ struct Current {
 pub(crate) struct RowBatch {
     /// The first one's place in the source: the same however much of other files can be read.
     pub(crate) first_place: u64,
+    /// What reports call its file.
+    pub(crate) file: Arc<str>,
+    /// The first one's number in that file, from 0.
+    pub(crate) first_row: u64,
     pub(crate) batch: RecordBatch,
     pub(crate) present: Arc<[String]>,
 }
@@ -94,9 +99,15 @@ impl RowReader {
             };
             match current.rows.next().await {
                 Some(Ok(batch)) => {
-                    let first_place = (self.next as u64 - 1) * PLACES + self.row;
+                    let first_row = self.row;
                     self.row += batch.num_rows() as u64;
-                    return Some(RowBatch { first_place, batch, present: Arc::clone(&current.present) });
+                    return Some(RowBatch {
+                        first_place: (self.next as u64 - 1) * PLACES + first_row,
+                        file: Arc::clone(&current.file),
+                        first_row,
+                        batch,
+                        present: Arc::clone(&current.present),
+                    });
                 }
                 Some(Err(problem)) => {
                     let shown = &self.files[self.next - 1].shown;
@@ -115,6 +126,7 @@ impl RowReader {
             notes.trouble(&file.shown, problem.to_string());
         }
         let present = opened.known_columns().into();
-        Current { present, rows: opened.into_rows(&self.columns, Arc::clone(&self.context)) }
+        let file_name = file.shown.as_str().into();
+        Current { file: file_name, present, rows: opened.into_rows(&self.columns, Arc::clone(&self.context)) }
     }
 }

@@ -93,6 +93,13 @@ pub(crate) struct Produced {
     pub(crate) notes: Notes,
 }
 
+impl Produced {
+    /// Whether it is what was planned, and nothing is left out that was asked for.
+    pub(crate) fn is_all_of(&self, planned: u64) -> bool {
+        self.notes.is_whole() && self.spans == planned
+    }
+}
+
 /// A replay that has been sent.
 #[derive(Debug)]
 pub(crate) struct Replayed {
@@ -305,10 +312,10 @@ pub(crate) async fn perform(
     let mut sent = send_all(sending, named, Summary::new(&[planned]), stop, progress).await?;
     naming.await??;
     let notes = making.await??;
-    // What could not be turned into spans was planned, and is none.
+    // What a source that changed meanwhile no longer gives was planned, and cannot be sent.
     let loops = manifest.options.loops.max(1);
-    let skipped = |notes: &Notes| notes.skipped.values().sum::<u64>();
-    let unsendable = skipped(&notes).saturating_sub(skipped(&surveyed.survey.notes));
+    let left_out = |notes: &Notes| notes.skipped.values().sum::<u64>() + notes.unsent.total;
+    let unsendable = left_out(&notes).saturating_sub(left_out(&surveyed.survey.notes));
     let planned = Amount { workflows: 0, spans: planned.spans.saturating_sub(unsendable * loops) };
     let left = planned.spans.saturating_sub(sent.taken_before);
     sent.summary.replan(&[Amount { workflows: 0, spans: left }]);

@@ -35,6 +35,15 @@ pub(crate) struct Admitted {
     pub(crate) ids: IdKey,
 }
 
+/// Why a span is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Nobody asked for it.
+    NotWanted(&'static str),
+    /// It was asked for.
+    Unsendable(&'static str),
+}
+
 /// The conditions of a replay. All of them must hold.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
@@ -76,11 +85,6 @@ impl Selection {
         })
     }
 
-    /// Whether all columns of a row must be read to decide about it.
-    pub(crate) fn asks_about_columns(&self) -> bool {
-        self.condition.is_some()
-    }
-
     /// Which rows of a batch the condition lets through; one that cannot be worked out lets none.
     pub(crate) fn mask(&self, batch: &RecordBatch, notes: &mut Notes) -> Option<BooleanArray> {
         let condition = self.condition.as_ref()?;
@@ -93,19 +97,27 @@ impl Selection {
         mask: Option<&BooleanArray>,
         row: usize,
         cells: &Cells<'_>,
-    ) -> Result<Admitted, &'static str> {
+    ) -> Result<Admitted, Refusal> {
         if mask.is_some_and(|mask| !mask.value(row)) {
-            return Err(UNFIT);
+            return Err(Refusal::NotWanted(UNFIT));
         }
         let text = |column: usize| cells[column].and_then(Cell::text).unwrap_or_default();
-        let mut trace_id = IdBytes::default();
-        let trace_id =
-            trace_id.decode(text(column::TRACE_ID)).ok_or("whose trace id is no hexadecimal text")?;
-        let mut span_id = IdBytes::default();
-        let span_id = span_id.decode(text(column::SPAN_ID)).ok_or("whose span id is no hexadecimal text")?;
-        let at = cells[column::END_TIME].and_then(Cell::number).ok_or("without an end")?;
-        match self.refuses(text(column::SERVICE_NAME), trace_id, span_id, at) {
-            Some(why) => Err(why),
+        let [mut trace_id, mut span_id] = [(); 2].map(|()| IdBytes::default());
+        let trace_id = trace_id.decode(text(column::TRACE_ID));
+        let span_id = span_id.decode(text(column::SPAN_ID));
+        let at = cells[column::END_TIME].and_then(Cell::number);
+        // What is known of a damaged row may say that nobody asked for it.
+        if let Some(why) = self.leaves_out(text(column::SERVICE_NAME), trace_id, at) {
+            return Err(Refusal::NotWanted(why));
+        }
+        let (trace_id, span_id, at) = match (trace_id, span_id, at) {
+            (Some(trace_id), Some(span_id), Some(at)) => (trace_id, span_id, at),
+            (None, ..) => return Err(Refusal::Unsendable("`trace_id` is no hexadecimal text")),
+            (_, None, _) => return Err(Refusal::Unsendable("`span_id` is no hexadecimal text")),
+            (.., None) => return Err(Refusal::Unsendable("`end_time` has no value")),
+        };
+        match self.cannot_be_renewed(trace_id, span_id) {
+            Some(why) => Err(Refusal::Unsendable(why)),
             None => Ok(Admitted { at, ids: IdKey::of(trace_id, span_id) }),
         }
     }
@@ -116,7 +128,7 @@ impl Selection {
         request: &ExportTraceServiceRequest,
         at: i64,
         notes: &mut Notes,
-    ) -> Vec<Option<&'static str>> {
+    ) -> Vec<Option<Refusal>> {
         let mask = self.condition.as_ref().map(|condition| {
             let rows = mapping::rows(&request.resource_spans, Schema::V2);
             let batch = columns::batch(&rows, Schema::V2).and_then(|batch| adapt(&batch));
@@ -129,27 +141,39 @@ impl Selection {
             for span in resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans) {
                 let is_unfit = mask.as_ref().is_some_and(|mask| !mask.value(refusals.len()));
                 let refused = || self.refuses(facts.service_name(), &span.trace_id, &span.span_id, at);
-                refusals.push(if is_unfit { Some(UNFIT) } else { refused() });
+                refusals.push(if is_unfit { Some(Refusal::NotWanted(UNFIT)) } else { refused() });
             }
         }
         refusals
     }
 
     /// Why a span is not sent, the condition apart.
-    fn refuses(&self, service: &str, trace_id: &[u8], span_id: &[u8], at: i64) -> Option<&'static str> {
+    fn refuses(&self, service: &str, trace_id: &[u8], span_id: &[u8], at: i64) -> Option<Refusal> {
+        let left_out = self.leaves_out(service, Some(trace_id), Some(at)).map(Refusal::NotWanted);
+        left_out.or_else(|| self.cannot_be_renewed(trace_id, span_id).map(Refusal::Unsendable))
+    }
+
+    /// Why nobody asked for a span, as far as its values are known.
+    fn leaves_out(&self, service: &str, trace_id: Option<&[u8]>, at: Option<i64>) -> Option<&'static str> {
+        let is_at = |holds: fn(i64, i64) -> bool, bound: Option<i64>| {
+            at.zip(bound).is_some_and(|(at, bound)| holds(at, bound))
+        };
         if !self.services.is_empty() && !self.services.contains(service) {
             Some("of other services")
-        } else if !self.traces.is_empty() && !self.traces.contains(trace_id) {
+        } else if !self.traces.is_empty() && trace_id.is_none_or(|id| !self.traces.contains(id)) {
             Some("of other traces")
-        } else if self.from.is_some_and(|from| at < from) || self.to.is_some_and(|to| at >= to) {
+        } else if is_at(|at, from| at < from, self.from) || is_at(|at, to| at >= to, self.to) {
             Some("of other times")
-        } else if self.sample.is_some_and(|bound| hash(trace_id) >= bound) {
+        } else if trace_id.zip(self.sample).is_some_and(|(id, bound)| hash(id) >= bound) {
             Some("of traces outside the sample")
-        } else if self.usual_ids && !(is_usual(trace_id, 16) && is_usual(span_id, 8)) {
-            Some("with an id that is empty, zero or of odd length; --keep-ids sends them")
         } else {
             None
         }
+    }
+
+    fn cannot_be_renewed(&self, trace_id: &[u8], span_id: &[u8]) -> Option<&'static str> {
+        let is_unusual = self.usual_ids && !(is_usual(trace_id, 16) && is_usual(span_id, 8));
+        is_unusual.then_some("an id is empty, zero or of odd length; --keep-ids sends it")
     }
 }
 
@@ -208,18 +232,19 @@ mod tests {
         };
         let selection = Selection::new(&options, true).unwrap();
         let (trace, span) = ([1; 16], [2; 8]);
+        let not_wanted = |why| Some(Refusal::NotWanted(why));
         for (service, trace_id, span_id, at, said) in [
             ("a", &trace[..], &span[..], 10, None),
-            ("b", &trace, &span, 10, Some("of other services")),
-            ("a", &[2; 16], &span, 10, Some("of other traces")),
-            ("a", &trace, &span, 9, Some("of other times")),
-            ("a", &trace, &span, 20, Some("of other times")),
+            ("b", &trace, &span, 10, not_wanted("of other services")),
+            ("a", &[2; 16], &span, 10, not_wanted("of other traces")),
+            ("a", &trace, &span, 9, not_wanted("of other times")),
+            ("a", &trace, &span, 20, not_wanted("of other times")),
             (
                 "a",
                 &trace,
                 &[0; 8],
                 10,
-                Some("with an id that is empty, zero or of odd length; --keep-ids sends them"),
+                Some(Refusal::Unsendable("an id is empty, zero or of odd length; --keep-ids sends it")),
             ),
         ] {
             assert_eq!(selection.refuses(service, trace_id, span_id, at), said);

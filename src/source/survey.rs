@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    changes::Converter,
     chunk::Notes,
     detect::Source,
     duplicates::{HELD, Met, Share, shares},
@@ -10,15 +11,11 @@ use super::{
     produce::{ReplaySpec, is_copy},
     requests::{Received, Requests},
     rows::{RowReader, StoredFiles, every_column},
-    select::{Admitted, COPIES},
+    select::{Admitted, COPIES, Refusal},
     window::Window,
 };
 use crate::{
-    contract::{
-        mapping::ResourceFacts,
-        row::Cell,
-        schema::{column, column_name},
-    },
+    contract::{mapping::ResourceFacts, row::Cell, schema::column},
     ledger::expected::IdKey,
     store::rows::Rows,
 };
@@ -135,20 +132,23 @@ async fn rows(
     mut take: impl FnMut(Wanted<'_>),
 ) -> anyhow::Result<()> {
     let selection = &recipe.selection;
-    let columns = if selection.asks_about_columns() {
-        every_column()
-    } else {
-        [column::TRACE_ID, column::SPAN_ID, column::SERVICE_NAME, column::END_TIME].map(column_name).to_vec()
-    };
-    let mut reader = RowReader::new(stored.files.clone(), columns)?;
+    // What cannot be sent is known before anything is.
+    let mut converter = Converter::default();
+    let mut reader = RowReader::new(stored.files.clone(), every_column())?;
     while let Some(read) = reader.next(notes).await {
         let rows = Rows::new(&read.batch, &read.present);
         let mask = selection.mask(&read.batch, notes);
         for row in 0..read.batch.num_rows() {
             let cells = rows.cells(row);
+            let number = read.first_row + row as u64;
             match selection.admit(mask.as_ref(), row, &cells) {
-                Err(why) => notes.skip(why, 1),
+                Err(Refusal::NotWanted(why)) => notes.skip(why, 1),
+                Err(Refusal::Unsendable(why)) => notes.unsent.add(&read.file, number, why),
                 Ok(Admitted { at, ids }) => {
+                    if let Err(why) = converter.check_row(&cells) {
+                        notes.unsent.add(&read.file, number, why);
+                        continue;
+                    }
                     let service = cells[column::SERVICE_NAME].and_then(Cell::text).unwrap_or_default();
                     take(Wanted { place: read.first_place + row as u64, ids, service, at, request: None });
                 }
@@ -165,18 +165,23 @@ fn requests(
     mut take: impl FnMut(Wanted<'_>),
 ) {
     let mut number = 0;
-    while let Some(Received { first_place, at, request }) = requests.next(notes) {
+    while let Some(received) = requests.next(notes) {
+        let Received { first_place, file, first_number, at, request } = received;
         let refusals = recipe.selection.refusals(&request, at, notes);
-        let mut refusals = (first_place..).zip(refusals);
+        let mut refusals = (0..).zip(refusals);
         for resource_spans in &request.resource_spans {
             let facts = ResourceFacts::of(resource_spans.resource.as_ref());
             let spans = resource_spans.scope_spans.iter().flat_map(|scope| &scope.spans);
             for (span, (place, refusal)) in spans.zip(&mut refusals) {
-                if let Some(why) = refusal {
-                    notes.skip(why, 1);
+                match refusal {
+                    Some(Refusal::NotWanted(why)) => notes.skip(why, 1),
+                    Some(Refusal::Unsendable(why)) => notes.unsent.add(&file, first_number + place, why),
+                    None => {}
+                }
+                if refusal.is_some() {
                     continue;
                 }
-                let ids = IdKey::of(&span.trace_id, &span.span_id);
+                let (place, ids) = (first_place + place, IdKey::of(&span.trace_id, &span.span_id));
                 take(Wanted { place, ids, service: facts.service_name(), at, request: Some(number) });
             }
         }

@@ -22,7 +22,12 @@ const ROW_GROUP_ROWS: usize = 122_880;
 /// Streams `segments` into a Parquet file at `path` and returns its number of rows.
 ///
 /// Errors carry no file name: their text is an answer on the wire, where the studio names none.
-pub(super) fn write(segments: &[PathBuf], schema: Schema, path: &Path) -> anyhow::Result<usize> {
+pub(super) fn write(
+    segments: &[PathBuf],
+    schema: Schema,
+    path: &Path,
+    before_it_is_named: impl FnOnce(),
+) -> anyhow::Result<usize> {
     let unfinished = path.with_extension("parquet.tmp");
     let properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
@@ -39,6 +44,7 @@ pub(super) fn write(segments: &[PathBuf], schema: Schema, path: &Path) -> anyhow
         }
     }
     writer.close()?;
+    before_it_is_named();
     fs::rename(&unfinished, path)?;
     Ok(rows)
 }

@@ -1,7 +1,8 @@
 //! The log and the recent cold files, shared by all calls and by the background work.
 //!
-//! One lock around the log makes exports, flushes and snapshots take turns, as in the studio.
-//! Exports write their segments where they run; whole-log work goes to a blocking thread.
+//! Flushes, snapshots and the timer take turns, as in the studio's one loop: while a flush runs, what is in memory
+//! waits. A lock around the log is held for moments, so that exports wait for none of them. They write their segments
+//! where they run; whole-log work goes to a blocking thread.
 
 use std::{
     path::PathBuf,
@@ -27,6 +28,8 @@ const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Storage {
     wal: Arc<tokio::sync::Mutex<Wal>>,
+    /// Held by the flush, the snapshot or the timer whose turn it is.
+    turn: tokio::sync::Mutex<()>,
     recent: Arc<Mutex<RecentCold>>,
     segment_written: Notify,
     flush_max_bytes: u64,
@@ -35,9 +38,10 @@ pub(super) struct Storage {
 
 impl Storage {
     pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
-        let wal = Wal::open(folder, config.schema, config.batch_size)?;
+        let wal = Wal::open(folder, config)?;
         Ok(Self {
             wal: Arc::new(tokio::sync::Mutex::new(wal)),
+            turn: tokio::sync::Mutex::default(),
             recent: Arc::default(),
             segment_written: Notify::new(),
             flush_max_bytes: config.flush_max_bytes,
@@ -57,6 +61,7 @@ impl Storage {
     }
 
     pub(super) async fn snapshot(&self) -> anyhow::Result<Option<Snapshot>> {
+        let _turn = self.turn.lock().await;
         self.with_wal(Wal::snapshot).await
     }
 
@@ -72,11 +77,16 @@ impl Storage {
         let mut age_timer = interval(AGE_CHECK_INTERVAL);
         loop {
             tokio::select! {
-                _ = segment_timer.tick() => self.with_wal(Wal::write_pending_on_timer).await.ok(),
+                _ = segment_timer.tick() => self.write_pending_on_timer().await.ok(),
                 _ = age_timer.tick() => self.flush_if_due().await.ok(),
                 () = self.segment_written.notified() => self.flush_if_due().await.ok(),
             };
         }
+    }
+
+    async fn write_pending_on_timer(&self) -> anyhow::Result<()> {
+        let _turn = self.turn.lock().await;
+        self.with_wal(Wal::write_pending_on_timer).await
     }
 
     async fn flush_if_due(&self) -> anyhow::Result<()> {
@@ -85,17 +95,16 @@ impl Storage {
     }
 
     async fn flush_if(&self, wanted: impl FnOnce(&Wal) -> bool + Send + 'static) -> anyhow::Result<()> {
+        let _turn = self.turn.lock().await;
+        let begin = |wal: &mut Wal| if wanted(wal) { wal.begin_flush(Utc::now()) } else { Ok(None) };
+        let Some(flush) = self.with_wal(begin).await? else { return Ok(()) };
+        let flush = task::spawn_blocking(move || flush.write()).await??;
         let recent = Arc::clone(&self.recent);
         self.with_wal(move |wal| {
-            if !wanted(wal) {
-                return Ok(());
-            }
-            // Recorded before the lock is released: a snapshot that finds the log empty must
+            // Recorded before the segments are gone: a snapshot that finds the log empty must
             // already name the file that the rows went to.
-            if let Some(path) = wal.flush(Utc::now())? {
-                recent.lock().unwrap_or_else(PoisonError::into_inner).record(path, Instant::now());
-            }
-            Ok(())
+            recent.lock().unwrap_or_else(PoisonError::into_inner).record(flush.path.clone(), Instant::now());
+            wal.end_flush(&flush)
         })
         .await
     }

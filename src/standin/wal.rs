@@ -3,6 +3,8 @@
 //! Plain file work without locks or tasks. Follows the order of the studio's steps, because what a
 //! crash or a failure leaves behind depends on it; like the studio it never syncs a file.
 
+#[cfg(test)]
+use std::sync::{Arc, Mutex};
 use std::{
     fs, io,
     path::PathBuf,
@@ -13,7 +15,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
 use super::{
-    cold,
+    Config, cold,
     folder::{self, Folder},
 };
 use crate::contract::{columns, row::Row, schema::Schema};
@@ -32,6 +34,29 @@ pub(super) struct Wal {
     segment_bytes: u64,
     last_segment: Instant,
     last_flush: Instant,
+    #[cfg(test)]
+    flush_gate: Arc<Mutex<()>>,
+}
+
+/// A flush between its beginning and its end. Exports go on meanwhile.
+#[derive(Debug)]
+pub(super) struct Flush {
+    pub(super) path: PathBuf,
+    segments: Vec<PathBuf>,
+    schema: Schema,
+    #[cfg(test)]
+    gate: Arc<Mutex<()>>,
+}
+
+impl Flush {
+    pub(super) fn write(self) -> anyhow::Result<Self> {
+        cold::write(&self.segments, self.schema, &self.path, || {
+            // Where tests hold a flush: all is written, and the file has not got its name.
+            #[cfg(test)]
+            drop(self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        })?;
+        Ok(self)
+    }
 }
 
 /// A hot snapshot that was just written.
@@ -44,18 +69,20 @@ pub(super) struct Snapshot {
 
 impl Wal {
     /// Opens the log of `folder`; segments that are there already will be part of the next flush.
-    pub(super) fn open(folder: Folder, schema: Schema, batch_size: usize) -> anyhow::Result<Self> {
+    pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
         let segment_bytes = total_bytes(&segments(&folder)?)?;
         let now = Instant::now();
         Ok(Self {
             folder,
-            schema,
-            batch_size,
+            schema: config.schema,
+            batch_size: config.batch_size,
             pending: Vec::new(),
             sequence: 0,
             segment_bytes,
             last_segment: now,
             last_flush: now,
+            #[cfg(test)]
+            flush_gate: Arc::clone(&config.flush_gate),
         })
     }
 
@@ -87,23 +114,32 @@ impl Wal {
         self.segment_bytes >= max_bytes || too_old
     }
 
-    /// Moves everything into a cold file named after `now`; `None` when there was nothing.
-    pub(super) fn flush(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<PathBuf>> {
+    /// Begins to move everything into a cold file named after `now`; `None` when there is nothing.
+    pub(super) fn begin_flush(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<Flush>> {
         self.write_pending()?;
         let segments = segments(&self.folder)?;
         if segments.is_empty() {
             return Ok(None);
         }
-        let path = self.folder.cold_file(now)?;
-        cold::write(&segments, self.schema, &path)?;
-        for segment in &segments {
+        Ok(Some(Flush {
+            path: self.folder.cold_file(now)?,
+            segments,
+            schema: self.schema,
+            #[cfg(test)]
+            gate: Arc::clone(&self.flush_gate),
+        }))
+    }
+
+    /// Removes the segments whose rows a cold file has now.
+    pub(super) fn end_flush(&mut self, flush: &Flush) -> anyhow::Result<()> {
+        for segment in &flush.segments {
             // The rows are safe: the studio, too, calls this flush a success, and the next one
             // writes what stayed a second time.
             fs::remove_file(segment).ok();
         }
-        self.segment_bytes = total_bytes(&self::segments(&self.folder)?)?;
+        self.segment_bytes = total_bytes(&segments(&self.folder)?)?;
         self.last_flush = Instant::now();
-        Ok(Some(path))
+        Ok(())
     }
 
     /// Copies everything into the hot snapshot; `None` when there was nothing and none is left.
@@ -115,7 +151,7 @@ impl Wal {
             folder::remove_if_there(&path)?;
             return Ok(None);
         }
-        let rows = cold::write(&segments, self.schema, &path)?;
+        let rows = cold::write(&segments, self.schema, &path, || ())?;
         let bytes = fs::metadata(&path)?.len();
         Ok(Some(Snapshot { path, rows, bytes }))
     }

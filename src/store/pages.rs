@@ -4,12 +4,15 @@
 //! dictionary, the values of a page. Each is held against the bytes that carry it. Only the encodings
 //! that a studio writes pass, since the others take counts from the page's own damaged bytes.
 
+use std::fs::File;
+
 use datafusion::parquet::{
     basic::{Compression, Type},
     file::metadata::ColumnChunkMetaData,
 };
 
 use super::{
+    footer::read_at,
     problem::FileProblem,
     thrift::{self, Value},
 };
@@ -73,6 +76,25 @@ fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64)
         other => return Err(format!("type {other} is unknown")),
     };
     Ok((header_length + stored, values))
+}
+
+/// The rows of a data page, by its own header.
+pub(super) fn page_rows(file: &File, offset: u64, length: u64) -> Result<i64, String> {
+    const HEADER: u64 = 512;
+    let header = |bytes: u64| {
+        let mut buffer = vec![0; usize::try_from(bytes).map_err(|err| err.to_string())?];
+        read_at(file, offset, &mut buffer).map_err(|err| err.to_string())?;
+        let read = thrift::read_struct(&buffer, &thrift::shape::PAGE_HEADER);
+        read.map_err(|err| format!("has a page at byte {offset} whose header does not parse: {err}"))
+    };
+    // Long values may stand in a header, too.
+    let (header, _) = header(length.min(HEADER)).or_else(|_| header(length))?;
+    let values = match header.int(1) {
+        Some(DATA_PAGE) => header.field(5).and_then(|header| header.int(1)),
+        Some(DATA_PAGE_V2) => header.field(8).and_then(|header| header.int(1)),
+        _ => None,
+    };
+    values.ok_or_else(|| format!("has no data page at byte {offset}"))
 }
 
 fn check_size(codec: Compression, stored: i64, plain: i64) -> Result<(), String> {

@@ -1,9 +1,9 @@
-//! A footer's statistics, held against the values of their column chunks.
+//! A footer's statistics and page indexes, held against the values of their column chunks and pages.
 //!
 //! Whoever prunes by a minimum, a maximum or a null count believes it: one flipped bit there hides rows that still
 //! decode. A statistic that is absent is no fault, nor is a long text that the writer cut to a bound.
 
-use std::{fmt::Display, sync::Arc};
+use std::{cmp::Ordering, fmt::Display, fs::File, path::Path, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -14,19 +14,24 @@ use datafusion::{
     parquet::{
         data_type::ByteArray,
         file::{
-            metadata::ParquetMetaData,
+            metadata::{ParquetMetaData, RowGroupMetaData},
             statistics::{Statistics, ValueStatistics},
         },
     },
 };
 
-use super::footer::Footer;
+use super::{
+    footer::Footer,
+    page_index::{self, Order, PageIndex, Wrong},
+};
 use crate::contract::schema::{COLUMN_COUNT, Schema, column_name};
 
 /// A statistic that is not what the values come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatisticsFault {
     pub(crate) row_group: usize,
+    /// The first page of its column chunk of which that is so; none of what is stated of the whole chunk.
+    pub(crate) page: Option<usize>,
     pub(crate) column: &'static str,
     pub(crate) statistic: Statistic,
     /// By the values; none where all are null.
@@ -39,6 +44,13 @@ pub(crate) enum Statistic {
     Min,
     Max,
     NullCount,
+    /// Whether a page has nulls alone.
+    NullPage,
+    /// The order of the least and the greatest values of pages.
+    Order,
+    /// An index that cannot be read, or not that of its pages.
+    ColumnIndex,
+    OffsetIndex,
 }
 
 impl Statistic {
@@ -47,6 +59,10 @@ impl Statistic {
             Self::Min => "min",
             Self::Max => "max",
             Self::NullCount => "null_count",
+            Self::NullPage => "null_page",
+            Self::Order => "boundary_order",
+            Self::ColumnIndex => "column_index",
+            Self::OffsetIndex => "offset_index",
         }
     }
 }
@@ -55,6 +71,8 @@ impl Statistic {
 #[derive(Debug)]
 pub(crate) struct ClaimedStatistics {
     metadata: Arc<ParquetMetaData>,
+    /// For the page indexes; none where it could not be opened again.
+    file: Option<File>,
     /// The row group that the next row is of, and how many of its rows were seen.
     group: usize,
     seen: usize,
@@ -70,6 +88,21 @@ struct ColumnValues {
     index: usize,
     /// Stored in the bits of signed numbers.
     is_unsigned: bool,
+    is_text: bool,
+    /// Of the row group, without its last page.
+    values: Values,
+    pages: PageIndex,
+    /// The page that the next row is of, how many of its rows were seen, and what they come to.
+    page: usize,
+    seen: usize,
+    of_page: Values,
+    /// What was found wrong of pages: the first of each kind is told.
+    told: Vec<Statistic>,
+}
+
+/// What some values come to.
+#[derive(Debug, Default)]
+struct Values {
     nulls: u64,
     extremes: Option<Extremes>,
 }
@@ -83,7 +116,7 @@ enum Extremes {
 
 impl ClaimedStatistics {
     /// Of the columns that the file has once, in the type that a studio gives them.
-    pub(crate) fn of(footer: &Footer) -> Self {
+    pub(crate) fn of(path: &Path, footer: &Footer) -> Self {
         let is_right = |name: &str| footer.wrong_types.iter().all(|wrong| wrong.column != name);
         let columns = footer.metadata.file_metadata().schema_descr().columns().iter();
         let paths: Vec<String> = columns.map(|column| column.path().string()).collect();
@@ -94,15 +127,38 @@ impl ClaimedStatistics {
                 return None;
             }
             let index = paths.iter().position(|path| path == name)?;
-            let is_unsigned = *stored.field(column).data_type() == DataType::UInt32;
-            Some(ColumnValues { name, index, is_unsigned, nulls: 0, extremes: None })
+            let kind = stored.field(column).data_type();
+            let is_unsigned = *kind == DataType::UInt32;
+            let is_text = matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+            Some(ColumnValues {
+                name,
+                index,
+                is_unsigned,
+                is_text,
+                values: Values::default(),
+                pages: PageIndex::default(),
+                page: 0,
+                seen: 0,
+                of_page: Values::default(),
+                told: Vec::new(),
+            })
         };
-        Self {
+        let mut claimed = Self {
             metadata: Arc::clone(&footer.metadata),
+            file: File::open(path).ok(),
             group: 0,
             seen: 0,
             columns: (0..COLUMN_COUNT).filter_map(column).collect(),
             faults: Vec::new(),
+        };
+        claimed.begin_group();
+        claimed
+    }
+
+    fn begin_group(&mut self) {
+        let Some(group) = self.metadata.row_groups().get(self.group) else { return };
+        for column in &mut self.columns {
+            column.begin(self.file.as_ref(), group, self.group, &mut self.faults);
         }
     }
 
@@ -114,7 +170,7 @@ impl ClaimedStatistics {
             let part = rows.saturating_sub(self.seen).min(batch.num_rows() - from);
             for column in &mut self.columns {
                 if let Some(values) = batch.column_by_name(column.name) {
-                    column.add(&values.slice(from, part));
+                    column.add(&values.slice(from, part), self.group, &mut self.faults);
                 }
             }
             from += part;
@@ -128,69 +184,215 @@ impl ClaimedStatistics {
     fn end_group(&mut self) {
         let group = self.metadata.row_group(self.group);
         for column in &mut self.columns {
+            column.values.add(std::mem::take(&mut column.of_page));
             if self.seen > 0
                 && let Some(statistics) = group.column(column.index).statistics()
             {
                 column.compare(statistics, self.group, &mut self.faults);
             }
-            (column.nulls, column.extremes) = (0, None);
         }
         (self.group, self.seen) = (self.group + 1, 0);
+        self.begin_group();
     }
 
-    /// Of row groups that were read whole.
+    /// Of row groups that were read whole, and of pages.
     pub(crate) fn faults(self) -> Vec<StatisticsFault> {
         self.faults
     }
 }
 
-impl ColumnValues {
-    fn add(&mut self, values: &ArrayRef) {
-        self.nulls += values.null_count() as u64;
-        let numbers = match values.data_type() {
-            DataType::Utf8View => {
-                let texts = values.as_string_view();
-                if let (Some(least), Some(most)) = (min_string_view(texts), max_string_view(texts)) {
-                    self.add_texts(least, most);
-                }
-                return;
-            }
-            DataType::Int8 => range_of::<Int8Type>(values),
-            DataType::Int64 => range_of::<Int64Type>(values),
-            DataType::UInt32 => range_of::<UInt32Type>(values),
-            DataType::Timestamp(..) => range_of::<TimestampNanosecondType>(values),
-            _ => None,
-        };
-        let Some((least, most)) = numbers else { return };
-        self.extremes = Some(match self.extremes.take() {
-            Some(Extremes::Number(before, after)) => Extremes::Number(before.min(least), after.max(most)),
-            _ => Extremes::Number(least, most),
-        });
+impl Values {
+    fn of(values: &ArrayRef) -> Self {
+        Self { nulls: values.null_count() as u64, extremes: extremes(values) }
     }
 
-    fn add_texts(&mut self, least: &str, most: &str) {
-        let Some(Extremes::Text(before, after)) = &mut self.extremes else {
-            self.extremes = Some(Extremes::Text(least.to_owned(), most.to_owned()));
-            return;
+    fn add(&mut self, other: Self) {
+        self.nulls += other.nulls;
+        self.extremes = match (self.extremes.take(), other.extremes) {
+            (Some(Extremes::Number(least, most)), Some(Extremes::Number(other_least, other_most))) => {
+                Some(Extremes::Number(least.min(other_least), most.max(other_most)))
+            }
+            (Some(Extremes::Text(least, most)), Some(Extremes::Text(other_least, other_most))) => {
+                Some(Extremes::Text(least.min(other_least), most.max(other_most)))
+            }
+            (mine, other) => mine.or(other),
         };
-        if least < before.as_str() {
-            least.clone_into(before);
+    }
+}
+
+/// The least and the greatest of some values; none where all are null.
+fn extremes(values: &ArrayRef) -> Option<Extremes> {
+    let (least, most) = match values.data_type() {
+        DataType::Utf8View => {
+            let texts = values.as_string_view();
+            let (least, most) = min_string_view(texts).zip(max_string_view(texts))?;
+            return Some(Extremes::Text(least.to_owned(), most.to_owned()));
         }
-        if most > after.as_str() {
-            most.clone_into(after);
+        DataType::Int8 => range_of::<Int8Type>(values)?,
+        DataType::Int64 => range_of::<Int64Type>(values)?,
+        DataType::UInt32 => range_of::<UInt32Type>(values)?,
+        DataType::Timestamp(..) => range_of::<TimestampNanosecondType>(values)?,
+        _ => return None,
+    };
+    Some(Extremes::Number(least, most))
+}
+
+impl ColumnValues {
+    /// Before the first row of a row group.
+    fn begin(
+        &mut self,
+        file: Option<&File>,
+        group: &RowGroupMetaData,
+        row_group: usize,
+        faults: &mut Vec<StatisticsFault>,
+    ) {
+        (self.values, self.of_page) = (Values::default(), Values::default());
+        (self.page, self.seen) = (0, 0);
+        self.told.clear();
+        let index =
+            file.map_or(Ok(None), |file| page_index::read(file, group.column(self.index), group.num_rows()));
+        self.pages = match index {
+            Ok(pages) => pages.unwrap_or_default(),
+            Err(Wrong { is_of_offsets, reason }) => {
+                let statistic = if is_of_offsets { Statistic::OffsetIndex } else { Statistic::ColumnIndex };
+                faults.push(StatisticsFault {
+                    row_group,
+                    page: None,
+                    column: self.name,
+                    statistic,
+                    actual: None,
+                    stated: reason,
+                });
+                PageIndex::default()
+            }
+        };
+        if let Some(stated) = self.wrong_order() {
+            let (column, statistic) = (self.name, Statistic::Order);
+            let stated = stated.to_owned();
+            faults.push(StatisticsFault { row_group, page: None, column, statistic, actual: None, stated });
         }
+    }
+
+    /// The rest of a row group's values, up to all of them.
+    fn add(&mut self, values: &ArrayRef, row_group: usize, faults: &mut Vec<StatisticsFault>) {
+        let mut from = 0;
+        while from < values.len() {
+            let rows = self.pages.rows.get(self.page).copied();
+            let left = rows.map_or(usize::MAX, |rows| rows.saturating_sub(self.seen));
+            let part = left.min(values.len() - from);
+            self.of_page.add(Values::of(&values.slice(from, part)));
+            from += part;
+            self.seen += part;
+            if rows.is_some_and(|rows| self.seen >= rows) {
+                self.end_page(row_group, faults);
+            }
+        }
+    }
+
+    fn end_page(&mut self, row_group: usize, faults: &mut Vec<StatisticsFault>) {
+        for (statistic, actual, stated) in self.wrong_of_page() {
+            self.tell(row_group, statistic, actual, stated, faults);
+        }
+        self.values.add(std::mem::take(&mut self.of_page));
+        (self.page, self.seen) = (self.page + 1, 0);
+    }
+
+    /// Tells of the first page of a chunk with a fault of a kind.
+    fn tell(
+        &mut self,
+        row_group: usize,
+        statistic: Statistic,
+        actual: Option<String>,
+        stated: String,
+        faults: &mut Vec<StatisticsFault>,
+    ) {
+        if !self.told.contains(&statistic) {
+            self.told.push(statistic);
+            let page = Some(self.page);
+            faults.push(StatisticsFault { row_group, page, column: self.name, statistic, actual, stated });
+        }
+    }
+
+    /// What the index says of the current page and its values do not come to: by them, and as stated.
+    fn wrong_of_page(&self) -> Vec<(Statistic, Option<String>, String)> {
+        let Some(stated) = &self.pages.values else { return Vec::new() };
+        let (page, mut wrong) = (self.page, Vec::new());
+        if let Some(nulls) = stated.nulls.as_ref().map(|nulls| nulls[page])
+            && u64::try_from(nulls) != Ok(self.of_page.nulls)
+        {
+            wrong.push((Statistic::NullCount, Some(self.of_page.nulls.to_string()), nulls.to_string()));
+        }
+        let is_null = self.of_page.extremes.is_none();
+        if stated.are_null[page] != is_null {
+            wrong.push((Statistic::NullPage, Some(is_null.to_string()), stated.are_null[page].to_string()));
+            return wrong;
+        }
+        let (least, most) = (&stated.least[page], &stated.most[page]);
+        match &self.of_page.extremes {
+            None => {}
+            Some(Extremes::Number(min, max)) => {
+                for (statistic, actual, stated) in [(Statistic::Min, min, least), (Statistic::Max, max, most)]
+                {
+                    let stated = self.number(stated);
+                    if stated != Some(*actual) {
+                        let stated = stated.map_or_else(|| "no number".to_owned(), text);
+                        wrong.push((statistic, Some(text(actual)), stated));
+                    }
+                }
+            }
+            Some(Extremes::Text(min, max)) => {
+                if !is_least(least, false, Some(min)) {
+                    wrong.push((Statistic::Min, Some(beside(min, least.len())), shown(least)));
+                }
+                if !is_most(most, false, Some(max)) {
+                    wrong.push((Statistic::Max, Some(beside(max, most.len())), shown(most)));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// A value of an index in the plain encoding.
+    fn number(&self, bytes: &[u8]) -> Option<i64> {
+        match bytes.len() {
+            4 if self.is_unsigned => Some(u32::from_le_bytes(bytes.try_into().ok()?).into()),
+            4 => Some(i32::from_le_bytes(bytes.try_into().ok()?).into()),
+            8 => Some(i64::from_le_bytes(bytes.try_into().ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The order that the index claims of its pages, where they are not in it: readers search by halves.
+    fn wrong_order(&self) -> Option<&'static str> {
+        let stated = self.pages.values.as_ref()?;
+        let (name, outside) = match stated.order {
+            Order::None => return None,
+            Order::Ascending => ("ascending", Ordering::Greater),
+            Order::Descending => ("descending", Ordering::Less),
+        };
+        let compare = |one: &Vec<u8>, other: &Vec<u8>| {
+            if self.is_text { one.cmp(other) } else { self.number(one).cmp(&self.number(other)) }
+        };
+        let in_order = |values: &[Vec<u8>]| {
+            let values =
+                values.iter().zip(&stated.are_null).filter(|(_, null)| !**null).map(|(value, _)| value);
+            values.is_sorted_by(|one, other| compare(one, other) != outside)
+        };
+        (!in_order(&stated.least) || !in_order(&stated.most)).then_some(name)
     }
 
     fn compare(&self, statistics: &Statistics, row_group: usize, faults: &mut Vec<StatisticsFault>) {
         let mut fault = |statistic: Statistic, actual: Option<String>, stated: String| {
-            faults.push(StatisticsFault { row_group, column: self.name, statistic, actual, stated });
+            let column = self.name;
+            faults.push(StatisticsFault { row_group, page: None, column, statistic, actual, stated });
         };
+        let Values { nulls, extremes } = &self.values;
         if let Some(stated) = statistics.null_count_opt()
-            && stated != self.nulls
+            && stated != *nulls
         {
-            fault(Statistic::NullCount, Some(self.nulls.to_string()), stated.to_string());
+            fault(Statistic::NullCount, Some(nulls.to_string()), stated.to_string());
         }
-        let least_and_most = match (statistics, &self.extremes) {
+        let least_and_most = match (statistics, extremes) {
             // Older writers ordered these by their signed bytes.
             (Statistics::ByteArray(_), _) if statistics.is_min_max_deprecated() => return,
             (Statistics::ByteArray(stated), extremes) => {
@@ -235,9 +437,13 @@ where
 }
 
 /// The minimum and the maximum that are wrong: what it is, and what is stated.
-type Wrong = [Option<(Option<String>, String)>; 2];
+type WrongRange = [Option<(Option<String>, String)>; 2];
 
-fn numbers<T>(stated: &ValueStatistics<T>, extremes: Option<&Extremes>, number: impl Fn(&T) -> i64) -> Wrong {
+fn numbers<T>(
+    stated: &ValueStatistics<T>,
+    extremes: Option<&Extremes>,
+    number: impl Fn(&T) -> i64,
+) -> WrongRange {
     let (least, most) = match extremes {
         Some(Extremes::Number(least, most)) => (Some(*least), Some(*most)),
         Some(Extremes::Text(..)) | None => (None, None),
@@ -268,8 +474,11 @@ fn is_most(stated: &[u8], is_exact: bool, most: Option<&str>) -> bool {
             let (last, _) = stated.char_indices().next_back()?;
             Some(&stated.as_bytes()[..last])
         });
-        let is_bound =
-            || stated > most.as_bytes() && kept.is_some_and(|kept| most.as_bytes().starts_with(kept));
+        let is_bound = || {
+            stated > most.as_bytes()
+                && stated.len() < most.len()
+                && kept.is_some_and(|kept| most.as_bytes().starts_with(kept))
+        };
         stated == most.as_bytes() || (!is_exact && is_bound())
     })
 }

@@ -21,6 +21,9 @@ pub(crate) enum Value {
     Byte,
     Double,
     Bytes,
+    /// Bytes and truths of a structure that is read with its contents.
+    Content(Vec<u8>),
+    Truth(bool),
     Other,
     List(Vec<Value>),
     Struct(Vec<(i16, Value)>),
@@ -70,13 +73,19 @@ pub(crate) enum Malformed {
 
 /// Reads one structure of the given shape from the front of `bytes`; answers it and its length.
 pub(crate) fn read_struct(bytes: &[u8], shape: &Shape) -> Result<(Value, usize), Malformed> {
-    let mut reader = Reader { rest: bytes };
+    let mut reader = Reader { rest: bytes, keeps_contents: false };
     let value = reader.structure(0)?;
     if shape.fits(&value) { Ok((value, bytes.len() - reader.rest.len())) } else { Err(Malformed::Shape) }
 }
 
+/// Reads one structure with the contents of its bytes and with the truths of its lists.
+pub(crate) fn read_contents(bytes: &[u8]) -> Result<Value, Malformed> {
+    Reader { rest: bytes, keeps_contents: true }.structure(0)
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
+    keeps_contents: bool,
 }
 
 impl Reader<'_> {
@@ -105,13 +114,16 @@ impl Reader<'_> {
 
     fn value(&mut self, kind: u8, depth: u8) -> Result<Value, Malformed> {
         match kind {
+            1 | 2 if self.keeps_contents => self.byte().map(|byte| Value::Truth(byte == 1)),
             1 | 2 => self.skip(1, Value::Flag),
             3 => self.skip(1, Value::Byte),
             4..=6 => self.zigzag().map(Value::Int),
             7 => self.skip(8, Value::Double),
             8 => {
-                let length = self.varint()?;
-                self.skip(usize::try_from(length).map_err(|_| Malformed::Count)?, Value::Bytes)
+                let length = usize::try_from(self.varint()?).map_err(|_| Malformed::Count)?;
+                let content = self.rest.get(..length).filter(|_| self.keeps_contents);
+                let value = content.map_or(Value::Bytes, |bytes| Value::Content(bytes.to_vec()));
+                self.skip(length, value)
             }
             9 | 10 => self.list(deeper(depth)?),
             11 => self.map(deeper(depth)?),

@@ -355,7 +355,7 @@ mod tests {
             }
         }
         let history = History::default();
-        let barrier = Barrier::new(&history, 0, std::time::Duration::ZERO, std::time::Duration::ZERO);
+        let barrier = Barrier::new(&history, 0, std::time::Duration::ZERO, std::time::Duration::ZERO, &[]);
         let exports = ExportIndex::new(&history.exports);
         let services = Vec::new();
         let judged = JudgedRun { index: 0, history, exports, barrier, wanted: true, results: None, services };

@@ -146,6 +146,7 @@ pub(super) fn footer_statistics(judged: &Judged) -> Result<Arc<dyn TableProvider
         ("file", text(all().map(|(file, _)| Some(&file.file)))),
         ("row_group", number(all().map(|(_, fault)| i64::try_from(fault.row_group).ok()))),
         ("column_name", text(all().map(|(_, fault)| Some(fault.column)))),
+        ("page", number(all().map(|(_, fault)| fault.page.and_then(|page| i64::try_from(page).ok())))),
         ("statistic", text(all().map(|(_, fault)| Some(fault.statistic.name())))),
         ("expected", text(all().map(|(_, fault)| fault.actual.as_ref()))),
         ("actual", text(all().map(|(_, fault)| Some(&fault.stated)))),

@@ -50,7 +50,7 @@ const NAMED: usize = 3;
 pub(crate) struct RunChoice {
     pub(crate) folder: PathBuf,
     /// As `audit` takes it.
-    pub(crate) run: String,
+    pub(crate) run: Option<String>,
 }
 
 /// Sweeps a store for the tables that need it.
@@ -235,11 +235,11 @@ impl Sources {
         if let Some(runs) = &self.statement().runs {
             return Ok(Arc::clone(runs));
         }
-        let runs = self.whole(choose_runs(&choice.folder, &choice.run, self.layout()))?;
+        let runs = self.whole(choose_runs(&choice.folder, choice.run.as_deref(), self.layout()))?;
         for unreadable in &runs.unreadable {
             self.note(format!("run `{}` is left out: {:#}", unreadable.name, unreadable.error));
         }
-        if runs.wanted.is_empty() && choice.run != "none" {
+        if runs.wanted.is_empty() && choice.run.as_deref() != Some("none") {
             self.note(format!("no run of this store in `{}`", choice.folder.display()));
         }
         self.statement().runs = Some(Arc::clone(&runs));

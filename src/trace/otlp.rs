@@ -5,7 +5,7 @@
 
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::ResourceSpans};
 
-use super::{Trace, span::Span};
+use super::{Place, Trace, span::Span};
 use crate::contract::{
     otlp::{Unsendable, resource_spans_of},
     schema::{column_name, in_schema},
@@ -15,6 +15,8 @@ use crate::contract::{
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut<'a> {
     pub(crate) span_id: &'a str,
+    /// Where the copy lies that the studio shows.
+    pub(crate) place: Option<&'a Place>,
     pub(crate) why: Unsendable,
 }
 
@@ -26,7 +28,7 @@ pub(crate) fn request(trace: &Trace) -> (ExportTraceServiceRequest, Vec<LeftOut<
         let one = match of_span(span) {
             Ok(one) => one,
             Err(why) => {
-                left_out.push(LeftOut { span_id: &span.row.span_id, why });
+                left_out.push(LeftOut { span_id: &span.row.span_id, place: span.places.first(), why });
                 continue;
             }
         };

@@ -378,7 +378,7 @@ fn what_is_open_is_no_pass_for_any_machine() {
     assert!(of("github").contains("::error title=inconclusive%3A unproven_spans::"));
     assert!(of("markdown").starts_with("## e2e-store: INCONCLUSIVE, limited by --only unproven"));
     assert!(of("csv").contains(
-        "\ninconclusive,'--only unproven_spans,unproven_spans,delivery,error,inconclusive,20,20,0,"
+        "\ninconclusive,'--only unproven_spans,unproven_spans,delivery,inconclusive,inconclusive,20,20,0,"
     ));
 }
 
@@ -637,4 +637,51 @@ fn a_file_beside_the_runs_is_no_run() {
     fs::write(folder.path().join("runs/report.json"), "{}").unwrap();
     let report = e2e_store(folder.path(), ["audit"]);
     assert_eq!(exit_status(&report), "[exit status: 0]", "{report}");
+}
+
+/// A store may be copied from where its run was sent: a run that is named is judged against the store that is given.
+#[test]
+fn a_run_that_is_named_is_judged_against_a_copy_of_its_store() {
+    let folder = folder();
+    let verified = ["verify", "--num-services", "1", "--data-dir", "sent", "--runs", "of-it"];
+    assert!(command(folder.path()).args(verified).output().unwrap().status.success());
+    let copied = folder.path().join("copy");
+    let audit = |args: &[&str]| {
+        let output = command(folder.path())
+            .args(["audit", "copy", "--runs", "of-it", "--no-wait"])
+            .args(args)
+            .output()
+            .unwrap();
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code().unwrap())
+    };
+    copy_tree(&folder.path().join("sent/spans"), &copied.join("spans"));
+    let (whole, code) = audit(&["--run", "latest"]);
+    assert!(code == 0 && whole.contains(" match the plan, 0 differ"), "{whole}");
+    for tier in ["parquet", "wal"] {
+        fs::remove_dir_all(copied.join("spans").join(tier)).unwrap();
+        fs::create_dir(copied.join("spans").join(tier)).unwrap();
+    }
+    let (emptied, code) = audit(&["--run", "latest"]);
+    assert!(code == 1 && emptied.contains("FAIL  lost_spans"), "{emptied}");
+    // Nobody named a run, and this one was sent elsewhere: nothing to audit is no pass.
+    assert_eq!(audit(&[]).1, 2);
+}
+
+/// A settings file that cannot be read ends a command where it was named, and only there.
+#[test]
+fn a_settings_file_that_nobody_named_ends_no_command() {
+    let folder = clean();
+    fs::create_dir(folder.path().join("e2e-store.yaml")).unwrap();
+    let audit = |args: &[&str]| {
+        let output = command(folder.path()).args(["audit"]).args(args).output().unwrap();
+        (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code().unwrap())
+    };
+    let (noted, code) = audit(&[]);
+    assert_eq!(code, 0, "{noted}");
+    assert_eq!(noted.matches("e2e-store.yaml").count(), 1, "{noted}");
+    let (named, code) = audit(&["--config", "e2e-store.yaml"]);
+    assert!(code == 2 && named.contains("error: "), "{named}");
+    fs::remove_dir(folder.path().join("e2e-store.yaml")).unwrap();
+    fs::write(folder.path().join("e2e-store.yaml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_eq!(audit(&[]).1, 0, "no text");
 }

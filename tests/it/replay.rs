@@ -470,3 +470,37 @@ fn a_replay_is_judged_like_any_run() {
         assert_eq!(exit_status(&emptied), "[exit status: 1]", "{emptied}");
     }
 }
+
+/// The text of a span's attributes in a segment is cut off from its beginning.
+fn without_a_brace(folder: &Path) {
+    let path = folder.join(super::audit::SEGMENT);
+    let mut bytes = fs::read(&path).unwrap();
+    let key = b"{\"e2e.";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    bytes[at] = b'!';
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_row_that_is_no_span_is_named_and_fails_what_sends_it() {
+    let folder = super::audit::clean();
+    let whole = run(folder.path(), &["export", ".dbdata", "-o", "whole.jsonl"]);
+    assert_eq!(exit_status(&whole), "[exit status: 0]", "{whole}");
+    without_a_brace(folder.path());
+    let named = |text: &str| {
+        assert_eq!(exit_status(text), "[exit status: 1]", "{text}");
+        assert!(text.contains("1 span that cannot be sent") && text.contains("wal/batch_"), "{text}");
+        assert!(text.contains(" row ") && text.contains("`attributes`"), "{text}");
+    };
+    named(&run(folder.path(), &["export", ".dbdata", "-o", "spans.jsonl"]));
+    assert_eq!(spans(&folder.path().join("spans.jsonl")).len(), 39);
+    named(&run(folder.path(), &["replay", ".dbdata", "--dry-run"]));
+    let serving = Serving::start_with(folder.path(), &["--data-dir", "other"]);
+    let json = ["--verify", "--data-dir", "other", "--runs", "replays", "--format", "json"];
+    let sent = replay(folder.path(), &serving, ".dbdata", &json);
+    named(&sent);
+    assert!(sent.contains("\"verdict\": \"fail\"") && sent.contains("cannot be sent"), "{sent}");
+    // What was sent is there: the run by itself is judged by that.
+    let audited = run(folder.path(), &["audit", "other", "--runs", "replays", "--run", "latest"]);
+    assert_eq!(exit_status(&audited), "[exit status: 0]", "{audited}");
+}

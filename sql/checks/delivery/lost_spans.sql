@@ -6,7 +6,7 @@
 --
 -- A full success is the studio's promise for every span of an export. Spans may stay in memory for a while, so an
 -- absence is a loss only behind a barrier: a flush or snapshot that began after the ack and succeeded, or more time
--- than the WAL timer needs.
+-- than the WAL timer needs, without a flush that held it back.
 --
 -- Usually: The ingestion process ended, by SIGTERM or a crash, before the acked spans in its memory reached a segment:
 -- it writes nothing on shutdown. If the findings are consecutive in time, look for a restart at the first minute; if

@@ -5,7 +5,8 @@
 -- query: missing_spans
 --
 -- The studio answers OK when spans are in memory. An absent span without a barrier behind its ack may still be
--- written; it cannot be called lost yet.
+-- written; it cannot be called lost yet. Nor can one that was acked while a flush or a snapshot was under way, or had
+-- ended within the settle time: the studio flushes in the loop of its timer, which waits meanwhile.
 --
 -- Usually: The audit ran too early: the spans are in the studio's memory, which a timer writes out every 3 s. Call
 -- FlushWAL, or audit again without `--no-wait`. If they stay pending, the WAL is blocked (see wedged_wal,

@@ -112,5 +112,7 @@ async fn true_statistics_of_many_row_groups_are_silent() {
     write_parquet(&copy, &rows, STORE.1);
     crate::testing::write_in_groups(&bench.cold(), &rows, STORE.1, 3);
     assert_eq!(bench.samples("none", "false_statistics").await, Vec::<Value>::new());
+    crate::testing::write_in_pages(&bench.cold(), &rows, STORE.1, 3);
+    assert_eq!(bench.samples("none", "false_statistics").await, Vec::<Value>::new());
     fs::remove_file(copy).unwrap();
 }

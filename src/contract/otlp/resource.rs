@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
-use super::{Cells, Losses, RESOURCE_DROPPED_ATTRIBUTES, Unsendable, count, optional, read, text};
+use super::{Cells, Losses, RESOURCE_DROPPED_ATTRIBUTES, Unsendable, count, read, text};
 use crate::contract::{
     mapping::{self, ResourceFacts},
     row::Row,
@@ -39,9 +39,10 @@ impl SentResource {
             Ok(())
         })?;
         let mut resource = Resource::decode(&*sent.message).unwrap_or_default();
-        resource.dropped_attributes_count = count(cells, RESOURCE_DROPPED_ATTRIBUTES);
+        resource.dropped_attributes_count = count(cells, RESOURCE_DROPPED_ATTRIBUTES)?;
         let own = ResourceFacts::of(Some(&resource));
-        sent.disagrees = optional(cells, column::SERVICE_NAME).is_some_and(|name| name != own.service_name());
+        sent.disagrees =
+            cells[column::SERVICE_NAME].is_some_and(|name| name.text() != Some(own.service_name()));
         if let Some(name) = rename(own.service_name()) {
             mapping::rename_service(&mut resource, &name);
         }

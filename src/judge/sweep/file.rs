@@ -64,7 +64,7 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
         return None;
     }
     let mut judge = RowJudge::new(file, sweep, opened.known_columns());
-    let mut statistics = opened.footer().map(ClaimedStatistics::of);
+    let mut statistics = opened.footer().map(|footer| ClaimedStatistics::of(&file.path, footer));
     let claimed = opened.footer().map(|footer| footer.rows);
     one.bytes_scanned = opened.segment().map_or(0, |_| file.size);
     let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();

@@ -286,6 +286,7 @@ impl<'s> RowJudge<'s> {
             one.notes.facts.push(fact);
             return;
         };
+        self.sweep.runs.meet(run);
         one.notes.rows.strays += 1;
         one.notes.strays.push(Stray {
             address: self.address(row_number),

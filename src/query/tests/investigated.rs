@@ -307,7 +307,7 @@ fn an_investigation_says_what_it_needs() {
 /// Findings of an audit by check, where there are any.
 async fn found(bench: &Bench) -> BTreeMap<String, u64> {
     let layout = bench.layout();
-    let runs = choose_runs(&bench.folder.path().join("runs"), &bench.run, &layout).unwrap();
+    let runs = choose_runs(&bench.folder.path().join("runs"), bench.run.as_str(), &layout).unwrap();
     let options = AuditOptions { wait: false, ..AuditOptions::of(built_in().unwrap()) };
     let report = examine(&layout, &runs, options, |_| {}).await.unwrap();
     let findings =

@@ -136,16 +136,24 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "footer_statistics",
-        about: "one row per statistic of a Parquet footer that its values contradict",
+        about: "one row per statistic of a Parquet footer or page index that its values contradict",
         needs: Needs::Sweep,
         columns: &[&[
             text("tier", "cold or hot"),
             text("file", "relative to the spans folder"),
             number("row_group", "its position in the file, from 0"),
             text("column_name", "the column"),
-            text("statistic", "min, max or null_count"),
+            number(
+                "page",
+                "the first page of the column chunk that is wrong, from 0; null of a statistic of the whole chunk",
+            ),
+            text(
+                "statistic",
+                "min, max, null_count; of pages also null_page and boundary_order; column_index and offset_index where \
+                 an index is damaged",
+            ),
             text("expected", "what the values give; null if all are null"),
-            text("actual", "what the footer states"),
+            text("actual", "what the footer or the index states"),
         ]],
         make: |sources| Box::pin(swept(sources, judged::footer_statistics)),
     },
