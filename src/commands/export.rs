@@ -15,6 +15,7 @@ use crate::{
     report,
     source::{
         gather::PendingExport,
+        otlp_json,
         run::{self, Produced},
     },
     store::find::find_store,
@@ -71,7 +72,7 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
         numbers::counted(*exports, "line"),
         args.output.display()
     )?;
-    let whole = notes.trouble.is_empty() && surveyed.survey.notes.trouble.is_empty();
+    let whole = notes.is_whole() && surveyed.survey.notes.is_whole();
     Ok(if whole { Exit::Clean } else { Exit::Found })
 }
 
@@ -104,12 +105,13 @@ impl Lines {
 
     fn write(&mut self, draft: &PendingExport) -> anyhow::Result<()> {
         let request = ExportTraceServiceRequest::decode(&*draft.request)?;
+        let line = otlp_json::write::request(&request);
         let out: &mut dyn Write = match &mut self.writer {
             Compressed::Plain(writer) => writer,
             Compressed::Gzip(writer) => writer,
             Compressed::Zstd(writer) => writer,
         };
-        serde_json::to_writer(&mut *out, &request)?;
+        out.write_all(line.as_bytes())?;
         out.write_all(b"\n")?;
         Ok(())
     }

@@ -199,7 +199,7 @@ pub(crate) async fn run(
     report::replay::print_plan(out, &surveyed, fresh_ids, shift)?;
     out.flush()?;
     if args.dry_run {
-        let whole = surveyed.survey.notes.trouble.is_empty();
+        let whole = surveyed.survey.notes.is_whole();
         let made = run::make(Arc::new(surveyed.recipe), |_| Ok(())).await?;
         report::replay::print_made(out, &made)?;
         return Ok(if whole { Exit::Clean } else { Exit::Found });
@@ -241,7 +241,7 @@ async fn send(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<(Exit, Replayed)> {
-    let source_is_whole = surveyed.survey.notes.trouble.is_empty();
+    let source_is_whole = surveyed.survey.notes.is_whole();
     writeln!(out, "run      {}, to {}", begun.manifest().run_id, route.endpoint)?;
     out.flush()?;
     let bar = progress::replay(surveyed.spans());
@@ -320,7 +320,7 @@ fn exit_of(replayed: &Replayed, source_is_whole: bool) -> Exit {
     let total = sent.summary.total();
     if total.taken() + sent.taken_before == 0 {
         Exit::Unknown
-    } else if total.taken() < total.issued.spans || !source_is_whole || !replayed.notes.trouble.is_empty() {
+    } else if total.taken() < total.issued.spans || !source_is_whole || !replayed.notes.is_whole() {
         Exit::Found
     } else if sent.summary.interrupted {
         Exit::Unknown

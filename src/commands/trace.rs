@@ -6,6 +6,7 @@ use super::inspect::SESSION;
 use crate::{
     base::{exit::Exit, notice, problem::Problem},
     report::{table, trace as report, trace::Look},
+    source::otlp_json,
     store::{find::find_store, footer::Statistics, layout::Layout, session},
     text::{
         escape::plain,
@@ -99,8 +100,7 @@ pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result
 
 fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
     let (request, left_out) = otlp::request(trace);
-    serde_json::to_writer(&mut *out, &request)?;
-    writeln!(out)?;
+    writeln!(out, "{}", otlp_json::write::request(&request))?;
     for LeftOut { span_id, why } in &left_out {
         notice::note(&format!("span {} is left out: its {why}", plain(span_id)));
     }
