@@ -13,6 +13,7 @@ pub(crate) mod digest;
 pub(crate) mod duplicates;
 pub(crate) mod frames;
 pub(crate) mod gather;
+mod json_stream;
 pub(crate) mod otlp_json;
 pub(crate) mod pace;
 pub(crate) mod produce;
@@ -22,7 +23,9 @@ pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod send;
 pub(crate) mod service_names;
+pub(crate) mod spool;
 pub(crate) mod survey;
 #[cfg(test)]
 mod unsent_tests;
+mod utf16;
 pub(crate) mod window;

@@ -1,6 +1,11 @@
 //! How a command shares out what it may use of the machine: memory, and what is done side by side.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::jobs::Jobs;
 
@@ -38,15 +43,34 @@ const LEAST: u64 = 16 << 20;
 /// So many rows are decoded and judged at a time: they stay in a core's cache.
 const BATCH_ROWS: usize = 1_024;
 
+/// What is usual.
+const USUAL: u64 = 256 << 20;
+
+/// What bytes may always decode to: pages of a healthy store are some megabytes in each of 21 columns.
+const LEAST_DECODED: u64 = 64 << 20;
+
+/// Of the process, because every reader of foreign bytes keeps to it, however deep it lies.
+static DECODED: AtomicU64 = AtomicU64::new(USUAL);
+
+/// Bytes that one file, or one message, may decode to at a time: what a few kilobytes claim must not take a machine.
+pub(crate) fn decode_budget() -> u64 {
+    DECODED.load(Ordering::Relaxed)
+}
+
 impl Default for Memory {
     fn default() -> Self {
-        Self::of(256 << 20)
+        Self::of(USUAL)
     }
 }
 
 impl Memory {
     fn of(bytes: u64) -> Self {
         Self { bytes, jobs: None }
+    }
+
+    /// Makes it the measure of what foreign bytes may decode to.
+    pub(crate) fn bound_decoding(self) {
+        DECODED.store(self.bytes.max(LEAST_DECODED), Ordering::Relaxed);
     }
 
     /// With so many things done side by side, where a number was asked for.

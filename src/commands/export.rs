@@ -15,6 +15,7 @@ use crate::{
     report,
     source::{
         gather::PendingExport,
+        otlp_json,
         run::{self, Produced},
     },
     store::find::find_store,
@@ -104,12 +105,13 @@ impl Lines {
 
     fn write(&mut self, draft: &PendingExport) -> anyhow::Result<()> {
         let request = ExportTraceServiceRequest::decode(&*draft.request)?;
+        let line = otlp_json::write::request(&request);
         let out: &mut dyn Write = match &mut self.writer {
             Compressed::Plain(writer) => writer,
             Compressed::Gzip(writer) => writer,
             Compressed::Zstd(writer) => writer,
         };
-        serde_json::to_writer(&mut *out, &request)?;
+        out.write_all(line.as_bytes())?;
         out.write_all(b"\n")?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::inspect::SESSION;
 use crate::{
     base::{exit::Exit, notice, problem::Problem},
     report::{table, trace as report, trace::Look},
+    source::otlp_json,
     store::{find::find_store, footer::Statistics, layout::Layout, session},
     text::{
         escape::plain,
@@ -103,8 +104,7 @@ pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result
 
 fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {
     let (request, left_out) = otlp::request(trace);
-    serde_json::to_writer(&mut *out, &request)?;
-    writeln!(out)?;
+    writeln!(out, "{}", otlp_json::write::request(&request))?;
     for LeftOut { span_id, place, why } in left_out.iter().take(NAMED) {
         let place = place.map(|place| format!(" ({} row {})", plain(&place.file), place.row));
         notice::note(&format!("span {}{} is left out: its {why}", plain(span_id), place.unwrap_or_default()));

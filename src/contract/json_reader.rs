@@ -36,6 +36,7 @@ pub(crate) struct JsonReader<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    max_depth: usize,
     /// Whether everything so far is written as the studio writes it, the spelling of floats apart.
     pub(crate) canonical: bool,
     /// Whether the keys of every object so far rise: then none is repeated.
@@ -47,7 +48,12 @@ pub(crate) struct JsonReader<'t> {
 
 impl<'t> JsonReader<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, at: 0, depth: 0, canonical: true, sorted: true, has_floats: false, nulls: 0 }
+        Self::with_depth(text, MAX_DEPTH)
+    }
+
+    /// For texts that may have so many arrays and objects inside each other.
+    pub(crate) fn with_depth(text: &'t str, max_depth: usize) -> Self {
+        Self { text, at: 0, depth: 0, max_depth, canonical: true, sorted: true, has_floats: false, nulls: 0 }
     }
 
     /// The text ends here.
@@ -82,8 +88,16 @@ impl<'t> JsonReader<'t> {
     /// Passes over an array; `item` takes each of its values.
     pub(crate) fn array(
         &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<(), JsonError>,
+        item: impl FnMut(&mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
+        self.array_of(item)
+    }
+
+    /// As [`Self::array`], for readers with errors of their own.
+    pub(crate) fn array_of<E: From<JsonError>>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.enter(b'[')?;
         if !self.taken(b']') {
             loop {
@@ -101,8 +115,16 @@ impl<'t> JsonReader<'t> {
     /// Passes over an object; `value` gets each key and takes its value.
     pub(crate) fn object(
         &mut self,
-        mut value: impl FnMut(&mut Self, &str) -> Result<(), JsonError>,
+        value: impl FnMut(&mut Self, &str) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
+        self.object_of(value)
+    }
+
+    /// As [`Self::object`], for readers with errors of their own.
+    pub(crate) fn object_of<E: From<JsonError>>(
+        &mut self,
+        mut value: impl FnMut(&mut Self, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.enter(b'{')?;
         if !self.taken(b'}') {
             let mut last: Option<Cow<'t, str>> = None;
@@ -293,7 +315,7 @@ impl<'t> JsonReader<'t> {
     fn enter(&mut self, bracket: u8) -> Result<(), JsonError> {
         self.take(bracket)?;
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(JsonError::TooDeep) } else { Ok(()) }
+        if self.depth > self.max_depth { Err(JsonError::TooDeep) } else { Ok(()) }
     }
 
     fn take(&mut self, byte: u8) -> Result<(), JsonError> {

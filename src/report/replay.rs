@@ -27,7 +27,7 @@ const TROUBLE_SHOWN: usize = 20;
 /// What a source holds, what is left out of it, and what of it cannot be read.
 pub(crate) fn print_source(out: &mut dyn Write, surveyed: &SourceSummary) -> anyhow::Result<()> {
     let SourceSummary { path, kind, survey, recipe, .. } = surveyed;
-    let files = counted(recipe.source.files().len() as u64, "file");
+    let files = counted(recipe.source.len() as u64, "file");
     writeln!(out, "source   {}   {kind}, {files}", plain(&path.display().to_string()))?;
     let requests =
         survey.requests.map_or_else(String::new, |count| format!(" in {}", counted(count, "request")));
@@ -67,6 +67,9 @@ fn print_notes(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
     print_unsent(out, &notes.unsent)?;
     for (why, spans) in &notes.skipped {
         writeln!(out, "left out {} {why}", counted(*spans, "span"))?;
+    }
+    for (what, count) in &notes.ignored {
+        writeln!(out, "beside   {} of: {}", grouped(*count), plain(what))?;
     }
     for trouble in notes.trouble.iter().take(TROUBLE_SHOWN) {
         writeln!(out, "unread   {}: {}", plain(&trouble.file), plain(&trouble.reason))?;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
+use super::otlp_json::Extras;
 use crate::{contract::otlp::resource::SentResource, ledger::expected::ExpectedSpan};
 
 /// What has one time and is sent as one.
@@ -44,6 +45,10 @@ pub(crate) struct Notes {
     pub(crate) scrubbed: u64,
     /// Spans whose service column and resource name different services.
     pub(crate) disagreeing: u64,
+    /// What requests hold beside their spans, by what it is; counts are not of spans.
+    pub(crate) ignored: BTreeMap<String, u64>,
+    /// Attributes that were left out because their values cannot be sent.
+    pub(crate) lost: u64,
     /// What could not be read, by file.
     pub(crate) trouble: Vec<Trouble>,
 }
@@ -97,6 +102,19 @@ impl Notes {
             None => {
                 self.skipped.insert(why.to_owned(), spans);
             }
+        }
+    }
+
+    /// Whether everything that was to be read was, and can be sent as it was.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.trouble.is_empty() && self.lost == 0
+    }
+
+    /// Adds what a request holds beside its spans.
+    pub(crate) fn beside(&mut self, extras: Extras) {
+        self.lost += extras.lost;
+        for (what, count) in extras.ignored {
+            *self.ignored.entry(what).or_default() += count;
         }
     }
 

@@ -1,16 +1,20 @@
 //! What a path holds that can be sent again.
 
 use std::{
-    fs,
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use super::{
     calls,
     chunk::{Notes, Trouble},
+    digest,
     frames::{Broken, Form, Records},
     requests::RequestFile,
     rows::StoredFiles,
+    spool,
 };
 use crate::{
     base::problem::Problem,
@@ -34,30 +38,48 @@ pub(crate) struct Opened {
     pub(crate) kind: String,
 }
 
-/// Records that are looked at for one that can be read.
-const PATIENCE: usize = 100;
+/// Lines of another text that are passed over for a request; requests of other signals, as many as there are.
+const PATIENCE: u64 = 1_000;
 
-const HINT: &str = "name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what \
+const HINT: &str = "name a data directory or a file of one, OTLP JSON, length-prefixed protobuf, or what \
                     `e2e-store capture` wrote";
 
 impl Source {
-    /// What the files are called, and where they are.
-    pub(crate) fn files(&self) -> Vec<(&str, &Path)> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Store(stored) => stored.files.len(),
+            Self::Requests(files) => files.len(),
+        }
+    }
+
+    /// What the files are called, and their bytes.
+    pub(crate) fn bytes(&self) -> Vec<(&str, digest::Bytes<'_>)> {
         match self {
             Self::Store(stored) => {
-                stored.files.iter().map(|file| (file.shown.as_str(), file.path.as_path())).collect()
+                let bytes = |path| -> digest::Bytes<'_> { Box::new(move || open_bytes(path)) };
+                let files = stored.files.iter();
+                files.map(|file| (file.shown.as_str(), bytes(file.path.as_path()))).collect()
             }
             Self::Requests(files) => {
-                files.iter().map(|file| (file.shown.as_str(), file.path.as_path())).collect()
+                let bytes = |file| -> digest::Bytes<'_> { Box::new(move || RequestFile::open(file)) };
+                files.iter().map(|file| (file.shown.as_str(), bytes(file))).collect()
             }
         }
     }
 }
 
+fn open_bytes(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    Ok(Box::new(File::open(path)?))
+}
+
 /// Looks into a path; what of it is of no use is noted.
 pub(crate) fn open(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
-    let opened = if path.is_file() { open_file(path, notes)? } else { open_folder(path, notes)? };
-    if opened.source.files().is_empty() {
+    let opened = if path.is_dir() || (!path.exists() && !spool::is_pipe(path)) {
+        open_folder(path, notes)?
+    } else {
+        open_file(path, notes)?
+    };
+    if opened.source.len() == 0 {
         let what = format!("there is nothing to send in `{}`", path.display());
         return Err(Problem::new(what, HINT).into());
     }
@@ -69,14 +91,21 @@ fn open_file(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
         Problem::new(format!("`{}` is nothing that can be sent again", path.display()), HINT)
             .caused_by(reason)
     };
-    let form = match readable(path) {
+    if !spool::is_pipe(path) && !path.is_file() {
+        return Err(no_source("it is neither a file nor a pipe".to_owned()).into());
+    }
+    let file = RequestFile::of(path, file_name(path))?;
+    let form = match readable(&file) {
         Ok(form) => form,
         Err(reason) => return Err(no_source(reason).into()),
     };
     if matches!(form, Form::Parquet | Form::Segment) {
+        if file.spool.is_some() {
+            let reason = format!("a {} is not read from a pipe: name the file", form.name());
+            return Err(no_source(reason).into());
+        }
         return Ok(store(&find_store(Some(path))?, notes));
     }
-    let file = RequestFile { path: path.to_owned(), shown: file_name(path) };
     Ok(Opened { kind: kind(&[&file], form), source: Source::Requests(vec![file]) })
 }
 
@@ -89,17 +118,23 @@ fn open_folder(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
             return Err(find_store(Some(path)).err().map_or_else(|| anyhow::anyhow!("gone"), Into::into));
         }
     }
-    let mut files: Vec<PathBuf> =
+    let mut entries: Vec<PathBuf> =
         fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    files.retain(|file| file.is_file() && !file_name(file).ends_with(calls::ENDING));
-    files.sort();
+    entries.sort();
+    let (mut files, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_file());
+    for other in others {
+        let reason = if other.is_dir() { "is a folder: name it by itself" } else { "is no file" };
+        notes.trouble(&file_name(&other), reason);
+    }
+    files.retain(|file| !file_name(file).ends_with(calls::ENDING));
     let (mut found, mut form) = (Vec::new(), Form::Empty);
     for file in files {
         let shown = file_name(&file);
+        let file = RequestFile { path: file, shown: shown.clone(), spool: None };
         match readable(&file) {
             Ok(one @ (Form::JsonLines | Form::Prefixed)) => {
                 form = one;
-                found.push(RequestFile { path: file, shown });
+                found.push(file);
             }
             Ok(other) => notes.trouble(&shown, format!("is a {}, and no file of requests", other.name())),
             Err(reason) => notes.trouble(&shown, reason),
@@ -124,22 +159,42 @@ fn store(layout: &Layout, notes: &mut Notes) -> Opened {
 }
 
 /// The form of a file of which something can be read.
-fn readable(path: &Path) -> Result<Form, String> {
-    let mut records = Records::open(path).map_err(|err| format!("cannot be read: {err}"))?;
+fn readable(file: &RequestFile) -> Result<Form, String> {
+    let records = file.open().and_then(Records::of);
+    let mut records = records.map_err(|err| format!("cannot be read: {err}"))?;
     match records.form {
         Form::Parquet | Form::Segment => return Ok(records.form),
         Form::Empty => return Err("is an empty file".to_owned()),
         Form::JsonLines | Form::Prefixed => {}
     }
-    let mut first = None;
-    for _ in 0..PATIENCE {
-        match records.next_request() {
-            Some(Ok(_)) => return Ok(records.form),
-            Some(Err(Broken(reason))) => first = first.or(Some(reason)),
-            None => break,
+    let (mut first, mut foreign) = (None, 0);
+    let mut others = BTreeMap::new();
+    while let Some(record) = records.next_request() {
+        match record {
+            Ok(parsed) if !parsed.is_of_other_signals => return Ok(records.form),
+            Ok(parsed) => {
+                for (what, count) in parsed.extras.ignored {
+                    *others.entry(what).or_insert(0) += count;
+                }
+            }
+            Err(Broken { reason, is_foreign }) => {
+                first = first.or(Some(reason));
+                foreign += u64::from(is_foreign);
+                if foreign > PATIENCE && others.is_empty() {
+                    break;
+                }
+            }
         }
     }
-    Err(first.unwrap_or_else(|| "holds no request".to_owned()))
+    if let Some(first) = first {
+        return Err(first);
+    }
+    let others: Vec<String> = others.iter().map(|(what, count)| format!("{count} of: {what}")).collect();
+    Err(if others.is_empty() {
+        "holds no request".to_owned()
+    } else {
+        format!("holds no spans, but {}", others.join(", "))
+    })
 }
 
 fn kind(files: &[&RequestFile], form: Form) -> String {

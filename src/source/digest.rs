@@ -1,10 +1,6 @@
 //! What a source was, in one number: so that a replay goes on with the one that it began with.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::io::{self, Read};
 
 use twox_hash::xxhash3_128::Hasher;
 
@@ -13,15 +9,18 @@ use super::chunk::Notes;
 /// In place of the length of a file that cannot be read.
 const UNREADABLE: u64 = u64::MAX;
 
+/// Opens a file's bytes.
+pub(crate) type Bytes<'f> = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + 'f>;
+
 /// xxh3-128 over the names and bytes of files, in hexadecimal digits. A file that cannot be read is noted, and
 /// gives another digest than an empty one.
-pub(crate) fn of_files(files: &[(&str, &Path)], notes: &mut Notes) -> String {
+pub(crate) fn of_files(files: &[(&str, Bytes<'_>)], notes: &mut Notes) -> String {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 18];
-    for (shown, path) in files {
+    for (shown, open) in files {
         hasher.write(&(shown.len() as u64).to_le_bytes());
         hasher.write(shown.as_bytes());
-        let length = add_file(path, &mut buffer, &mut hasher).unwrap_or_else(|err| {
+        let length = open().and_then(|file| add_file(file, &mut buffer, &mut hasher)).unwrap_or_else(|err| {
             notes.trouble(shown, format!("cannot be read: {err}"));
             UNREADABLE
         });
@@ -31,8 +30,7 @@ pub(crate) fn of_files(files: &[(&str, &Path)], notes: &mut Notes) -> String {
 }
 
 /// How many bytes it has.
-fn add_file(path: &Path, buffer: &mut [u8], hasher: &mut Hasher) -> io::Result<u64> {
-    let mut file = File::open(path)?;
+fn add_file(mut file: impl Read, buffer: &mut [u8], hasher: &mut Hasher) -> io::Result<u64> {
     let mut length = 0;
     loop {
         match file.read(buffer)? {
@@ -47,9 +45,17 @@ fn add_file(path: &Path, buffer: &mut [u8], hasher: &mut Hasher) -> io::Result<u
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs::{self, File},
+        path::Path,
+    };
 
     use super::*;
+
+    fn of_file(shown: &str, path: &Path, notes: &mut Notes) -> String {
+        let open = || -> io::Result<Box<dyn Read + Send>> { Ok(Box::new(File::open(path)?)) };
+        of_files(&[(shown, Box::new(open))], notes)
+    }
 
     #[test]
     fn names_and_bytes_count() {
@@ -57,7 +63,7 @@ mod tests {
         let path = folder.path().join("file");
         let digest = |shown: &str, bytes: &str| {
             fs::write(&path, bytes).unwrap();
-            of_files(&[(shown, &path)], &mut Notes::default())
+            of_file(shown, &path, &mut Notes::default())
         };
         let one = digest("a", "bytes");
         assert_eq!((digest("a", "bytes"), one.len()), (one.clone(), 32));
@@ -71,7 +77,7 @@ mod tests {
         let (gone, empty) = (folder.path().join("gone"), folder.path().join("empty"));
         fs::write(&empty, "").unwrap();
         let mut notes = Notes::default();
-        let digests = [&gone, &empty].map(|path| of_files(&[("a", path)], &mut notes));
+        let digests = [&gone, &empty].map(|path| of_file("a", path, &mut notes));
         assert_ne!(digests[0], digests[1]);
         assert_eq!(notes.trouble.len(), 1);
     }

@@ -1,33 +1,30 @@
 //! Cuts a file of OTLP requests into records.
 //!
-//! Two forms, known by their first bytes and not by the file's name: a request in JSON on each line, and
-//! requests behind a length of four bytes, big end first, as the Collector's file exporter writes them. A
-//! whole file may be compressed, or each request by itself.
+//! Two forms, known by their first bytes and not by the file's name: requests in JSON (one on each line, documents
+//! over many lines, or an array of them), and requests behind a length of four bytes, big end first, as the
+//! Collector's file exporter writes them. A whole file may be compressed, or each request by itself.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::Path,
-};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-use super::otlp_json;
-use crate::contract::decoded_size::decoded_size;
-
-/// A record is read whole. The largest that a studio takes has four megabytes.
-const MAX_RECORD: u64 = 64 << 20;
-
-/// What a record may become when it is decoded.
-const MAX_DECODED: u64 = 256 << 20;
+use super::{
+    json_stream::{JsonStream, Met},
+    otlp_json::{self, NotTraces, Parsed, foreign},
+    utf16::{self, Utf16},
+};
+use crate::{base::memory::decode_budget, contract::decoded_size::decoded_size};
 
 /// Requests without anything in them that are read one after the other: in a compressed file they take no room.
 const MAX_EMPTY: u64 = 1_000_000;
 
-/// What an object in JSON takes at most, as a span.
-const JSON_OBJECT: u64 = 700;
+/// Of the budget for decoding, what the bytes of a record may take: its messages take several times as much.
+const RECORD_SHARE: u64 = 4;
+
+/// A length of so much or more is none: it would be beyond 64 MB.
+const LONGEST: u8 = 4;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -48,7 +45,7 @@ impl Form {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty file",
-            Self::JsonLines => "OTLP JSON lines",
+            Self::JsonLines => "OTLP JSON",
             Self::Prefixed => "OTLP protobuf behind lengths",
             Self::Parquet => "Parquet",
             Self::Segment => "WAL segment",
@@ -58,160 +55,247 @@ impl Form {
 
 /// The records of one file, in its order.
 pub(crate) struct Records {
-    reader: Box<dyn BufRead + Send>,
     pub(crate) form: Form,
+    reader: Reader,
     number: u64,
     /// Records of no bytes since the last that has any.
     empty: u64,
+    comments: u64,
     ended: bool,
+}
+
+enum Reader {
+    Json(JsonStream<Box<dyn BufRead + Send>>),
+    Prefixed(Box<dyn BufRead + Send>),
+    Other,
 }
 
 /// A record that is none, and where it stands.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Broken(pub(crate) String);
+pub(crate) struct Broken {
+    pub(crate) reason: String,
+    /// Whether it is in no form at all, as the lines of any text are.
+    pub(crate) is_foreign: bool,
+}
+
+/// What goes before a reason: `line 7`.
+struct Unread {
+    place: String,
+    reason: String,
+    is_foreign: bool,
+}
 
 impl Records {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(1 << 18, File::open(path)?);
+    #[cfg(test)]
+    pub(crate) fn open(path: &std::path::Path) -> io::Result<Self> {
+        Self::of(std::fs::File::open(path)?)
+    }
+
+    pub(crate) fn of(bytes: impl Read + Send + 'static) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(1 << 18, bytes);
         let start = peek(&mut reader)?;
         let mut reader: Box<dyn BufRead + Send> = if start.starts_with(&GZIP) {
             Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
-        } else if start.starts_with(&ZSTD) {
+        } else if start.starts_with(&ZSTD) || is_skippable(&start) {
             Box::new(BufReader::with_capacity(1 << 18, zstd::Decoder::with_buffer(reader)?))
         } else {
             Box::new(reader)
         };
-        let form = form(&peek(&mut reader)?);
-        Ok(Self { reader, form, number: 0, empty: 0, ended: false })
+        let start = peek(&mut reader)?;
+        if let Some(is_big_endian) = utf16::byte_order(&start) {
+            reader = Box::new(BufReader::new(Utf16::new(reader, is_big_endian)));
+        }
+        let form = if utf16::byte_order(&start).is_some() { Form::JsonLines } else { form(&start) };
+        let reader = match form {
+            Form::JsonLines => Reader::Json(JsonStream::new(reader, max_record())),
+            Form::Prefixed => Reader::Prefixed(reader),
+            Form::Empty | Form::Parquet | Form::Segment => Reader::Other,
+        };
+        Ok(Self { form, reader, number: 0, empty: 0, comments: 0, ended: false })
     }
 
     /// The next request; after one that is broken there may be others.
-    pub(crate) fn next_request(&mut self) -> Option<Result<ExportTraceServiceRequest, Broken>> {
-        let record = self.next_record()?;
-        Some(
-            record.and_then(|bytes| {
-                decode(&bytes).map_err(|reason| Broken(format!("{} {reason}", self.place())))
-            }),
-        )
-    }
-
-    fn place(&self) -> String {
-        let what = if self.form == Form::JsonLines { "line" } else { "request" };
-        format!("{what} {}", self.number)
-    }
-
-    fn next_record(&mut self) -> Option<Result<Vec<u8>, Broken>> {
+    pub(crate) fn next_request(&mut self) -> Option<Result<Parsed, Broken>> {
         if self.ended {
             return None;
         }
-        self.number += 1;
-        let record = match self.form {
-            Form::JsonLines => self.line(),
-            Form::Prefixed => self.prefixed(),
-            Form::Empty | Form::Parquet | Form::Segment => Ok(None),
+        let next = match &mut self.reader {
+            Reader::Json(_) => self.next_of_json(),
+            Reader::Prefixed(_) => self.next_prefixed(),
+            Reader::Other => Ok(None),
         };
-        let record = self.within_bounds(record);
-        self.ended = matches!(record, Ok(None) | Err(_));
-        match record {
-            Ok(record) => record.map(Ok),
-            Err(reason) => Some(Err(Broken(format!("{} {reason}", self.place())))),
+        match next {
+            Ok(None) => {
+                self.ended = true;
+                None
+            }
+            Ok(Some(mut parsed)) => {
+                if self.comments > 0 {
+                    parsed.extras.ignored.insert("line of comments".to_owned(), self.comments);
+                    self.comments = 0;
+                }
+                Some(Ok(parsed))
+            }
+            Err(Unread { place, reason, is_foreign }) => {
+                Some(Err(Broken { reason: format!("{place} {reason}"), is_foreign }))
+            }
         }
     }
 
-    fn within_bounds(&mut self, record: Result<Option<Vec<u8>>, String>) -> Result<Option<Vec<u8>>, String> {
-        let is_empty = matches!(&record, Ok(Some(bytes)) if bytes.is_empty());
-        self.empty = if is_empty { self.empty + 1 } else { 0 };
-        if self.empty > MAX_EMPTY {
-            return Err(format!("is the last of {MAX_EMPTY} empty ones, and the file is read no further"));
-        }
-        record
-    }
-
-    fn line(&mut self) -> Result<Option<Vec<u8>>, String> {
+    fn next_of_json(&mut self) -> Result<Option<Parsed>, Unread> {
+        let Reader::Json(stream) = &mut self.reader else { return Ok(None) };
         loop {
-            let mut line = Vec::new();
-            let read = (&mut self.reader).take(MAX_RECORD).read_until(b'\n', &mut line);
-            let read = read.map_err(|err| format!("cannot be read: {err}"))?;
-            if read == 0 {
-                return Ok(None);
-            }
-            if read as u64 == MAX_RECORD {
-                return Err(format!("is longer than {MAX_RECORD} bytes"));
-            }
-            let is_whole = || serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_ok();
-            if !line.ends_with(b"\n") && !line.iter().all(u8::is_ascii_whitespace) && !is_whole() {
-                return Err("is half a line: its writer did not finish".to_owned());
-            }
-            if !line.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Some(line));
-            }
-            self.number += 1;
+            let met = stream.next();
+            let line = stream.begins;
+            let unread = |reason: String| Unread { place: format!("line {line}"), reason, is_foreign: false };
+            let met = met.map_err(|err| {
+                self.ended = true;
+                unread(format!("cannot be read: {err}"))
+            })?;
+            return match met {
+                None => Ok(None),
+                Some(Met::Object(text)) => decode_json(&text).map(Some).map_err(|not| {
+                    let NotTraces { offset, reason } = not;
+                    Unread { place: place_in(&text, line, offset), reason, is_foreign: false }
+                }),
+                Some(Met::Comment) => {
+                    self.comments += 1;
+                    continue;
+                }
+                Some(Met::Line(start)) => Err(Unread {
+                    is_foreign: true,
+                    ..unread(format!("is no JSON: it looks like {}", foreign::of_bytes(&start)))
+                }),
+                Some(Met::Half) => Err(unread("is half a request: its writer did not finish".to_owned())),
+                Some(Met::Zeros(count)) => {
+                    Err(unread(format!("is followed by {count} bytes of zeros, which nobody wrote")))
+                }
+                Some(Met::OpenArray) => Err(unread("ends within an array".to_owned())),
+                Some(Met::TooLong) => {
+                    self.ended = true;
+                    Err(unread(too_long()))
+                }
+            };
         }
     }
 
-    fn prefixed(&mut self) -> Result<Option<Vec<u8>>, String> {
-        let unreadable = |err| format!("cannot be read: {err}");
-        let mut length = Vec::new();
-        (&mut self.reader).take(4).read_to_end(&mut length).map_err(unreadable)?;
-        if length.is_empty() {
-            return Ok(None);
+    fn next_prefixed(&mut self) -> Result<Option<Parsed>, Unread> {
+        let Reader::Prefixed(reader) = &mut self.reader else { return Ok(None) };
+        self.number += 1;
+        let unread =
+            |reason: String| Unread { place: format!("request {}", self.number), reason, is_foreign: false };
+        let record = prefixed(reader);
+        let zeros = 4 * self.empty;
+        let is_zeros = self.empty > 1;
+        match record {
+            Ok(Some(record)) => {
+                self.empty = if record.is_empty() { self.empty + 1 } else { 0 };
+                if self.empty > MAX_EMPTY {
+                    self.ended = true;
+                    let what = "empty ones, and the file is read no further";
+                    return Err(unread(format!("is the last of {MAX_EMPTY} {what}")));
+                }
+                decode(&record).map(Some).map_err(unread)
+            }
+            Ok(None) if is_zeros => {
+                self.ended = true;
+                let place = format!("request {}", self.number - self.empty);
+                let reason = format!("is the first of {zeros} bytes of zeros at the end, which nobody wrote");
+                Err(Unread { place, reason, is_foreign: false })
+            }
+            Ok(None) => Ok(None),
+            Err(reason) => {
+                self.ended = true;
+                Err(unread(reason))
+            }
         }
-        let Ok(length) = <[u8; 4]>::try_from(&*length) else {
-            return Err("ends within its length".to_owned());
-        };
-        let length = u64::from(u32::from_be_bytes(length));
-        if length > MAX_RECORD {
-            return Err(format!("claims {length} bytes, and nothing so long is sent"));
-        }
-        let mut record = Vec::new();
-        (&mut self.reader).take(length).read_to_end(&mut record).map_err(unreadable)?;
-        if (record.len() as u64) < length {
-            return Err(format!("has {} of {length} bytes: its writer did not finish", record.len()));
-        }
-        Ok(Some(record))
     }
 }
 
-fn decode(record: &[u8]) -> Result<ExportTraceServiceRequest, String> {
+/// Bytes that a record may have.
+fn max_record() -> u64 {
+    decode_budget() / RECORD_SHARE
+}
+
+fn too_long() -> String {
+    format!("is longer than {} MB: see --memory-limit", max_record() >> 20)
+}
+
+/// Where a byte of a record stands that begins in a line.
+fn place_in(text: &[u8], line: u64, offset: Option<usize>) -> String {
+    let Some(offset) = offset else { return format!("line {line}") };
+    let before = &text[..offset.min(text.len())];
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let column = before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) + 1;
+    format!("line {}, column {column}", line + lines as u64)
+}
+
+/// One record; none at the end.
+fn prefixed(reader: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
+    let unreadable = |err| format!("cannot be read: {err}");
+    let mut length = Vec::new();
+    reader.by_ref().take(4).read_to_end(&mut length).map_err(unreadable)?;
+    if length.is_empty() {
+        return Ok(None);
+    }
+    let Ok(length) = <[u8; 4]>::try_from(&*length) else {
+        return Err("ends within its length".to_owned());
+    };
+    let length = u64::from(u32::from_be_bytes(length));
+    if length > max_record() {
+        return Err(format!("claims {length} bytes, and {}", too_long()));
+    }
+    let mut record = Vec::new();
+    reader.by_ref().take(length).read_to_end(&mut record).map_err(unreadable)?;
+    if (record.len() as u64) < length {
+        return Err(format!("has {} of {length} bytes: its writer did not finish", record.len()));
+    }
+    Ok(Some(record))
+}
+
+fn decode(record: &[u8]) -> Result<Parsed, String> {
     if record.starts_with(&ZSTD) {
         let mut plain = Vec::new();
         let decoder = zstd::Decoder::new(record).map_err(|err| err.to_string())?;
         decoder
-            .take(MAX_RECORD + 1)
+            .take(max_record() + 1)
             .read_to_end(&mut plain)
             .map_err(|err| format!("does not decompress: {err}"))?;
-        if plain.len() as u64 > MAX_RECORD {
-            return Err(format!("decompresses to more than {MAX_RECORD} bytes"));
+        if plain.len() as u64 > max_record() {
+            return Err(format!("decompresses to too much: it {}", too_long()));
         }
         return decode_plain(&plain);
     }
     decode_plain(record)
 }
 
-fn decode_plain(record: &[u8]) -> Result<ExportTraceServiceRequest, String> {
+fn decode_plain(record: &[u8]) -> Result<Parsed, String> {
     if record.trim_ascii_start().starts_with(b"{") {
-        // Each object of the text becomes a message or a map of its own.
-        let objects = record.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() as u64;
-        if objects * JSON_OBJECT > MAX_DECODED {
-            return Err(format!("decodes to more than {} MB", MAX_DECODED >> 20));
-        }
-        return otlp_json::parse(record).map_err(|err| err.to_string());
+        return decode_json(record).map_err(|not| not.reason);
     }
-    decoded_size(record, MAX_DECODED).map_err(|err| err.to_string())?;
-    ExportTraceServiceRequest::decode(record).map_err(|err| format!("is no OTLP request: {err}"))
+    decoded_size(record, decode_budget()).map_err(|err| format!("{err}: see --memory-limit"))?;
+    let request = ExportTraceServiceRequest::decode(record);
+    let request = request.map_err(|err| format!("is no OTLP request: {err}"))?;
+    Ok(Parsed { request, ..Parsed::default() })
+}
+
+fn decode_json(text: &[u8]) -> Result<Parsed, NotTraces> {
+    otlp_json::parse(text, decode_budget())
+}
+
+/// A frame of zstd that holds no data, as seekable files begin.
+fn is_skippable(start: &[u8]) -> bool {
+    matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 fn form(start: &[u8]) -> Form {
-    if start.is_empty() {
-        Form::Empty
-    } else if start.starts_with(&PARQUET) {
-        Form::Parquet
-    } else if start.starts_with(&ARROW) {
-        Form::Segment
-    } else if start.trim_ascii_start().starts_with(b"{") {
-        Form::JsonLines
-    } else {
-        Form::Prefixed
+    match start.first() {
+        None => Form::Empty,
+        Some(_) if start.starts_with(&PARQUET) => Form::Parquet,
+        Some(_) if start.starts_with(&ARROW) => Form::Segment,
+        // What begins with a length that is none is a text, or is told to be no source line by line.
+        Some(first) if *first < LONGEST => Form::Prefixed,
+        Some(_) => Form::JsonLines,
     }
 }
 
@@ -231,7 +315,7 @@ mod tests {
         r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"","spanId":"","name":"n"}]}]}]}"#;
 
     fn message() -> Vec<u8> {
-        otlp_json::parse(LINE.as_bytes()).unwrap().encode_to_vec()
+        otlp_json::parse(LINE.as_bytes(), 1 << 20).unwrap().request.encode_to_vec()
     }
 
     fn framed(record: &[u8]) -> Vec<u8> {
@@ -252,9 +336,9 @@ mod tests {
         let mut met = Vec::new();
         while let Some(request) = records.next_request() {
             met.push(match request {
-                Ok(request) if request.resource_spans.is_empty() => "nothing".to_owned(),
-                Ok(request) => request.resource_spans[0].scope_spans[0].spans[0].name.clone(),
-                Err(Broken(reason)) => reason,
+                Ok(Parsed { request, .. }) if request.resource_spans.is_empty() => "nothing".to_owned(),
+                Ok(Parsed { request, .. }) => request.resource_spans[0].scope_spans[0].spans[0].name.clone(),
+                Err(Broken { reason, .. }) => reason,
             });
         }
         (records.form, met)
@@ -286,10 +370,10 @@ mod tests {
         let (_, met) = read(format!("{LINE}\nnonsense\n{LINE}\n{{\"resourceLogs\":[]}}\n{half}").as_bytes());
         insta::assert_snapshot!(met.join("\n"), @"
         n
-        line 2 is no OTLP request: failed to decode Protobuf message: invalid wire type value: 6
+        line 2 is no JSON: it looks like plain text
         n
-        line 4 holds no `resourceSpans`
-        line 5 is half a line: its writer did not finish
+        nothing
+        line 5 is half a request: its writer did not finish
         ");
 
         let mut frames = [framed(&message()), framed(b"\x0a\xff"), framed(&message())].concat();
@@ -304,7 +388,7 @@ mod tests {
         let told = format!("request 2 has 4 of {} bytes: its writer did not finish", message().len());
         assert_eq!(read(&cut).1, ["n", &told]);
         let wrong = read(b"this is no OTLP").1;
-        assert_eq!(wrong, ["request 1 claims 1952999795 bytes, and nothing so long is sent"]);
+        assert_eq!(wrong, ["line 1 is no JSON: it looks like plain text"]);
         // Small files that would become large: 60 MB of empty spans, and requests of no bytes without an end.
         let mut spans = b"\x12\x00".repeat(2_000_000);
         for tag in [0x12, 0x0a] {
@@ -314,7 +398,7 @@ mod tests {
             spans = message;
         }
         let (_, met) = read(&gzip(&framed(&spans)));
-        assert_eq!(met, ["request 1 decodes to more than 256 MB"]);
+        assert_eq!(met, ["request 1 decodes to more than 256 MB: see --memory-limit"]);
         let (_, met) = read(&gzip(&vec![0; 4 * (MAX_EMPTY as usize + 10)]));
         let last = met.last().unwrap();
         assert!(last.contains("empty ones") && met.len() as u64 == MAX_EMPTY + 1, "{last}");

@@ -1,93 +1,171 @@
-//! One request in OTLP's JSON form.
+//! One request in OTLP's JSON form: ProtoJSON, with ids in hexadecimal digits.
 //!
-//! Both `TracesData` and `ExportTraceServiceRequest`, which look the same. What the message crate does not
-//! read though writers write it is put into a form that it reads: empty arrays and lists without their
-//! field, and doubles that JSON has no number for, which a store holds as null.
+//! `TracesData` and `ExportTraceServiceRequest` look the same. The text is read once, straight into the messages
+//! and within a budget. Neither of the libraries at hand does what is needed here: serde's derived form drops what
+//! it does not know, and reflection over descriptors knows nothing of OTLP's ids, costs a tree of dynamic values,
+//! and names neither the place of an error nor what it left out. What is no part of a span is named and counted,
+//! and nothing becomes a null on the way.
+
+mod fields;
+pub(crate) mod foreign;
+mod scalar;
+mod value;
+pub(crate) mod write;
+
+use std::{borrow::Cow, collections::BTreeMap};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use serde_json::Value;
 
-/// Why a text is no request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotTraces {
-    #[error("is no JSON: {0}")]
-    NotJson(String),
-    #[error("holds no `resourceSpans`")]
-    NoSpans,
-    #[error("is no OTLP: {0}")]
-    NotOtlp(String),
+use crate::contract::json_reader::{JsonError, JsonReader};
+
+/// Arrays and objects inside each other: more than the messages that prost decodes can have.
+const MAX_NESTING: usize = 256;
+
+/// Different things that are counted apart.
+const MAX_KINDS: usize = 64;
+
+/// What a request holds beside its spans.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Extras {
+    /// What was passed over, and how often.
+    pub(crate) ignored: BTreeMap<String, u64>,
+    /// Attributes that were left out, because nothing is known that their values could be sent as.
+    pub(crate) lost: u64,
 }
 
-pub(crate) fn parse(text: &[u8]) -> Result<ExportTraceServiceRequest, NotTraces> {
-    if let Ok(request) = serde_json::from_slice::<ExportTraceServiceRequest>(text)
-        && !request.resource_spans.is_empty()
-    {
-        return Ok(request);
-    }
-    let mut value: Value = serde_json::from_slice(text).map_err(|err| NotTraces::NotJson(err.to_string()))?;
-    if !value.get("resourceSpans").is_some_and(Value::is_array) {
-        return Err(NotTraces::NoSpans);
-    }
-    mend(&mut value);
-    serde_json::from_value(value).map_err(|err| NotTraces::NotOtlp(err.to_string()))
-}
-
-fn mend(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(mend),
-        Value::Object(fields) => {
-            for list in ["arrayValue", "kvlistValue"] {
-                if let Some(list) = fields.get_mut(list).and_then(Value::as_object_mut) {
-                    list.entry("values").or_insert_with(|| Value::Array(Vec::new()));
-                }
-            }
-            if let Some(text) = fields.get("doubleValue").and_then(Value::as_str) {
-                match text.parse::<f64>().ok().filter(|double| double.is_finite()) {
-                    Some(double) => fields.insert("doubleValue".to_owned(), double.into()),
-                    None => fields.remove("doubleValue"),
-                };
-            }
-            fields.values_mut().for_each(mend);
+impl Extras {
+    fn count(&mut self, what: Cow<'_, str>) {
+        if let Some(count) = self.ignored.get_mut(&*what) {
+            *count += 1;
+        } else if self.ignored.len() < MAX_KINDS {
+            self.ignored.insert(what.into_owned(), 1);
+        } else {
+            *self.ignored.entry("other things that OTLP does not know".to_owned()).or_default() += 1;
         }
-        _ => {}
     }
+}
+
+/// A text that was read.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Parsed {
+    pub(crate) request: ExportTraceServiceRequest,
+    pub(crate) extras: Extras,
+    /// Whether it is a request of other signals alone.
+    pub(crate) is_of_other_signals: bool,
+}
+
+/// Why a text is no request, and where it stops being one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotTraces {
+    /// A byte of the text; none where all of it is meant.
+    pub(crate) offset: Option<usize>,
+    pub(crate) reason: String,
+}
+
+/// What is wrong with a value, and where it stands.
+#[derive(Debug)]
+struct Fault {
+    path: String,
+    what: Cow<'static, str>,
+    is_syntax: bool,
+}
+
+impl Fault {
+    fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: String::new(), what: what.into(), is_syntax: false }
+    }
+
+    /// One level further out.
+    fn inside(mut self, step: &str) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path.insert_str(0, dot);
+        self.path.insert_str(0, step);
+        self
+    }
+}
+
+impl From<JsonError> for Fault {
+    fn from(error: JsonError) -> Self {
+        let what = match error {
+            JsonError::Syntax => "is no JSON",
+            JsonError::TooDeep => "is nested deeper than OTLP decoders go",
+            JsonError::RepeatedKey => "repeats a key",
+        };
+        Self { is_syntax: true, ..Self::new(what) }
+    }
+}
+
+/// What is carried through a text.
+struct State {
+    extras: Extras,
+    /// Bytes that the messages may still take.
+    left: u64,
+}
+
+impl State {
+    fn take(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.left = self
+            .left
+            .checked_sub(bytes as u64)
+            .ok_or_else(|| Fault::new("is more than this command may decode at once: see --memory-limit"))?;
+        Ok(())
+    }
+}
+
+const OTHER_SIGNALS: [(&str, &str); 3] =
+    [("resourceLogs", "logs"), ("resourceMetrics", "metrics"), ("resourceProfiles", "profiles")];
+
+/// Reads one request, whose messages take at most `budget` bytes.
+pub(crate) fn parse(text: &[u8], budget: u64) -> Result<Parsed, NotTraces> {
+    let text = std::str::from_utf8(text)
+        .map_err(|err| NotTraces { offset: Some(err.valid_up_to()), reason: "is not UTF-8".to_owned() })?;
+    let mut reader = JsonReader::with_depth(text, MAX_NESTING);
+    let mut state = State { extras: Extras::default(), left: budget };
+    let mut spans = None;
+    let (mut others, mut keys) = (Vec::new(), Vec::new());
+    let read = reader
+        .object_of(|reader, key| {
+            if key == "resourceSpans" || key == "resource_spans" {
+                if spans.is_some() {
+                    return Err(Fault::new("is named twice").inside(key));
+                }
+                state.note_spelling(key);
+                spans = Some(fields::resource_spans(reader, &mut state).map_err(|fault| fault.inside(key))?);
+                return Ok(());
+            }
+            match OTHER_SIGNALS.iter().find(|(name, _)| fields::is_named(key, name)) {
+                Some((_, signal)) => others.push(*signal),
+                None => keys.push(key.to_owned()),
+            }
+            keys.truncate(MAX_KINDS);
+            Ok(reader.skip_value()?)
+        })
+        .and_then(|()| Ok(reader.end()?));
+    if let Err(Fault { path, what, is_syntax }) = read {
+        // A foreign file is told by its keys rather than by its first odd value.
+        let offset = is_syntax.then(|| reader.position().min(text.len()));
+        let space = if path.is_empty() { "" } else { " " };
+        let path = if path.is_empty() { path } else { format!("`{path}`") };
+        return Err(NotTraces { offset, reason: format!("{path}{space}{what}") });
+    }
+    let mut extras = state.extras;
+    for signal in &others {
+        extras.count(Cow::Owned(if spans.is_some() {
+            format!("{signal} beside the spans of a request")
+        } else {
+            format!("request of {signal}")
+        }));
+    }
+    let is_of_other_signals = spans.is_none() && !others.is_empty();
+    if spans.is_none() && others.is_empty() && !keys.is_empty() {
+        return Err(NotTraces { offset: None, reason: foreign::of_keys(&keys) });
+    }
+    for key in keys {
+        extras.count(Cow::Owned(format!("unknown field `{key}`")));
+    }
+    let request = ExportTraceServiceRequest { resource_spans: spans.unwrap_or_default() };
+    Ok(Parsed { request, extras, is_of_other_signals })
 }
 
 #[cfg(test)]
-mod tests {
-    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-
-    use super::*;
-
-    fn attributes(values: &str) -> Result<Vec<Option<Any>>, NotTraces> {
-        let span = format!(r#"{{"traceId":"","spanId":"","name":"n","attributes":{values}}}"#);
-        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
-        let request = parse(text.as_bytes())?;
-        let attributes = &request.resource_spans[0].scope_spans[0].spans[0].attributes;
-        Ok(attributes.iter().map(|pair| pair.value.as_ref().and_then(|any| any.value.clone())).collect())
-    }
-
-    #[test]
-    fn what_collectors_write_is_read() {
-        let values = attributes(
-            r#"[{"key":"i","value":{"intValue":"-7"}},{"key":"d","value":{"doubleValue":1.5}},
-                {"key":"n","value":{"doubleValue":"NaN"}},{"key":"e","value":{}},
-                {"key":"a","value":{"arrayValue":{}}},{"key":"s","value":{"stringValue":"x"}}]"#,
-        )
-        .unwrap();
-        assert_eq!(values[0], Some(Any::IntValue(-7)));
-        assert_eq!(values[1], Some(Any::DoubleValue(1.5)));
-        assert_eq!((&values[2], &values[3]), (&None, &None));
-        assert!(matches!(&values[4], Some(Any::ArrayValue(array)) if array.values.is_empty()));
-        assert_eq!(values[5], Some(Any::StringValue("x".to_owned())));
-    }
-
-    #[test]
-    fn what_is_no_request_is_told_apart() {
-        assert!(matches!(parse(b"{\"resourceSpans\":["), Err(NotTraces::NotJson(_))));
-        assert_eq!(parse(b"{\"resourceLogs\":[]}"), Err(NotTraces::NoSpans));
-        assert_eq!(parse(b"[]"), Err(NotTraces::NoSpans));
-        assert!(matches!(parse(b"{\"resourceSpans\":[7]}"), Err(NotTraces::NotOtlp(_))));
-        assert!(parse(b"{\"resourceSpans\":[]}").is_ok_and(|request| request.resource_spans.is_empty()));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Lines},
+    io::{self, BufRead, BufReader, Lines, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,15 +17,34 @@ use super::{
     changes::{count_spans, last_end},
     chunk::Notes,
     frames::{Broken, Records},
+    otlp_json::Parsed,
+    spool::{self, SpoolReader},
 };
 use crate::base::regular;
 
 /// What the user named, file by file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct RequestFile {
     pub(crate) path: PathBuf,
     /// What reports call it.
     pub(crate) shown: String,
+    /// What came through a pipe, which can be read once only.
+    pub(crate) spool: Option<Arc<File>>,
+}
+
+impl RequestFile {
+    pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match &self.spool {
+            Some(spool) => Box::new(SpoolReader::new(Arc::clone(spool))),
+            None => Box::new(File::open(&self.path)?),
+        })
+    }
+
+    /// A pipe's content is kept in a file without a name for as long as it is needed.
+    pub(crate) fn of(path: &Path, shown: String) -> anyhow::Result<Self> {
+        let spool = spool::is_pipe(path).then(|| spool::keep(path)).transpose()?.map(Arc::new);
+        Ok(Self { path: path.to_owned(), shown, spool })
+    }
 }
 
 /// A request that was read.
@@ -72,7 +91,7 @@ impl Requests {
             let Some(current) = &mut self.current else {
                 let file = self.files.get(self.next)?;
                 self.next += 1;
-                match Records::open(&file.path) {
+                match file.open().and_then(Records::of) {
                     Ok(records) => {
                         let calls = Calls::open(&file.path);
                         let (file, before) = (file.shown.as_str().into(), self.spans);
@@ -89,8 +108,11 @@ impl Requests {
             };
             let call = current.calls.as_mut().map(Calls::next);
             let request = match request {
-                Ok(request) => request,
-                Err(Broken(reason)) => {
+                Ok(Parsed { request, extras, .. }) => {
+                    notes.beside(extras);
+                    request
+                }
+                Err(Broken { reason, .. }) => {
                     notes.trouble(shown, reason);
                     continue;
                 }

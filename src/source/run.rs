@@ -23,6 +23,7 @@ use super::{
     select::Selection,
     send::{Sending, Sent, send_all},
     service_names::ServiceNames,
+    spool::STDIN,
     survey::{Survey, survey},
 };
 use crate::{
@@ -114,7 +115,7 @@ pub(crate) struct Replayed {
 pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<SourceSummary> {
     let mut notes = Notes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
-    let digest = digest::of_files(&source.files(), &mut notes);
+    let digest = digest::of_files(&source.bytes(), &mut notes);
     let mut recipe = ReplaySpec {
         source,
         selection: Selection::new(&options, fresh_ids)?,
@@ -129,7 +130,7 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
     };
     let survey = survey(&recipe, notes).await?;
     recipe.copies.clone_from(&survey.copies);
-    let path = std::path::absolute(path)?;
+    let path = if path == Path::new(STDIN) { path.to_owned() } else { std::path::absolute(path)? };
     Ok(SourceSummary { path, kind, recipe, survey, digest })
 }
 
@@ -170,7 +171,7 @@ impl SourceSummary {
             source: SourceNote {
                 path: self.path.clone(),
                 kind: self.kind.clone(),
-                files: self.recipe.source.files().len() as u64,
+                files: self.recipe.source.len() as u64,
                 digest: self.digest.clone(),
             },
             options: self.recipe.options.clone(),

@@ -32,7 +32,7 @@ fn a_trace_as_otlp_is_a_source() {
     assert!(printed.status.success() && printed.stderr.is_empty());
     fs::write(folder.path().join("trace.jsonl"), &printed.stdout).unwrap();
     let plan = e2e_store(folder.path(), ["replay", "trace.jsonl", "--dry-run"]);
-    assert!(plan.contains("OTLP JSON lines") && plan.contains("5 spans of 1 trace in 1 request"), "{plan}");
+    assert!(plan.contains("OTLP JSON") && plan.contains("5 spans of 1 trace in 1 request"), "{plan}");
     assert_eq!(exit_status(&plan), "[exit status: 0]");
 }
 

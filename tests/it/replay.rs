@@ -130,15 +130,15 @@ fn wrong_files_are_named_with_what_is_wrong() {
     [exit status: 2]
     error: `empty.jsonl` is nothing that can be sent again
       caused by: is an empty file
-    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+    hint: name a data directory or a file of one, OTLP JSON, length-prefixed protobuf, or what `e2e-store capture` wrote
     [exit status: 2]
     error: `notes.txt` is nothing that can be sent again
-      caused by: request 1 claims 1952998771 bytes, and nothing so long is sent
-    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+      caused by: line 1 is no JSON: it looks like plain text
+    hint: name a data directory or a file of one, OTLP JSON, length-prefixed protobuf, or what `e2e-store capture` wrote
     [exit status: 2]
     error: `logs.jsonl` is nothing that can be sent again
-      caused by: line 1 holds no `resourceSpans`
-    hint: name a data directory or a file of one, OTLP JSON lines, length-prefixed protobuf, or what `e2e-store capture` wrote
+      caused by: holds no spans, but 1 of: request of logs
+    hint: name a data directory or a file of one, OTLP JSON, length-prefixed protobuf, or what `e2e-store capture` wrote
     [exit status: 2]
     ");
 }
@@ -157,9 +157,9 @@ fn a_collectors_file_is_sent_as_far_as_it_reads() {
     assert_eq!(
         lines(&sent, &["source", "spans 2", "unread", "cart", "checkout", "[exit"]),
         [
-            "source FOLDER/traces.jsonl OTLP JSON lines, 1 file",
+            "source FOLDER/traces.jsonl OTLP JSON, 1 file",
             "spans 2 spans of 1 trace in 2 requests",
-            "unread traces.jsonl: line 3 is half a line: its writer did not finish",
+            "unread traces.jsonl: line 3 is half a request: its writer did not finish",
             "cart 1",
             "checkout 1",
             "[exit status: 1]",
