@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod pages;
 pub(crate) mod profiles;
 pub(crate) mod progress;
 pub(crate) mod replay;

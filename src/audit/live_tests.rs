@@ -73,6 +73,7 @@ async fn a_store_under_traffic_and_flushes_has_no_finding() {
         duration: None,
         batching: Batching::Workflow,
         straddling: None,
+        label: None,
         retry: RetryPolicy::None,
         thresholds: Vec::new(),
         abort_on_fail: false,

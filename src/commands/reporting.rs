@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The report in the folder of each judged run.
-const SAVED: &str = "audit.json";
+pub(super) const SAVED: &str = "audit.json";
 
 /// Report format and output files
 #[derive(Debug, Clone, clap::Args)]
