@@ -21,7 +21,7 @@ pub(crate) mod format;
 pub(crate) mod html;
 pub(crate) mod inspect;
 pub(crate) mod json;
-mod markdown;
+pub(crate) mod markdown;
 pub(crate) mod page;
 pub(crate) mod profiles;
 pub(crate) mod replay;
