@@ -21,4 +21,5 @@ pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod trace;
 pub(crate) mod verify;
+pub(crate) mod watch;
 pub(crate) mod workload;

@@ -1,9 +1,6 @@
 //! Where a report goes that is a document: into files, by their endings.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{path::PathBuf, str::FromStr};
 
 use crate::{
     base::{output::Output, problem::Problem},
@@ -40,12 +37,6 @@ impl FromStr for PageFile {
             _ => return Err("unknown extension; expected .html, .md or .txt".to_owned()),
         };
         Ok(Self { form, path })
-    }
-}
-
-impl PageFile {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 }
 

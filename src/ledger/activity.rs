@@ -9,9 +9,9 @@ use super::history::{Call, Export, History};
 use crate::wire::outcome::ExportOutcome;
 
 /// Steps that a run is divided into at most.
-const STEPS: u64 = 120;
+const STEPS: u64 = 60;
 /// No step is shorter, in nanoseconds.
-const SHORTEST_STEP: u64 = 100_000_000;
+const SHORTEST_STEP: u64 = 5_000_000;
 /// Calls that are kept.
 const CALLS: usize = 200;
 /// An hour in microseconds; longer times count as this.

@@ -22,12 +22,11 @@ const CALLS_SHOWN: usize = 20;
 pub(crate) fn time_line(activity: &Activity, others: Vec<Mark>) -> Section {
     let seconds = activity.step as f64 / 1e9;
     let series = |name: &str, tone, of: fn(&Step) -> u64| {
-        let points: Vec<(f64, f64)> = activity
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| (index as f64 * seconds, of(step) as f64 / seconds))
-            .collect();
+        let points = activity.steps.iter().enumerate().flat_map(|(index, step)| {
+            let rate = of(step) as f64 / seconds;
+            [(index as f64 * seconds, rate), ((index + 1) as f64 * seconds, rate)]
+        });
+        let points: Vec<(f64, f64)> = points.collect();
         let has_any = points.iter().any(|(_, rate)| *rate > 0.0);
         has_any.then(|| Series { name: name.to_owned(), tone, shape: Shape::Area, points })
     };

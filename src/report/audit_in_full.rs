@@ -6,7 +6,7 @@ use super::{
     activity,
     audit_document::{self, Extent, check_rows, coverage, fidelity, findings, pollution, verdict},
     audit_figures as figures, audit_words as words,
-    document::{Block, Document, Fact, Level, Line, Section, Table},
+    document::{Block, Document, Fact, Level, Line, Section, Table, and_more},
     figure::Figure,
     table::Align,
 };
@@ -14,10 +14,13 @@ use crate::{
     audit::report::AuditReport, checks::runner::Checked, contract::loss::Lost, text::numbers::moment,
 };
 
+/// Failed checks that are named at the top.
+const FAILED_SHOWN: usize = 8;
+
 pub(crate) fn document(report: &AuditReport, limit: usize) -> Document {
     let mut document = Document::default();
     let extent = Extent { limit, all_checks: false };
-    document.add(verdict(report));
+    document.add(verdict_in_full(report));
     document.add(Section::new([Block::Figure(Figure::KeyFigures(figures::key_figures(report)))]));
     document.add(Section::headed(Level::Part, "Coverage", [Block::Facts(coverage(report))]));
     checks(&mut document, &report.checked);
@@ -49,6 +52,20 @@ pub(crate) fn document(report: &AuditReport, limit: usize) -> Document {
     document.add(losses());
     document.add(settings(report));
     document
+}
+
+/// Which checks failed is part of why the verdict is what it is.
+fn verdict_in_full(report: &AuditReport) -> Section {
+    let is_loud = |one: &&Checked| matches!(one.verdict.name(), "fail" | "broken" | "inconclusive");
+    let loud: Vec<&Checked> = report.checked.iter().filter(is_loud).collect();
+    let line = |one: &&Checked| {
+        Line::code(&one.check.id).and(format!(": {} ({})", one.check.rule, words::note(one)))
+    };
+    let lines = loud.iter().take(FAILED_SHOWN).map(line);
+    let lines: Vec<Line> = lines.chain(and_more(loud.len(), FAILED_SHOWN, ", in the list below")).collect();
+    let mut section = verdict(report);
+    section.blocks.extend((!lines.is_empty()).then_some(Block::List(lines)));
+    section
 }
 
 /// What has something to say, then all checks of each family.

@@ -60,8 +60,8 @@ pub(crate) fn render(document: &Document, name: &str) -> String {
 
 /// Where the parts are, for long pages.
 fn contents(parts: &[(usize, &Section)]) -> Markup {
-    let headed: Vec<_> =
-        parts.iter().filter_map(|(number, part)| Some((*number, part.heading.as_ref()?))).collect();
+    let open = parts.iter().filter(|(_, part)| !part.is_folded);
+    let headed: Vec<_> = open.filter_map(|(number, part)| Some((*number, part.heading.as_ref()?))).collect();
     html! {
         @if headed.len() > 2 {
             nav aria-label="Contents" {

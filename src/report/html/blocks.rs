@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rows that are seen before a list of findings is opened.
-const UNFOLDED: usize = 10;
+const UNFOLDED: usize = 5;
 /// Longer values are cut, and how long they are is told.
 const VALUE_CHARS: usize = 1_000;
 
@@ -124,7 +124,7 @@ fn sample_table(samples: &Samples, rows: &[usize]) -> Markup {
                         }
                     }
                     @if let Some(text) = has_command(*row) {
-                        tr.command { td colspan=(columns.len() + 1) { (command(text)) } }
+                        tr.way { td colspan=(columns.len() + 1) { (command(text)) } }
                     }
                 }
             }

@@ -5,8 +5,11 @@ use maud::{Markup, PreEscaped, html};
 
 use super::{blocks::scrolling, plot};
 use crate::{
-    report::figure::{Bars, Figure, Heat, HeatCell, KeyFigure, Plot, Tone},
-    text::{escape::plain, numbers::grouped},
+    report::figure::{Bars, Figure, Heat, HeatCell, KeyFigure, Plot, Series, Tone},
+    text::{
+        escape::plain,
+        numbers::{counted, grouped},
+    },
 };
 
 /// A plot on a desk, and on a phone: one of them is shown.
@@ -37,7 +40,7 @@ fn key_figures(figures: &[KeyFigure]) -> Markup {
     html! {
         ul.key-figures {
             @for KeyFigure { value, label, tone: of } in figures {
-                li { span class={ "value " (tone(*of)) } { (value) } span.label { (label) } }
+                li { span class={ "value " (tone(*of)) } { (plain(value)) } span.label { (label) } }
             }
         }
     }
@@ -50,7 +53,7 @@ fn bars(bars: &Bars) -> Markup {
             thead {
                 tr {
                     @for (place, name) in bars.header.iter().enumerate() {
-                        th scope="col" class=[(place > 1).then_some("number")] { (name) }
+                        th scope="col" class=[(place > 1).then_some("number")] { (plain(name)) }
                     }
                 }
             }
@@ -63,10 +66,10 @@ fn bars(bars: &Bars) -> Markup {
                                 span class={ "fill " (tone(bar.tone)) } style={ "width:" (format!("{:.2}", bar.share.clamp(0.0, 1.0) * 100.0)) "%" } {}
                             }
                         }
-                        @for number in &bar.numbers { td.number { (number) } }
+                        @for number in &bar.numbers { td.number { (plain(number)) } }
                     }
                 }
-                @if let Some(note) = &bars.note { tr { td colspan=(columns) { (note) } } }
+                @if let Some(note) = &bars.note { tr { td colspan=(columns) { (plain(note)) } } }
             }
         }
     })
@@ -86,7 +89,7 @@ fn heat(heat: &Heat) -> Markup {
         table.heat {
             thead {
                 tr {
-                    th scope="col" { (heat.corner) }
+                    th scope="col" { (plain(&heat.corner)) }
                     @for name in &heat.columns { th.number scope="col" { (plain(name)) } }
                 }
             }
@@ -104,13 +107,16 @@ fn plot(plot: &Plot) -> Markup {
         Ok(svg) => PreEscaped(svg),
         Err(err) => html! { p { "This plot cannot be drawn: " (plain(&format!("{err:#}"))) } },
     };
+    // A line and its dots have one name.
+    let mut legend: Vec<&Series> = plot.series.iter().collect();
+    legend.dedup_by_key(|series| &series.name);
     let hidden = plot.marks.len().saturating_sub(MARKS_NAMED);
     html! {
         figure.plot {
             figcaption { strong { (plain(&plot.title)) } " " (plain(&plot.summary)) }
-            @if plot.series.len() > 1 {
+            @if legend.len() > 1 {
                 ul.legend {
-                    @for series in &plot.series {
+                    @for series in legend {
                         li { span class={ "key " (tone(series.tone)) } aria-hidden="true" {} (plain(&series.name)) }
                     }
                 }
@@ -119,7 +125,7 @@ fn plot(plot: &Plot) -> Markup {
             div.narrow aria-hidden="true" { (drawn(NARROW)) }
             @if !plot.marks.is_empty() {
                 details {
-                    summary { (plot.marks.len()) " marks on the time line" }
+                    summary { (counted(plot.marks.len() as u64, "mark")) " in this plot" }
                     ol {
                         @for mark in plot.marks.iter().take(MARKS_NAMED) {
                             li { span class={ "key " (tone(mark.tone)) } aria-hidden="true" {} (plot::on_axis(&plot.x, mark.x)) ": " (plain(&mark.name)) }

@@ -10,7 +10,10 @@ use plotters::{
 
 use crate::{
     report::figure::{Axis, Mark, Plot, Series, Shape, Tone},
-    text::numbers::{amount, duration, grouped, percent},
+    text::{
+        escape::plain,
+        numbers::{amount, duration, grouped, percent},
+    },
 };
 
 // The style sheet names these colours.
@@ -130,6 +133,7 @@ fn ranges(plot: &Plot) -> (Range<f64>, Range<f64>) {
 pub(super) fn on_axis(axis: &Axis, value: f64) -> String {
     match axis {
         Axis::Seconds if value.abs() >= 120.0 => format!("{:.0} min", value / 60.0),
+        Axis::Seconds if value.abs() < 1.0 && value != 0.0 => format!("{:.0} ms", value * 1e3),
         Axis::Seconds if value == 0.0 => "0 s".to_owned(),
         Axis::Seconds if value.abs() < 10.0 => format!("{value:.1} s"),
         Axis::Seconds => format!("{value:.0} s"),
@@ -139,7 +143,11 @@ pub(super) fn on_axis(axis: &Axis, value: f64) -> String {
         Axis::Amount => amount(value.max(0.0)),
         Axis::Classes(names) => {
             let is_class = (value - value.round()).abs() < 0.01 && value > -0.01;
-            names.get(value.round().max(0.0) as usize).filter(|_| is_class).cloned().unwrap_or_default()
+            names
+                .get(value.round().max(0.0) as usize)
+                .filter(|_| is_class)
+                .map(|name| plain(name))
+                .unwrap_or_default()
         }
     }
 }
