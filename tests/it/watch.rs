@@ -52,12 +52,15 @@ fn pages_tell_what_was_judged_and_obey_no_name() {
 fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| match path.is_dir() {
-            true => files(&path, ending),
-            false => Some(path)
-                .filter(|path| path.extension().is_some_and(|end| end == ending))
-                .into_iter()
-                .collect(),
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path, ending)
+            } else {
+                Some(path)
+                    .filter(|path| path.extension().is_some_and(|end| end == ending))
+                    .into_iter()
+                    .collect()
+            }
         })
         .collect()
 }

@@ -109,7 +109,7 @@ fn plot(plot: &Plot) -> Markup {
     };
     // A line and its dots have one name.
     let mut legend: Vec<&Series> = plot.series.iter().collect();
-    legend.dedup_by_key(|series| &series.name);
+    legend.dedup_by(|a, b| a.name == b.name);
     let hidden = plot.marks.len().saturating_sub(MARKS_NAMED);
     html! {
         figure.plot {

@@ -92,7 +92,7 @@ fn verdict(trend: &Trend, tolerance: f64) -> Line {
     let shown = |value| measured(value, trend.unit);
     match trend.judgement {
         Judgement::TooFewRuns { runs, needed } => Line::styled(Style::Doubtful, "not judged")
-            .and(format!("  {name}: {} of {needed} runs that are needed have it", runs)),
+            .and(format!("  {name}: {runs} of {needed} runs that are needed have it")),
         Judgement::Steady { base, last } => Line::styled(Style::Good, "steady").and(format!(
             "  {name}: {} before, {} now",
             shown(base),
