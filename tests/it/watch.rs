@@ -76,7 +76,7 @@ fn trend(folder: &Path, metric: &str) -> (String, serde_json::Value) {
 #[test]
 fn a_trend_needs_enough_runs_and_fails_only_when_most_of_the_last_are_worse() {
     let folder = folder();
-    let serving = Serving::start_with(folder.path(), &["--discard"]);
+    let serving = Serving::start(folder.path(), "store");
     let send = |label: &str| {
         let args = [
             "generate",
