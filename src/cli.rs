@@ -11,7 +11,7 @@ use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
         audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
-        runs, serve, snapshot, sql, trace, verify,
+        runs, serve, snapshot, sql, trace, verify, watch,
     },
     store::nesting::{STACK_BYTES, WORKER_STACK_BYTES},
 };
@@ -32,7 +32,7 @@ Exit codes:
 
 /// Commands in the order and the groups of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Prove", &["verify", "generate", "audit", "runs"]),
+    ("Prove", &["verify", "generate", "audit", "watch", "runs"]),
     ("Investigate", &["inspect", "trace", "sql", "checks", "doctor"]),
     ("Record and replay", &["capture", "replay", "export"]),
     ("Studio", &["flush", "snapshot", "serve"]),
@@ -64,6 +64,7 @@ fn command() -> clap::Command {
 enum Command {
     Verify(Box<verify::VerifyArgs>),
     Generate(generate::GenerateArgs),
+    Watch(Box<watch::WatchArgs>),
     Runs(runs::RunsArgs),
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
@@ -145,7 +146,8 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         | Command::Generate(_)
         | Command::Replay(_)
         | Command::Serve(_)
-        | Command::Verify(_) => 2,
+        | Command::Verify(_)
+        | Command::Watch(_) => 2,
         Command::Checks(_)
         | Command::Completions(_)
         | Command::Doctor(_)
@@ -174,6 +176,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
     let exit = match command {
         Command::Verify(args) => Box::pin(verify::run(&args, out, interrupts)).await,
         Command::Generate(args) => Box::pin(generate::run(&args, out, interrupts)).await,
+        Command::Watch(args) => Box::pin(watch::run(&args, out, interrupts)).await,
         Command::Runs(args) => runs::run(&args, out),
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,

@@ -4,6 +4,7 @@
 //! stored; the ledger holds each export's attempt and outcome. Both survive a killed generator: a
 //! start without an end is an indeterminate export, not a gap. No secret is ever written.
 
+pub(crate) mod activity;
 pub(crate) mod any_run;
 pub(crate) mod entry;
 pub(crate) mod expected;

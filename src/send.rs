@@ -24,4 +24,5 @@ pub(crate) mod series;
 pub(crate) mod straddle;
 pub(crate) mod summary;
 pub(crate) mod threshold;
+pub(crate) mod trend;
 pub(crate) mod unit;

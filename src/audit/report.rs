@@ -17,6 +17,7 @@ use super::{
 use crate::{
     checks::{baseline::Baseline, runner::Checked, summary::Summary},
     judge::{judgement::Judgement, runs::Runs},
+    ledger::activity::Activity,
     store::layout::Layout,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct AuditReport {
     pub(crate) checked: Vec<Checked>,
     /// By check, of those that found something.
     pub(crate) evidence: BTreeMap<String, Evidence>,
+    /// What the judged runs did over time; none where no run with an export was judged.
+    pub(crate) activity: Option<Activity>,
     /// The words of the command that asks the same store further questions.
     pub(crate) sql_command: Vec<String>,
 }
@@ -95,6 +98,7 @@ impl AuditReport {
             summary,
             checked,
             evidence,
+            activity: Activity::of(judgement.judged.iter().map(|run| &run.history)),
             sql_command: Vec::new(),
         };
         report.ask_at(&subject.layout.spans);

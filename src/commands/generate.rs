@@ -5,11 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{progress, workload::WorkloadArgs};
+use super::{
+    pages::{self, PageFile, Waiting},
+    progress,
+    runs::extent,
+    workload::WorkloadArgs,
+};
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, problem::Problem},
-    ledger::manifest::output_json,
-    report,
+    ledger::{manifest::output_json, runs},
+    report::{self, runs::show},
     send::{
         barrier::{self, BarrierMethod, BarrierOutcome},
         results::RunResults,
@@ -36,7 +41,7 @@ Examples:
   e2e-store generate --profile getting-started=7,agent=2,adversarial=1 --straddle 10%
   e2e-store generate --rate 200/s --duration 2m --threshold 'p(95)<500ms' --threshold 'error_rate<1%'
   e2e-store generate --in-flight 20 --pause 100ms --duration 2m --reconnect
-  e2e-store generate --profile minimal --batching sdk --scenario stress
+  e2e-store generate --profile minimal --batching sdk --scenario stress -o run.html
   e2e-store generate --plan-only plan.json --num-services 8, then on each of two machines
   e2e-store generate --manifest plan.json --shard 1/2")]
 pub(crate) struct GenerateArgs {
@@ -53,6 +58,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
 
+    /// Report file (repeatable); format by extension (.html, .md, .txt)
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<PageFile>,
+
     /// Do not flush at the end
     #[arg(long)]
     no_flush: bool,
@@ -61,6 +70,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "manifest", "metadata", "results", "no_flush", "straddle", "batch_size", "concurrency", "in_flight", "rate",
         "stages", "pause", "reconnect", "duration", "threshold", "retry", "connections", "scenario",
+        "output", "label",
     ])]
     plan_only: Option<PathBuf>,
 }
@@ -83,6 +93,7 @@ pub(crate) async fn run(
         writeln!(out, "the plan of run {} is in {}", manifest.run_id, file.display())?;
         return Ok(Exit::Clean);
     }
+    let waiting = pages::open(&args.output)?;
     let performed = send(&spec, &args.workload, out, interrupts).await?;
     let mut exit = exit_of(&performed);
     if !args.no_flush && performed.summary.total().taken() > 0 {
@@ -93,6 +104,9 @@ pub(crate) async fn run(
         }
     }
     write_metadata(&args.workload, &performed)?;
+    if !args.output.is_empty() {
+        write_report(waiting, &performed, &spec.runs)?;
+    }
     writeln!(out, "run {} is in {}", performed.manifest.run_id, performed.folder.display())?;
     Ok(exit)
 }
@@ -148,6 +162,14 @@ pub(crate) fn write_metadata(workload: &WorkloadArgs, performed: &Performed) -> 
         Some(file) => output_json(file, &performed.manifest),
         None => Ok(()),
     }
+}
+
+/// What `runs show` shows of the run.
+fn write_report(waiting: Waiting, performed: &Performed, folder: &Path) -> anyhow::Result<()> {
+    let loaded = runs::load_all(folder)?;
+    let sent = loaded.find(&performed.manifest.folder_name(), folder)?;
+    let history = sent.history()?;
+    Ok(waiting.fill("e2e-store run", |form| show::document(sent, &history, extent(form)))?)
 }
 
 fn exit_of(performed: &Performed) -> Exit {

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The report in the folder of each judged run.
-const SAVED: &str = "audit.json";
+pub(super) const SAVED: &str = "audit.json";
 
 /// Report format and output files
 #[derive(Debug, Clone, clap::Args)]
@@ -40,12 +40,12 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: ReportFormat,
 
-    /// Report file (repeatable); format by extension (.txt, .json, .ndjson, .csv, .md, .xml for JUnit, .sarif), or
-    /// as FORMAT:FILE
+    /// Report file (repeatable); format by extension (.txt, .json, .ndjson, .csv, .md, .html, .xml for JUnit,
+    /// .sarif), or as FORMAT:FILE
     #[arg(short, long, value_name = "FILE")]
     output: Vec<OutputFile>,
 
-    /// Sample limit per check [default: 10 in table, markdown and junit, else 1000]
+    /// Sample limit per check [default: 10 in table, markdown and junit, 100 in html, else 1000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
@@ -194,6 +194,7 @@ mod tests {
             ("a.b.csv", ReportFormat::Csv, "a.b.csv"),
             ("a.md", ReportFormat::Markdown, "a.md"),
             ("a.xml", ReportFormat::Junit, "a.xml"),
+            ("a.html", ReportFormat::Html, "a.html"),
             ("a.sarif", ReportFormat::Sarif, "a.sarif"),
             ("github:a", ReportFormat::Github, "a"),
             ("markdown:a.txt", ReportFormat::Markdown, "a.txt"),

@@ -90,6 +90,10 @@ pub(crate) struct WorkloadArgs {
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 
+    /// Label of the run, as a commit, shown by `runs`
+    #[arg(long, value_name = "TEXT", env = "E2E_STORE_LABEL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) label: Option<String>,
+
     /// Runs folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, env = "E2E_STORE_RUNS")]
     pub(crate) runs: PathBuf,
@@ -244,6 +248,7 @@ impl WorkloadArgs {
             retry: load.retry,
             thresholds: if load.threshold.is_empty() { scenario.thresholds } else { load.threshold.clone() },
             abort_on_fail: load.abort_on_fail,
+            label: self.label.clone(),
             runs: self.runs.clone(),
             data_dir,
         })

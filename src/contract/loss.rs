@@ -52,6 +52,11 @@ impl Lost {
         ),
     ];
 
+    /// All kinds of loss.
+    pub(crate) fn kinds() -> impl Iterator<Item = Loss> {
+        Self::NAMED.iter().map(|(_, loss)| *loss)
+    }
+
     pub(crate) fn any(self) -> bool {
         self.0 != 0
     }

@@ -30,6 +30,9 @@ pub(crate) struct Manifest {
     pub(crate) plan_version: u32,
     pub(crate) run_id: String,
     pub(crate) created_at: Timestamp,
+    /// What a user calls it, as the commit that it measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
     pub(crate) profile: Mix,
     #[serde(default, skip_serializing_if = "Telemetry::is_current")]
     pub(crate) telemetry: Telemetry,
@@ -98,6 +101,7 @@ impl Manifest {
             plan_version: plan::VERSION,
             run_id: plan.outline.run.to_string(),
             created_at: Timestamp(now),
+            label: None,
             profile: plan.outline.mix.clone(),
             telemetry: plan.outline.telemetry,
             seed: plan.outline.seed,

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     audit_words as words,
     document::{Block, Document, Fact, Level, Line, Samples, Section, Style, Table, Value, and_more},
-    sql_line::sql_line,
+    sql_line::{command_for, sql_line},
     table::Align,
 };
 use crate::{
@@ -64,7 +64,7 @@ pub(crate) fn document(report: &AuditReport, extent: Extent) -> Document {
 }
 
 /// The verdict, of what, what it does not cover, and why.
-fn verdict(report: &AuditReport) -> Section {
+pub(super) fn verdict(report: &AuditReport) -> Section {
     let mut line = match report.overall {
         Overall::Pass => Line::styled(Style::Good, "PASS"),
         Overall::Fail => Line::styled(Style::Bad, "FAIL"),
@@ -82,7 +82,7 @@ fn verdict(report: &AuditReport) -> Section {
     Section::headed(Level::Report, line, reasons)
 }
 
-fn coverage(report: &AuditReport) -> Vec<Fact> {
+pub(super) fn coverage(report: &AuditReport) -> Vec<Fact> {
     let Coverage { store, tiers, rows, runs, other_runs, not_read, took, bytes_scanned, depth, .. } =
         &report.coverage;
     let is_empty = tiers.iter().all(|tier| tier.files == 0);
@@ -203,10 +203,7 @@ fn is_quiet(one: &Checked) -> bool {
 
 /// Each check that has something to say, then the others by family.
 fn checks(document: &mut Document, checked: &[Checked], extent: Extent) {
-    let is_shown = |one: &&Checked| extent.all_checks || !is_quiet(one);
-    let rows = checked.iter().filter(is_shown);
-    let rows = rows.map(|one| vec![word(&one.verdict), Line::code(&one.check.id), words::note(one).into()]);
-    let rows: Vec<_> = rows.collect();
+    let rows = check_rows(checked, extent.all_checks);
     if !rows.is_empty() {
         let header = ["verdict", "check", "what"].map(|name| (name, Align::Left));
         document.add(Section::new([Block::Table(Table { is_bare: true, ..table(&header, rows) })]));
@@ -222,6 +219,13 @@ fn checks(document: &mut Document, checked: &[Checked], extent: Extent) {
             .collect();
         document.add(Section::new((!families.is_empty()).then_some(Block::Facts(families))));
     }
+}
+
+/// Verdict, name and what there is to say, of the quiet ones too where they are asked for.
+pub(super) fn check_rows(checked: &[Checked], with_quiet: bool) -> Vec<Vec<Line>> {
+    let shown = checked.iter().filter(|one| with_quiet || !is_quiet(one));
+    let row = |one: &Checked| vec![word(&one.verdict), Line::code(&one.check.id), words::note(one).into()];
+    shown.map(row).collect()
 }
 
 /// `2 failed, 34 passed`.
@@ -241,14 +245,14 @@ fn counts<'c>(checked: &(impl Iterator<Item = &'c Checked> + Clone)) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn totals(checked: &[Checked]) -> String {
+pub(super) fn totals(checked: &[Checked]) -> String {
     match checked {
         [] => "none".to_owned(),
         checked => counts(&checked.iter()),
     }
 }
 
-fn is_complete(service: &Completeness) -> bool {
+pub(super) fn is_complete(service: &Completeness) -> bool {
     service.missing == 0 && service.workflows_found == service.workflows && service.found == service.spans
 }
 
@@ -288,7 +292,7 @@ fn table(header: &[(&str, Align)], rows: Vec<Vec<Line>>) -> Table {
 }
 
 /// Rows by the service that sent them and the name that they are stored under; nothing where no row was moved.
-fn pollution(cells: &[PollutionCell]) -> Vec<Block> {
+pub(super) fn pollution(cells: &[PollutionCell]) -> Vec<Block> {
     if cells.is_empty() {
         return Vec::new();
     }
@@ -328,12 +332,12 @@ fn moves(mut cells: Vec<&PollutionCell>) -> Table {
     table(&header, cells.iter().take(SERVICES_SHOWN).map(row).chain(more).collect())
 }
 
-fn service(name: Option<&String>) -> String {
+pub(super) fn service(name: Option<&String>) -> String {
     name.map_or("(null)".to_owned(), |name| numbers::service(name))
 }
 
 /// Each altered column with its first difference; nothing where there is none.
-fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
+pub(super) fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
     if columns.is_empty() {
         return Vec::new();
     }
@@ -361,19 +365,22 @@ fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
         named: "column",
         columns: names.into_iter().map(column).collect(),
         rows: columns.iter().map(row).collect(),
+        commands: Vec::new(),
     };
     vec![Block::Paragraph(head.into()), Block::Samples(samples)]
 }
 
 /// A check that found something: its rule, the findings, and where to go from them.
-fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> Section {
+pub(super) fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> Section {
     let fresh = one.verdict.findings().map_or(0, Findings::fresh);
     if fresh == 0 {
         return Section::default();
     }
     let shown: Vec<Sample> = evidence.samples.iter().take(limit).cloned().collect();
     let hidden = fresh.saturating_sub(shown.len() as u64);
-    let samples = Samples { named: "finding", columns: evidence.columns.clone(), rows: shown };
+    let command = |sample: &Sample| command_for(&report.sql_command, &one.check, sample);
+    let commands = shown.iter().map(command).collect();
+    let samples = Samples { named: "finding", columns: evidence.columns.clone(), rows: shown, commands };
     let mut blocks = Vec::new();
     if !samples.rows.is_empty() {
         blocks.push(Block::Samples(samples));

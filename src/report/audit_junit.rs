@@ -105,8 +105,10 @@ fn said(kind: NonSuccessKind, of: &str, message: &str) -> TestCaseStatus {
 
 fn details(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> String {
     let rows = samples(report, one, limit).to_vec();
-    let findings =
-        blocks::render(&Samples { named: "finding", columns: evidence.columns.clone(), rows }, None);
+    let findings = blocks::render(
+        &Samples { named: "finding", columns: evidence.columns.clone(), rows, commands: Vec::new() },
+        None,
+    );
     let inspect = sql_line(&report.sql_command, &one.check, evidence);
     let inspect = inspect.map(|line| format!("inspect: {line}\n")).unwrap_or_default();
     format!("{}\n{findings}{inspect}likely cause: {}\n", one.check.rule, one.check.usually)

@@ -1,9 +1,10 @@
 //! What a report for people says, before it takes a form: sections of paragraphs, lists, labelled facts, tables,
 //! samples and commands.
 //!
-//! Built once per kind of report; the renderers for text and Markdown escape what came from outside and lay it out.
+//! Built once per kind of report; the renderers for text, Markdown and HTML escape what came from outside and lay it
+//! out. Figures say nothing that is not in text beside them: only HTML draws them.
 
-use super::table::Align;
+use super::{figure::Figure, table::Align};
 use crate::audit::evidence::{Column, Sample};
 
 /// A whole report.
@@ -17,6 +18,8 @@ pub(crate) struct Document {
 pub(crate) struct Section {
     pub(crate) heading: Option<Heading>,
     pub(crate) blocks: Vec<Block>,
+    /// Where a page can be opened and closed, this part is closed at first.
+    pub(crate) is_folded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +44,7 @@ pub(crate) enum Block {
     Facts(Vec<Fact>),
     Table(Table),
     Samples(Samples),
+    Figure(Figure),
     /// Code in a language, as it is.
     Code {
         language: &'static str,
@@ -83,6 +87,8 @@ pub(crate) struct Samples {
     pub(crate) named: &'static str,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<Sample>,
+    /// A command for each row that shows it, where there are any.
+    pub(crate) commands: Vec<Option<String>>,
 }
 
 /// A line of text in several styles.
@@ -149,7 +155,7 @@ impl Fact {
 
 impl Section {
     pub(crate) fn new(blocks: impl IntoIterator<Item = Block>) -> Self {
-        Self { heading: None, blocks: blocks.into_iter().collect() }
+        Self { heading: None, blocks: blocks.into_iter().collect(), is_folded: false }
     }
 
     pub(crate) fn headed(
@@ -158,7 +164,12 @@ impl Section {
         blocks: impl IntoIterator<Item = Block>,
     ) -> Self {
         let heading = Some(Heading { level, line: line.into() });
-        Self { heading, blocks: blocks.into_iter().collect() }
+        Self { heading, blocks: blocks.into_iter().collect(), is_folded: false }
+    }
+
+    /// The section, closed at first where a page can be.
+    pub(crate) fn folded(self) -> Self {
+        Self { is_folded: true, ..self }
     }
 }
 

@@ -5,13 +5,15 @@ use std::path::Path;
 use super::{
     audit_csv,
     audit_document::{self, Extent},
-    audit_github, audit_json, audit_junit, audit_sarif, markdown,
+    audit_github, audit_in_full, audit_json, audit_junit, audit_sarif, html, markdown,
     page::{self, Page},
 };
 use crate::{audit::report::AuditReport, checks::findings::KEPT};
 
 /// Findings of each check in what people read, unless they say otherwise.
 pub(crate) const SHOWN: usize = 10;
+/// The same on a page, which folds the most of them.
+const SHOWN_ON_A_PAGE: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ReportFormat {
@@ -25,6 +27,8 @@ pub(crate) enum ReportFormat {
     Csv,
     /// For job summaries and comments
     Markdown,
+    /// One self-contained page for a browser
+    Html,
     /// JUnit XML
     Junit,
     /// SARIF 2.1.0, for code scanning
@@ -42,6 +46,7 @@ impl ReportFormat {
             "ndjson" | "jsonl" => Self::Ndjson,
             "csv" => Self::Csv,
             "md" => Self::Markdown,
+            "html" | "htm" => Self::Html,
             "xml" => Self::Junit,
             "sarif" => Self::Sarif,
             _ => return None,
@@ -52,6 +57,7 @@ impl ReportFormat {
     pub(crate) fn default_limit(self) -> usize {
         match self {
             Self::Table | Self::Markdown | Self::Junit | Self::Github => SHOWN,
+            Self::Html => SHOWN_ON_A_PAGE,
             Self::Json | Self::Ndjson | Self::Csv | Self::Sarif => KEPT,
         }
     }
@@ -81,6 +87,10 @@ pub(crate) fn render(format: ReportFormat, report: &AuditReport, view: View) -> 
         ReportFormat::Ndjson => audit_json::render_lines(report, limit),
         ReportFormat::Csv => Ok(audit_csv::render(report, limit)),
         ReportFormat::Markdown => Ok(markdown::render(&document(), "e2e-store").into_bytes()),
+        ReportFormat::Html => {
+            let document = audit_in_full::document(report, limit);
+            Ok(html::render(&document, "e2e-store audit").into_bytes())
+        }
         ReportFormat::Junit => audit_junit::render(report, limit),
         ReportFormat::Sarif => audit_sarif::render(report, limit),
         ReportFormat::Github => Ok(audit_github::render(report)),

@@ -32,6 +32,7 @@ fn block(block: &Block) -> Vec<String> {
         Block::Facts(facts) => self::facts(facts),
         Block::Table(table) => vec![self::table(table)],
         Block::Samples(samples) => vec![self::samples(samples)],
+        Block::Figure(_) => Vec::new(),
         Block::Code { language, text } => vec![fenced(language, text)],
     }
 }

@@ -90,6 +90,7 @@ fn block(text: &mut String, block: &Block, page: Page) {
         Block::Facts(facts) => self::facts(text, facts, page),
         Block::Table(table) => text.push_str(&self::table(table, page)),
         Block::Samples(samples) => text.push_str(&samples::render(samples, page.width)),
+        Block::Figure(_) => {}
         Block::Code { text: code, .. } => {
             text.push_str(&lines(code));
             text.push('\n');

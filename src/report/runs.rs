@@ -1,10 +1,11 @@
-//! Runs as they were sent: a list, one in full, several side by side.
+//! Runs as they were sent: a list, one in full, several side by side or over time.
 
 use crate::{
     ledger::{
         manifest::Manifest,
         results::{Results, Verdict},
     },
+    report::document::Style,
     text::numbers::grouped,
 };
 
@@ -12,9 +13,19 @@ pub(crate) mod compare;
 pub(crate) mod list;
 pub(crate) mod replay;
 pub(crate) mod show;
+pub(crate) mod trend;
 
 /// The form of `--format json`.
 const VERSION: u32 = 1;
+
+/// Whether an outcome of [`outcome`] is as it should be.
+fn style(outcome: &str) -> Style {
+    match outcome {
+        "all acked" => Style::Good,
+        "nothing acked" | "threshold not met" | "refused in part" => Style::Bad,
+        _ => Style::Doubtful,
+    }
+}
 
 /// What came of so many spans that were to be sent, in a word or two: the worst that can be said of it.
 fn outcome(results: Option<&Results>, planned: u64) -> &'static str {

@@ -158,6 +158,7 @@ mod tests {
             named: "finding",
             columns: names.iter().copied().map(column).collect(),
             rows: samples.iter().map(sample).collect(),
+            commands: Vec::new(),
         };
         render(&samples, bound)
     }

@@ -13,7 +13,14 @@ use crate::{
 /// For the first finding that was kept; `command` is `e2e-store sql PATH` in words, and empty where the store will be gone. The check's own
 /// investigation where the finding has its parameters, else what lies around its row, else the finding itself.
 pub(crate) fn sql_line(command: &[String], check: &Check, evidence: &Evidence) -> Option<String> {
-    let sample = evidence.samples.first().filter(|_| !command.is_empty())?;
+    command_for(command, check, evidence.samples.first()?)
+}
+
+/// The same for one finding.
+pub(crate) fn command_for(command: &[String], check: &Check, sample: &Sample) -> Option<String> {
+    if command.is_empty() {
+        return None;
+    }
     let fallback = ["around_row", "finding"].map(investigations::find);
     let candidates = check.query.into_iter().chain(fallback.into_iter().flatten());
     let (investigation, values) =

@@ -62,6 +62,8 @@ pub(crate) struct LoadSpec {
     pub(crate) thresholds: Vec<Threshold>,
     /// Whether a missed threshold ends the run.
     pub(crate) abort_on_fail: bool,
+    /// What the user calls the run.
+    pub(crate) label: Option<String>,
     /// Where runs are kept.
     pub(crate) runs: PathBuf,
     /// The store behind the endpoint, where it is known.
@@ -138,6 +140,7 @@ pub(crate) async fn prepare(spec: &LoadSpec) -> anyhow::Result<Prepared> {
     let mut manifest = Manifest::new(&plan, spec.endpoint.to_string(), spec.data_dir.clone(), now);
     manifest.config.concurrency = spec.pace.concurrency();
     manifest.config.open_ended = open_ended;
+    manifest.label.clone_from(&spec.label);
     manifest.load = Some(spec.load());
     manifest.shard = (shard != Shard::WHOLE).then_some(shard);
     let (folder, ledger) = runs::create(&spec.runs, &manifest)?;

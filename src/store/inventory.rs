@@ -97,6 +97,9 @@ pub(crate) fn list(layout: &Layout, tier: Tier) -> Inventory {
         walk.unfinished_snapshot();
     }
     let mut found = walk.found;
+    if let Some(since) = layout.written_since {
+        found.files.retain(|file| tier != Tier::Hot && file.modified_at.is_none_or(|at| at >= since));
+    }
     found.files.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }

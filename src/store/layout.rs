@@ -8,6 +8,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Where a stored row lies.
@@ -41,6 +42,9 @@ pub(crate) struct Layout {
     pub(crate) hot_snapshot: Option<PathBuf>,
     /// The user named one file, so nothing can be said about what is absent.
     pub(crate) single_file: bool,
+    /// Where only what is new matters: files that were last written to earlier are no part of the store, and neither is
+    /// the snapshot, which is a copy of them. Nanoseconds since the Unix epoch.
+    pub(crate) written_since: Option<i64>,
 }
 
 /// Why there is no store here.
@@ -65,6 +69,12 @@ impl Layout {
             return Self::first_of(default_places());
         };
         Self::at(path)
+    }
+
+    /// The part of the store that was written to since a moment.
+    pub(crate) fn written_since(self, since: SystemTime) -> Self {
+        let nanos = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self { written_since: i64::try_from(nanos).ok(), ..self }
     }
 
     /// The folders and files of the store, where nothing may be written.
@@ -144,7 +154,7 @@ impl Layout {
     }
 
     fn empty(spans: PathBuf) -> Self {
-        Self { spans, cold: None, wal: None, hot_snapshot: None, single_file: false }
+        Self { spans, cold: None, wal: None, hot_snapshot: None, single_file: false, written_since: None }
     }
 }
 

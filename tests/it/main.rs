@@ -13,3 +13,4 @@ mod replay;
 #[cfg(unix)]
 mod safety;
 mod sql;
+mod watch;

@@ -11,40 +11,40 @@ use crate::{
         results::{Judged, Unit, Verdict},
     },
     report::{
+        self,
+        document::{Block, Document, Level, Line, Section, Style, Table},
+        figure::{Axis, Plot, Series, Shape, Tone},
         json,
         run::{measured, pace},
-        table::{self, Align},
+        table::Align,
     },
     send::compare::{Comparison, Figure, Standing, Value},
-    text::{
-        escape::plain,
-        numbers::{grouped, percent},
-    },
+    text::numbers::{counted, grouped, percent},
 };
 
-pub(crate) fn print(out: &mut dyn Write, sent: &[Sent<'_>], comparison: &Comparison) -> anyhow::Result<()> {
+pub(crate) fn document(sent: &[Sent<'_>], comparison: &Comparison) -> Document {
     let names: Vec<_> = sent.iter().map(Sent::name).collect();
-    let mut header = vec![("run", Align::Left)];
-    header.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
+    let mut header = vec![("run".to_owned(), Align::Left)];
+    header.extend(names.iter().map(|name| (name.clone(), Align::Right)));
     let conditions = conditions(sent);
     let mut rows: Vec<Vec<String>> = conditions
         .iter()
         .map(|(name, values)| std::iter::once((*name).to_owned()).chain(values.iter().cloned()).collect())
         .collect();
-    let endpoints = sent.iter().map(|sent| plain(&sent.manifest().endpoint));
+    let endpoints = sent.iter().map(|sent| sent.manifest().endpoint.clone());
     rows.push(std::iter::once("sent to".to_owned()).chain(endpoints).collect());
     rows.extend(comparison.figures.iter().filter(|figure| is_worth_a_row(figure)).map(row));
     rows.extend(thresholds(sent));
-    out.write_all(table::render(&header, rows).as_bytes())?;
-
-    writeln!(out)?;
+    let rows = rows.into_iter().map(|row| row.into_iter().map(Line::from).collect()).collect();
+    let table = Table { header, rows, ..Table::default() };
+    let mut lines: Vec<Line> = Vec::new();
     let differing: Vec<_> = conditions
         .iter()
         .filter(|(_, values)| values.iter().any(|value| *value != values[0]))
         .map(|(name, _)| *name)
         .collect();
     if !differing.is_empty() {
-        writeln!(out, "not the same load: {} differ", differing.join(", "))?;
+        lines.push(format!("not the same load: {} differ", differing.join(", ")).into());
     }
     let worse = format!("worse than {} by more than {}", names[0], percent(comparison.tolerance));
     for (place, name) in names.iter().enumerate().skip(1) {
@@ -54,16 +54,74 @@ pub(crate) fn print(out: &mut dyn Write, sent: &[Sent<'_>], comparison: &Compari
             Some(figures.collect::<Vec<_>>().join(", ")).filter(|figures| !figures.is_empty())
         };
         if let Some(figures) = figures(Standing::Worse) {
-            writeln!(out, "{name} is {worse}: {figures}")?;
+            lines.push(format!("{name} is {worse}: {figures}").into());
         }
         if let Some(figures) = figures(Standing::Unknown) {
-            writeln!(out, "{name}: not known, since not both runs recorded it: {figures}")?;
+            lines.push(format!("{name}: not known, since not both runs recorded it: {figures}").into());
         }
     }
     if comparison.worst() <= Standing::Tolerated {
-        writeln!(out, "none is {worse}")?;
+        lines.push(format!("none is {worse}").into());
     }
-    Ok(())
+    let mut document = Document::default();
+    document.add(Section::new([Block::Table(table)]));
+    document.add(Section::new([Block::List(lines)]));
+    document
+}
+
+/// The same for a page: the verdict first, and pictures of the figures that are judged.
+pub(crate) fn full(sent: &[Sent<'_>], comparison: &Comparison) -> Document {
+    let verdict = match comparison.worst() {
+        Standing::Worse => Line::styled(Style::Bad, "worse"),
+        Standing::Unknown => Line::styled(Style::Doubtful, "not known"),
+        Standing::Tolerated | Standing::Shown => Line::styled(Style::Good, "none is worse"),
+    };
+    let base = sent.first().map(Sent::name).unwrap_or_default();
+    let title = verdict.and(format!("  {} with {base}", counted(sent.len().saturating_sub(1) as u64, "run")));
+    let mut short = document(sent, comparison).sections.into_iter();
+    let (table, lines) = (short.next().unwrap_or_default(), short.next().unwrap_or_default());
+    let mut document = Document::default();
+    document.add(Section::headed(Level::Report, title, lines.blocks));
+    document.add(Section::headed(Level::Part, "Runs", table.blocks));
+    let names: Vec<String> = sent.iter().map(label).collect();
+    for figure in comparison.figures.iter().filter(|figure| is_judged(figure)) {
+        document.add(Section::new([Block::Figure(report::figure::Figure::Plot(plot(figure, &names)))]));
+    }
+    document
+}
+
+fn label(sent: &Sent<'_>) -> String {
+    sent.manifest().label.clone().unwrap_or_else(|| sent.name())
+}
+
+fn is_judged(figure: &Figure) -> bool {
+    figure.values.iter().any(|value| value.standing != Standing::Shown)
+}
+
+fn plot(figure: &Figure, names: &[String]) -> Plot {
+    let tone = |standing| match standing {
+        Standing::Worse => Tone::Bad,
+        Standing::Unknown => Tone::Doubtful,
+        Standing::Shown | Standing::Tolerated => Tone::Neutral,
+    };
+    let column = |(place, value): (usize, &Value)| {
+        let points = vec![(place as f64, value.measured?)];
+        let name = format!("{}: {}", names.get(place)?, shown(value.measured?, figure.unit));
+        Some(Series { name, tone: tone(value.standing), shape: Shape::Columns, points })
+    };
+    let y = match figure.unit {
+        Unit::Microseconds => Axis::Micros,
+        Unit::Share => Axis::Share,
+        Unit::PerSecond | Unit::Workflows | Unit::Spans => Axis::Amount,
+    };
+    Plot {
+        title: figure.name.to_owned(),
+        summary: String::new(),
+        x: Axis::Classes(names.to_vec()),
+        y,
+        series: figure.values.iter().enumerate().filter_map(column).collect(),
+        marks: Vec::new(),
+    }
 }
 
 /// What the runs were given to do, and how: without it no figure can be compared.

@@ -14,17 +14,15 @@ use crate::{
         runs::{Loaded, Replay},
     },
     report::{
+        document::{Block, Document, Line, Section, Table},
         json,
-        table::{self, Align},
+        table::Align,
     },
-    text::{
-        escape::plain,
-        numbers::{amount, counted, grouped, moment},
-    },
+    text::numbers::{amount, counted, grouped, moment},
 };
 
-/// Prints a table, and below it what could not be read.
-pub(crate) fn print(out: &mut dyn Write, loaded: &Loaded, folder: &Path) -> anyhow::Result<()> {
+/// A table, and below it what could not be read.
+pub(crate) fn document(loaded: &Loaded, folder: &Path) -> Document {
     let header = [
         ("run", Align::Left),
         ("made", Align::Left),
@@ -39,19 +37,22 @@ pub(crate) fn print(out: &mut dyn Write, loaded: &Loaded, folder: &Path) -> anyh
     let mut rows: Vec<_> = loaded.sent().iter().map(row).collect();
     rows.extend(loaded.replays.iter().map(|replay| replay_row(&replay.manifest)));
     rows.sort_by_key(|(created_at, _)| *created_at);
-    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row.into_iter().map(Line::from).collect()).collect();
+    let mut document = Document::default();
     if rows.is_empty() {
-        writeln!(out, "no run in `{}`", plain(&folder.display().to_string()))?;
+        let text = format!("no run in `{}`", folder.display());
+        document.add(Section::new([Block::Paragraph(text.into())]));
     } else {
-        out.write_all(table::render_in(&header, &rows, table::terminal_width()).as_bytes())?;
+        let header = header.map(|(name, align)| (name.to_owned(), align)).into();
+        document.add(Section::new([Block::Table(Table { header, rows, ..Table::default() })]));
     }
     if !loaded.unreadable.is_empty() {
-        writeln!(out, "\nnot read: {}", counted(loaded.unreadable.len() as u64, "run"))?;
+        let head = format!("not read: {}", counted(loaded.unreadable.len() as u64, "run"));
+        let lines = loaded.unreadable.iter();
+        let lines = lines.map(|unreadable| format!("  {}  {:#}", unreadable.name, unreadable.error).into());
+        document.add(Section::new([Block::List(vec![head.into()]), Block::List(lines.collect())]));
     }
-    for unreadable in &loaded.unreadable {
-        writeln!(out, "  {}  {}", plain(&unreadable.name), plain(&format!("{:#}", unreadable.error)))?;
-    }
-    Ok(())
+    document
 }
 
 fn row(sent: &Sent<'_>) -> (Timestamp, Vec<String>) {
@@ -62,7 +63,7 @@ fn row(sent: &Sent<'_>) -> (Timestamp, Vec<String>) {
         moment(manifest.created_at.0),
         manifest.profile.to_string(),
         size(manifest),
-        plain(&manifest.endpoint),
+        manifest.endpoint.clone(),
         taken(results),
         grouped(sent.planned()),
         results.map(|results| amount(results.throughput)).unwrap_or_default(),
@@ -79,7 +80,7 @@ fn replay_row(manifest: &ReplayManifest) -> (Timestamp, Vec<String>) {
         moment(manifest.created_at.0),
         "(replay)".to_owned(),
         String::new(),
-        plain(&manifest.endpoint),
+        manifest.endpoint.clone(),
         taken(results),
         grouped(manifest.spans),
         String::new(),

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{
     VERSION, outcome,
-    show::{LedgerAccount, UNFINISHED, add_ledger, add_results, print_facts, services},
+    show::{Extent, LedgerAccount, UNFINISHED, add_ledger, add_results, full, services, short},
+    style,
 };
 use crate::{
     ledger::{
@@ -15,13 +16,13 @@ use crate::{
         runs::Replay,
     },
     report::{
-        document::{Fact, Line},
+        document::{Document, Fact, Line},
         json,
     },
     text::numbers::{counted, duration, moment, percent, service},
 };
 
-pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> anyhow::Result<()> {
+pub(crate) fn document(replay: &Replay, history: &History, extent: Extent) -> Document {
     let Replay { manifest, folder, .. } = replay;
     let SourceNote { path, kind, files, digest } = &manifest.source;
     let made = format!("{}, in ", moment(manifest.created_at.0));
@@ -41,8 +42,12 @@ pub(crate) fn print(out: &mut dyn Write, replay: &Replay, history: &History) -> 
         None => went.push(Fact::new("unfinished", UNFINISHED)),
     }
     add_ledger(&mut went, &LedgerAccount::of(history));
-    let title = format!("replay {}: {}", manifest.run_id, outcome(manifest.results.as_ref(), manifest.spans));
-    print_facts(out, title, plan, went)
+    let outcome = outcome(manifest.results.as_ref(), manifest.spans);
+    let title = Line::from(format!("replay {}: ", manifest.run_id)).and_styled(style(outcome), outcome);
+    match extent {
+        Extent::Short => short(title, plan, went),
+        Extent::Full => full(title, plan, went, manifest.results.as_ref(), history),
+    }
 }
 
 fn pace(Options { pace, max_gap_seconds, loops, .. }: &Options) -> String {

@@ -4,27 +4,30 @@ use std::{collections::BTreeMap, io::Write, path::Path, time::Duration};
 
 use serde::Serialize;
 
-use super::{VERSION, not_started, outcome};
+use super::{VERSION, not_started, outcome, style};
 use crate::{
     ledger::{
+        activity::Activity,
         history::{Call, History},
         load::Load,
         lookup::Sent,
         manifest::{Manifest, Timestamp},
-        results::{Bottleneck, Quantiles, Results},
+        results::{Bottleneck, Judged, Quantiles, Results, Verdict},
     },
     report::{
-        document::{Block, Document, Fact, Level, Line, Section, and_more},
+        activity,
+        document::{Block, Document, Fact, Level, Line, Section, Style, Table, and_more},
+        figure::{Figure, KeyFigure, Tone},
         json,
-        page::{self, Page},
-        run::{NAMES_SHOWN, pace, threshold_line},
+        run::{NAMES_SHOWN, measured, pace, threshold_line},
+        table::Align,
     },
     text::numbers::{amount, counted, duration, grouped, moment, percent, service},
 };
 
 pub(super) const UNFINISHED: &str = "its end was not recorded: it was killed, or is still at work";
 
-pub(crate) fn print(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> anyhow::Result<()> {
+pub(crate) fn document(sent: Sent<'_>, history: &History, extent: Extent) -> Document {
     let manifest = sent.manifest();
     let made = format!("{}, in ", moment(manifest.created_at.0));
     let made = Line::from(made).and_code(sent.part.folder.display().to_string());
@@ -36,27 +39,96 @@ pub(crate) fn print(out: &mut dyn Write, sent: Sent<'_>, history: &History) -> a
         None => went.push(Fact::new("unfinished", UNFINISHED)),
     }
     add_ledger(&mut went, &LedgerAccount::of(history));
-    let title = format!("run {}: {}", sent.name(), outcome(sent.results(), sent.planned()));
-    print_facts(out, title, plan, went)
+    let outcome = outcome(sent.results(), sent.planned());
+    let title = Line::from(format!("run {}: ", sent.name())).and_styled(style(outcome), outcome);
+    match extent {
+        Extent::Short => short(title, plan, went),
+        Extent::Full => full(title, plan, went, sent.results(), history),
+    }
+}
+
+/// How much of a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Short,
+    /// With figures, for a page that draws them.
+    Full,
 }
 
 /// What was to be sent, and below it how it went.
-pub(super) fn print_facts(
-    out: &mut dyn Write,
-    title: String,
-    plan: Vec<Fact>,
-    went: Vec<Fact>,
-) -> anyhow::Result<()> {
+pub(super) fn short(title: Line, plan: Vec<Fact>, went: Vec<Fact>) -> Document {
     let mut document = Document::default();
     document.add(Section::headed(Level::Report, title, [Block::Facts(plan)]));
     document.add(Section::new([Block::Facts(went)]));
-    out.write_all(page::render(&document, Page::UNBOUNDED).as_bytes())?;
-    Ok(())
+    document
+}
+
+/// The same with figures: what matters most, thresholds, the run over time.
+pub(super) fn full(
+    title: Line,
+    plan: Vec<Fact>,
+    went: Vec<Fact>,
+    results: Option<&Results>,
+    history: &History,
+) -> Document {
+    let mut document = Document::default();
+    let missed = results.into_iter().flat_map(|results| &results.thresholds);
+    let missed = missed.filter(|judged| judged.verdict != Verdict::Met);
+    let missed: Vec<Line> = missed.map(|judged| threshold_line(judged).into()).collect();
+    let missed = (!missed.is_empty()).then_some(Block::List(missed));
+    document.add(Section::headed(Level::Report, title, missed));
+    if let Some(results) = results {
+        document.add(Section::new([Block::Figure(Figure::KeyFigures(key_figures(results)))]));
+        document.add(Section::new((!results.thresholds.is_empty()).then(|| thresholds(&results.thresholds))));
+    }
+    document.add(Section::headed(Level::Part, "Outcome", [Block::Facts(went)]));
+    if let Some(activity) = Activity::of(std::iter::once(history)) {
+        document.add(activity::time_line(&activity, Vec::new()));
+        activity::latency(&activity.latency).into_iter().for_each(|section| document.add(section));
+        activity::durability_window(&activity).into_iter().for_each(|section| document.add(section));
+    }
+    document.add(Section::headed(Level::Part, "Plan", [Block::Facts(plan)]));
+    document
+}
+
+fn key_figures(results: &Results) -> Vec<KeyFigure> {
+    let figure = |value: String, label, tone| KeyFigure { value, label, tone };
+    let count =
+        |count: u64, label, tone| figure(grouped(count), label, if count == 0 { Tone::Good } else { tone });
+    let mut figures = vec![
+        figure(grouped(results.taken()), "spans taken", Tone::Neutral),
+        count(results.refused(), "spans refused", Tone::Bad),
+        count(results.indeterminate, "spans indeterminate", Tone::Doubtful),
+        figure(amount(results.throughput), "workflows/s", Tone::Neutral),
+    ];
+    figures.extend(results.spans_per_s.map(|rate| figure(amount(rate), "spans/s", Tone::Neutral)));
+    if let Some(times) = results.response_us {
+        for (micros, label) in [(times.p95, "p95"), (times.p99, "p99")] {
+            figures.push(figure(duration(Duration::from_micros(micros)), label, Tone::Neutral));
+        }
+    }
+    figures
+}
+
+fn thresholds(thresholds: &[Judged]) -> Block {
+    let row = |judged: &Judged| {
+        let verdict = match judged.verdict {
+            Verdict::Met => Line::styled(Style::Good, "met"),
+            Verdict::Missed => Line::styled(Style::Bad, "MISSED"),
+            Verdict::NothingToMeasure => Line::styled(Style::Doubtful, "nothing to measure"),
+        };
+        let value = judged.measured.map(|value| measured(value, judged.unit)).unwrap_or_default();
+        vec![verdict, Line::code(&judged.threshold), value.into()]
+    };
+    let header = [("verdict", Align::Left), ("threshold", Align::Left), ("measured", Align::Right)];
+    let header = header.map(|(name, align)| (name.to_owned(), align)).into();
+    Block::Table(Table { header, rows: thresholds.iter().map(row).collect(), ..Table::default() })
 }
 
 fn add_plan(facts: &mut Vec<Fact>, sent: Sent<'_>) {
     let manifest = sent.manifest();
     let config = &manifest.config;
+    facts.extend(manifest.label.as_ref().map(|label| Fact::new("label", label)));
     facts.push(Fact::new("sent to", &manifest.endpoint));
     facts.extend(
         manifest.data_dir.as_ref().map(|store| Fact::new("store", Line::code(store.to_string_lossy()))),
