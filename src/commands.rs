@@ -19,5 +19,6 @@ pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod trace;
+pub(crate) mod ui;
 pub(crate) mod verify;
 pub(crate) mod workload;

@@ -127,6 +127,7 @@ pub(crate) async fn read(
             depth: input.depth,
             progress: input.progress.clone(),
             flushed: Arc::default(),
+            is_indexed: input.layout.index().is_some_and(|index| index.exists()),
         };
         let swept = sweep(&task).await?;
         let judged = judged_runs(input, &expectations, &runs, &ledgers, read_began, waited)?;

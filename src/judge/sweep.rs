@@ -58,6 +58,8 @@ pub(crate) struct Sweep {
     pub(crate) progress: Progress,
     /// Rows of cold files that a hot snapshot has, too.
     pub(crate) flushed: Arc<Flushed>,
+    /// Whether the studio has an index to hold cold files against.
+    pub(crate) is_indexed: bool,
 }
 
 /// What the sweep says of files.

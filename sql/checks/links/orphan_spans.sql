@@ -6,7 +6,8 @@
 -- code: unknown_parent_span
 -- query: trace_spans
 --
--- A trace with a missing parent cannot be drawn or summed up. The plan knows the parent of a planned span: it was
+-- A trace with a missing parent cannot be summed up, and the studio's page of it does not draw the span or what hangs
+-- below it. The plan knows the parent of a planned span: it was
 -- acked and is lost (`parent lost`), or the row names another one (`parent id changed`). For other traffic the parent
 -- is searched in the same trace (`parent unresolved`): a parent is exported after its children, so a trace that has
 -- its root is complete.
