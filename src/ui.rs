@@ -392,3 +392,81 @@ fn texts(batch: &RecordBatch, column: usize) -> anyhow::Result<Vec<String>> {
     let column = cast(batch.column(column), &DataType::Utf8)?;
     Ok(column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::clock::unix_nanos,
+        checks::tests::{
+            bench::Bench,
+            indexed::{self, edit, index},
+        },
+        index::read::{IndexState, read},
+        store::{find::find_store, session},
+    };
+
+    async fn predicted(bench: &Bench, trace: Option<&str>) -> Prediction {
+        let layout = find_store(Some(bench.folder.path())).unwrap();
+        let IndexState::Read(index) = read(layout.index().as_deref()) else { panic!("no index") };
+        let limits = crate::base::memory::Memory::default().session();
+        let wanted = Wanted { service: None, trace, now: unix_nanos().cast_signed() };
+        predict(&layout, &index, wanted, &session::session(limits).unwrap()).await.unwrap()
+    }
+
+    fn counts(prediction: &Prediction) -> (u64, usize, u64, usize) {
+        let services = || prediction.services.iter();
+        (
+            services().map(|page| page.workflows.stored).sum(),
+            services().map(|page| page.workflows.shown.len()).sum(),
+            services().map(|page| page.agents.stored).sum(),
+            services().map(|page| page.agents.shown.len()).sum(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_healthy_store_is_shown_and_a_file_without_index_is_not() {
+        let bench = Bench::of(indexed::STORE.0, indexed::STORE.1);
+        index(&bench);
+        let healthy = predicted(&bench, None).await;
+        let (workflows, shown, agents, shown_agents) = counts(&healthy);
+        assert!(!healthy.hides() && workflows > 0 && agents > 0, "{healthy:?}");
+        assert_eq!((workflows, agents), (shown as u64, shown_agents as u64));
+
+        edit(&bench, "DELETE FROM parquet_files WHERE file_path LIKE '%30f27668%'");
+        let without = predicted(&bench, None).await;
+        assert!(without.hides() && counts(&without).1 < shown);
+        let reasons: BTreeSet<Hidden> =
+            without.services.iter().flat_map(|page| page.workflows.hidden.keys().copied()).collect();
+        assert_eq!(reasons, BTreeSet::from([Hidden::NotIndexed]));
+        assert_eq!(without.hidden_files.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_trace_opens_by_its_own_entry() {
+        let bench = Bench::of(indexed::STORE.0, indexed::STORE.1);
+        index(&bench);
+        let rows = crate::testing::parquet_rows(&bench.cold(), indexed::STORE.1);
+        let trace = rows[0].trace_id.clone();
+        let page = predicted(&bench, Some(&trace)).await.trace.unwrap();
+        assert!(page.stored > 0 && page.shown == page.stored, "{page:?}");
+        edit(&bench, &format!("DELETE FROM trace_files WHERE trace_id = '{trace}'"));
+        let page = predicted(&bench, Some(&trace)).await.trace.unwrap();
+        assert_eq!(page.hidden, BTreeMap::from([(Hidden::EntryMissing, page.stored)]));
+    }
+
+    #[tokio::test]
+    async fn older_files_fail_the_lists_of_a_newer_backend() {
+        let bench = Bench::of("studio-0.80.0", crate::contract::schema::Schema::V1);
+        index(&bench);
+        assert!(!predicted(&bench, None).await.hides());
+        drop(
+            crate::standin::indexer::Indexer::open(bench.folder.path(), crate::contract::schema::Schema::V2)
+                .unwrap(),
+        );
+        let prediction = predicted(&bench, None).await;
+        let reasons: BTreeSet<Hidden> =
+            prediction.services.iter().flat_map(|page| page.workflows.hidden.keys().copied()).collect();
+        assert_eq!(reasons, BTreeSet::from([Hidden::OlderSchema]));
+    }
+}
