@@ -25,8 +25,9 @@ use crate::{
         visibility::{RECENT, cold_root},
     },
     store::{
-        inventory::FoundFile,
+        inventory::{FoundFile, Kind},
         layout::{Layout, Tier},
+        problem::FileProblem,
         scan,
     },
     tables::{
@@ -110,6 +111,8 @@ pub(crate) enum Hidden {
     BehindHundredRows,
     /// The page fails: it reads a file of the older schema.
     OlderSchema,
+    /// It is in the WAL, of which no snapshot can be made.
+    WedgedWal,
 }
 
 impl Hidden {
@@ -120,6 +123,7 @@ impl Hidden {
             Self::EntryMissing => "its entry is missing in the index",
             Self::BehindTwentyFiles => "20 other files end later",
             Self::BehindHundredRows => "100 other rows are newer",
+            Self::WedgedWal => "the WAL cannot be flushed",
             Self::OlderSchema => "the page fails (500): it reads a file of the older schema",
         }
     }
@@ -176,6 +180,8 @@ struct Known<'i> {
     failed: HashSet<String>,
     /// The newest first.
     recent: Vec<String>,
+    /// Whether no snapshot can be made of the WAL, so that its rows are on no page.
+    is_wedged: bool,
     /// Cold files that fail each read, where such a backend is at work.
     failing: HashSet<String>,
     workflow_ranks: Vec<Option<u32>>,
@@ -204,6 +210,11 @@ impl<'i> Known<'i> {
         recent.sort_by_key(|file| std::cmp::Reverse(file.named_at));
         let recent = recent.into_iter().take(RECENT_FILES).map(|file| file.shown.clone()).collect();
         let is_newer = index.has_agents || listing.files.iter().any(|one| one.schema_version() == Some(2));
+        let stops = |one: &Looked| {
+            one.problem.as_ref().is_some_and(FileProblem::stops_readers)
+                || is_newer && one.schema_version() == Some(1)
+        };
+        let is_wedged = of_tier(Tier::Wal).any(|one| one.file.kind == Kind::Segment && stops(one));
         let older = of_tier(Tier::Cold).filter(|one| is_newer && one.schema_version() == Some(1));
         let end = |file: u32| index.files.get(file as usize).and_then(|file| file.last_end);
         Self {
@@ -211,6 +222,7 @@ impl<'i> Known<'i> {
             cold,
             failed,
             recent,
+            is_wedged,
             failing: older.map(|one| one.file.shown.clone()).collect(),
             workflow_ranks: ranks(index, |service| service.has_workflows, end),
         }
@@ -234,8 +246,11 @@ impl<'i> Known<'i> {
 
     /// Why a list of a service does not read a file.
     fn hidden_from_list(&self, row: &Execution) -> Option<Hidden> {
-        // Rows of the WAL are in the snapshot that each read asks for.
-        if !self.cold.contains_key(&row.file) || self.recent.contains(&row.file) {
+        // Rows of the WAL are in the snapshot that each read asks for, where one can be made.
+        if !self.cold.contains_key(&row.file) {
+            return self.is_wedged.then_some(Hidden::WedgedWal);
+        }
+        if self.recent.contains(&row.file) {
             return None;
         }
         if let Some(why) = self.out_of_sight(&row.file) {
@@ -290,7 +305,7 @@ async fn service_pages(
         page_of(&mut pages, &service.name).is_listed = true;
     }
     for (service, files) in &files_of {
-        let in_wal = |file: &String| !known.cold.contains_key(file);
+        let in_wal = |file: &String| !known.cold.contains_key(file) && !known.is_wedged;
         let is_recent =
             |file: &String| known.recent.iter().take(RECENT_FILES_OF_SERVICES).any(|recent| recent == file);
         page_of(&mut pages, service).is_listed |= files.iter().any(|file| in_wal(file) || is_recent(file));
@@ -371,6 +386,9 @@ async fn trace_page(trace: &str, known: &Known<'_>, session: &SessionContext) ->
         for (span, file) in texts(&batch, 0)?.into_iter().zip(texts(&batch, 1)?) {
             let why = match (fails, reads(&file)) {
                 (true, _) => Some(Hidden::OlderSchema),
+                (false, true) if known.is_wedged && !known.cold.contains_key(&file) => {
+                    Some(Hidden::WedgedWal)
+                }
                 (false, true) => None,
                 (false, false) => Some(known.out_of_sight(&file).unwrap_or(Hidden::EntryMissing)),
             };
@@ -456,6 +474,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rows_of_a_wedged_wal_are_on_no_page() {
+        let bench = Bench::of(indexed::STORE.0, indexed::STORE.1);
+        index(&bench);
+        let before = counts(&predicted(&bench, None).await);
+        crate::checks::tests::planned::truncate(&bench.segment());
+        let wedged = predicted(&bench, None).await;
+        assert!(counts(&wedged).1 < before.1, "{wedged:?}");
+        let reasons: BTreeSet<Hidden> =
+            wedged.services.iter().flat_map(|page| page.workflows.hidden.keys().copied()).collect();
+        assert!(reasons.is_subset(&BTreeSet::from([Hidden::WedgedWal])), "{reasons:?}");
+    }
+
+    #[tokio::test]
     async fn older_files_fail_the_lists_of_a_newer_backend() {
         let bench = Bench::of("studio-0.80.0", crate::contract::schema::Schema::V1);
         index(&bench);
@@ -467,6 +498,7 @@ mod tests {
         let prediction = predicted(&bench, None).await;
         let reasons: BTreeSet<Hidden> =
             prediction.services.iter().flat_map(|page| page.workflows.hidden.keys().copied()).collect();
-        assert_eq!(reasons, BTreeSet::from([Hidden::OlderSchema]));
+        // What is in the WAL is of the older schema, too, and stops each snapshot.
+        assert_eq!(reasons, BTreeSet::from([Hidden::OlderSchema, Hidden::WedgedWal]));
     }
 }

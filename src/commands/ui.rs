@@ -15,7 +15,8 @@ use crate::{
 /// Predict what the studio's pages show, and why not the rest
 ///
 /// Reads the files and a copy of the studio's index, and follows the rules of its backend: which services are listed,
-/// which workflows and agents, which spans of a trace. Calls nothing. `audit` judges the index itself.
+/// which workflows and agents, which spans of a trace. Calls nothing, and does not predict the page of a service without a
+/// name, which shows the spans of others. `audit` judges the index itself.
 ///
 /// Exits with 0 when everything stored is shown, 1 when something is not, and 2 when there is no store or no index.
 #[derive(Debug, clap::Args)]

@@ -156,16 +156,13 @@ async fn verify(
 
 /// The stand-in's indexer is told; a studio's polls by itself.
 async fn wait_for_the_index(bench: &Bench, layout: &Layout) -> anyhow::Result<IndexState> {
-    let at_most = match &bench.stand_in {
-        Some(stand_in) => {
-            stand_in.index().await?;
-            Duration::ZERO
-        }
-        None => {
-            let seconds = wait::AT_MOST.as_secs();
-            notice::note(&format!("waiting up to {seconds} s for the studio's indexer"));
-            wait::AT_MOST
-        }
+    let at_most = if let Some(stand_in) = &bench.stand_in {
+        stand_in.index().await?;
+        Duration::ZERO
+    } else {
+        let seconds = wait::AT_MOST.as_secs();
+        notice::note(&format!("waiting up to {seconds} s for the studio's indexer"));
+        wait::AT_MOST
     };
     Ok(wait::wait(layout, at_most).await)
 }

@@ -226,7 +226,9 @@ mod tests {
     fn sets_are_equal_in_any_order() {
         let set = |members: &[&str]| {
             let mut set = KeySet::default();
-            members.iter().for_each(|member| set.add(digest(member)));
+            for member in members {
+                set.add(digest(member));
+            }
             set
         };
         assert_eq!(set(&["a", "b", "c"]), set(&["c", "a", "b"]));

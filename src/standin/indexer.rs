@@ -249,8 +249,7 @@ impl Contents {
         let texts = ["trace_id", "service_name", "attributes"].map(|name| column(name, &DataType::Utf8));
         let [traces, services, attributes] = texts;
         let (traces, services, attributes) = (traces?, services?, attributes?);
-        let [traces, services, attributes] =
-            [&traces, &services, &attributes].map(|array| array.as_string::<i32>());
+        let [traces, services, attributes] = [&traces, &services, &attributes].map(AsArray::as_string::<i32>);
         let (starts, ends) = (column("start_time", &DataType::Int64)?, column("end_time", &DataType::Int64)?);
         let (starts, ends) = (starts.as_primitive::<Int64Type>(), ends.as_primitive::<Int64Type>());
         for row in 0..batch.num_rows() {

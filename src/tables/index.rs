@@ -16,7 +16,7 @@ use crate::{
     },
     index::{
         read::{Index, IndexState, IndexedFile, IndexedService},
-        visibility::{ColdFile, State, Visibility, changes},
+        visibility::{Cause, ColdFile, State, Visibility, changes},
     },
     judge::{
         index_keys::{IndexKeys, Semantics, ServiceKeys, digest_of_pair},
@@ -258,7 +258,7 @@ pub(super) async fn visible_files(sources: &Arc<Sources>) -> Made {
         Some(match column {
             "file" => text(all().map(|file| Some(&of(file).file))),
             "state" => text(all().map(|file| Some(file.state.name()))),
-            "cause" => text(all().map(|file| file.cause.map(|cause| cause.name()))),
+            "cause" => text(all().map(|file| file.cause.map(Cause::name))),
             "named_at" => time(all().map(|file| of(file).named_at)),
             "spans" => number(all().map(|file| keys(file).map(|_| of(file).rows.cast_signed()))),
             "traces" => number(all().map(|file| keys(file).map(|keys| keys.traces.count.cast_signed()))),
@@ -479,10 +479,14 @@ async fn compare_traces(
         let (file, trace_id) = (Arc::clone(&name), Some(trace_id));
         found.push(Difference { file, entry, is_missing, service, trace_id, spans, before_upgrade: false });
     };
-    traces.into_iter().for_each(|(trace, spans)| note(Entry::Trace, true, None, trace, Some(spans)));
-    llm.into_iter()
-        .for_each(|((service, trace), spans)| note(Entry::Llm, true, Some(service), trace, Some(spans)));
-    let surplus = said.into_iter().filter(|(_, met)| !met);
-    surplus.for_each(|(trace, _)| note(Entry::Trace, false, None, trace, None));
+    for (trace, spans) in traces {
+        note(Entry::Trace, true, None, trace, Some(spans));
+    }
+    for ((service, trace), spans) in llm {
+        note(Entry::Llm, true, Some(service), trace, Some(spans));
+    }
+    for (trace, _) in said.into_iter().filter(|(_, met)| !met) {
+        note(Entry::Trace, false, None, trace, None);
+    }
     Ok(())
 }

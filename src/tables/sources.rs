@@ -76,8 +76,11 @@ pub(crate) struct Sources {
     statement: Mutex<OneStatement>,
     hidden: tokio::sync::Mutex<Option<(Vec<Stamp>, Arc<Hidden>)>>,
     index: Mutex<Option<(Option<Stamps>, Arc<IndexState>)>>,
-    visibility: tokio::sync::Mutex<Option<(Arc<Judged>, Arc<IndexState>, Arc<Visibility>)>>,
+    visibility: tokio::sync::Mutex<Option<Held>>,
 }
+
+/// A sweep, an index, and what they say of each other.
+type Held = (Arc<Judged>, Arc<IndexState>, Arc<Visibility>);
 
 enum RunSource {
     /// To be read by each statement.
@@ -432,7 +435,7 @@ impl Sources {
     }
 
     /// Files of a sweep by their names.
-    pub(super) fn evidence<'j>(judged: &'j Judged) -> HashMap<&'j str, &'j FoundFile> {
+    pub(super) fn evidence(judged: &Judged) -> HashMap<&str, &FoundFile> {
         judged.judgement.evidence.iter().map(|file| (file.shown.as_str(), file)).collect()
     }
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::{
     bench::{Bench, fired},
-    planned,
+    planned, structure,
 };
 use crate::{
     audit::verdict::Overall,
@@ -201,7 +201,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// The same of a store with rows of every profile, held against all of its runs.
-pub(crate) const OF_PROFILES: [(&str, fn(&Bench), &str); 4] = [
+pub(crate) const OF_PROFILES: &[structure::Case] = &[
     ("a_healthy_index_of_every_profile", index, ""),
     (
         "lack_the_list_of_agents",
@@ -325,7 +325,7 @@ fn many_files(bench: &Bench, late: usize) {
     let (start, end) = (row.start_time, row.end_time);
     for number in 0..25_usize {
         let back = if number >= 25 - late { 6 * 3_600_000_000_000 } else { 0 };
-        let ahead = number as i64 * 1_000_000_000 - back;
+        let ahead = i64::try_from(number).unwrap() * 1_000_000_000 - back;
         (row.start_time, row.end_time) = (start + ahead, end + ahead);
         row.trace_id = format!("{:032x}", 0xabc_0000 + number);
         row.span_id = format!("{:016x}", 0xdef_0000 + number);
