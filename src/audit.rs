@@ -53,6 +53,7 @@ mod replay_tests;
 pub(crate) mod report;
 mod uncovered;
 pub(crate) mod verdict;
+mod visible;
 
 /// How to judge.
 #[derive(Debug)]
@@ -164,5 +165,8 @@ pub(crate) async fn examine(
         baseline: baseline.map(|(file, baseline)| (file.as_path(), baseline)),
         took: began.elapsed(),
     };
-    AuditReport::new(&subject, &judgement, checked, summary)
+    let mut report = AuditReport::new(&subject, &judgement, checked, summary)?;
+    // Checks by trace may have left a part of the facts in view; what is asked here is of files.
+    visible::note(&mut report.completeness, &judgement, &tables.sources, &session).await?;
+    Ok(report)
 }

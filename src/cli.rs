@@ -11,7 +11,7 @@ use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
         audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
-        runs, serve, snapshot, sql, trace, verify, watch,
+        runs, serve, snapshot, sql, trace, ui, verify, watch,
     },
     store::nesting::{STACK_BYTES, WORKER_STACK_BYTES},
 };
@@ -33,7 +33,7 @@ Exit codes:
 /// Commands in the order and the groups of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Prove", &["verify", "generate", "audit", "watch", "runs"]),
-    ("Investigate", &["inspect", "trace", "sql", "checks", "doctor"]),
+    ("Investigate", &["inspect", "trace", "ui", "sql", "checks", "doctor"]),
     ("Record and replay", &["capture", "replay", "export"]),
     ("Studio", &["flush", "snapshot", "serve"]),
     ("Reference", &["profiles", "completions", "man", "help"]),
@@ -72,6 +72,7 @@ enum Command {
     Sql(sql::SqlArgs),
     Inspect(inspect::InspectArgs),
     Trace(trace::TraceArgs),
+    Ui(ui::UiArgs),
     Replay(replay::ReplayArgs),
     Capture(capture::CaptureArgs),
     Export(export::ExportArgs),
@@ -158,7 +159,8 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         | Command::Profiles(_)
         | Command::Runs(_)
         | Command::Snapshot(_)
-        | Command::Trace(_) => 1,
+        | Command::Trace(_)
+        | Command::Ui(_) => 1,
         // A shell outlives the questions that are cut short in it.
         Command::Sql(_) => u32::MAX,
     };
@@ -184,6 +186,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Sql(args) => Box::pin(sql::run(&args, out, interrupts)).await,
         Command::Inspect(args) => Box::pin(inspect::run(&args, out)).await,
         Command::Trace(args) => Box::pin(trace::run(&args, out)).await,
+        Command::Ui(args) => Box::pin(ui::run(&args, out)).await,
         Command::Replay(args) => Box::pin(replay::run(&args, out, interrupts)).await,
         Command::Capture(args) => Box::pin(capture::run(&args, out, interrupts)).await,
         Command::Export(args) => Box::pin(export::run(&args, out)).await,

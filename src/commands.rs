@@ -20,6 +20,7 @@ pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
 pub(crate) mod trace;
+pub(crate) mod ui;
 pub(crate) mod verify;
 pub(crate) mod watch;
 pub(crate) mod workload;

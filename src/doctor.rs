@@ -25,6 +25,7 @@ use crate::{
 pub(crate) mod advice;
 pub(crate) mod endpoint;
 pub(crate) mod files;
+mod index;
 pub(crate) mod internal;
 pub(crate) mod machine;
 pub(crate) mod page;
@@ -70,6 +71,7 @@ pub(crate) async fn examine(visit: Visit<'_>, context: &Arc<TaskContext>) -> any
         where_it_went(layout, before, sent.as_ref(), &called, &visit, context, &mut steps).await?;
         files::walk(layout, context, unix_nanos(), &mut steps).await?;
         machine::disk(layout, &mut steps);
+        index::walk(layout, unix_nanos().cast_signed(), &mut steps);
     } else {
         skip_the_store(&mut steps);
     }
@@ -102,6 +104,7 @@ fn skip_the_store(steps: &mut Steps) {
                 "hot snapshot",
                 "leftovers",
                 "disk",
+                "index",
             ][..],
         ),
         (List::Polluted, &["stored as sent"]),

@@ -18,6 +18,8 @@ pub(crate) mod fact;
 mod fact_bytes;
 pub(crate) mod facts;
 mod grouping;
+pub(crate) mod hidden_rows;
+pub(crate) mod index_keys;
 pub(crate) mod interner;
 pub(crate) mod judgement;
 pub(crate) mod junjo;

@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod contract;
 mod doctor;
+mod index;
 mod inspect;
 mod judge;
 mod ledger;
@@ -28,6 +29,7 @@ mod testing;
 mod text;
 mod trace;
 mod traffic;
+mod ui;
 mod wire;
 
 /// Runs the command line of this process and says how it went: 0 clean, 1 findings, 2 trouble.

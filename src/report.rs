@@ -32,3 +32,4 @@ mod samples;
 pub(crate) mod sql_line;
 pub(crate) mod table;
 pub(crate) mod trace;
+pub(crate) mod ui;

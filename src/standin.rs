@@ -8,15 +8,15 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tonic::service::Routes;
 
 use self::{
-    auth::KeyValidation, discard::Discard, folder::Folder, host::Host, ingest::Ingest, internal::Internal,
-    storage::Storage,
+    auth::KeyValidation, discard::Discard, folder::Folder, host::Host, indexer::Indexer, ingest::Ingest,
+    internal::Internal, storage::Storage,
 };
 use crate::contract::schema::Schema;
 
@@ -25,6 +25,7 @@ mod cold;
 mod discard;
 mod folder;
 mod host;
+pub(crate) mod indexer;
 mod ingest;
 mod internal;
 mod recent;
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) batch_size: usize,
     pub(crate) flush_max_bytes: u64,
     pub(crate) flush_max_age: Duration,
+    /// Whether to keep an index as the studio's backend does.
+    pub(crate) index: bool,
     /// Whoever holds it holds flushes back.
     #[cfg(test)]
     pub(crate) flush_gate: Arc<std::sync::Mutex<()>>,
@@ -66,6 +69,7 @@ impl Config {
             batch_size: 1000,
             flush_max_bytes: 25 * 1024 * 1024,
             flush_max_age: Duration::from_hours(1),
+            index: false,
             #[cfg(test)]
             flush_gate: Arc::default(),
         }
@@ -79,6 +83,7 @@ pub(crate) struct StandIn {
     data_dir: PathBuf,
     endpoint: SocketAddr,
     internal_endpoint: SocketAddr,
+    indexer: Option<Arc<Mutex<Indexer>>>,
 }
 
 /// Starts a stand-in on the loopback interface; both ports answer when this returns.
@@ -93,7 +98,12 @@ pub(crate) fn start(config: Config) -> anyhow::Result<StandIn> {
     let endpoint = host.serve(config.port, ingest.into_routes())?;
     let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;
     host.spawn(storage.tend());
-    Ok(StandIn { host, data_dir, endpoint, internal_endpoint })
+    let indexer = config.index.then(|| Indexer::open(&data_dir, config.schema)).transpose()?;
+    let indexer = indexer.map(|indexer| Arc::new(Mutex::new(indexer)));
+    if let Some(indexer) = &indexer {
+        host.spawn(indexer::poll(Arc::clone(indexer)));
+    }
+    Ok(StandIn { host, data_dir, endpoint, internal_endpoint, indexer })
 }
 
 impl StandIn {
@@ -105,6 +115,12 @@ impl StandIn {
     /// Where `FlushWAL` and `PrepareHotSnapshot` are answered.
     pub(crate) fn internal_endpoint(&self) -> SocketAddr {
         self.internal_endpoint
+    }
+
+    /// Runs the indexer until it finds no new file, as asking the studio to flush does for ten of them.
+    pub(crate) async fn index(&self) -> anyhow::Result<()> {
+        let Some(indexer) = self.indexer.clone() else { return Ok(()) };
+        tokio::task::spawn_blocking(move || catch_up(&indexer)).await?
     }
 
     /// The data directory as an absolute path.
@@ -122,6 +138,10 @@ impl StandIn {
     pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
         self.host.wait().await
     }
+}
+
+fn catch_up(indexer: &Mutex<Indexer>) -> anyhow::Result<()> {
+    indexer.lock().unwrap_or_else(PoisonError::into_inner).catch_up()
 }
 
 /// One server by itself.

@@ -13,6 +13,7 @@ pub(crate) mod fact_table;
 mod files;
 mod findings;
 pub(crate) mod functions;
+pub(crate) mod index;
 pub(crate) mod judged;
 pub(crate) mod listing;
 mod merged;

@@ -165,6 +165,9 @@ pub(crate) struct Completeness {
     pub(crate) found: u64,
     /// Acked and found nowhere.
     pub(crate) missing: u64,
+    /// Found, and found by the studio's pages, too; none where there is no index to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) visible: Option<u64>,
 }
 
 impl Completeness {
@@ -180,6 +183,7 @@ impl Completeness {
             acked: sum(|service| service.acked),
             found: sum(|service| service.found),
             missing: sum(|service| service.missing),
+            visible: services.iter().map(|service| service.visible).sum(),
         }
     }
 }
@@ -338,6 +342,7 @@ pub(crate) fn completeness(judgement: &Judgement, judged: &JudgedRun) -> Vec<Com
         acked: account.acked,
         found: account.found,
         missing: account.missing,
+        visible: None,
     };
     let services = known.expectation.services().iter().map(String::as_str);
     let services = services.chain([UNKNOWN_SERVICE]).zip(&judged.services);

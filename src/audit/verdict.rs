@@ -129,6 +129,10 @@ pub(crate) enum Reason {
         threshold: String,
     },
     Interrupted,
+    /// Of `verify --ui`: what the studio's pages find is not known.
+    IndexNotRead {
+        why: String,
+    },
 }
 
 /// The verdict so far, and its reasons.

@@ -74,6 +74,8 @@ pub(crate) enum Needs {
     Run,
     /// More than one file of a store: absences mean something.
     WholeStore,
+    /// The index that the studio's backend keeps of the store.
+    Index,
 }
 
 /// What a check looks at, so that it can say how much of it there was.
@@ -108,6 +110,8 @@ pub(crate) enum Examines {
     Snapshots,
     /// Everything that lies in the store's folders.
     Entries,
+    /// Cold files that the studio's index knows.
+    IndexedFiles,
 }
 
 /// What a returned row means.
@@ -148,6 +152,7 @@ impl Needs {
             Self::Nothing => None,
             Self::Run => Some("run"),
             Self::WholeStore => Some("store"),
+            Self::Index => Some("index"),
         }
     }
 }
@@ -159,7 +164,8 @@ impl FromStr for Needs {
         match text {
             "run" => Ok(Self::Run),
             "store" => Ok(Self::WholeStore),
-            _ => Err(format!("`{text}` is none of `run`, `store`")),
+            "index" => Ok(Self::Index),
+            _ => Err(format!("`{text}` is none of `run`, `store`, `index`")),
         }
     }
 }
@@ -197,7 +203,7 @@ impl FromStr for Finding {
 }
 
 impl Examines {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
@@ -218,6 +224,7 @@ impl Examines {
         Self::Snapshots,
         Self::Entries,
         Self::Runs,
+        Self::IndexedFiles,
     ];
 
     /// Whether they lie in files that can be counted beside them.
@@ -245,6 +252,7 @@ impl Examines {
             Self::DecodedFiles => ("decoded Parquet file", "decoded Parquet files"),
             Self::Snapshots => ("hot snapshot", "hot snapshots"),
             Self::Entries => ("entry", "entries"),
+            Self::IndexedFiles => ("indexed file", "indexed files"),
             Self::Runs => ("run", "runs"),
             Self::Files => ("file", "files"),
             Self::Segments => ("segment", "segments"),

@@ -174,7 +174,7 @@ SELECT 1
     #[test]
     fn what_is_not_understood_is_said() {
         assert_eq!(error("warn", "dire"), "severity: `dire` is none of `error`, `warn`, `info`");
-        assert_eq!(error("needs: run", "needs: luck"), "needs: `luck` is none of `run`, `store`");
+        assert_eq!(error("needs: run", "needs: luck"), "needs: `luck` is none of `run`, `store`, `index`");
         assert_eq!(error("scope: trace", "scope: all"), "scope: `all` is none of `store`, `trace`");
         assert_eq!(
             error("code: missing_parent", "finding: likely"),

@@ -19,6 +19,7 @@ use super::{
     findings::{Collector, Findings, Keeping},
 };
 use crate::{
+    index::read::IndexState,
     judge::{
         account::Account,
         judgement::{Depth, Judgement},
@@ -129,7 +130,7 @@ pub(crate) async fn run_checks(
     keeping: Keeping<'_>,
 ) -> Vec<Checked> {
     let mut running: Vec<Running<'_>> =
-        checks.into_iter().map(|check| Running::start(check, judged, keeping)).collect();
+        checks.into_iter().map(|check| Running::start(check, judged, tables, keeping)).collect();
     let of_scope = |scope: Scope| move |one: &&mut Running<'_>| one.is_open() && one.check.scope == scope;
     for one in running.iter_mut().filter(of_scope(Scope::Store)) {
         one.ask(session, tables).await;
@@ -163,9 +164,13 @@ enum Outcome<'k> {
 }
 
 impl<'k> Running<'k> {
-    fn start(check: Check, judged: &Judged, keeping: Keeping<'k>) -> Self {
-        let examined = examined(check.examines, judged);
-        let outcome = match reason_to_skip(&check, &judged.judgement, examined) {
+    fn start(check: Check, judged: &Judged, tables: &Tables, keeping: Keeping<'k>) -> Self {
+        let examined = examined(check.examines, judged, tables);
+        let without_index = match check.needs {
+            Needs::Index => no_index(&check, tables),
+            Needs::Nothing | Needs::Run | Needs::WholeStore => None,
+        };
+        let outcome = match without_index.or_else(|| reason_to_skip(&check, &judged.judgement, examined)) {
             Some(reason) => Outcome::Skipped(reason),
             None => Outcome::Open(None),
         };
@@ -213,7 +218,17 @@ impl<'k> Running<'k> {
     }
 }
 
-fn examined(kind: Examines, judged: &Judged) -> u64 {
+/// An index that is there and cannot be read is what an undecided check finds; to others it is none.
+fn no_index(check: &Check, tables: &Tables) -> Option<String> {
+    match &*tables.sources.index() {
+        IndexState::Absent(why) => Some(why.clone()),
+        IndexState::Unreadable(_) if check.finding == Finding::Undecided => None,
+        IndexState::Unreadable(why) => Some(format!("the studio's index cannot be read: {why}")),
+        IndexState::Read(_) => None,
+    }
+}
+
+fn examined(kind: Examines, judged: &Judged, tables: &Tables) -> u64 {
     let Judged { judgement, facts, .. } = judged;
     let Account { acked, settled, rejected, partial_exports, retried, indeterminate, .. } = judgement.account;
     let read = |tier: Tier| judgement.files_read(tier);
@@ -238,6 +253,10 @@ fn examined(kind: Examines, judged: &Judged) -> u64 {
         Examines::DecodedFiles if judgement.depth == Depth::Content => read(Tier::Cold) + read(Tier::Hot),
         Examines::DecodedFiles => 0,
         Examines::Snapshots => read(Tier::Hot),
+        Examines::IndexedFiles => match &*tables.sources.index() {
+            IndexState::Read(index) => index.files.len() as u64,
+            IndexState::Absent(_) | IndexState::Unreadable(_) => 0,
+        },
         Examines::Entries => Tier::ALL.map(|tier| judgement.entries(tier)).iter().sum(),
     }
 }

@@ -23,6 +23,7 @@ use crate::{
 pub(crate) mod bench;
 mod files;
 mod healthy;
+pub(crate) mod indexed;
 pub(crate) mod planned;
 pub(crate) mod structure;
 mod told;
@@ -44,6 +45,16 @@ async fn each_damage_fires_exactly_its_checks() {
         let bench = Bench::of(name, schema);
         apply(&bench);
         matrix.enter(damage, &bench.audit("none").await, expected);
+    }
+    for (damage, (name, schema), apply, expected) in indexed::CASES {
+        let bench = Bench::of(name, *schema);
+        apply(&bench);
+        matrix.enter(damage, &bench.audit("none").await, expected);
+    }
+    for (damage, apply, expected) in indexed::OF_PROFILES {
+        let bench = Bench::of("profiles/studio-0.82.1", Schema::V2);
+        apply(&bench);
+        matrix.enter(damage, &bench.audit("all").await, expected);
     }
     let bench = Bench::of("studio-0.80.0", Schema::V1);
     structure::drop_a_root_of_schema_1(&bench);
@@ -130,7 +141,8 @@ async fn every_profile_is_stored_as_planned_by_the_services_of_both_eras() {
         assert_eq!(fired(&report), "", "{name}");
         assert_eq!((report.overall, report.coverage.rows.as_planned), (Overall::Pass, rows), "{name}");
         // What the adversarial profile sends is odd by design, and without its run nobody knows that.
-        let odd = "events_outside_spans: warn, 16; inverted_intervals: 24; times_out_of_range: warn, 64";
+        let odd = "events_outside_spans: warn, 16; inverted_intervals: 24; times_out_of_range: warn, 64; \
+                   page_breaking_rows: warn, 29";
         assert_eq!(fired(&bench.audit("none").await), odd, "{name}, without runs");
     }
 }

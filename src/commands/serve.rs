@@ -46,6 +46,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SCHEMA", default_value = "2", value_parser = schema, conflicts_with_all = ["auth_only", "discard"])]
     schema: Schema,
 
+    /// Keep an index of the cold files, as the studio's backend does
+    #[arg(long, conflicts_with_all = ["auth_only", "discard"])]
+    index: bool,
+
     /// Serve only API key validation, for a real ingestion process
     #[arg(long)]
     auth_only: bool,
@@ -91,6 +95,7 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
         port: args.port,
         internal_port: args.internal_port,
         internal_token: token(args),
+        index: args.index,
         ..Config::new(args.data_dir.clone(), api_key(args), args.schema)
     })?;
     writeln!(

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ use crate::{
     },
     base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem},
     contract::schema::Schema,
+    index::{read::IndexState, wait},
     judge::runs::choose_runs,
     ledger::{results::Verdict, runs::DEFAULT_FOLDER},
     report,
@@ -31,7 +33,7 @@ use crate::{
     },
     settings::{InternalArgs, OtlpArgs, Settings},
     standin::{self, Config, StandIn},
-    store::find::find_store,
+    store::{find::find_store, layout::Layout},
     text::shell,
 };
 
@@ -47,6 +49,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   e2e-store verify
+  e2e-store verify --ui
   e2e-store verify --num-services 10 --workflows-per-service 100 --via snapshot
   e2e-store verify --endpoint localhost:26155 --api-key KEY --data-dir .dbdata")]
 pub(crate) struct VerifyArgs {
@@ -76,6 +79,10 @@ pub(crate) struct VerifyArgs {
     /// Schema of the stand-in: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]
     #[arg(long, value_name = "SCHEMA", value_parser = serve::schema)]
     schema: Option<Schema>,
+
+    /// Also judge what the studio's pages find: wait for its indexer, 45 s at most
+    #[arg(long)]
+    ui: bool,
 
     /// Keep the stand-in's temporary folder
     #[arg(long)]
@@ -128,10 +135,14 @@ async fn verify(
     generate::write_metadata(&workload, &performed)?;
 
     let layout = find_store(Some(&bench.data_dir))?;
+    let index = if args.ui { Some(wait_for_the_index(bench, &layout).await?) } else { None };
     let runs = choose_runs(&bench.runs, performed.manifest.run_id.as_str(), &layout)?;
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(bench.name.clone());
     qualify(&mut report, &performed, &raised);
+    if let Some(IndexState::Absent(why) | IndexState::Unreadable(why)) = index {
+        report.qualify(Overall::Inconclusive, Reason::IndexNotRead { why });
+    }
     report.ask_at(&bench.data_dir);
     report.sql_command.extend(["--runs".to_owned(), bench.runs.display().to_string()]);
     reporting::save(&report, &runs)?;
@@ -141,6 +152,19 @@ async fn verify(
     }
     args.reporting.deliver(&report, waiting, out)?;
     Ok(reporting::exit_of(report.overall))
+}
+
+/// The stand-in's indexer is told; a studio's polls by itself.
+async fn wait_for_the_index(bench: &Bench, layout: &Layout) -> anyhow::Result<IndexState> {
+    let at_most = if let Some(stand_in) = &bench.stand_in {
+        stand_in.index().await?;
+        Duration::ZERO
+    } else {
+        let seconds = wait::AT_MOST.as_secs();
+        notice::note(&format!("waiting up to {seconds} s for the studio's indexer"));
+        wait::AT_MOST
+    };
+    Ok(wait::wait(layout, at_most).await)
 }
 
 /// What went wrong before the store was read is part of the verdict.
@@ -207,6 +231,7 @@ fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
 
     let config = Config {
         internal_token: settings.internal_token.clone(),
+        index: args.ui,
         ..Config::new(data_dir.clone(), settings.api_key.clone(), args.schema.unwrap_or(Schema::V2))
     };
     let stand_in = standin::start(config)?;

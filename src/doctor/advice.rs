@@ -99,6 +99,10 @@ pub(super) fn audit(store: &Path) -> Vec<String> {
     vec![format!("e2e-store audit {}", quoted(store))]
 }
 
+pub(super) fn audit_the_index(store: &Path) -> Vec<String> {
+    vec![format!("e2e-store audit {} --only index", quoted(store))]
+}
+
 pub(super) fn flush() -> Vec<String> {
     lines(["e2e-store flush"])
 }

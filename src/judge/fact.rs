@@ -1,6 +1,7 @@
 //! What is noted of a row that no known plan calls for: about a hundred bytes, whatever the row holds.
 
 use super::{
+    index_keys,
     interner::{Name, Names, Recent},
     junjo::{self, Execution},
     malformed_ids::{IdForm, OddIds},
@@ -79,6 +80,8 @@ impl Marks {
         (column::DROPPED_LINKS_COUNT, 1 << 29),
         (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, 1 << 30),
     ];
+    /// The studio takes the span for a call of a language model.
+    pub(crate) const LLM: u32 = 1 << 31;
     const ID_FORMS: u32 = 8;
     const JSON_FORMS: u32 = 16;
 
@@ -209,6 +212,7 @@ impl<'s> Observer<'s> {
         marks.set(Marks::FLAGGED, flags.is_some());
         marks.set(Marks::REMOTE_PARENT, flags.is_some_and(|flags| flags & 0x200 != 0));
 
+        marks.set(Marks::LLM, text(column::ATTRIBUTES).is_some_and(index_keys::is_llm));
         let mut attributes = junjo::Attributes::default();
         let form = look_at_attributes(cells, &mut attributes);
         marks.set_json(0, form);

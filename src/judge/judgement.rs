@@ -7,6 +7,7 @@ use super::{
     barrier::{Barrier, Proof, last_ack},
     claim::{KnownRun, KnownRuns},
     expectation::Expectation,
+    index_keys::IndexKeys,
     scope::Scope,
     spool::Spool,
     suspects::{Suspect, suspect_of},
@@ -127,6 +128,8 @@ pub(crate) struct FileRecord {
     pub(crate) snapshot: Option<SnapshotRecord>,
     /// What its footer states of its values and they do not come to.
     pub(crate) statistics: Vec<StatisticsFault>,
+    /// Of a cold file that was read to its end, where the studio has an index.
+    pub(crate) index_keys: Option<IndexKeys>,
 }
 
 /// A hot snapshot beside the WAL that it is a copy of.

@@ -163,6 +163,7 @@ pub(crate) async fn read(
             progress: input.progress.clone(),
             skip_before,
             flushed: Arc::default(),
+            is_indexed: input.layout.index().is_some_and(|index| index.exists()),
         };
         let swept = sweep(&task).await?;
         let flushes = recent_flushes(&swept.files, read_began, input.settle);

@@ -60,6 +60,8 @@ pub(crate) struct Sweep {
     pub(crate) skip_before: Option<i64>,
     /// Rows of cold files that a hot snapshot has, too.
     pub(crate) flushed: Arc<Flushed>,
+    /// Whether the studio has an index to hold cold files against.
+    pub(crate) is_indexed: bool,
 }
 
 /// What the sweep says of files.

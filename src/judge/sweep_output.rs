@@ -16,6 +16,7 @@ use super::{
     evidence::{Address, StoredDifference},
     fact::Fact,
     facts::Facts,
+    hidden_rows::{self, HiddenRow},
     interner::{Name, Names},
     judgement::RowCounts,
     malformed_ids::OddIds,
@@ -31,6 +32,7 @@ pub(crate) struct FileOutput {
     pub(crate) differences: Vec<StoredDifference>,
     pub(crate) strays: Vec<Stray>,
     pub(crate) differing: Vec<DifferingRow>,
+    pub(crate) hidden_rows: Vec<HiddenRow>,
     pub(crate) rows: RowCounts,
     pub(crate) losses: Losses,
 }
@@ -43,6 +45,7 @@ pub(crate) struct SweepOutput {
     pub(crate) facts: Arc<Facts>,
     pub(crate) differences: Arc<Spool>,
     pub(crate) strays: Arc<Spool>,
+    pub(crate) hidden_rows: Arc<Spool>,
     /// Rows of recorded runs.
     pub(crate) differing: Arc<DifferingRows>,
     /// By file and row: a digest of what is not as planned there.
@@ -89,6 +92,7 @@ impl SweepOutput {
             facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes / 4)),
+            hidden_rows: Arc::new(Spool::new(hidden_rows::schema(), budget.notes / 4)),
             differing: Arc::new(DifferingRows::new(budget.notes)),
             alterations: Mutex::new(DiskMap::new(budget.notes / 4)),
             state: Mutex::default(),
@@ -105,6 +109,7 @@ impl SweepOutput {
         self.note_alterations(&notes.differences)?;
         self.differences.push(encode::differences(&notes.differences)?)?;
         self.strays.push(unplannable::batch(&notes.strays)?)?;
+        self.hidden_rows.push(hidden_rows::batch(&notes.hidden_rows)?)?;
         self.differing.push(&notes.differing)?;
         self.facts.extend(notes.facts.drain(..))?;
         *notes = FileOutput::default();

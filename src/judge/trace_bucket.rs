@@ -63,6 +63,8 @@ pub(crate) struct Trace {
     pub(crate) roots: u32,
     /// Of the rows whose resource names the same.
     pub(crate) services: u32,
+    /// Of the first root; [`Name::NONE`] where there is none.
+    pub(crate) root_service: Name,
     /// Spans whose parent is not in the trace, by what their flags say of it.
     pub(crate) absent_local: u32,
     pub(crate) absent_remote: u32,
@@ -223,6 +225,7 @@ impl Family {
             spans: 0,
             roots: 0,
             services: services.len() as u32,
+            root_service: Name::NONE,
             absent_local: 0,
             absent_remote: 0,
             absent_unknown: 0,
@@ -237,6 +240,9 @@ impl Family {
             trace.spans += 1;
             if !row.has_parent() {
                 trace.roots += 1;
+                if trace.root_service == Name::NONE {
+                    trace.root_service = row.service;
+                }
             } else if self.kin[place].parent == Kin::NONE {
                 let absent = match (row.marks.has(Marks::FLAGGED), row.marks.has(Marks::REMOTE_PARENT)) {
                     (true, false) => &mut trace.absent_local,

@@ -253,7 +253,11 @@ pub(super) fn totals(checked: &[Checked]) -> String {
 }
 
 pub(super) fn is_complete(service: &Completeness) -> bool {
-    service.missing == 0 && service.workflows_found == service.workflows && service.found == service.spans
+    let is_visible = service.visible.is_none_or(|visible| visible == service.found);
+    service.missing == 0
+        && service.workflows_found == service.workflows
+        && service.found == service.spans
+        && is_visible
 }
 
 /// Services with something missing come first, so that a capped list shows them.
@@ -263,6 +267,7 @@ fn completeness(services: &[Completeness], extent: Extent) -> Option<Block> {
     }
     let mut order: Vec<_> = services.iter().collect();
     order.sort_by_key(|service| std::cmp::Reverse(service.missing));
+    let has_index = services.iter().any(|service| service.visible.is_some());
     let header = [
         ("service", Align::Left),
         ("workflows", Align::Right),
@@ -271,10 +276,13 @@ fn completeness(services: &[Completeness], extent: Extent) -> Option<Block> {
         ("acked", Align::Right),
         ("found", Align::Right),
         ("missing", Align::Right),
+        ("visible", Align::Right),
     ];
+    let header = &header[..header.len() - usize::from(!has_index)];
     let row = |name: String, of: &Completeness| -> Vec<Line> {
         let numbers = [of.workflows, of.workflows_found, of.spans, of.acked, of.found, of.missing];
-        std::iter::once(name).chain(numbers.map(grouped)).map(Line::from).collect()
+        let visible = has_index.then(|| of.visible.map_or_else(|| "?".to_owned(), grouped));
+        std::iter::once(name).chain(numbers.map(grouped)).chain(visible).map(Line::from).collect()
     };
     let shown = order.iter().take(SERVICES_SHOWN);
     let mut rows: Vec<_> = shown.map(|service| row(numbers::service(&service.service), service)).collect();
@@ -283,7 +291,7 @@ fn completeness(services: &[Completeness], extent: Extent) -> Option<Block> {
         let all = format!("all {}", counted(services.len() as u64, "service"));
         rows.push(row(all, &Completeness::total(services)));
     }
-    Some(Block::Table(table(&header, rows)))
+    Some(Block::Table(table(header, rows)))
 }
 
 fn table(header: &[(&str, Align)], rows: Vec<Vec<Line>>) -> Table {

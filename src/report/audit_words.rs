@@ -76,6 +76,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::ThresholdMissed { threshold } => format!("threshold not met: {threshold}"),
         Reason::BarrierRefused { text } => text.clone(),
         Reason::Interrupted => "interrupted before everything was sent".to_owned(),
+        Reason::IndexNotRead { why } => format!("what the studio's pages find is not known: {why}"),
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn explain(check: &Check, out: &mut dyn Write) -> anyhow::Result<()> 
         Needs::Nothing => "nothing but the store",
         Needs::Run => "a run to compare the store with",
         Needs::WholeStore => "the whole store, not one file of it",
+        Needs::Index => "the index that the studio's backend keeps of the store",
     };
     let scope = match check.scope {
         Scope::Store => "the whole store",

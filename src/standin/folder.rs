@@ -143,7 +143,7 @@ fn builder() -> DirBuilder {
 }
 
 /// Makes one folder, or finds it there: no link, and this user's.
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     match builder().create(path) {
         Err(err) if err.kind() == ErrorKind::AlreadyExists => owned_folder(path),
         made => made,

@@ -204,7 +204,7 @@ fn shown(spans: &Path, path: &Path) -> String {
 }
 
 /// The time in a name; a temporary file carries the name that it was to get.
-fn named_at(tier: Tier, name: &str) -> Option<i64> {
+pub(crate) fn named_at(tier: Tier, name: &str) -> Option<i64> {
     let name = name.strip_suffix(".tmp").unwrap_or(name);
     match tier {
         Tier::Cold => flushed_at(name.strip_suffix(".parquet")?),

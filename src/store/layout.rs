@@ -80,7 +80,15 @@ impl Layout {
     /// The folders and files of the store, where nothing may be written.
     pub(crate) fn protected(&self) -> Vec<PathBuf> {
         let spans = (!self.single_file).then_some(&self.spans);
-        spans.into_iter().chain(&self.cold).chain(&self.wal).chain(&self.hot_snapshot).cloned().collect()
+        let databases = self.index().and_then(|index| Some(index.parent()?.to_owned()));
+        let places = spans.into_iter().chain(&self.cold).chain(&self.wal).chain(&self.hot_snapshot).cloned();
+        places.chain(databases.filter(|folder| folder.exists())).collect()
+    }
+
+    /// Where the studio's backend keeps the index of this store. By its exact name: the database beside it holds API
+    /// keys, and is nobody's to open. None where one file was named.
+    pub(crate) fn index(&self) -> Option<PathBuf> {
+        (!self.single_file).then(|| parent(&self.spans).join("sqlite").join("metadata.db"))
     }
 
     /// Where a path inside the studio's container lies here; none for a path of another shape.

@@ -62,6 +62,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
                 .map(|fact| Some(timed(fact, fact.end_time).is_some_and(|end| end < source.settled_before))),
         ),
         "event_outside" => mark(Marks::EVENT_OUTSIDE),
+        "is_llm" => mark(Marks::LLM),
         "parent_is_remote" => flag(
             facts().map(|fact| fact.marks.has(Marks::FLAGGED).then(|| fact.marks.has(Marks::REMOTE_PARENT))),
         ),
@@ -129,6 +130,9 @@ fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &st
         "trace_spans" => number(traces().map(|trace| trace.map(|trace| trace.spans))),
         "trace_roots" => number(traces().map(|trace| trace.map(|trace| trace.roots))),
         "trace_services" => number(traces().map(|trace| trace.map(|trace| trace.services))),
+        "trace_root_service" => {
+            source.names.take(traces().map(|trace| trace.map_or(Name::NONE, |trace| trace.root_service)))
+        }
         "trace_settled" => {
             flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.settled_before)))
         }

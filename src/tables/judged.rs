@@ -109,6 +109,10 @@ pub(super) fn unplannable_rows(judged: &Judged) -> Arc<dyn TableProvider> {
     judged.planned(judged.judgement.collected.strays.table())
 }
 
+pub(super) fn hidden_rows(judged: &Judged) -> Arc<dyn TableProvider> {
+    judged.planned(judged.judgement.collected.hidden_rows.table())
+}
+
 pub(super) fn planned_copies(judged: &Judged) -> Arc<dyn TableProvider> {
     judged.planned(judged.judgement.sightings.table())
 }

@@ -5,7 +5,7 @@
 //! brings its own, and the runs that it judges.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,6 +17,7 @@ use datafusion::{
     catalog::TableProvider,
     datasource::MemTable,
     error::{DataFusionError, Result},
+    execution::TaskContext,
     prelude::SessionContext,
 };
 use futures::StreamExt;
@@ -29,12 +30,18 @@ use super::{
 };
 use crate::{
     base::memory::Limits,
+    index::{
+        copy::Stamps,
+        place::{self, Places},
+        read::{self, Index, IndexState},
+        visibility::{Visibility, cold_root},
+    },
     judge::runs::{Runs, choose_runs},
     ledger::any_run::AnyRun,
     store::{
         footer::{Footer, Statistics},
         health::Health,
-        inventory::FoundFile,
+        inventory::{self, FoundFile},
         layout::{Layout, Tier},
         scan,
         session::{self, Spilling},
@@ -68,7 +75,12 @@ pub(crate) struct Sources {
     sweep: SweepSource,
     statement: Mutex<OneStatement>,
     hidden: tokio::sync::Mutex<Option<(Vec<Stamp>, Arc<Hidden>)>>,
+    index: Mutex<Option<(Option<Stamps>, Arc<IndexState>)>>,
+    visibility: tokio::sync::Mutex<Option<Held>>,
 }
+
+/// A sweep, an index, and what they say of each other.
+type Held = (Arc<Judged>, Arc<IndexState>, Arc<Visibility>);
 
 enum RunSource {
     /// To be read by each statement.
@@ -151,6 +163,8 @@ impl Sources {
             sweep,
             statement: Mutex::default(),
             hidden: tokio::sync::Mutex::default(),
+            index: Mutex::default(),
+            visibility: tokio::sync::Mutex::default(),
         })
     }
 
@@ -343,6 +357,90 @@ impl Sources {
             batch?;
         }
         Ok(())
+    }
+
+    /// The studio's index. One audit reads it once, after its sweep, so that no file that is met is newer.
+    pub(crate) fn index(&self) -> Arc<IndexState> {
+        let database = self.layout().index();
+        let stamps = match &self.sweep {
+            SweepSource::Given(_) => None,
+            SweepSource::OnDemand { .. } => database.as_deref().and_then(|path| Stamps::of(path).ok()),
+        };
+        let mut known = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.as_ref() {
+            Some((of, index)) if *of == stamps => Arc::clone(index),
+            _ => {
+                let index = Arc::new(read::read(database.as_deref()));
+                *known = Some((stamps, Arc::clone(&index)));
+                index
+            }
+        }
+    }
+
+    /// The index, or a note that there is none to read.
+    pub(super) fn read_index(&self) -> Option<Arc<Index>> {
+        match &*self.index() {
+            IndexState::Read(index) => return Some(Arc::clone(index)),
+            IndexState::Absent(why) => self.note(why.clone()),
+            IndexState::Unreadable(why) => self.note(format!("the studio's index cannot be read: {why}")),
+        }
+        None
+    }
+
+    /// The store held against its index; none where that is not read.
+    pub(crate) async fn visibility(&self) -> Result<Option<Arc<Visibility>>> {
+        // The store first: what is indexed meanwhile is then no file without an index.
+        let judged = self.judged().await?;
+        let state = self.index();
+        let IndexState::Read(index) = &*state else {
+            self.read_index();
+            return Ok(None);
+        };
+        let mut known = self.visibility.lock().await;
+        match known.as_ref() {
+            Some((of, by, visibility)) if Arc::ptr_eq(of, &judged) && Arc::ptr_eq(by, &state) => {
+                Ok(Some(Arc::clone(visibility)))
+            }
+            _ => {
+                let visibility = Visibility::of(Arc::clone(index), &judged.judgement, self.layout());
+                let visibility = Arc::new(visibility);
+                *known = Some((judged, Arc::clone(&state), Arc::clone(&visibility)));
+                Ok(Some(visibility))
+            }
+        }
+    }
+
+    /// The cold files of this moment that paths of the index name, as tables call them.
+    pub(super) fn cold_names<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Vec<Option<String>> {
+        let names: Vec<String> = match &self.sweep {
+            SweepSource::Given(judged) => {
+                let cold = judged.judgement.files.iter().filter(|file| file.tier == Tier::Cold);
+                cold.map(|file| file.file.clone()).collect()
+            }
+            SweepSource::OnDemand { .. } => {
+                inventory::list(self.layout(), Tier::Cold).files.into_iter().map(|file| file.shown).collect()
+            }
+        };
+        let root = cold_root(self.layout());
+        let below = |name: &'_ String| name.strip_prefix(&root).map_or(0, |_| root.len());
+        let places = Places::of(names.iter().map(|name| &name[below(name)..]));
+        let name = |path| places.find(path).map(|(place, _)| names[place as usize].clone());
+        paths.map(name).collect()
+    }
+
+    /// Whether a file of the index that is not listed is gone: it may have come since.
+    pub(super) fn is_gone(&self, path: &str) -> bool {
+        let place = self.layout().spans.join(cold_root(self.layout())).join(place::below_cold(path));
+        matches!(place.try_exists(), Ok(false))
+    }
+
+    /// Files of a sweep by their names.
+    pub(super) fn evidence(judged: &Judged) -> HashMap<&str, &FoundFile> {
+        judged.judgement.evidence.iter().map(|file| (file.shown.as_str(), file)).collect()
+    }
+
+    pub(super) fn task(&self) -> Arc<TaskContext> {
+        self.reader.task_ctx()
     }
 
     pub(super) fn findings(&self) -> Result<Arc<dyn TableProvider>> {

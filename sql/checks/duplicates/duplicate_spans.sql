@@ -6,7 +6,8 @@
 -- query: duplicates_by_file
 --
 -- The studio never looks for duplicates when it writes, and removes them when it reads only while both tiers are
--- registered. The cause is what the ledger and the copies prove, in this order: `sent_twice`, its export was attempted
+-- registered: the studio will show the span once or several times, by whether its WAL is empty, and the page of a trace
+-- draws all that hangs below it once for each copy, at every level. The cause is what the ledger and the copies prove, in this order: `sent_twice`, its export was attempted
 -- as often as it is stored, refused attempts included; `within_file`, all copies are in one file: it was sent or
 -- appended twice; `copied_file`, one of the files is not where the studio writes it; `several_segments`, only the WAL
 -- holds it, in several segments; `reflushed`, several cold files hold it, as after a crash between a flush's rename and

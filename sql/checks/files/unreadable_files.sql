@@ -3,7 +3,8 @@
 -- examines: files of any tier
 -- query: file_health
 --
--- The studio silently skips a cold file that it cannot read: its spans are missing in every view. Rows before the
+-- A cold file with a bad footer is skipped without a word: the studio's pages answer with fewer spans. One with a bad
+-- page behind a good footer makes every query that must read the page fail with an error 500. Rows before the
 -- damage were read and are audited; the rest is unknown. A column of another type is unknown, too: a cast could round
 -- its values.
 --

@@ -6,7 +6,8 @@
 -- query: around_row
 --
 -- The studio writes compact JSON with sorted keys, and every event and link with exactly the members of its schema.
--- Its list of workflows searches for the text `"junjo.span_type":"workflow"`: rows in another form are missing there.
+-- Its list of workflows searches for the text `"junjo.span_type":"workflow"`: rows in another form are missing there
+-- (see unsearchable_executions), and pages refuse events in another form (see page_breaking_rows).
 --
 -- Usually: Another program wrote the file, such as a conversion or a repair.
 --

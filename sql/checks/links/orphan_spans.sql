@@ -6,8 +6,9 @@
 -- code: unknown_parent_span
 -- query: trace_spans
 --
--- A trace with a missing parent cannot be drawn or summed up. The plan knows the parent of a planned span: it was
--- acked and is lost (`parent lost`), or the row names another one (`parent id changed`).
+-- A trace with a missing parent cannot be summed up, and the studio's page of it does not draw the span or what hangs
+-- below it. The plan knows the parent of a planned span: it was acked and is lost (`parent lost`), or the row names
+-- another one (`parent id changed`).
 --
 -- For other traffic the absence of a parent is no evidence by itself: a span is exported when it ends, and its
 -- children may end long before it. It is an error where the trace tells that the parent has ended. Either the row's

@@ -4,7 +4,7 @@
 -- examines: rows judged by structure
 -- query: around_row
 --
--- Spans that are each other's ancestors are not reachable from a root, and a program that follows parents does not
+-- Spans that are each other's ancestors are not reachable from a root, so the studio's page of the trace does not draw them, and a program that follows parents does not
 -- terminate.
 --
 -- Usually: A parent id was damaged and names a descendant.

@@ -4,7 +4,8 @@
 -- examines: traces judged by structure
 -- query: trace_spans
 --
--- OpenTelemetry allows traces with several roots, but Junjo's own apps make none.
+-- OpenTelemetry allows traces with several roots, but Junjo's own apps make none. The studio's page of a trace draws one
+-- root and what hangs below it; the other roots and their spans are not drawn.
 --
 -- Usually: A client starts spans with a given trace id, or a parent id was lost on the way.
 --

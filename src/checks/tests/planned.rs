@@ -197,7 +197,7 @@ pub(crate) const CASES: &[Case] = &[
         "upgrade_with_segments_left",
         "latest",
         mix_eras,
-        "mixed_schemas: info, 2; stale_hot_snapshot: info, 1; wedged_wal: 1",
+        "stale_hot_snapshot: info, 1; wedged_wal: 1; mixed_schemas: 1",
     ),
     ("flush_without_deleting", "latest", flush_without_deleting, "overlapping_spans: warn, 20"),
     (
@@ -651,6 +651,12 @@ pub(crate) fn mix_eras(bench: &Bench) {
     };
     let segment = files(&fixture(other).join("spans/wal"), ".ipc").remove(0);
     fs::copy(segment, bench.segment().with_file_name(name)).unwrap();
+    if bench.schema == Schema::V2 {
+        let older = files(&fixture(other).join("spans/parquet"), ".parquet").remove(0);
+        let name = older.file_name().unwrap();
+        let day = bench.folder.path().join("spans/parquet/year=2026/month=11/day=23");
+        fs::copy(&older, day.join(name)).unwrap();
+    }
 }
 
 pub(crate) fn flush_without_deleting(bench: &Bench) {

@@ -47,7 +47,7 @@ pub(crate) const CASES: &[Case] = &[
                 }
             });
         },
-        "remote_parents: info, 6",
+        "remote_parents: info, 6; unlisted_traces: warn, 1",
     ),
     (
         "make_a_leaf_a_root",
@@ -219,7 +219,7 @@ pub(crate) const CASES: &[Case] = &[
                 row.events = row.events.replace(",\"droppedAttributesCount\":0", "");
             });
         },
-        "noncanonical_events: warn, 1",
+        "noncanonical_events: warn, 1; page_breaking_rows: warn, 1",
     ),
     ("store_all_kinds_as_null", |bench| bench.set_null("span_kind", 0..84), "null_values: 84"),
     ("store_a_name_as_null", |bench| bench.set_null("name", 3..4), "null_values: 1"),

@@ -89,12 +89,16 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
         }
     }
     one.bytes_scanned += rows.bytes_scanned();
+    let keys = judge.index_keys();
     one.record.statistics = statistics.map(ClaimedStatistics::faults).unwrap_or_default();
     match claimed {
         Some(claimed) if one.record.health == Health::Ok && one.record.rows != claimed => {
             one.record.fail(FileProblem::RowsMissing { read: one.record.rows, claimed });
         }
         _ => {}
+    }
+    if one.record.health == Health::Ok {
+        one.record.index_keys = keys;
     }
     Some(one)
 }

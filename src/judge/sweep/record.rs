@@ -35,6 +35,7 @@ pub(super) fn of_ends(file: &FoundFile, problem: Option<FileProblem>) -> FileRec
         decodes: true,
         snapshot: None,
         statistics: Vec::new(),
+        index_keys: None,
     };
     if let Some(problem) = problem {
         record.fail(problem);
@@ -63,6 +64,7 @@ pub(super) fn of_unlisted(place: &Unlisted) -> FileRecord {
         decodes: false,
         snapshot: None,
         statistics: Vec::new(),
+        index_keys: None,
     };
     record.fail(FileProblem::Unlisted(place.source.to_string()));
     record

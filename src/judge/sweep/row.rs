@@ -21,6 +21,8 @@ use crate::{
         evidence::{Address, StoredDifference},
         expectation::{Derived, Expectation},
         fact::{Fact, Observer, Spot},
+        hidden_rows::{Hidden, HiddenRow, has_unnamed_event, missed_by},
+        index_keys::{IndexKeys, KeyNotes},
         interner::Name,
         junjo::Attributes,
         tally::Evidence,
@@ -51,6 +53,7 @@ pub(super) struct RowJudge<'s> {
     schema: Schema,
     /// Whether it has all columns of its era, so that its rows can be compared with others.
     is_complete: bool,
+    index_keys: Option<KeyNotes>,
 }
 
 impl<'s> RowJudge<'s> {
@@ -70,7 +73,13 @@ impl<'s> RowJudge<'s> {
             present,
             schema,
             is_complete,
+            index_keys: (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default),
         }
+    }
+
+    /// What the studio's indexer takes from the rows.
+    pub(super) fn index_keys(self) -> Option<IndexKeys> {
+        self.index_keys.map(KeyNotes::finish)
     }
 
     pub(super) fn judge(&mut self, batch: &RecordBatch, one: &mut SweptFile) {
@@ -79,6 +88,12 @@ impl<'s> RowJudge<'s> {
             let cells = rows.cells(row);
             let row_number = one.record.rows;
             one.record.rows += 1;
+            if let Some(keys) = &mut self.index_keys {
+                keys.note(&cells);
+            }
+            if let Some(by) = cells[column::ATTRIBUTES].and_then(Cell::text).and_then(missed_by) {
+                self.note_hidden(by, &cells, row_number, one);
+            }
             match self.tier {
                 Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
                 Tier::Cold if self.is_complete => self.note_flushed(&cells),
@@ -107,6 +122,19 @@ impl<'s> RowJudge<'s> {
                 }
                 Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
             }
+        }
+    }
+
+    fn note_hidden(&self, by: Hidden, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+        let text = |column: usize| cells[column].and_then(Cell::text);
+        if self.tier != Tier::Hot {
+            one.notes.hidden_rows.push(HiddenRow {
+                address: self.address(row_number),
+                service_name: text(column::SERVICE_NAME).map(str::to_owned),
+                trace_id: text(column::TRACE_ID).map(str::to_owned),
+                span_id: text(column::SPAN_ID).map(str::to_owned),
+                by,
+            });
         }
     }
 
@@ -283,6 +311,9 @@ impl<'s> RowJudge<'s> {
         let claimed = run.into_iter().chain(tagged_run).find(|run| self.sweep.runs.knows(*run));
         let Some(run) = claimed else {
             one.notes.rows.by_structure += 1;
+            if text(column::EVENTS).is_some_and(has_unnamed_event) {
+                self.note_hidden(Hidden::UnnamedEvent, cells, row_number, one);
+            }
             one.notes.facts.push(fact);
             return;
         };

@@ -51,6 +51,7 @@ fn explain(check: &Check, text: &mut String) {
         CheckNeeds::Nothing => "",
         CheckNeeds::Run => " · needs a run",
         CheckNeeds::WholeStore => " · needs the whole store",
+        CheckNeeds::Index => " · needs the studio's index",
     };
     write!(text, "{} · examines {}{needs}", check.weight(), check.examines.nouns().1).unwrap();
     if let Some(query) = check.query {

@@ -11,7 +11,7 @@ use crate::{
         findings::Findings,
         tests::{
             bench::{Bench as Damaged, first_run},
-            planned, structure,
+            indexed, planned, structure,
         },
     },
     judge::runs::choose_runs,
@@ -124,6 +124,20 @@ async fn every_check_pasted_gives_its_findings_and_its_investigation_shows_them(
             let damaged = Damaged::of(name, schema);
             apply(&damaged);
             proof.examine(damage, damaged.folder.path(), "none").await;
+        }
+    }
+    for (damage, (name, schema), apply, expected) in indexed::CASES {
+        if proof.needs(expected) {
+            let damaged = Damaged::of(name, *schema);
+            apply(&damaged);
+            proof.examine(damage, damaged.folder.path(), "none").await;
+        }
+    }
+    for (damage, apply, expected) in indexed::OF_PROFILES {
+        if proof.needs(expected) {
+            let damaged = Damaged::of("profiles/studio-0.82.1", Schema::V2);
+            apply(&damaged);
+            proof.examine(damage, damaged.folder.path(), "all").await;
         }
     }
     let damaged = Damaged::of("studio-0.80.0", Schema::V1);

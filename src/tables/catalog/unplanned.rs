@@ -28,6 +28,7 @@ pub(super) const TABLES: &[Table] = &[
                     "event_outside",
                     "whether an event is before the span, or after the end of one of Junjo's own",
                 ),
+                flag("is_llm", "whether the studio takes it for a call of a language model"),
                 flag("parent_is_remote", "flag 512; null if the file has no flags"),
                 text("malformed_ids", "names of the id columns that hold no id"),
                 text("null_columns", "names of the columns that must not be null and are"),
@@ -63,6 +64,7 @@ pub(super) const TABLES: &[Table] = &[
                 number("trace_spans", "spans of its trace, copies counted once"),
                 number("trace_roots", "spans of its trace without a parent"),
                 number("trace_services", "services of its trace"),
+                text("trace_root_service", "service of the first root of its trace"),
                 flag("trace_settled", "whether all of its trace is settled"),
                 flag(
                     "trace_an_hour_old",
@@ -104,6 +106,24 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| Box::pin(swept(sources, |judged| Ok(judged::unplanned_traces(judged)))),
+    },
+    Table {
+        name: "hidden_rows",
+        about: "one row per stored row that a page of the studio does not show for what is in its JSON",
+        needs: Needs::Sweep,
+        columns: &[
+            ADDRESS,
+            &[
+                text("service_name", "as stored"),
+                text("trace_id", "as stored"),
+                text("span_id", "as stored"),
+                text(
+                    "cause",
+                    "workflow_list or agent_list, which do not find it; or unnamed_event, which pages refuse",
+                ),
+            ],
+        ],
+        make: |sources| Box::pin(swept(sources, |judged| Ok(judged::hidden_rows(judged)))),
     },
     Table {
         name: "resources",
