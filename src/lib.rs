@@ -12,6 +12,7 @@ mod contract;
 mod doctor;
 mod inspect;
 mod judge;
+mod junjo;
 mod ledger;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;

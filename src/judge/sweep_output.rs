@@ -18,6 +18,7 @@ use super::{
     facts::Facts,
     interner::{Name, Names},
     judgement::RowCounts,
+    junjo::records::Records,
     malformed_ids::OddIds,
     spool::Spool,
     unplannable::{self, Stray},
@@ -41,6 +42,8 @@ pub(crate) struct SweepOutput {
     pub(crate) names: Arc<Names>,
     pub(crate) odd: Arc<OddIds>,
     pub(crate) facts: Arc<Facts>,
+    /// Rows with telemetry of Junjo's, among those of the facts.
+    pub(crate) records: Arc<Records>,
     pub(crate) differences: Arc<Spool>,
     pub(crate) strays: Arc<Spool>,
     /// Rows of recorded runs.
@@ -87,6 +90,7 @@ impl SweepOutput {
             names: Arc::default(),
             odd: Arc::new(OddIds::new(budget.notes / 2)),
             facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
+            records: Arc::new(Records::new(budget.notes)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes / 4)),
             differing: Arc::new(DifferingRows::new(budget.notes)),

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use super::sources::Sources;
 use crate::base::arrays::{self, Kind};
 
+mod junjo;
 mod planned;
 mod runs;
 mod store;
@@ -91,7 +92,7 @@ impl std::fmt::Debug for Table {
 
 /// All tables, in the order in which they are listed.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> {
-    [store::TABLES, runs::TABLES, planned::TABLES, unplanned::TABLES].into_iter().flatten()
+    [store::TABLES, runs::TABLES, planned::TABLES, unplanned::TABLES, junjo::TABLES].into_iter().flatten()
 }
 
 pub(crate) fn table(name: &str) -> Option<&'static Table> {
