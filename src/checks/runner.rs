@@ -165,10 +165,12 @@ enum Outcome<'k> {
 impl<'k> Running<'k> {
     fn start(check: Check, judged: &Judged, keeping: Keeping<'k>) -> Self {
         let examined = examined(check.examines, judged);
-        let outcome = match reason_to_skip(&check, &judged.judgement, examined) {
-            Some(reason) => Outcome::Skipped(reason),
-            None => Outcome::Open(None),
+        let skipped = |examined: u64| reason_to_skip(&check, &judged.judgement, examined);
+        let outcome = match &examined {
+            Ok(examined) => skipped(*examined).map_or(Outcome::Open(None), Outcome::Skipped),
+            Err(err) => Outcome::Broken(err.strip_backtrace()),
         };
+        let examined = examined.unwrap_or_default();
         Self { check, examined, outcome, own_scan: None, keeping }
     }
 
@@ -213,11 +215,17 @@ impl<'k> Running<'k> {
     }
 }
 
-fn examined(kind: Examines, judged: &Judged) -> u64 {
+fn examined(kind: Examines, judged: &Judged) -> Result<u64, DataFusionError> {
     let Judged { judgement, facts, .. } = judged;
     let Account { acked, settled, rejected, partial_exports, retried, indeterminate, .. } = judgement.account;
     let read = |tier: Tier| judgement.files_read(tier);
-    match kind {
+    Ok(match kind {
+        Examines::JunjoExecutions => judged.junjo()?.counts.executions,
+        Examines::JunjoGraphs => judged.junjo()?.counts.graphs,
+        Examines::JunjoStores => judged.junjo()?.counts.stores,
+        Examines::JunjoAgents => judged.junjo()?.counts.agents,
+        Examines::JunjoEvaluations => judged.junjo()?.counts.evaluations,
+        Examines::PluginSpans => judged.junjo()?.counts.plugin_spans,
         Examines::AckedSpans => acked,
         Examines::SettledSpans => settled,
         Examines::Runs => judgement.judged.len() as u64,
@@ -239,7 +247,7 @@ fn examined(kind: Examines, judged: &Judged) -> u64 {
         Examines::DecodedFiles => 0,
         Examines::Snapshots => read(Tier::Hot),
         Examines::Entries => Tier::ALL.map(|tier| judgement.entries(tier)).iter().sum(),
-    }
+    })
 }
 
 fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option<String> {
@@ -255,7 +263,9 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
             Some("no run to hold the store against".to_owned())
         }
         Needs::WholeStore if !judgement.whole_store => Some("one file alone cannot tell".to_owned()),
-        _ => (examined == 0).then(|| format!("no {} here", check.examines.nouns().1)),
+        _ => {
+            (examined == 0).then(|| format!("no {}{} here", check.examines.nouns().1, check.examines.since()))
+        }
     }
 }
 

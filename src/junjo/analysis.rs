@@ -232,8 +232,15 @@ impl OfBucket {
         }
         for index in trace.of_kind(Kind::Agent) {
             self.counts.agents += 1;
-            let mine = trace.spans[index].runtime_id().and_then(|id| operations.get(id));
-            lacks_spans |= agents::look_at(trace, index, mine.map_or(&[], Vec::as_slice), &mut look);
+            let mut mine =
+                trace.spans[index].runtime_id().and_then(|id| operations.remove(id)).unwrap_or_default();
+            // One that names another agent is not missing here.
+            let below =
+                trace.children[index].iter().filter(|child| trace.spans[**child].kind == Kind::Operation);
+            mine.extend(below);
+            mine.sort_unstable();
+            mine.dedup();
+            lacks_spans |= agents::look_at(trace, index, &mine, &mut look);
         }
         for (index, span) in trace.spans.iter().enumerate() {
             identity::look_at(trace, index, &mut look);

@@ -58,6 +58,8 @@ pub(crate) fn look_at_flow(trace: &Trace<'_>, owner: usize, look: &mut Look<'_>)
     let is_whole = all_known
         && !trace.is_blind
         && !trace.is_disputed(flow)
+        && flow.runtime_id().is_some_and(|id| trace.executions(id).len() == 1)
+        && !(flow.outcome() == Outcome::Completed && has_failed(trace, &members))
         && groups.clone().all(|group| !trace.is_disputed(&trace.spans[*group]));
     if !is_whole {
         return false;
@@ -70,6 +72,10 @@ pub(crate) fn look_at_flow(trace: &Trace<'_>, owner: usize, look: &mut Look<'_>)
             false
         }
     }
+}
+
+fn has_failed(trace: &Trace<'_>, members: &[usize]) -> bool {
+    members.iter().any(|member| trace.spans[*member].outcome() != Outcome::Completed)
 }
 
 fn look_at_ids(flow: &Span<'_>, graph: &Graph<'_>, look: &mut Look<'_>) {

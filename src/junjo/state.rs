@@ -298,6 +298,7 @@ fn revisions(
             let difference = Difference::new("revision").about(transition.label());
             let actual = format!("{before} to {after}");
             found.push((Some(place), difference.between(revision, Some(actual))));
+            return;
         }
         revision = Some(after);
     }

@@ -73,7 +73,7 @@ fn own(span: &Span<'_>, look: &mut Look<'_>) {
 
 /// A node that fails, fails what runs it.
 fn above_failed(span: &Span<'_>, owner: &Span<'_>, look: &mut Look<'_>) {
-    let failed = span.attributes.has(Key::ErrorType);
+    let failed = span.attributes.has(Key::ErrorType) || span.is_cancelled();
     let is_mine = span.parent_runtime_id() == owner.runtime_id();
     let has_end = owner.head.has_attributes && is_mine;
     if has_end && failed && owner.outcome() == Outcome::Completed {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Spans of a trace that are analysed; a trace with more is too large.
-pub(crate) const MAX_SPANS: usize = 200_000;
+pub(crate) const MAX_SPANS: usize = 50_000;
 
 /// The next executable above a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,6 @@ pub(crate) struct Trace<'b> {
     by_runtime_id: HashMap<&'b str, Vec<usize>>,
     /// Whether a row of it has attributes or events that cannot be read, so that an absence proves nothing.
     pub(crate) is_blind: bool,
-    /// Whether a span names a parent in this process that is not stored.
-    pub(crate) lacks_parents: bool,
     /// Executions whose members are named by other spans than lie below them.
     pub(crate) disputed: HashSet<&'b str>,
 }
@@ -112,21 +110,8 @@ impl<'b> Trace<'b> {
         let facts = || family.facts[rows.0..rows.1].iter();
         let is_blind =
             facts().any(|fact| !is_read(fact.marks.json_form(0)) || !is_read(fact.marks.json_form(1)));
-        let kin = || rows.0..rows.1;
-        let lacks_parents = kin().any(|row| {
-            let fact = &family.facts[row];
-            let is_remote = fact.marks.has(Marks::REMOTE_PARENT);
-            fact.has_parent() && family.kin[row].parent == Kin::NONE && !is_remote
-        });
-        let mut trace = Self {
-            spans,
-            ancestors,
-            children,
-            by_runtime_id,
-            is_blind,
-            lacks_parents,
-            disputed: HashSet::new(),
-        };
+        let mut trace =
+            Self { spans, ancestors, children, by_runtime_id, is_blind, disputed: HashSet::new() };
         trace.disputed = trace.disputes();
         trace
     }
