@@ -43,7 +43,7 @@ fn add(row: &mut Row, key: &str, more: i64) {
     set(row, key, number);
 }
 
-fn of(rows: &mut [Row], like: &Row) -> usize {
+fn of(rows: &[Row], like: &Row) -> usize {
     rows.iter().position(|row| (&row.trace_id, &row.span_id) == (&like.trace_id, &like.span_id)).unwrap()
 }
 
@@ -683,7 +683,8 @@ async fn damage_to_junjo_traces_fires_its_checks_and_no_others() {
     fired.extend(others.map(str::to_owned));
     let family =
         crate::checks::catalog::built_in().unwrap().into_iter().filter(|check| check.family == "junjo");
-    assert_eq!(fired, family.map(|check| check.id).collect());
+    let family: BTreeSet<String> = family.map(|check| check.id).collect();
+    assert_eq!(fired, family);
 }
 
 /// A root and its two children in one trace, with these attributes.
