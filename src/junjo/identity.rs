@@ -106,7 +106,8 @@ fn below(trace: &Trace<'_>, index: usize, above: usize, look: &mut Look<'_>) {
             look.add(span, difference.between(owner.text(key), span.text(key)));
         }
     }
-    if span.head.service == owner.head.service && span.head.resource != owner.head.resource {
+    let are_known = span.head.resource != 0 && owner.head.resource != 0;
+    if are_known && span.head.service == owner.head.service && span.head.resource != owner.head.resource {
         look.add(span, Difference::new("resource").about(owner.label()).because("the resources differ"));
     }
     if span.kind == Kind::Subflow

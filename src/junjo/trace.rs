@@ -175,6 +175,9 @@ fn ancestor(span: &Span<'_>, spans: &[Span<'_>], family: &Family, rows: (usize, 
     let mut at = rows.0 + facts.partition_point(|fact| fact.span < span.head.span);
     for _ in rows.0..rows.1 {
         let Some(fact) = family.facts.get(at).filter(|_| at < rows.1) else { return Ancestor::Unknown };
+        if family.kin[at].in_cycle {
+            return Ancestor::Unknown;
+        }
         if fact.marks.has(Marks::REMOTE_PARENT) {
             return Ancestor::Remote;
         }

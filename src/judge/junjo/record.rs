@@ -30,7 +30,7 @@ pub(crate) struct Head {
     pub(crate) row_number: u32,
     pub(crate) in_wal: bool,
     pub(crate) service: Name,
-    /// A digest of the resource.
+    /// A digest of the resource; 0 where that is of another service than the row.
     pub(crate) resource: u64,
     pub(crate) status: i64,
     pub(crate) dropped_attributes: u32,

@@ -294,7 +294,8 @@ impl<'s> RowJudge<'s> {
                     name: text(column::NAME).unwrap_or_default(),
                     attributes: judged.as_deref(),
                     events: text(column::EVENTS),
-                    resource,
+                    // A resource of another service is judged as such.
+                    resource: if fact.resource_service == fact.service { resource } else { 0 },
                     status: number(column::STATUS_CODE),
                     dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
                     dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
