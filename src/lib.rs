@@ -13,6 +13,7 @@ mod doctor;
 mod index;
 mod inspect;
 mod judge;
+mod junjo;
 mod ledger;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;

@@ -100,6 +100,16 @@ pub(crate) enum Examines {
     Traces,
     Resources,
     UnansweredSpans,
+    /// Workflows, subflows, nodes, groups and agents in rows that no known plan calls for.
+    JunjoExecutions,
+    /// Graphs that workflows and subflows of SDK 0.63 and later carry.
+    JunjoGraphs,
+    /// Stores whose transitions are numbered: those of contract 2, SDK 0.65 and later.
+    JunjoStores,
+    JunjoAgents,
+    JunjoEvaluations,
+    /// Spans of Junjo's plugin for OpenAI Agents.
+    PluginSpans,
     Files,
     Segments,
     FilesAndSegments,
@@ -203,7 +213,7 @@ impl FromStr for Finding {
 }
 
 impl Examines {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 27] = [
         Self::AckedSpans,
         Self::SettledSpans,
         Self::RejectedSpans,
@@ -224,12 +234,48 @@ impl Examines {
         Self::Snapshots,
         Self::Entries,
         Self::Runs,
+        Self::JunjoExecutions,
+        Self::JunjoGraphs,
+        Self::JunjoStores,
+        Self::JunjoAgents,
+        Self::JunjoEvaluations,
+        Self::PluginSpans,
         Self::IndexedFiles,
     ];
 
     /// Whether they lie in files that can be counted beside them.
     pub(crate) fn are_rows(self) -> bool {
         matches!(self, Self::StoredRows | Self::PlannedRows | Self::RowsWithWitnesses)
+    }
+
+    /// The versions that record them, where not all do: what others cannot show is no fault.
+    pub(crate) fn since(self) -> &'static str {
+        match self {
+            Self::JunjoGraphs => " of SDK 0.63 or later",
+            Self::JunjoStores | Self::JunjoAgents => " of SDK 0.65 or later (telemetry contract 2)",
+            Self::JunjoEvaluations | Self::PluginSpans => " of SDK 0.67 or later",
+            Self::AckedSpans
+            | Self::Runs
+            | Self::SettledSpans
+            | Self::RejectedSpans
+            | Self::PartialSuccesses
+            | Self::RetriedSpans
+            | Self::StoredRows
+            | Self::PlannedRows
+            | Self::RowsWithWitnesses
+            | Self::StructuralRows
+            | Self::Traces
+            | Self::Resources
+            | Self::UnansweredSpans
+            | Self::JunjoExecutions
+            | Self::Files
+            | Self::Segments
+            | Self::FilesAndSegments
+            | Self::AnyFiles
+            | Self::DecodedFiles
+            | Self::Snapshots
+            | Self::Entries => "",
+        }
     }
 
     /// What one of them is called, and what several are.
@@ -247,6 +293,12 @@ impl Examines {
             Self::Traces => ("trace judged by structure", "traces judged by structure"),
             Self::Resources => ("resource", "resources"),
             Self::UnansweredSpans => ("unanswered span", "unanswered spans"),
+            Self::JunjoExecutions => ("Junjo execution", "Junjo executions"),
+            Self::JunjoGraphs => ("Junjo graph", "Junjo graphs"),
+            Self::JunjoStores => ("Junjo state store", "Junjo state stores"),
+            Self::JunjoAgents => ("Junjo agent", "Junjo agents"),
+            Self::JunjoEvaluations => ("Junjo evaluation span", "Junjo evaluation spans"),
+            Self::PluginSpans => ("OpenAI Agents span", "OpenAI Agents spans"),
             Self::FilesAndSegments => ("file or segment", "files and segments"),
             Self::AnyFiles => ("file of any tier", "files of any tier"),
             Self::DecodedFiles => ("decoded Parquet file", "decoded Parquet files"),

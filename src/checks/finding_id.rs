@@ -1,7 +1,7 @@
 //! What a finding is called, so that people and baselines can speak of it.
 //!
 //! An id is the check's and 32 hex digits: a hash of the check's id and of what the finding is about. That is
-//! its `trace_id` and `span_id`, where it has one of them, with `column_name`, `key` and `cause`; else all of its
+//! its `trace_id` and `span_id`, where it has one of them, with `column_name`, `key`, `subject` and `cause`; else all of its
 //! columns but times and counts. A number is a count unless its column's name says that it is a place: `row_number`,
 //! or what ends in `ordinal`, `index`, `workflow` or `span`. So an id does not depend on other findings, on the order
 //! of rows, on where the store lies, or on when it was read.
@@ -18,7 +18,7 @@ use datafusion::arrow::{
 use twox_hash::XxHash3_128;
 
 const IDS: [&str; 2] = ["trace_id", "span_id"];
-const MARKS: [&str; 3] = ["column_name", "key", "cause"];
+const MARKS: [&str; 4] = ["column_name", "key", "subject", "cause"];
 
 /// Which columns of a check tell its findings apart.
 #[derive(Debug)]

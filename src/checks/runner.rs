@@ -170,10 +170,13 @@ impl<'k> Running<'k> {
             Needs::Index => no_index(&check, tables),
             Needs::Nothing | Needs::Run | Needs::WholeStore => None,
         };
-        let outcome = match without_index.or_else(|| reason_to_skip(&check, &judged.judgement, examined)) {
-            Some(reason) => Outcome::Skipped(reason),
-            None => Outcome::Open(None),
+        let skipped =
+            |examined: u64| without_index.or_else(|| reason_to_skip(&check, &judged.judgement, examined));
+        let outcome = match &examined {
+            Ok(examined) => skipped(*examined).map_or(Outcome::Open(None), Outcome::Skipped),
+            Err(err) => Outcome::Broken(err.strip_backtrace()),
         };
+        let examined = examined.unwrap_or_default();
         Self { check, examined, outcome, own_scan: None, keeping }
     }
 
@@ -228,11 +231,17 @@ fn no_index(check: &Check, tables: &Tables) -> Option<String> {
     }
 }
 
-fn examined(kind: Examines, judged: &Judged, tables: &Tables) -> u64 {
+fn examined(kind: Examines, judged: &Judged, tables: &Tables) -> Result<u64, DataFusionError> {
     let Judged { judgement, facts, .. } = judged;
     let Account { acked, settled, rejected, partial_exports, retried, indeterminate, .. } = judgement.account;
     let read = |tier: Tier| judgement.files_read(tier);
-    match kind {
+    Ok(match kind {
+        Examines::JunjoExecutions => judged.junjo()?.counts.executions,
+        Examines::JunjoGraphs => judged.junjo()?.counts.graphs,
+        Examines::JunjoStores => judged.junjo()?.counts.stores,
+        Examines::JunjoAgents => judged.junjo()?.counts.agents,
+        Examines::JunjoEvaluations => judged.junjo()?.counts.evaluations,
+        Examines::PluginSpans => judged.junjo()?.counts.plugin_spans,
         Examines::AckedSpans => acked,
         Examines::SettledSpans => settled,
         Examines::Runs => judgement.judged.len() as u64,
@@ -258,7 +267,7 @@ fn examined(kind: Examines, judged: &Judged, tables: &Tables) -> u64 {
             IndexState::Absent(_) | IndexState::Unreadable(_) => 0,
         },
         Examines::Entries => Tier::ALL.map(|tier| judgement.entries(tier)).iter().sum(),
-    }
+    })
 }
 
 fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option<String> {
@@ -274,7 +283,9 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
             Some("no run to hold the store against".to_owned())
         }
         Needs::WholeStore if !judgement.whole_store => Some("one file alone cannot tell".to_owned()),
-        _ => (examined == 0).then(|| format!("no {} here", check.examines.nouns().1)),
+        _ => {
+            (examined == 0).then(|| format!("no {}{} here", check.examines.nouns().1, check.examines.since()))
+        }
     }
 }
 

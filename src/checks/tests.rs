@@ -24,6 +24,7 @@ pub(crate) mod bench;
 mod files;
 mod healthy;
 pub(crate) mod indexed;
+mod junjo;
 pub(crate) mod planned;
 pub(crate) mod structure;
 mod told;
@@ -67,7 +68,10 @@ async fn each_damage_fires_exactly_its_checks() {
     matrix.enter("gain", &random_tests::gain().audit("latest").await, "undeclared_gains: 1");
 
     assert_eq!(matrix.wrong, Vec::<String>::new());
-    let all: BTreeSet<String> = built_in().unwrap().into_iter().map(|check| check.id).collect();
+    // Those of Junjo's executions have a matrix of their own.
+    let checks = built_in().unwrap().into_iter().filter(|check| check.family != "junjo");
+    let all: BTreeSet<String> = checks.map(|check| check.id).collect();
+    matrix.ever_fired.retain(|id| !id.starts_with("junjo_"));
     assert_eq!(matrix.ever_fired, all, "a check that no damage fires proves nothing");
 }
 

@@ -1,9 +1,11 @@
 //! What is noted of a row that no known plan calls for: about a hundred bytes, whatever the row holds.
 
+use twox_hash::XxHash3_128;
+
 use super::{
     index_keys,
     interner::{Name, Names, Recent},
-    junjo::{self, Execution},
+    junjo::{self, Execution, key::Key},
     malformed_ids::{IdForm, OddIds},
 };
 use crate::{
@@ -63,6 +65,8 @@ impl Marks {
     /// They say that the parent is in another process.
     pub(crate) const REMOTE_PARENT: u32 = 1 << 2;
     pub(crate) const EVENT_OUTSIDE: u32 = 1 << 3;
+    /// It carries telemetry of Junjo's.
+    pub(crate) const JUNJO: u32 = 1 << 31;
     /// A start, an end or a duration is null or unknown.
     pub(crate) const UNTIMED: u32 = 1 << 4;
     /// Columns that are never null, each with the mark that it is null here. Null ids and JSON have forms of their own.
@@ -150,6 +154,17 @@ pub(crate) struct Spot {
     pub(crate) in_wal: bool,
 }
 
+/// What a row says.
+pub(crate) struct Observed<'t> {
+    pub(crate) fact: Fact,
+    /// The run that its tag `e2e.run` names.
+    pub(crate) tagged_run: Option<RunId>,
+    /// The attributes of Junjo's that are judged, with their values as JSON; none where they cannot be read.
+    pub(crate) judged: Option<Vec<(Key, &'t str)>>,
+    /// A digest of the resource.
+    pub(crate) resource: u64,
+}
+
 /// Turns rows of one file into facts.
 #[derive(Debug)]
 pub(crate) struct Observer<'s> {
@@ -168,6 +183,7 @@ struct LastResource {
     form: Form,
     service: Name,
     instance: Name,
+    digest: u64,
 }
 
 impl<'s> Observer<'s> {
@@ -177,18 +193,18 @@ impl<'s> Observer<'s> {
             form: Form::Invalid,
             service: Name::NONE,
             instance: Name::NONE,
+            digest: 0,
         };
         let services = std::array::from_fn(|_| Recent::new());
         Self { names, odd, schema, digester: Digester::default(), services, resource }
     }
 
-    /// The fact of a row, and the run that its tag `e2e.run` names.
-    pub(crate) fn observe(
+    pub(crate) fn observe<'t>(
         &mut self,
         spot: Spot,
-        cells: &StoredCells<'_>,
+        cells: &StoredCells<'t>,
         run: Option<RunId>,
-    ) -> (Fact, Option<RunId>) {
+    ) -> Observed<'t> {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let mut marks = Marks::default();
         marks.set(Marks::IN_WAL, spot.in_wal);
@@ -225,6 +241,8 @@ impl<'s> Observer<'s> {
         marks.set_json(1, form);
         marks.set(Marks::EVENT_OUTSIDE, outside && !marks.has(Marks::UNTIMED));
         marks.set_json(2, whole(cells, column::LINKS, json_form::links));
+        let events = text(column::EVENTS).unwrap_or_default();
+        marks.set(Marks::JUNJO, attributes.is_junjo || events.len() > 2 && events.contains("\"junjo."));
         self.look_at_resource(cells);
         marks.set_json(3, self.resource.form);
 
@@ -246,7 +264,13 @@ impl<'s> Observer<'s> {
             instance: self.resource.instance,
             marks,
         };
-        (fact, attributes.run.and_then(|run| run.parse().ok()))
+        let is_read = matches!(marks.json_form(0), Form::Canonical | Form::Valid);
+        Observed {
+            fact,
+            tagged_run: attributes.run.and_then(|run| run.parse().ok()),
+            judged: is_read.then_some(attributes.judged),
+            resource: self.resource.digest,
+        }
     }
 
     fn look_at_resource(&mut self, cells: &StoredCells<'_>) {
@@ -254,6 +278,7 @@ impl<'s> Observer<'s> {
             self.resource.text.clear();
             self.resource.form = whole(cells, column::RESOURCE_ATTRIBUTES, |_| Form::Invalid);
             (self.resource.service, self.resource.instance) = (Name::NONE, Name::NONE);
+            self.resource.digest = 0;
             return;
         };
         if self.resource.text == text {
@@ -268,6 +293,7 @@ impl<'s> Observer<'s> {
         self.resource.service = self.services[2].name(self.names, found.service_name.as_deref());
         self.resource.instance =
             found.instance.as_deref().map_or(Name::NONE, |instance| self.names.name(instance));
+        self.resource.digest = XxHash3_128::oneshot(text.as_bytes()) as u64;
         text.clone_into(&mut self.resource.text);
     }
 }

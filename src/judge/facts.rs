@@ -22,7 +22,7 @@ use std::{
 use super::{fact::Fact, fact_bytes, trace_bucket::Family};
 use crate::base::jobs::Jobs;
 
-const BUCKETS: usize = 64;
+pub(crate) const BUCKETS: usize = 64;
 
 /// Facts that a bucket holds before it makes room for its share of the budget at once. Room that is not used
 /// costs no memory; a long list that has to grow costs twice its own.
@@ -244,7 +244,7 @@ fn read_facts(file: &mut File, facts: &mut Vec<Fact>) -> io::Result<()> {
     file.seek(SeekFrom::End(0)).map(drop)
 }
 
-fn bucket_of(trace: u128) -> usize {
+pub(crate) fn bucket_of(trace: u128) -> usize {
     let mixed = (trace as u64 ^ (trace >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 58) as usize
 }

@@ -6,6 +6,12 @@ use std::borrow::Cow;
 use serde_json::Value;
 use twox_hash::XxHash3_128;
 
+use self::key::Key;
+
+pub(crate) mod key;
+pub(crate) mod record;
+pub(crate) mod records;
+
 /// The id of an executable in SDK 0.44 to 0.62.
 const LEGACY_ID: &str = "junjo.id";
 
@@ -25,6 +31,10 @@ pub(crate) struct Attributes<'t> {
     agent: Option<Cow<'t, str>>,
     span_type: Option<Cow<'t, str>>,
     is_legacy: bool,
+    /// Whether any attribute is one of Junjo's.
+    pub(crate) is_junjo: bool,
+    /// Those of a span that are judged, with their values as JSON.
+    pub(crate) judged: Vec<(Key, &'t str)>,
 }
 
 /// Which Junjo execution a span is, and which it belongs to; 0 where it says nothing.
@@ -103,6 +113,10 @@ impl<'t> Attributes<'t> {
     /// Looks at one member of an object; `value` is its JSON text.
     pub(crate) fn note(&mut self, key: &str, value: &'t str) {
         self.is_legacy |= key == LEGACY_ID;
+        if key.starts_with("junjo.") || key == "error.type" {
+            self.is_junjo |= key != "error.type";
+            self.judged.extend(Key::of(key).map(|key| (key, value)));
+        }
         let Some(place) = self.place(key) else { return };
         if let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             *place = if text.contains('\\') {
@@ -119,6 +133,7 @@ impl<'t> Attributes<'t> {
         if let Ok(Value::Object(members)) = serde_json::from_str(text) {
             for (key, value) in members {
                 found.is_legacy |= key == LEGACY_ID;
+                found.is_junjo |= key.starts_with("junjo.");
                 if let (Some(place), Value::String(text)) = (found.place(&key), value) {
                     *place = Some(Cow::Owned(text));
                 }

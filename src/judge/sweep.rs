@@ -142,7 +142,7 @@ async fn settle_flushes(
         if !gone.is_empty() {
             cold.catch_up(sweep).await?;
             for (_, one) in gone {
-                one.forget(&sweep.runs);
+                one.forget(sweep);
                 swept.files.push(FileRecord { health: Health::Gone, problem: None, ..one.record });
             }
             continue;

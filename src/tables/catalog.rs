@@ -13,6 +13,7 @@ use super::sources::Sources;
 use crate::base::arrays::{self, Kind};
 
 mod index;
+mod junjo;
 mod planned;
 mod runs;
 mod store;
@@ -92,7 +93,9 @@ impl std::fmt::Debug for Table {
 
 /// All tables, in the order in which they are listed.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> {
-    [store::TABLES, runs::TABLES, planned::TABLES, unplanned::TABLES, index::TABLES].into_iter().flatten()
+    [store::TABLES, runs::TABLES, planned::TABLES, unplanned::TABLES, junjo::TABLES, index::TABLES]
+        .into_iter()
+        .flatten()
 }
 
 pub(crate) fn table(name: &str) -> Option<&'static Table> {

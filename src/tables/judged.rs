@@ -18,10 +18,11 @@ use datafusion::{
     },
     catalog::TableProvider,
     datasource::{MemTable, empty::EmptyTable},
-    error::Result,
+    error::{DataFusionError, Result},
 };
 
 use super::{
+    catalog,
     delivery::Delivery,
     exports::export_table,
     fact_table::{FactSource, FactTable, Grain},
@@ -30,6 +31,10 @@ use super::{
 use crate::{
     base::arrays::{flag, number, text, time},
     judge::{facts::Facts, judgement::Judgement, sweep_output::SweepOutput},
+    junjo::{
+        analysis::{Analysis, Input, analyse},
+        rows::{self, RowSource},
+    },
     store::layout::Tier,
 };
 
@@ -41,6 +46,8 @@ pub(crate) struct Judged {
     pub(crate) settled_before: i64,
     /// One row per planned span that was found more than once.
     planned_duplicates: Arc<dyn TableProvider>,
+    junjo: Mutex<Option<Arc<Analysis>>>,
+    budget: usize,
     shown: Mutex<Shown>,
 }
 
@@ -60,7 +67,16 @@ impl Judged {
         let facts = FactSource::new(Arc::clone(facts), names, Arc::clone(odd), read_began, settled_before)?;
         let shown = Mutex::new(Shown { buckets: Facts::ALL, planned: true });
         let planned_duplicates = planned_copies::planned_duplicates(&judgement.sightings);
-        Ok(Self { judgement, facts: Arc::new(facts), settled_before, planned_duplicates, shown })
+        let budget = judgement.sightings.budget();
+        Ok(Self {
+            judgement,
+            facts: Arc::new(facts),
+            settled_before,
+            planned_duplicates,
+            junjo: Mutex::default(),
+            budget,
+            shown,
+        })
     }
 
     /// Shows one shard of the facts, and what was planned or not.
@@ -72,6 +88,24 @@ impl Judged {
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What Junjo's executions say, worked out once. A scope may leave out what they name, and so does one file.
+    pub(crate) fn junjo(&self) -> Result<Arc<Analysis>> {
+        let mut known = self.junjo.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(analysis) = &*known {
+            return Ok(Arc::clone(analysis));
+        }
+        let collected = &self.judgement.collected;
+        let is_whole = self.judgement.whole_store && self.judgement.scope.is_all();
+        let analysis = Arc::new(analyse(&Input {
+            records: &collected.records,
+            facts: &collected.facts,
+            names: &collected.names,
+            settled_before: if is_whole { self.settled_before } else { i64::MIN },
+            budget: self.budget,
+        })?);
+        Ok(Arc::clone(known.insert(analysis)))
     }
 
     /// A table of planned spans, or its columns alone beside a later shard.
@@ -90,6 +124,23 @@ pub(super) fn unplanned_rows(judged: &Judged) -> Arc<dyn TableProvider> {
 
 pub(super) fn unplanned_traces(judged: &Judged) -> Arc<dyn TableProvider> {
     judged.rows(Grain::Trace)
+}
+
+pub(super) fn execution_differences(judged: &Judged) -> Result<Arc<dyn TableProvider>> {
+    Ok(judged.junjo()?.differences())
+}
+
+pub(super) fn junjo_rows(judged: &Judged, table: &str, grain: rows::Grain) -> Result<Arc<dyn TableProvider>> {
+    let collected = &judged.judgement.collected;
+    let source = RowSource {
+        records: Arc::clone(&collected.records),
+        facts: Arc::clone(&collected.facts),
+        names: Arc::clone(&collected.names),
+        settled_before: judged.settled_before,
+    };
+    let schema = catalog::table(table).map(catalog::Table::schema);
+    let schema = schema.ok_or_else(|| DataFusionError::Internal(format!("no table is called `{table}`")))?;
+    Ok(rows::table(grain, schema, Arc::new(source)))
 }
 
 pub(super) fn delivery(judged: &Judged) -> Arc<dyn TableProvider> {

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["source"],
     &["judge"],
+    &["junjo"],
     &["index"],
     &["tables"],
     &["checks"],

@@ -52,7 +52,7 @@ pub(crate) const CASES: &[Case] = &[
     (
         "make_a_leaf_a_root",
         |bench| bench.change_cold(|rows| a_leaf(rows).parent_span_id = None),
-        "several_roots: info, 1",
+        "junjo_parents: 1; several_roots: info, 1",
     ),
     (
         "make_a_span_its_own_parent",

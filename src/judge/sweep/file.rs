@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Sweep, record, row::RowJudge};
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{claim::KnownRuns, judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
+    judge::{
+        judgement::FileRecord, junjo::records::RecordBatchBytes, sweep_output::FileOutput, tally::Evidence,
+    },
     store::{
         health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
         statistics::ClaimedStatistics,
@@ -18,6 +20,8 @@ pub(super) struct SweptFile {
     pub(super) record: FileRecord,
     /// Of a cold file, what has not been handed on yet; of a segment, all of it, since a flush may take it away.
     pub(super) notes: FileOutput,
+    /// What the rows of a batch say of Junjo's executions.
+    pub(super) records: RecordBatchBytes,
     pub(super) bytes_scanned: u64,
     /// The planned spans of a segment.
     pub(super) claimed: Vec<(usize, u64)>,
@@ -37,6 +41,7 @@ impl SweptFile {
         Self {
             record,
             notes: FileOutput::default(),
+            records: RecordBatchBytes::default(),
             bytes_scanned: 0,
             claimed: Vec::new(),
             digests: Vec::new(),
@@ -50,8 +55,9 @@ impl SweptFile {
         self.claimed.iter().any(in_cold) || sweep.collected.overlap(&self.notes.facts)
     }
 
-    pub(super) fn forget(&self, runs: &KnownRuns) {
-        self.claimed.iter().for_each(|&(run, slot)| runs.runs[run].tally().forget_wal_copy(slot));
+    pub(super) fn forget(&self, sweep: &Sweep) {
+        self.claimed.iter().for_each(|&(run, slot)| sweep.runs.runs[run].tally().forget_wal_copy(slot));
+        sweep.collected.records.forget(sweep.collected.names.name(&self.record.file));
     }
 }
 
@@ -76,6 +82,8 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
                 statistics.add(&batch);
                 sweep.progress.rows(batch.num_rows());
             }
+            let kept = sweep.collected.records.take(&mut one.records);
+            kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
             // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
             if file.tier == Tier::Cold {
                 let kept = sweep.collected.take(&mut one.notes);

@@ -20,11 +20,14 @@ use crate::{
         differing::{DifferingRow, Values},
         evidence::{Address, StoredDifference},
         expectation::{Derived, Expectation},
-        fact::{Fact, Observer, Spot},
+        fact::{Fact, Marks, Observed, Observer, Spot},
         hidden_rows::{Hidden, HiddenRow, has_unnamed_event, missed_by},
         index_keys::{IndexKeys, KeyNotes},
         interner::Name,
-        junjo::Attributes,
+        junjo::{
+            Attributes,
+            record::{self, RowText},
+        },
         tally::Evidence,
         unplannable::Stray,
     },
@@ -302,7 +305,7 @@ impl<'s> RowJudge<'s> {
         one: &mut SweptFile,
     ) {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
-        let (fact, tagged_run) = self.observer.observe(spot, cells, run);
+        let Observed { fact, tagged_run, judged, resource } = self.observer.observe(spot, cells, run);
         let text = |column: usize| cells[column].and_then(Cell::text);
         if !self.is_in_scope(&fact, cells) {
             one.notes.rows.out_of_scope += 1;
@@ -315,6 +318,21 @@ impl<'s> RowJudge<'s> {
                 self.note_hidden(Hidden::UnnamedEvent, cells, row_number, one);
             }
             one.notes.facts.push(fact);
+            // The snapshot is a copy.
+            if fact.marks.has(Marks::JUNJO) && self.tier != Tier::Hot {
+                let number = |column: usize| cells[column].and_then(Cell::number).unwrap_or_default();
+                let row = RowText {
+                    name: text(column::NAME).unwrap_or_default(),
+                    attributes: judged.as_deref(),
+                    events: text(column::EVENTS),
+                    // A resource of another service is judged as such.
+                    resource: if fact.resource_service == fact.service { resource } else { 0 },
+                    status: number(column::STATUS_CODE),
+                    dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
+                    dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
+                };
+                one.records.add(fact.trace, |out| record::encode(&fact, &row, out));
+            }
             return;
         };
         self.sweep.runs.meet(run);

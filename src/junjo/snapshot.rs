@@ -1,0 +1,432 @@
+//! The execution graph that a workflow or subflow carries: its form, and the ids that follow from its content.
+//!
+//! An id is a prefix and the first 32 hex digits of the SHA-256 of a compact JSON text with sorted keys. A snapshot
+//! also holds the graphs of its subflows, as a throw-away call of their factory made them.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Snapshot<'t> {
+    #[serde(borrow)]
+    pub(crate) edges: Vec<Edge<'t>>,
+    #[serde(borrow)]
+    pub(crate) graph_structural_id: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) nodes: Vec<Node<'t>>,
+    v: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Node<'t> {
+    #[serde(borrow)]
+    pub(crate) node_label: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) node_runtime_id: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) node_structural_id: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) node_type: Cow<'t, str>,
+    #[serde(default)]
+    pub(crate) is_concurrent_subgraph: bool,
+    #[serde(default, borrow)]
+    pub(crate) child_node_runtime_ids: Vec<Cow<'t, str>>,
+    #[serde(default)]
+    pub(crate) is_subflow: bool,
+    #[serde(default, borrow)]
+    pub(crate) subflow_graph_structural_id: Option<Cow<'t, str>>,
+    #[serde(default, borrow)]
+    subflow_source_node_runtime_id: Option<Cow<'t, str>>,
+    #[serde(default, borrow)]
+    subflow_source_node_structural_id: Option<Cow<'t, str>>,
+    #[serde(default, borrow)]
+    subflow_sink_node_runtime_ids: Vec<Cow<'t, str>>,
+    #[serde(default, borrow)]
+    subflow_sink_node_structural_ids: Vec<Cow<'t, str>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Edge<'t> {
+    #[serde(borrow)]
+    pub(crate) edge_condition_label: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    edge_scope: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) edge_structural_id: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) head_node_runtime_id: Cow<'t, str>,
+    #[serde(borrow)]
+    head_node_structural_id: Cow<'t, str>,
+    #[serde(borrow)]
+    pub(crate) parent_subflow_runtime_id: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    pub(crate) tail_node_runtime_id: Cow<'t, str>,
+    #[serde(borrow)]
+    tail_node_structural_id: Cow<'t, str>,
+}
+
+/// A graph of a snapshot: its own, or that of one of its subflows. Places are those of the snapshot's lists.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) nodes: Vec<usize>,
+    pub(crate) edges: Vec<usize>,
+    source: Option<usize>,
+    sinks: Vec<usize>,
+}
+
+/// A snapshot whose references all lead somewhere.
+#[derive(Debug)]
+pub(crate) struct Graph<'t> {
+    pub(crate) snapshot: Snapshot<'t>,
+    /// Places of nodes by their runtime id.
+    places: HashMap<String, usize>,
+    pub(crate) own: Part,
+    /// By the place of the subflow.
+    nested: BTreeMap<usize, Part>,
+}
+
+/// An id that does not follow from the content.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WrongId {
+    pub(crate) of: String,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+}
+
+impl<'t> Graph<'t> {
+    /// `Err` says what is wrong with it.
+    pub(crate) fn parse(text: &'t str) -> Result<Self, String> {
+        let snapshot: Snapshot<'t> = serde_json::from_str(text).map_err(|err| err.to_string())?;
+        if snapshot.v != 2 {
+            return Err(format!("version {}", snapshot.v));
+        }
+        if snapshot.nodes.is_empty() {
+            return Err("no nodes".to_owned());
+        }
+        let mut places = HashMap::new();
+        for (place, node) in snapshot.nodes.iter().enumerate() {
+            if places.insert(node.node_runtime_id.to_string(), place).is_some() {
+                return Err(format!("node {} occurs twice", node.node_runtime_id));
+            }
+        }
+        let mut graph = Self { snapshot, places, own: Part::default(), nested: BTreeMap::new() };
+        graph.close()?;
+        graph.divide()?;
+        Ok(graph)
+    }
+
+    pub(crate) fn place(&self, runtime_id: &str) -> Option<usize> {
+        self.places.get(runtime_id).copied()
+    }
+
+    fn known(&self, runtime_id: &str) -> Result<usize, String> {
+        self.place(runtime_id).ok_or_else(|| format!("no node {runtime_id}"))
+    }
+
+    /// Every reference leads to a node that is as the reference says.
+    fn close(&self) -> Result<(), String> {
+        let same = |runtime_id: &str, structural_id: &str| {
+            let node = &self.snapshot.nodes[self.known(runtime_id)?];
+            let is_same = node.node_structural_id == structural_id;
+            if is_same { Ok(()) } else { Err(format!("node {runtime_id} is not {structural_id}")) }
+        };
+        for edge in &self.snapshot.edges {
+            same(&edge.tail_node_runtime_id, &edge.tail_node_structural_id)?;
+            same(&edge.head_node_runtime_id, &edge.head_node_structural_id)?;
+            match (&*edge.edge_scope, &edge.parent_subflow_runtime_id) {
+                ("explicit", None) => {}
+                ("subflow", Some(subflow)) if self.snapshot.nodes[self.known(subflow)?].is_subflow => {}
+                (scope, _) => return Err(format!("edge of scope {scope} with another subflow")),
+            }
+        }
+        for node in &self.snapshot.nodes {
+            for child in &node.child_node_runtime_ids {
+                self.known(child)?;
+            }
+            if !node.is_concurrent_subgraph && !node.child_node_runtime_ids.is_empty() {
+                return Err(format!("node {} has children and is no group", node.node_runtime_id));
+            }
+            if !node.is_subflow {
+                continue;
+            }
+            let (Some(source), Some(structural_id), Some(_)) = (
+                &node.subflow_source_node_runtime_id,
+                &node.subflow_source_node_structural_id,
+                &node.subflow_graph_structural_id,
+            ) else {
+                return Err(format!("subflow {} without its graph", node.node_runtime_id));
+            };
+            same(source, structural_id)?;
+            let sinks = &node.subflow_sink_node_runtime_ids;
+            if sinks.is_empty() || sinks.len() != node.subflow_sink_node_structural_ids.len() {
+                return Err(format!("subflow {} without its sinks", node.node_runtime_id));
+            }
+            for (sink, structural_id) in sinks.iter().zip(&node.subflow_sink_node_structural_ids) {
+                same(sink, structural_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells which nodes and edges belong to which graph.
+    fn divide(&mut self) -> Result<(), String> {
+        let nodes = &self.snapshot.nodes;
+        let mut of_nested = HashSet::new();
+        for (place, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_subflow) {
+            let is_mine =
+                |edge: &Edge<'_>| edge.parent_subflow_runtime_id.as_deref() == Some(&*node.node_runtime_id);
+            let edges: Vec<usize> =
+                (0..self.snapshot.edges.len()).filter(|edge| is_mine(&self.snapshot.edges[*edge])).collect();
+            let mut mine = HashSet::new();
+            let mut add = |runtime_id: &str| -> Result<(), String> {
+                // Groups may lie in groups.
+                let mut open = vec![self.known(runtime_id)?];
+                while let Some(place) = open.pop() {
+                    if mine.insert(place) {
+                        for child in &nodes[place].child_node_runtime_ids {
+                            open.push(self.known(child)?);
+                        }
+                    }
+                }
+                Ok(())
+            };
+            for edge in &edges {
+                add(&self.snapshot.edges[*edge].tail_node_runtime_id)?;
+                add(&self.snapshot.edges[*edge].head_node_runtime_id)?;
+            }
+            let source = node.subflow_source_node_runtime_id.as_deref().unwrap_or_default();
+            add(source)?;
+            for sink in &node.subflow_sink_node_runtime_ids {
+                add(sink)?;
+            }
+            let mut mine: Vec<usize> = mine.into_iter().collect();
+            mine.sort_unstable();
+            of_nested.extend(mine.iter().copied());
+            let sinks = node.subflow_sink_node_runtime_ids.iter();
+            let sinks = sinks.map(|sink| self.known(sink)).collect::<Result<_, _>>()?;
+            let part = Part { nodes: mine, edges, source: Some(self.known(source)?), sinks };
+            self.nested.insert(place, part);
+        }
+        let own: Vec<usize> = (0..nodes.len()).filter(|place| !of_nested.contains(place)).collect();
+        let edges: Vec<usize> = (0..self.snapshot.edges.len())
+            .filter(|edge| self.snapshot.edges[*edge].parent_subflow_runtime_id.is_none())
+            .collect();
+        let mut inner = HashSet::new();
+        for place in &own {
+            for child in &nodes[*place].child_node_runtime_ids {
+                inner.insert(self.known(child)?);
+            }
+        }
+        let mut tails = HashSet::new();
+        for edge in &edges {
+            let edge = &self.snapshot.edges[*edge];
+            let (tail, head) =
+                (self.known(&edge.tail_node_runtime_id)?, self.known(&edge.head_node_runtime_id)?);
+            if of_nested.contains(&tail) || of_nested.contains(&head) {
+                return Err("an edge leads out of a subflow".to_owned());
+            }
+            tails.insert(tail);
+        }
+        let sinks =
+            own.iter().copied().filter(|place| !tails.contains(place) && !inner.contains(place)).collect();
+        self.own = Part { source: own.first().copied(), sinks, nodes: own, edges };
+        Ok(())
+    }
+
+    pub(crate) fn source(&self) -> Option<usize> {
+        self.own.source
+    }
+
+    pub(crate) fn is_sink(&self, place: usize) -> bool {
+        self.own.sinks.contains(&place)
+    }
+
+    pub(crate) fn is_own(&self, place: usize) -> bool {
+        self.own.nodes.binary_search(&place).is_ok()
+    }
+
+    /// The own edges that begin at a node, in the order in which they are tried: their heads, and whether they have
+    /// a condition.
+    pub(crate) fn edges_from(&self, tail: usize) -> impl Iterator<Item = (usize, bool)> {
+        let edges = self.own.edges.iter().map(|edge| &self.snapshot.edges[*edge]);
+        edges.filter_map(move |edge| {
+            let is_mine = self.place(&edge.tail_node_runtime_id) == Some(tail);
+            let head = self.place(&edge.head_node_runtime_id)?;
+            is_mine.then_some((head, edge.edge_condition_label.is_some()))
+        })
+    }
+
+    pub(crate) fn label(&self, place: usize) -> &str {
+        &self.snapshot.nodes[place].node_label
+    }
+
+    /// The ids that do not follow from the content. `cache` keeps the ids of graphs that were met before.
+    pub(crate) fn wrong_ids(&self, cache: &mut IdCache) -> Vec<WrongId> {
+        let mut wrong = Vec::new();
+        let nested = self.nested.iter().map(|(place, part)| {
+            let node = &self.snapshot.nodes[*place];
+            (part, node.subflow_graph_structural_id.as_deref().unwrap_or_default())
+        });
+        for (part, graph_id) in
+            std::iter::once((&self.own, &*self.snapshot.graph_structural_id)).chain(nested)
+        {
+            let expected = cache.ids(&self.material(part));
+            let is_right = |ids: &Ids| ids.graph == graph_id;
+            // SDKs 0.63 and 0.64 hashed other characters than ASCII as escapes.
+            let Some(ids) = expected.iter().find(|ids| is_right(ids)) else {
+                wrong.push(WrongId {
+                    of: "graph".to_owned(),
+                    expected: expected[0].graph.clone(),
+                    actual: graph_id.to_owned(),
+                });
+                continue;
+            };
+            for (place, expected) in part.nodes.iter().zip(&ids.nodes) {
+                let node = &self.snapshot.nodes[*place];
+                if node.node_structural_id != *expected {
+                    wrong.push(WrongId {
+                        of: format!("node {}", node.node_label),
+                        expected: expected.clone(),
+                        actual: node.node_structural_id.to_string(),
+                    });
+                }
+            }
+            for (edge, expected) in part.edges.iter().zip(&ids.edges) {
+                let edge = &self.snapshot.edges[*edge];
+                if edge.edge_structural_id != *expected {
+                    let end = |id: &str| self.place(id).map_or("?", |place| self.label(place));
+                    let (tail, head) = (end(&edge.tail_node_runtime_id), end(&edge.head_node_runtime_id));
+                    wrong.push(WrongId {
+                        of: format!("edge {tail} to {head}"),
+                        expected: expected.clone(),
+                        actual: edge.edge_structural_id.to_string(),
+                    });
+                }
+            }
+        }
+        wrong
+    }
+
+    /// What the id of a graph is made of.
+    fn material(&self, part: &Part) -> Value {
+        let ordinals: HashMap<usize, usize> =
+            part.nodes.iter().enumerate().map(|(ordinal, place)| (*place, ordinal)).collect();
+        let ordinal =
+            |runtime_id: &str| self.place(runtime_id).and_then(|place| ordinals.get(&place).copied());
+        let nodes: Vec<Value> = part
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(number, place)| {
+                let node = &self.snapshot.nodes[*place];
+                let children: Vec<_> = node.child_node_runtime_ids.iter().map(|id| ordinal(id)).collect();
+                json!({
+                    "nodeOrdinal": number,
+                    "nodeTypeName": node.node_type,
+                    "nodeLabel": node.node_label,
+                    "isConcurrentSubgraph": node.is_concurrent_subgraph,
+                    "isSubflow": node.is_subflow,
+                    "childNodeOrdinals": children,
+                    "subflowGraphStructuralId": node.subflow_graph_structural_id,
+                })
+            })
+            .collect();
+        let edges: Vec<Value> = part
+            .edges
+            .iter()
+            .enumerate()
+            .map(|(number, edge)| {
+                let edge = &self.snapshot.edges[*edge];
+                json!({
+                    "edgeOrdinal": number,
+                    "tailNodeOrdinal": ordinal(&edge.tail_node_runtime_id),
+                    "headNodeOrdinal": ordinal(&edge.head_node_runtime_id),
+                    "edgeConditionLabel": edge.edge_condition_label,
+                })
+            })
+            .collect();
+        let sinks: Vec<_> = part.sinks.iter().filter_map(|sink| ordinals.get(sink)).collect();
+        let source = part.source.and_then(|source| ordinals.get(&source));
+        json!({"sourceNodeOrdinal": source, "sinkNodeOrdinals": sinks, "nodes": nodes, "edges": edges})
+    }
+}
+
+/// The ids of a graph.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    graph: String,
+    nodes: Vec<String>,
+    edges: Vec<String>,
+}
+
+/// The ids of graphs by what they are made of: programs run few graphs often.
+#[derive(Debug, Default)]
+pub(crate) struct IdCache(HashMap<String, Vec<Ids>>);
+
+/// Graphs to keep the ids of.
+const CACHED: usize = 512;
+
+impl IdCache {
+    /// As SDKs since 0.65 have it, then as 0.63 and 0.64 had it, where that differs.
+    fn ids(&mut self, material: &Value) -> &[Ids] {
+        let text = material.to_string();
+        if self.0.len() > CACHED {
+            self.0.clear();
+        }
+        self.0.entry(text).or_insert_with_key(|text| {
+            let is_ascii = text.is_ascii();
+            let escapes = if is_ascii { &[false][..] } else { &[false, true] };
+            escapes.iter().map(|escape| ids(material, *escape)).collect()
+        })
+    }
+}
+
+fn ids(material: &Value, escape: bool) -> Ids {
+    let graph = structural_id("graph", material, escape);
+    let within = |prefix: &str, list: &str| -> Vec<String> {
+        let parts = material[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let id = |part: &Value| {
+            let mut part = part.clone();
+            part["graphStructuralId"] = json!(graph);
+            structural_id(prefix, &part, escape)
+        };
+        parts.iter().map(id).collect()
+    };
+    Ids { nodes: within("node", "nodes"), edges: within("edge", "edges"), graph }
+}
+
+/// Relies on `serde_json` writing objects compact and with sorted keys.
+fn structural_id(prefix: &str, material: &Value, escape: bool) -> String {
+    let mut text = material.to_string();
+    if escape {
+        text = ascii(&text);
+    }
+    let digest = Sha256::digest(text);
+    format!("{prefix}_{}", const_hex::encode(&digest[..16]))
+}
+
+/// With all other characters as escapes.
+fn ascii(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_ascii() {
+            out.push(char);
+        } else {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                write!(out, "\\u{unit:04x}").ok();
+            }
+        }
+    }
+    out
+}
