@@ -195,6 +195,7 @@ impl JudgingArgs {
         reporting: &ReportArgs,
         config: Option<&Path>,
     ) -> anyhow::Result<AuditOptions> {
+        self.memory_limit.bound_decoding();
         let settings = AuditSettings::load(config)?;
         let mut checks = selection::with_own(self.checks.as_deref())?;
         let severities = self.severity.iter().map(|(id, severity)| (id, *severity));

@@ -103,6 +103,7 @@ pub(crate) async fn run(
     let layout = find_store(args.path.as_deref())?;
     let hint = "name the folder that `e2e-store generate` wrote, or use --run none";
     let choice = RunChoice { folder: runs::folder(args.runs.as_deref(), hint)?, run: args.run.clone() };
+    args.memory_limit.bound_decoding();
     let memory = args.memory_limit.with_jobs(args.jobs);
     let statistics = if args.trust_statistics { Statistics::Trusted } else { Statistics::default() };
     let engine = Engine::new(layout, args.without.clone(), choice, memory, statistics)?;

@@ -52,15 +52,19 @@ pub(super) struct JsonStream<R> {
     pub(super) begins: u64,
     in_array: bool,
     max_bytes: u64,
+    ended: bool,
 }
 
 impl<R: BufRead> JsonStream<R> {
     pub(super) fn new(reader: R, max_bytes: u64) -> Self {
-        Self { reader, pushed_back: Vec::new(), line: 1, begins: 1, in_array: false, max_bytes }
+        Self { reader, pushed_back: Vec::new(), line: 1, begins: 1, in_array: false, max_bytes, ended: false }
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Met>> {
         let mut zeros = 0_u64;
+        if self.ended {
+            return Ok(None);
+        }
         loop {
             let byte = self.peek()?;
             if byte != Some(0) && zeros > 0 {
@@ -152,6 +156,7 @@ impl<R: BufRead> JsonStream<R> {
             self.consume(taken);
             self.line += std::mem::take(&mut scan.newlines);
             if scan.text.len() as u64 > self.max_bytes {
+                self.ended = true;
                 return Ok(Met::TooLong);
             }
             match stop {

@@ -18,8 +18,8 @@ impl<R: BufRead> Utf16<R> {
         Self { reader, is_big_endian, high: None, ready: Vec::new() }
     }
 
-    /// Makes more ready; nothing at the end.
-    fn advance(&mut self) -> io::Result<()> {
+    /// Makes more ready; whether there was more.
+    fn advance(&mut self) -> io::Result<bool> {
         let mut units = Vec::new();
         (&mut self.reader).take(1 << 14).read_to_end(&mut units)?;
         let (pairs, rest) = units.as_chunks::<2>();
@@ -30,7 +30,7 @@ impl<R: BufRead> Utf16<R> {
         if !rest.is_empty() || (units.is_empty() && self.high.take().is_some()) {
             self.ready.push(NONE);
         }
-        Ok(())
+        Ok(!units.is_empty())
     }
 
     fn add(&mut self, unit: u16) {
@@ -54,9 +54,7 @@ impl<R: BufRead> Utf16<R> {
 
 impl<R: BufRead> Read for Utf16<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ready.is_empty() {
-            self.advance()?;
-        }
+        while self.ready.is_empty() && self.advance()? {}
         let count = buffer.len().min(self.ready.len());
         buffer[..count].copy_from_slice(&self.ready[..count]);
         self.ready.drain(..count);

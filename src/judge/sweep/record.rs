@@ -59,7 +59,7 @@ pub(super) fn of_unlisted(place: &Unlisted) -> FileRecord {
         snapshot: None,
         statistics: Vec::new(),
     };
-    record.fail(FileProblem::Unlisted(place.source.to_string()));
+    record.fail(FileProblem::of_listing(&place.source));
     record
 }
 
