@@ -21,3 +21,4 @@ pub(crate) mod otlp;
 pub(crate) mod protobuf;
 pub(crate) mod row;
 pub(crate) mod schema;
+pub(crate) mod scrub;

@@ -144,7 +144,7 @@ impl Total {
 
 impl From<inventory::Unlisted> for Place {
     fn from(place: inventory::Unlisted) -> Self {
-        Self { tier: place.tier, file: place.shown, problem: FileProblem::Unlisted(place.source.to_string()) }
+        Self { tier: place.tier, file: place.shown, problem: FileProblem::of_listing(&place.source) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! session. Never writes, never locks, and never panics on bad input: a file that cannot be read is
 //! data, not an error. Knows nothing of runs, ledgers or checks.
 
+pub(crate) mod bounded;
 pub(crate) mod columns;
 #[cfg(test)]
 mod damage;

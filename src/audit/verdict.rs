@@ -12,6 +12,7 @@ use crate::{
         summary::DifferingColumn,
     },
     judge::judgement::{Depth, Judgement},
+    store::problem::FileProblem,
 };
 
 /// The verdict of a whole audit.
@@ -85,6 +86,8 @@ pub(crate) enum Reason {
     NotRead {
         file: String,
         problem: String,
+        /// Whether more rights would help.
+        is_of_rights: bool,
         others: u64,
     },
     /// `--depth` left the rows out.
@@ -223,6 +226,7 @@ fn settle_files(settled: &mut Settled, judgement: &Judgement) {
     let why = Reason::NotRead {
         file: first.file.clone(),
         problem: first.problem.as_ref().map(ToString::to_string).unwrap_or_default(),
+        is_of_rights: first.problem.as_ref().is_some_and(FileProblem::is_of_rights),
         others: places.count() as u64,
     };
     settled.qualify(Overall::Inconclusive, why);

@@ -24,9 +24,9 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What a decoder said when it gave up.
+/// What a decoder, or the engine of queries, said when it panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("the decoder gave up: {0}")]
+#[error("the code that reads it panicked: {0}")]
 pub(crate) struct Panicked(String);
 
 /// Runs `work`; a panic inside becomes a value.
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         let caught = caught(|| -> u8 { panic!("offset {} is odd", 7) });
-        assert_eq!(caught.unwrap_err().to_string(), "the decoder gave up: offset 7 is odd");
+        assert_eq!(caught.unwrap_err().to_string(), "the code that reads it panicked: offset 7 is odd");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 
 use super::inspect::{Format, SESSION, Shape};
 use crate::{
-    base::exit::Exit,
+    base::{exit::Exit, memory::Memory},
     doctor::{
         self, Visit, page,
         settings::{Origins, told},
@@ -58,9 +58,14 @@ pub(crate) struct DoctorArgs {
 
     #[command(flatten)]
     shape: Shape,
+
+    /// Memory that a file may decode to
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 }
 
 pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    args.memory_limit.bound_decoding();
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     let visit = Visit {
         shown_settings: told(&settings, &args.origins, &args.internal, args.data_dir.as_deref())?,

@@ -9,9 +9,9 @@ use std::{
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-use super::selection::SelectionArgs;
+use super::selection::{ScrubArgs, SelectionArgs};
 use crate::{
-    base::{exit::Exit, output::Output},
+    base::{exit::Exit, memory::Memory, output::Output},
     report,
     source::{
         gather::PendingExport,
@@ -47,10 +47,19 @@ pub(crate) struct ExportArgs {
 
     #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    scrub: ScrubArgs,
+
+    /// Memory that a file or a request may decode to
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 }
 
 pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let surveyed = run::prepare(&args.path, args.selection.options(), false).await?;
+    args.memory_limit.bound_decoding();
+    let options = args.scrub.options(args.selection.options());
+    let surveyed = run::prepare(&args.path, options, false).await?;
     if surveyed.survey.spans == 0 {
         report::replay::print_source(out, &surveyed)?;
         return Err(surveyed.nothing_to_send().into());

@@ -3,7 +3,12 @@
 use std::{io::Write, path::PathBuf, time::Duration};
 
 use crate::{
-    base::{clock::unix_nanos, duration, exit::Exit, memory::Limits},
+    base::{
+        clock::unix_nanos,
+        duration,
+        exit::Exit,
+        memory::{Limits, Memory},
+    },
     inspect,
     report::{inspect as report, inspect::Look},
     store::{find::find_store, session},
@@ -39,6 +44,10 @@ pub(crate) struct InspectArgs {
     /// Newest files to list per tier; JSON has all
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
+
+    /// Memory that a file may decode to
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 }
 
 /// Report format and colour
@@ -68,6 +77,7 @@ pub(crate) enum Format {
 pub(crate) const SESSION: Limits = Limits { memory: 256 << 20, partitions: 1, batch_rows: 8_192 };
 
 pub(crate) async fn run(args: &InspectArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    args.memory_limit.bound_decoding();
     let layout = find_store(args.path.as_deref())?;
     let session = session::session(SESSION)?;
     let mut inspection = inspect::inspect(&layout, &session.task_ctx()).await?;

@@ -11,14 +11,14 @@ use std::{
 use super::{
     progress,
     reporting::{self, ReportArgs, Waiting},
-    selection::{SelectionArgs, nothing_else, renaming},
+    selection::{ScrubArgs, SelectionArgs, nothing_else, renaming},
 };
 use crate::{
     audit::{
         AuditOptions, examine,
         verdict::{Overall, Reason},
     },
-    base::{duration, exit::Exit, interrupt::Interrupts, notice, problem::Problem},
+    base::{duration, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
     checks::catalog::built_in,
     judge::runs::choose_runs,
     ledger::{
@@ -132,9 +132,12 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "OLD=NEW", value_parser = renaming, help_heading = "Changes")]
     rename_service: Vec<(String, String)>,
 
-    /// Attribute key to remove everywhere (repeatable)
-    #[arg(long, value_name = "KEY", help_heading = "Changes")]
-    scrub: Vec<String>,
+    #[command(flatten)]
+    scrub: ScrubArgs,
+
+    /// Memory that a file or a request may decode to
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 
     /// Print the plan and send nothing
     #[arg(long)]
@@ -175,6 +178,7 @@ pub(crate) async fn run(
     results: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
+    args.memory_limit.bound_decoding();
     let is_for_machines = args.verify && args.reporting.is_for_machines();
     let out: &mut dyn Write = if is_for_machines { &mut io::stderr() } else { &mut *results };
     if args.otlp.endpoint.is_none() && !args.dry_run {
@@ -347,8 +351,7 @@ impl ReplayArgs {
             max_gap_seconds: self.max_gap.map(|gap| gap.as_secs_f64()),
             loops: self.loops.get(),
             rename: self.rename_service.iter().cloned().collect(),
-            scrub: self.scrub.iter().cloned().collect(),
-            ..self.selection.options()
+            ..self.scrub.options(self.selection.options())
         }
     }
 
@@ -358,7 +361,7 @@ impl ReplayArgs {
         let changed = self.keep_ids
             || self.shift_time != ShiftTime::Now
             || !self.rename_service.is_empty()
-            || !self.scrub.is_empty();
+            || self.scrub.is_given();
         self.selection.is_given() || paced || changed || self.loops.get() > 1
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     base::{clock, problem::Problem},
+    contract::scrub,
     ledger::{manifest::Timestamp, replay::Options},
 };
 
@@ -38,6 +39,36 @@ pub(crate) struct SelectionArgs {
     /// Keep duplicate spans, and requests that the target had refused
     #[arg(long)]
     keep_duplicates: bool,
+}
+
+/// What is taken out of spans
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Changes")]
+pub(crate) struct ScrubArgs {
+    /// Attribute key to remove: of resources, scopes, spans, events and links, at any depth (repeatable)
+    #[arg(long, value_name = "KEY")]
+    scrub: Vec<String>,
+
+    /// Pattern to replace by `[scrubbed]` in names, messages, trace states and string values (repeatable)
+    #[arg(long, value_name = "REGEX", value_parser = scrub_text)]
+    scrub_text: Vec<String>,
+}
+
+impl ScrubArgs {
+    /// With what is taken out.
+    pub(crate) fn options(&self, options: Options) -> Options {
+        let scrub = self.scrub.iter().cloned().collect();
+        Options { scrub, scrub_text: self.scrub_text.clone(), ..options }
+    }
+
+    /// Whether anything is.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.scrub.is_empty() || !self.scrub_text.is_empty()
+    }
+}
+
+fn scrub_text(text: &str) -> Result<String, String> {
+    scrub::pattern(text).map(|_| text.to_owned())
 }
 
 impl SelectionArgs {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, io::Write, path::PathBuf};
 
 use super::inspect::SESSION;
 use crate::{
-    base::{exit::Exit, notice, problem::Problem},
+    base::{exit::Exit, memory::Memory, notice, problem::Problem},
     report::{table, trace as report, trace::Look},
     source::otlp_json,
     store::{find::find_store, footer::Statistics, layout::Layout, session},
@@ -65,6 +65,10 @@ pub(crate) struct TraceArgs {
     /// Spans to show; JSON has all
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: usize,
+
+    /// Memory that a file may decode to
+    #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
+    memory_limit: Memory,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -87,6 +91,7 @@ const CANDIDATES_SHOWN: usize = 20;
 const ATTEMPTS: usize = 5;
 
 pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    args.memory_limit.bound_decoding();
     let layout = find_store(args.path.as_deref())?;
     let statistics = if args.trust_statistics { Statistics::Trusted } else { Statistics::Ignored };
     let trace = read(&args.id.trim().to_ascii_lowercase(), &layout, statistics).await?;

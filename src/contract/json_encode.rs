@@ -2,8 +2,6 @@
 //!
 //! No tree is built: each value goes to where it is sent from. Ints that OTLP cannot carry become doubles.
 
-use std::collections::BTreeSet;
-
 use prost::encoding::WireType;
 
 use super::{
@@ -11,30 +9,22 @@ use super::{
     protobuf::{close, field_len, key, open, write_bytes, write_head, write_varint},
 };
 
-/// Arrays and objects inside each other. Each is two messages, and prost decodes a hundred.
-const MAX_DEPTH: usize = 45;
+/// Messages inside each other that prost decodes, from the request on.
+const MAX_MESSAGES: usize = 100;
+
+/// Those around the value of an attribute, by the tag of its list: of a resource, a span, an event or a link.
+fn around(tag: u8) -> usize {
+    match tag {
+        1 => 4,
+        9 => 5,
+        _ => 6,
+    }
+}
 
 impl JsonReader<'_> {
-    /// Writes an object as `KeyValue` fields of this tag, without the keys to leave out; how many were.
-    pub(super) fn attributes(
-        &mut self,
-        tag: u8,
-        without: &BTreeSet<Vec<u8>>,
-        out: &mut Vec<u8>,
-    ) -> Result<u64, JsonError> {
-        let mut left_out = 0;
-        self.object(|reader, name| {
-            if without.contains(name.as_bytes()) {
-                left_out += 1;
-                let nulls = reader.nulls;
-                reader.skip_value()?;
-                reader.nulls = nulls;
-                return Ok(());
-            }
-            reader.key_value(tag, name, 0, out)
-        })?;
-        self.canonical &= left_out == 0;
-        Ok(left_out)
+    /// Writes an object as `KeyValue` fields of this tag.
+    pub(super) fn attributes(&mut self, tag: u8, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        self.object(|reader, name| reader.key_value(tag, name, around(tag), out))
     }
 
     fn key_value(&mut self, tag: u8, name: &str, depth: usize, out: &mut Vec<u8>) -> Result<(), JsonError> {
@@ -58,7 +48,7 @@ impl JsonReader<'_> {
 
     /// Writes the fields of one `AnyValue`.
     fn any_value(&mut self, depth: usize, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_MESSAGES {
             return Err(JsonError::TooDeep);
         }
         match self.peek().ok_or(JsonError::Syntax)? {
@@ -76,7 +66,7 @@ impl JsonReader<'_> {
                 let array = open(5, 1, out);
                 self.array(|reader| {
                     let item = open(1, 1, out);
-                    reader.any_value(depth + 1, out)?;
+                    reader.any_value(depth + 2, out)?;
                     close(item, out);
                     Ok(())
                 })?;
@@ -84,7 +74,7 @@ impl JsonReader<'_> {
             }
             b'{' => {
                 let list = open(6, 1, out);
-                self.object(|reader, name| reader.key_value(1, name, depth + 1, out))?;
+                self.object(|reader, name| reader.key_value(1, name, depth + 3, out))?;
                 close(list, out);
             }
             _ => self.number_value(out)?,

@@ -5,7 +5,7 @@
 //! were bytes, and which nulls were NaN or an infinity. The row that will be stored is worked out
 //! beside the message, so that a later audit has something to hold the store against.
 
-use std::{collections::BTreeSet, mem};
+use std::mem;
 
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::{Message, encoding::WireType};
@@ -21,6 +21,7 @@ use super::{
     protobuf::{close, key, open, write_bytes, write_fixed64, write_uint},
     row::{Cell, Row},
     schema::{COLUMN_COUNT, Schema, column, column_name},
+    scrub::{Scrub, Scrubbed},
 };
 
 mod parts;
@@ -33,8 +34,8 @@ pub(crate) type Cells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
     pub(crate) remap: IdRemap,
-    /// Attributes that do not travel, wherever they stand.
-    pub(crate) scrub: BTreeSet<Vec<u8>>,
+    /// What does not travel, wherever it stands.
+    pub(crate) scrub: Scrub,
 }
 
 /// Why a row cannot be sent.
@@ -53,8 +54,8 @@ pub(crate) enum Unsendable {
 pub(crate) struct Losses {
     /// Values that are null: absent ones, NaN and the infinities.
     pub(crate) nulls: u64,
-    /// Attributes that were left out on purpose.
-    pub(crate) scrubbed: u64,
+    /// What was left out on purpose.
+    pub(crate) scrubbed: Scrubbed,
 }
 
 /// The row that the store is to hold of a span.
@@ -85,9 +86,17 @@ impl RowToSpan {
         let start = out.len();
         let written = self.write(cells, changes, out);
         match written {
-            Ok((losses, true)) => Ok(losses),
-            Ok((losses, false)) => {
-                let span = Span::decode(&out[start..]).unwrap_or_default();
+            Ok((losses, true)) if changes.scrub.is_empty() => Ok(losses),
+            Ok((mut losses, _)) => {
+                let Ok(mut span) = Span::decode(&out[start..]) else {
+                    out.truncate(start);
+                    return Err(too_deep(column::ATTRIBUTES));
+                };
+                losses.scrubbed = changes.scrub.span(&mut span);
+                if losses.scrubbed != Scrubbed::default() {
+                    out.truncate(start);
+                    span.encode_raw(out);
+                }
                 self.expected.of_span(&span);
                 Ok(losses)
             }
@@ -162,22 +171,20 @@ impl RowToSpan {
         let mut losses = Losses::default();
         let attributes = text(cells, column::ATTRIBUTES)?;
         overwrite(&mut row.attributes, attributes);
-        is_canonical &= read(column::ATTRIBUTES, attributes, &mut losses, |reader, losses| {
-            losses.scrubbed += reader.attributes(9, &changes.scrub, out)?;
-            Ok(())
-        })?;
+        is_canonical &=
+            read(column::ATTRIBUTES, attributes, &mut losses, |reader| reader.attributes(9, out))?;
         row.events.clear();
         events_v1.clear();
-        is_canonical &= read(column::EVENTS, text(cells, column::EVENTS)?, &mut losses, |reader, losses| {
-            write_events(reader, changes, losses, [&mut row.events, events_v1], out)
+        is_canonical &= read(column::EVENTS, text(cells, column::EVENTS)?, &mut losses, |reader| {
+            write_events(reader, changes, [&mut row.events, events_v1], out)
         })?;
         row.links.clear();
         let links = match cells[column::LINKS] {
             None => "[]",
             Some(_) => text(cells, column::LINKS)?,
         };
-        is_canonical &= read(column::LINKS, links, &mut losses, |reader, losses| {
-            write_links(reader, changes, losses, &mut self.id, &mut row.links, out)
+        is_canonical &= read(column::LINKS, links, &mut losses, |reader| {
+            write_links(reader, changes, &mut self.id, &mut row.links, out)
         })?;
         Ok((losses, is_canonical))
     }
@@ -205,16 +212,25 @@ impl Expected {
 
 /// One row as an OTLP span under its resource, with nothing changed.
 pub(crate) fn resource_spans_of(cells: &Cells<'_>) -> Result<ResourceSpans, Unsendable> {
-    let resource = SentResource::of(cells, &BTreeSet::new(), |_| None)?;
+    let resource = SentResource::of(cells, &Scrub::default(), |_| None)?;
     let mut message = Vec::new();
     RowToSpan::default().write_span(cells, &Changes::default(), &mut message)?;
-    let scope_spans =
-        ScopeSpans { spans: vec![Span::decode(&*message).unwrap_or_default()], ..ScopeSpans::default() };
+    let scope_spans = ScopeSpans {
+        spans: vec![Span::decode(&*message).map_err(|_| too_deep(column::ATTRIBUTES))?],
+        ..ScopeSpans::default()
+    };
     Ok(ResourceSpans {
-        resource: Some(Message::decode(&*resource.message).unwrap_or_default()),
+        resource: Some(
+            Message::decode(&*resource.message).map_err(|_| too_deep(column::RESOURCE_ATTRIBUTES))?,
+        ),
         scope_spans: vec![scope_spans],
         ..ResourceSpans::default()
     })
+}
+
+/// What prost does not decode was too deep for it: all else of it was written here.
+fn too_deep(column: usize) -> Unsendable {
+    Unsendable::NotJson(column_name(column), JsonError::TooDeep)
 }
 
 /// Reads a column's text; whether it is as the studio writes it comes back.
@@ -222,10 +238,10 @@ fn read(
     column: usize,
     text: &str,
     losses: &mut Losses,
-    write: impl FnOnce(&mut JsonReader<'_>, &mut Losses) -> Result<(), JsonError>,
+    write: impl FnOnce(&mut JsonReader<'_>) -> Result<(), JsonError>,
 ) -> Result<bool, Unsendable> {
     let mut reader = JsonReader::new(text);
-    write(&mut reader, losses)
+    write(&mut reader)
         .and_then(|()| reader.end())
         .map_err(|error| Unsendable::NotJson(column_name(column), error))?;
     losses.nulls += reader.nulls;

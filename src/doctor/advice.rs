@@ -79,6 +79,11 @@ pub(super) fn give_the_right_to_read(place: &Path) -> Vec<String> {
     vec![format!("sudo chmod -R a+rX {place}"), format!("ls -ld {place}   # who owns it")]
 }
 
+/// Where rights are not what is missing.
+pub(super) fn look_at(place: &Path) -> Vec<String> {
+    vec![format!("ls -ld {}", quoted(place))]
+}
+
 /// Out of the way of a flush, and kept: what still reads of it is not lost.
 pub(super) fn set_aside(segment: &Path) -> Vec<String> {
     let name = segment.file_name().unwrap_or_default();

@@ -87,7 +87,12 @@ fn permissions(layout: &Layout, inspection: &Inspection, steps: &mut Steps) {
         shown.collect::<Vec<_>>().join("; ")
     );
     let first = layout.spans.join(unread[0].0);
-    steps.fail(List::NotAppearing, "permissions", text, advice::give_the_right_to_read(&first));
+    let next = if unread.iter().any(|(_, problem)| problem.is_of_rights()) {
+        advice::give_the_right_to_read(&first)
+    } else {
+        advice::look_at(&first)
+    };
+    steps.fail(List::NotAppearing, "permissions", text, next);
 }
 
 /// Whether the system did not let this user read a file, which says nothing of its bytes.

@@ -48,7 +48,7 @@ pub(crate) struct Fact {
 
 /// Yes-or-no facts of a row, and the forms of its ids and its JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Marks(u32);
+pub(crate) struct Marks(u64);
 
 /// The ids of a row, in the order of their forms in [`Marks`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +59,18 @@ pub(crate) enum Id {
 }
 
 impl Marks {
-    pub(crate) const IN_WAL: u32 = 1;
+    pub(crate) const IN_WAL: u64 = 1;
     /// The span's flags are known.
-    pub(crate) const FLAGGED: u32 = 1 << 1;
+    pub(crate) const FLAGGED: u64 = 1 << 1;
     /// They say that the parent is in another process.
-    pub(crate) const REMOTE_PARENT: u32 = 1 << 2;
-    pub(crate) const EVENT_OUTSIDE: u32 = 1 << 3;
+    pub(crate) const REMOTE_PARENT: u64 = 1 << 2;
+    pub(crate) const EVENT_OUTSIDE: u64 = 1 << 3;
     /// It carries telemetry of Junjo's.
-    pub(crate) const JUNJO: u32 = 1 << 31;
+    pub(crate) const JUNJO: u64 = 1 << 31;
     /// A start, an end or a duration is null or unknown.
-    pub(crate) const UNTIMED: u32 = 1 << 4;
+    pub(crate) const UNTIMED: u64 = 1 << 4;
     /// Columns that are never null, each with the mark that it is null here. Null ids and JSON have forms of their own.
-    const NULLS: [(usize, u32); 12] = [
+    const NULLS: [(usize, u64); 12] = [
         (column::SERVICE_NAME, 1 << 5),
         (column::NAME, 1 << 6),
         (column::SPAN_KIND, 1 << 7),
@@ -85,11 +85,11 @@ impl Marks {
         (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, 1 << 30),
     ];
     /// The studio takes the span for a call of a language model.
-    pub(crate) const LLM: u32 = 1 << 31;
+    pub(crate) const LLM: u64 = 1 << 32;
     const ID_FORMS: u32 = 8;
     const JSON_FORMS: u32 = 16;
 
-    pub(crate) fn has(self, mark: u32) -> bool {
+    pub(crate) fn has(self, mark: u64) -> bool {
         self.0 & mark != 0
     }
 
@@ -112,7 +112,7 @@ impl Marks {
         Self::NULLS.into_iter().filter(move |(_, mark)| self.has(*mark)).map(|(column, _)| column)
     }
 
-    fn set(&mut self, mark: u32, whether: bool) {
+    fn set(&mut self, mark: u64, whether: bool) {
         self.0 |= if whether { mark } else { 0 };
     }
 
@@ -124,11 +124,11 @@ impl Marks {
         self.0 |= (form as u32) << (Self::JSON_FORMS + 2 * index as u32);
     }
 
-    pub(super) fn bits(self) -> u32 {
+    pub(super) fn bits(self) -> u64 {
         self.0
     }
 
-    pub(super) fn from_bits(bits: u32) -> Self {
+    pub(super) fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 }

@@ -8,6 +8,9 @@ use super::{
 
 pub(super) const LEN: usize = 120;
 
+/// Where the kind begins in the last word.
+const KIND: u32 = 56;
+
 pub(super) fn encode(fact: &Fact) -> [u8; LEN] {
     let mut bytes = [0; LEN];
     let mut at = 0;
@@ -37,11 +40,12 @@ pub(super) fn encode(fact: &Fact) -> [u8; LEN] {
         fact.resource_service.0,
         fact.tagged_service.0,
         fact.instance.0,
-        fact.marks.bits(),
-        fact.execution.kind.bits().into(),
     ] {
         put(&half.to_le_bytes());
     }
+    // Both in one word: marks leave its highest byte alone.
+    let kind = u64::from(fact.execution.kind.bits()) << KIND;
+    put(&(fact.marks.bits() | kind).to_le_bytes());
     bytes
 }
 
@@ -63,8 +67,11 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         at += 4;
         u32::from_le_bytes(field)
     };
-    let [file, row_number, service, resource_service, tagged_service, instance, marks, kind] =
+    let [file, row_number, service, resource_service, tagged_service, instance] =
         std::array::from_fn(|_| half());
+    let mut last = [0; 8];
+    last.copy_from_slice(&bytes[LEN - 8..]);
+    let last = u64::from_le_bytes(last);
     Fact {
         trace: u128::from_le_bytes(trace),
         span,
@@ -73,7 +80,7 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         end_time: end.cast_signed(),
         duration: duration.cast_signed(),
         content,
-        execution: Execution { own, parent: within, kind: Kind::from_bits(kind as u8) },
+        execution: Execution { own, parent: within, kind: Kind::from_bits((last >> KIND) as u8) },
         run,
         file: Name(file),
         row_number,
@@ -81,6 +88,6 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         resource_service: Name(resource_service),
         tagged_service: Name(tagged_service),
         instance: Name(instance),
-        marks: Marks::from_bits(marks),
+        marks: Marks::from_bits(last & ((1 << KIND) - 1)),
     }
 }

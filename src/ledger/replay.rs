@@ -94,6 +94,9 @@ pub(crate) struct Options {
     pub(crate) rename: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) scrub: BTreeSet<String>,
+    /// Regular expressions of texts that do not travel.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) scrub_text: Vec<String>,
 }
 
 impl ReplayManifest {

@@ -41,12 +41,14 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::SourceUnavailable { run, why } => {
             format!("run {run}: which columns differ is not known of all rows: {why}")
         }
-        Reason::NotRead { file, problem, others } => {
+        Reason::NotRead { file, problem, is_of_rights, others } => {
             let others = if *others > 0 { format!(", and {} more", grouped(*others)) } else { String::new() };
-            format!(
-                "not everything could be read: `{file}`{others}: {problem}; give this user permission to read \
-                 files and to list and enter folders (`chmod -R u+rX`)"
-            )
+            let remedy = if *is_of_rights {
+                "; give this user permission to read files and to list and enter folders (`chmod -R u+rX`)"
+            } else {
+                ""
+            };
+            format!("not everything could be read: `{file}`{others}: {problem}{remedy}")
         }
         Reason::NoRowJudged { depth } => {
             format!("only files were examined (--depth {}): no row was judged", depth.name())

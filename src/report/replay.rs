@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     capture::recorder::Recorded,
+    contract::scrub::Scrubbed,
     ledger::replay::Options,
     send::summary::per_second,
     source::{
@@ -117,8 +118,12 @@ pub(crate) fn print_losses(out: &mut dyn Write, notes: &Notes) -> anyhow::Result
             "renamed  {spans} whose resource names another service than their column: the resource's is sent"
         )?;
     }
-    if notes.scrubbed > 0 {
-        writeln!(out, "scrubbed {}", counted(notes.scrubbed, "attribute"))?;
+    let Scrubbed { attributes, texts } = notes.scrubbed;
+    if attributes > 0 {
+        writeln!(out, "scrubbed {}", counted(attributes, "attribute"))?;
+    }
+    if texts > 0 {
+        writeln!(out, "scrubbed {}", counted(texts, "text"))?;
     }
     Ok(())
 }
@@ -171,7 +176,8 @@ pub(crate) fn print_plan(
 pub(super) fn renamed(options: &Options) -> String {
     let renamed = options.rename.iter().map(|(old, new)| format!(", {} as {}", service(old), service(new)));
     let scrubbed = options.scrub.iter().map(|key| format!(", without `{}`", plain(key)));
-    renamed.chain(scrubbed).collect()
+    let texts = options.scrub_text.iter().map(|text| format!(", without texts like `{}`", plain(text)));
+    renamed.chain(scrubbed).chain(texts).collect()
 }
 
 /// What a dry run made.

@@ -7,7 +7,6 @@ use std::{
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::KeyValue,
     resource::v1::Resource,
     trace::v1::{ResourceSpans, Span},
 };
@@ -74,7 +73,8 @@ impl Converter {
         let mut message = Vec::with_capacity(1_024);
         let losses = self.row_to_span.write_span(cells, &self.changes, &mut message)?;
         notes.with_nulls += u64::from(losses.nulls + resource.losses.nulls > 0);
-        notes.scrubbed += losses.scrubbed + resource.losses.scrubbed;
+        notes.scrubbed += losses.scrubbed;
+        notes.scrubbed += resource.losses.scrubbed;
         notes.disagreeing += u64::from(resource.disagrees);
         resource.write(&mut self.row_to_span.expected.row);
         let expectation = self.expectation()?;
@@ -132,14 +132,17 @@ impl Converter {
     ) -> Vec<Piece> {
         let mut refusals = refusals.iter();
         for resource_spans in &mut request.resource_spans {
-            let facts = ResourceFacts::of(resource_spans.resource.as_ref());
+            let name = ResourceFacts::of(resource_spans.resource.as_ref()).service_name().to_owned();
             for scope in &mut resource_spans.scope_spans {
                 scope.spans.retain(|_| refusals.next().is_none_or(Option::is_none));
                 scope.spans.iter_mut().for_each(|span| self.change_span(span, notes));
+                if let Some(scope) = &mut scope.scope {
+                    notes.scrubbed += self.changes.scrub.scope(scope);
+                }
             }
             resource_spans.scope_spans.retain(|scope| !scope.spans.is_empty());
             if let Some(resource) = &mut resource_spans.resource {
-                self.change_resource(resource, facts.service_name(), notes);
+                self.change_resource(resource, &name, notes);
             }
         }
         request.resource_spans.retain(|resource_spans| !resource_spans.scope_spans.is_empty());
@@ -149,35 +152,27 @@ impl Converter {
     }
 
     fn change_span(&self, span: &mut Span, notes: &mut Notes) {
+        notes.scrubbed += self.changes.scrub.span(span);
         let remap = self.changes.remap;
         for id in [&mut span.trace_id, &mut span.span_id, &mut span.parent_span_id] {
             remap.id(id);
         }
         span.start_time_unix_nano = remap.time(span.start_time_unix_nano);
         span.end_time_unix_nano = remap.time(span.end_time_unix_nano);
-        self.scrub(&mut span.attributes, notes);
         for event in &mut span.events {
             event.time_unix_nano = remap.time(event.time_unix_nano);
-            self.scrub(&mut event.attributes, notes);
         }
         for link in &mut span.links {
             remap.id(&mut link.trace_id);
             remap.id(&mut link.span_id);
-            self.scrub(&mut link.attributes, notes);
         }
     }
 
     fn change_resource(&self, resource: &mut Resource, name: &str, notes: &mut Notes) {
-        self.scrub(&mut resource.attributes, notes);
+        notes.scrubbed += self.changes.scrub.resource(resource);
         if let Some(new) = self.rename.get(name) {
             rename_service(resource, new);
         }
-    }
-
-    fn scrub(&self, attributes: &mut Vec<KeyValue>, notes: &mut Notes) {
-        let before = attributes.len();
-        attributes.retain(|pair| !self.changes.scrub.contains(pair.key.as_bytes()));
-        notes.scrubbed += (before - attributes.len()) as u64;
     }
 
     fn pieces(

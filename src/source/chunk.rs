@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 use super::otlp_json::Extras;
-use crate::{contract::otlp::resource::SentResource, ledger::expected::ExpectedSpan};
+use crate::{
+    contract::{otlp::resource::SentResource, scrub::Scrubbed},
+    ledger::expected::ExpectedSpan,
+};
 
 /// What has one time and is sent as one.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ pub(crate) struct Notes {
     pub(crate) unsent: Unsent,
     /// Spans with values that are null: absent ones, NaN and the infinities.
     pub(crate) with_nulls: u64,
-    pub(crate) scrubbed: u64,
+    pub(crate) scrubbed: Scrubbed,
     /// Spans whose service column and resource name different services.
     pub(crate) disagreeing: u64,
     /// What requests hold beside their spans, by what it is; counts are not of spans.

@@ -17,7 +17,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    contract::{digest::DigestVersion, id_remap::IdRemap, otlp::Changes},
+    contract::{digest::DigestVersion, id_remap::IdRemap, otlp::Changes, scrub::Scrub},
     ledger::replay::Options,
     store::rows::Rows,
 };
@@ -31,6 +31,8 @@ pub(crate) struct ReplaySpec {
     pub(crate) source: Source,
     pub(crate) options: Options,
     pub(crate) selection: Selection,
+    /// As the options have it.
+    pub(crate) scrub: Scrub,
     pub(crate) pace: Pace,
     pub(crate) max_gap: Option<Duration>,
     /// Places of spans that are copies of another, in order.
@@ -49,8 +51,7 @@ impl ReplaySpec {
         let mut remap = self.remap.of_loop(number);
         let loops = i64::try_from(number).unwrap_or(i64::MAX);
         remap.shift = remap.shift.wrapping_add(self.loop_shift.wrapping_mul(loops));
-        let scrub = self.options.scrub.iter().map(|key| key.clone().into_bytes()).collect();
-        Changes { remap, scrub }
+        Changes { remap, scrub: self.scrub.clone() }
     }
 
     pub(crate) fn timeline(&self) -> Timeline {

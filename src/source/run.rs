@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     base::{clock::unix_nanos, private, problem::Problem},
-    contract::{digest::DigestVersion, id_remap::IdRemap},
+    contract::{digest::DigestVersion, id_remap::IdRemap, scrub::Scrub},
     ledger::{
         expected::ExpectationWriter,
         history::{Export, History},
@@ -113,12 +113,16 @@ pub(crate) struct Replayed {
 
 /// Looks through a source; nothing is changed yet.
 pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> anyhow::Result<SourceSummary> {
+    let scrub = Scrub::new(&options.scrub, &options.scrub_text).map_err(|err| {
+        Problem::new("invalid pattern of --scrub-text", "write a regular expression").caused_by(err)
+    })?;
     let mut notes = Notes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
     let digest = digest::of_files(&source.bytes(), &mut notes);
     let mut recipe = ReplaySpec {
         source,
         selection: Selection::new(&options, fresh_ids)?,
+        scrub,
         pace: options.pace.parse()?,
         max_gap: options.max_gap_seconds.map(Duration::from_secs_f64),
         copies: Vec::new(),

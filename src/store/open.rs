@@ -6,9 +6,7 @@
 
 use std::{fs::File, sync::Arc, vec};
 
-use datafusion::{
-    arrow::array::RecordBatch, execution::TaskContext, parquet::file::metadata::RowGroupMetaData,
-};
+use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::StreamExt;
 
 use super::{
@@ -16,12 +14,12 @@ use super::{
     footer::{self, Footer},
     health::Health,
     inventory::{FoundFile, Kind},
-    pages,
+    pages::Measured,
     problem::FileProblem,
     scan::{self, FileScan},
     segment::{Segment, read_segment},
 };
-use crate::contract::schema::Schema;
+use crate::{base::memory::decode_budget, contract::schema::Schema};
 
 /// A file after its first reading.
 #[derive(Debug)]
@@ -47,6 +45,10 @@ pub(crate) fn open(file: &FoundFile) -> OpenedFile {
         Kind::Temp => return closed(Health::Temporary),
         Kind::Foreign => return closed(Health::Foreign),
         Kind::Parquet => footer::footer(&file.path).map(Content::Parquet),
+        // A segment is not compressed, and read whole.
+        Kind::Segment if file.size > decode_budget() => {
+            Err(FileProblem::OverBudget { mb: decode_budget() >> 20 })
+        }
         Kind::Segment => read_segment(&file.path).map(Content::Segment).map_err(FileProblem::from),
     };
     let (content, problem) = match content {
@@ -164,12 +166,16 @@ impl OpenedFile {
         let Some(footer) = self.footer() else { return Ok(0) };
         let opened = File::open(&self.file.path)?;
         let mut read = 0;
-        for column in footer.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
-            let (start, length) = column.byte_range();
-            let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-            footer::read_at(&opened, start, &mut bytes)?;
-            read += length;
-            pages::check_chunk(column, &bytes)?;
+        let mut measured = Measured::default();
+        for group in footer.metadata.row_groups() {
+            for column in group.columns() {
+                let (start, length) = column.byte_range();
+                measured.begin(group, length)?;
+                let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+                footer::read_at(&opened, start, &mut bytes)?;
+                read += length;
+                measured.check_chunk(column, &bytes)?;
+            }
         }
         Ok(read)
     }

@@ -4,11 +4,11 @@
 //! dictionary, the values of a page. Each is held against the bytes that carry it. Only the encodings
 //! that a studio writes pass, since the others take counts from the page's own damaged bytes.
 
-use std::fs::File;
+use std::{collections::VecDeque, fs::File};
 
 use datafusion::parquet::{
     basic::{Compression, Type},
-    file::metadata::ColumnChunkMetaData,
+    file::metadata::{ColumnChunkMetaData, RowGroupMetaData},
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     problem::FileProblem,
     thrift::{self, Value},
 };
+use crate::base::memory::decode_budget;
 
 /// A page of a store is about a megabyte, and its largest value one gRPC message of 4 MiB.
 const MAX_PAGE: i64 = 1 << 30;
@@ -32,33 +33,111 @@ const PLAIN_DICTIONARY: i64 = 2;
 const RLE: i64 = 3;
 const RLE_DICTIONARY: i64 = 8;
 
-/// Walks all page headers of one chunk.
-pub(crate) fn check_chunk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), FileProblem> {
-    let of_column = |reason| FileProblem::Page { column: column.column_path().string(), reason };
-    walk(column, chunk).map_err(of_column)
+/// Rows that are decoded at a time: their pages are held together.
+const ROWS_HELD: i64 = 1_024;
+
+/// What the chunks of a row group decode to, as far as it is held at a time, within the budget of the process.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// Where the columns of one group lie in the file.
+    group: Option<i64>,
+    held: u64,
 }
 
-fn walk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<(), String> {
+impl Measured {
+    /// Before a chunk is read: what of it lies on disk must have room, too.
+    pub(crate) fn begin(&mut self, group: &RowGroupMetaData, bytes: u64) -> Result<(), FileProblem> {
+        let first = group.columns().iter().map(|column| column.data_page_offset()).min();
+        if self.group != first {
+            *self = Self { group: first, held: 0 };
+        }
+        within_budget(bytes / STORED_SHARE)
+    }
+
+    /// Walks all page headers of one chunk.
+    pub(crate) fn check_chunk(
+        &mut self,
+        column: &ColumnChunkMetaData,
+        chunk: &[u8],
+    ) -> Result<(), FileProblem> {
+        let of_column = |reason| FileProblem::Page { column: column.column_path().string(), reason };
+        self.held = self.held.saturating_add(walk(column, chunk).map_err(of_column)?);
+        within_budget(self.held)
+    }
+}
+
+/// Compressed bytes of a column may be so many times the budget: they are read, and do not grow.
+const STORED_SHARE: u64 = 4;
+
+fn within_budget(bytes: u64) -> Result<(), FileProblem> {
+    let budget = decode_budget();
+    if bytes > budget { Err(FileProblem::OverBudget { mb: budget >> 20 }) } else { Ok(()) }
+}
+
+/// The most that pages of a column take which are held together: those of so many rows, and the dictionary.
+#[derive(Default)]
+struct Pages {
+    dictionary: u64,
+    /// Values and bytes of each page that is held with the last.
+    held: VecDeque<(i64, u64)>,
+    values: i64,
+    bytes: u64,
+    most: u64,
+}
+
+impl Pages {
+    fn add(&mut self, values: i64, bytes: u64) {
+        self.held.push_back((values, bytes));
+        self.values += values;
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.most = self.most.max(self.bytes);
+        // The first page may be held for its last row.
+        while self.held.len() > 1 && self.values - self.held[0].0 >= ROWS_HELD {
+            let Some((values, bytes)) = self.held.pop_front() else { break };
+            self.values -= values;
+            self.bytes -= bytes;
+        }
+    }
+}
+
+/// How many bytes of the column are held at a time.
+fn walk(column: &ColumnChunkMetaData, chunk: &[u8]) -> Result<u64, String> {
     if column.column_descr().max_rep_level() > 0 {
         return Err("is a repeated column, which no studio writes".to_owned());
     }
     let mut rest = chunk;
     let mut values = 0_i64;
+    let mut pages = Pages::default();
     while !rest.is_empty() {
         let offset = chunk.len() - rest.len();
-        let (length, found) = check_page(column, rest)
+        let Page { length, values: found, plain, is_dictionary } = check_page(column, rest)
             .map_err(|reason| format!("has a damaged page at byte {offset} of its chunk: {reason}"))?;
         rest = &rest[length..];
         values = values.saturating_add(found);
+        if is_dictionary {
+            pages.dictionary = pages.dictionary.max(plain);
+        } else {
+            pages.add(found, plain);
+        }
     }
     if values != column.num_values() {
         return Err(format!("claims {} values, its pages {values}", column.num_values()));
     }
-    Ok(())
+    Ok(pages.dictionary.saturating_add(pages.most))
 }
 
-/// The page's length with its header, and how many of the column's values it holds.
-fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64), String> {
+/// A page by its header.
+struct Page {
+    /// With the header.
+    length: usize,
+    /// Of the column's values.
+    values: i64,
+    /// Bytes when it is decompressed.
+    plain: u64,
+    is_dictionary: bool,
+}
+
+fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<Page, String> {
     let (header, header_length) = thrift::read_struct(bytes, &thrift::shape::PAGE_HEADER)
         .map_err(|err| format!("its header does not parse: {err}"))?;
     let number = |id, name| header.int(id).ok_or_else(|| format!("its header has no {name}"));
@@ -68,14 +147,20 @@ fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<(usize, i64)
         return Err(format!("it claims {stored_size} bytes, {} are left", body.len()));
     };
     check_size(column.compression(), stored_size, plain_size)?;
-    let values = match number(1, "type")? {
+    let page_type = number(1, "type")?;
+    let values = match page_type {
         DATA_PAGE => check_data(header.field(5), column)?,
         DATA_PAGE_V2 => check_data_v2(header.field(8), column)?,
         DICTIONARY_PAGE => check_dictionary(header.field(7), column, plain_size)?,
         INDEX_PAGE => 0,
         other => return Err(format!("type {other} is unknown")),
     };
-    Ok((header_length + stored, values))
+    Ok(Page {
+        length: header_length + stored,
+        values,
+        plain: plain_size.unsigned_abs(),
+        is_dictionary: page_type == DICTIONARY_PAGE,
+    })
 }
 
 /// The rows of a data page, by its own header.
@@ -201,8 +286,11 @@ mod tests {
         let metadata = footer(&fixture).unwrap().metadata;
         let span_id = metadata.row_group(0).column(0);
         let check = |pages: [Vec<u8>; 2], sentence: &str| {
-            let found =
-                check_chunk(span_id, &pages.concat()).err().map(|err| err.to_string()).unwrap_or_default();
+            let found = Measured::default()
+                .check_chunk(span_id, &pages.concat())
+                .err()
+                .map(|err| err.to_string())
+                .unwrap_or_default();
             assert!(found.contains(sentence) && found.is_empty() == sentence.is_empty(), "{found}");
         };
         let dictionary = || page(DICTIONARY_PAGE, 160, 40, 8, PLAIN);
@@ -216,5 +304,18 @@ mod tests {
         check([dictionary(), page(DATA_PAGE, 10, 10, 7, RLE_DICTIONARY)], "claims 8 values, its pages 7");
         check([dictionary(), page(DATA_PAGE, 10, 10, 8, 5)], "encoding 5, which no studio writes");
         check([dictionary(), page(9, 10, 10, 8, PLAIN)], "type 9 is unknown");
+    }
+
+    #[test]
+    fn what_is_held_is_the_dictionary_and_the_pages_of_the_rows_at_hand() {
+        let held = |pages: &[(i64, u64)]| {
+            let mut held = Pages::default();
+            pages.iter().for_each(|(values, bytes)| held.add(*values, *bytes));
+            held.most
+        };
+        assert_eq!(held(&[(5_000, 10), (5_000, 20), (5_000, 5)]), 30);
+        assert_eq!(held(&[(1, 100); 10]), 1_000);
+        assert_eq!(held(&[(512, 1); 10]), 3);
+        assert_eq!(held(&[]), 0);
     }
 }

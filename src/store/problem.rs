@@ -46,8 +46,15 @@ pub(crate) enum FileProblem {
     Denied(String),
     #[error("cannot be read: {text}")]
     Io { kind: io::ErrorKind, text: String },
+    /// For want of rights.
     #[error("cannot be looked into: {0}")]
     Unlisted(String),
+    /// For another reason than that: links that lead in a circle, or what is no folder.
+    #[error("cannot be looked into: {0}")]
+    Impassable(String),
+    /// More than this process may decode at a time, which says nothing against the file.
+    #[error("decodes to more than {mb} MB at a time: raise --memory-limit")]
+    OverBudget { mb: u64 },
     #[error("what it says cannot be kept: {0}")]
     Unkept(String),
     #[error("left out with --without")]
@@ -72,7 +79,11 @@ impl FileProblem {
             Self::Empty => Health::Empty,
             // Cold files are never taken away; segments and snapshots are.
             Self::Gone if tier != Tier::Cold => Health::Gone,
-            Self::Denied(_) | Self::Unlisted(_) | Self::Unkept(_) => Health::NotRead,
+            Self::Denied(_)
+            | Self::Unlisted(_)
+            | Self::Impassable(_)
+            | Self::OverBudget { .. }
+            | Self::Unkept(_) => Health::NotRead,
             Self::Gone | Self::Io { .. } | Self::LeftOut => Health::Unreadable,
             Self::Replaced => Health::Ok,
             Self::TooShort { .. }
@@ -95,7 +106,11 @@ impl FileProblem {
     /// Whether a reader that trusts the file stumbles over it, as the studio's flush does over a segment.
     pub(crate) fn stops_readers(&self) -> bool {
         match self {
-            Self::Columns(_) | Self::TrailingBytes { .. } | Self::NoEndMarker | Self::Replaced => false,
+            Self::Columns(_)
+            | Self::TrailingBytes { .. }
+            | Self::NoEndMarker
+            | Self::OverBudget { .. }
+            | Self::Replaced => false,
             Self::Empty
             | Self::TooShort { .. }
             | Self::BadMagic { .. }
@@ -109,6 +124,7 @@ impl FileProblem {
             | Self::Denied(_)
             | Self::Io { .. }
             | Self::Unlisted(_)
+            | Self::Impassable(_)
             | Self::Unkept(_)
             | Self::LeftOut => true,
         }
@@ -116,7 +132,27 @@ impl FileProblem {
 
     /// Whether the system did not give the bytes, which says nothing of them.
     pub(crate) fn is_of_access(&self) -> bool {
-        matches!(self, Self::Denied(_) | Self::Io { .. } | Self::Unlisted(_))
+        matches!(
+            self,
+            Self::Denied(_)
+                | Self::Io { .. }
+                | Self::Unlisted(_)
+                | Self::Impassable(_)
+                | Self::OverBudget { .. }
+        )
+    }
+
+    /// Whether more rights for this user would help.
+    pub(crate) fn is_of_rights(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::Unlisted(_))
+    }
+
+    /// Of a folder that could not be listed.
+    pub(crate) fn of_listing(err: &io::Error) -> Self {
+        match err.kind() {
+            io::ErrorKind::PermissionDenied => Self::Unlisted(err.to_string()),
+            _ => Self::Impassable(err.to_string()),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::{
     footer::{Statistics, footer_of, read_at},
-    pages::check_chunk,
+    pages::Measured,
     problem::FileProblem,
 };
 
@@ -66,7 +66,8 @@ impl ParquetFileReaderFactory for GuardedReaders {
         let opened = File::open(&local.path).map_err(DataFusionError::IoError);
         let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
         let LocalFile { shown, metadata, statistics, .. } = local;
-        Ok(Box::new(GuardedReader { file, shown, metadata, statistics, bytes_scanned }))
+        let measured = Measured::default();
+        Ok(Box::new(GuardedReader { file, shown, metadata, statistics, measured, bytes_scanned }))
     }
 }
 
@@ -75,6 +76,7 @@ struct GuardedReader {
     shown: String,
     metadata: Option<Arc<ParquetMetaData>>,
     statistics: Statistics,
+    measured: Measured,
     bytes_scanned: Count,
 }
 
@@ -91,15 +93,16 @@ impl GuardedReader {
 
     fn chunk(&mut self, range: &Range<u64>) -> Result<Bytes, ParquetError> {
         let metadata = self.metadata()?;
-        let Some(column) = column_at(&metadata, range) else {
+        let Some((group, column)) = column_at(&metadata, range) else {
             let reason = format!("bytes {}..{} are no column chunk", range.start, range.end);
             return Err(self.refused(FileProblem::BadFooter(reason)));
         };
+        self.measured.begin(group, range.end - range.start).map_err(|problem| self.refused(problem))?;
         // The footer's check has put every chunk inside the file.
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
         read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.into()))?;
         self.bytes_scanned.add(bytes.len());
-        check_chunk(column, &bytes).map_err(|problem| self.refused(problem))?;
+        self.measured.check_chunk(column, &bytes).map_err(|problem| self.refused(problem))?;
         Ok(bytes.into())
     }
 
@@ -108,9 +111,13 @@ impl GuardedReader {
     }
 }
 
-fn column_at<'a>(metadata: &'a ParquetMetaData, range: &Range<u64>) -> Option<&'a ColumnChunkMetaData> {
-    let mut columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-    columns.find(|column| column.byte_range() == (range.start, range.end.saturating_sub(range.start)))
+fn column_at<'a>(
+    metadata: &'a ParquetMetaData,
+    range: &Range<u64>,
+) -> Option<(&'a RowGroupMetaData, &'a ColumnChunkMetaData)> {
+    let groups = metadata.row_groups().iter();
+    let mut columns = groups.flat_map(|group| group.columns().iter().map(move |column| (group, column)));
+    columns.find(|(_, column)| column.byte_range() == (range.start, range.end.saturating_sub(range.start)))
 }
 
 impl AsyncFileReader for GuardedReader {

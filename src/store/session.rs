@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::bounded;
 use crate::base::memory::Limits;
 use datafusion::{
     common::config::Dialect,
@@ -22,7 +23,9 @@ use datafusion::{
 pub(crate) fn session(limits: Limits) -> Result<SessionContext, DataFusionError> {
     let runtime =
         RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory))).build_arc()?;
-    Ok(SessionContext::new_with_config_rt(config(limits), runtime))
+    let session = SessionContext::new_with_config_rt(config(limits), runtime);
+    bounded::bound(&session);
+    Ok(session)
 }
 
 /// What operators do when their memory is used up.
@@ -45,7 +48,9 @@ pub(crate) fn asking(limits: Limits, spilling: Spilling) -> Result<SessionContex
     };
     let mut config = config(limits);
     config.options_mut().sql_parser.collect_spans = true;
-    Ok(SessionContext::new_with_config_rt(config, runtime.build_arc()?))
+    let session = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    bounded::bound(&session);
+    Ok(session)
 }
 
 const SORT_RESERVATION: usize = 10 << 20;

@@ -174,7 +174,7 @@ impl Lister {
                     modified_at: None,
                 },
                 health: Health::NotRead,
-                problem: Some(FileProblem::Unlisted(place.source.to_string())),
+                problem: Some(FileProblem::of_listing(&place.source)),
                 contents: Contents::None,
             }));
         }

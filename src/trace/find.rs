@@ -81,10 +81,12 @@ pub(crate) async fn find(layout: &Layout, search: &Search) -> anyhow::Result<Fou
     let mut found = Found::default();
     for tier in [Tier::Wal, Tier::Cold, Tier::Hot] {
         let listed = inventory::list(layout, tier);
-        found.unread.extend(listed.unlisted.iter().map(|place| Unread {
-            file: place.shown.clone(),
-            why: FileProblem::Unlisted(place.source.to_string()),
-        }));
+        found.unread.extend(
+            listed.unlisted.iter().map(|place| Unread {
+                file: place.shown.clone(),
+                why: FileProblem::of_listing(&place.source),
+            }),
+        );
         found.search(listed.data().cloned().collect(), search).await?;
     }
     Ok(found)

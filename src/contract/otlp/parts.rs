@@ -2,7 +2,7 @@
 
 use prost::encoding::WireType;
 
-use super::{Changes, Losses};
+use super::Changes;
 use crate::contract::{
     json,
     json_reader::{JsonError, JsonReader},
@@ -15,7 +15,6 @@ use crate::contract::{
 pub(super) fn write_events(
     reader: &mut JsonReader<'_>,
     changes: &Changes,
-    losses: &mut Losses,
     [v2, v1]: [&mut String; 2],
     out: &mut Vec<u8>,
 ) -> Result<(), JsonError> {
@@ -28,7 +27,7 @@ pub(super) fn write_events(
             let start = reader.position();
             match key {
                 "attributes" => {
-                    losses.scrubbed += reader.attributes(3, &changes.scrub, out)?;
+                    reader.attributes(3, out)?;
                     attributes = reader.since(start);
                 }
                 "droppedAttributesCount" => {
@@ -64,7 +63,6 @@ pub(super) fn write_events(
 pub(super) fn write_links(
     reader: &mut JsonReader<'_>,
     changes: &Changes,
-    losses: &mut Losses,
     id: &mut Vec<u8>,
     text: &mut String,
     out: &mut Vec<u8>,
@@ -78,7 +76,7 @@ pub(super) fn write_links(
             let start = reader.position();
             match name {
                 "attributes" => {
-                    losses.scrubbed += reader.attributes(4, &changes.scrub, out)?;
+                    reader.attributes(4, out)?;
                     attributes = reader.since(start);
                 }
                 "droppedAttributesCount" => counts[0] = narrow(reader.unsigned()?)?,

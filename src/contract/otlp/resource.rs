@@ -1,7 +1,5 @@
 //! The resource of a stored row.
 
-use std::collections::BTreeSet;
-
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
@@ -10,6 +8,7 @@ use crate::contract::{
     mapping::{self, ResourceFacts},
     row::Row,
     schema::{Schema, column},
+    scrub::Scrub,
 };
 
 /// A resource as it is sent, and what will be stored of it.
@@ -29,21 +28,23 @@ impl SentResource {
     /// The resource of a row. The name that travels is the resource's own, or what it is renamed to.
     pub(crate) fn of(
         cells: &Cells<'_>,
-        scrub: &BTreeSet<Vec<u8>>,
+        scrub: &Scrub,
         rename: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Unsendable> {
         let mut sent = Self::default();
         let attributes = text(cells, column::RESOURCE_ATTRIBUTES)?;
-        read(column::RESOURCE_ATTRIBUTES, attributes, &mut sent.losses, |reader, losses| {
-            losses.scrubbed += reader.attributes(1, scrub, &mut sent.message)?;
-            Ok(())
+        read(column::RESOURCE_ATTRIBUTES, attributes, &mut sent.losses, |reader| {
+            reader.attributes(1, &mut sent.message)
         })?;
-        let mut resource = Resource::decode(&*sent.message).unwrap_or_default();
+        let mut resource =
+            Resource::decode(&*sent.message).map_err(|_| super::too_deep(column::RESOURCE_ATTRIBUTES))?;
         resource.dropped_attributes_count = count(cells, RESOURCE_DROPPED_ATTRIBUTES)?;
         let own = ResourceFacts::of(Some(&resource));
         sent.disagrees =
             cells[column::SERVICE_NAME].is_some_and(|name| name.text() != Some(own.service_name()));
-        if let Some(name) = rename(own.service_name()) {
+        let renamed = rename(own.service_name());
+        sent.losses.scrubbed = scrub.resource(&mut resource);
+        if let Some(name) = renamed {
             mapping::rename_service(&mut resource, &name);
         }
         sent.message = resource.encode_to_vec();

@@ -66,7 +66,7 @@ pub(super) fn of_unlisted(place: &Unlisted) -> FileRecord {
         statistics: Vec::new(),
         index_keys: None,
     };
-    record.fail(FileProblem::Unlisted(place.source.to_string()));
+    record.fail(FileProblem::of_listing(&place.source));
     record
 }
 
