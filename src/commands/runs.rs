@@ -116,12 +116,14 @@ enum RunsCommand {
     },
 }
 
+type Print<'a> = Box<dyn Fn(&mut dyn Write) -> anyhow::Result<()> + 'a>;
+
 /// What a command found, in each form that it can be wanted in.
 struct Answer<'a> {
     /// Of what the page is.
     name: &'static str,
     document: Box<dyn Fn(PageForm) -> Document + 'a>,
-    json: Box<dyn Fn(&mut dyn Write) -> anyhow::Result<()> + 'a>,
+    json: Print<'a>,
     page: Page,
     exit: Exit,
 }
@@ -193,9 +195,9 @@ pub(crate) fn run(args: &RunsArgs, out: &mut dyn Write) -> anyhow::Result<Exit> 
                 document: Box::new(|_| trend::document(&trends)),
                 json: Box::new(|out| json::print(out, &trends)),
                 page: Page::terminal(Paint::NONE),
-                exit: if trends.trends.iter().any(Trend::has_regressed) {
+                exit: if trends.figures.iter().any(Trend::has_regressed) {
                     Exit::Found
-                } else if trends.trends.iter().any(Trend::is_judged) {
+                } else if trends.figures.iter().any(Trend::is_judged) {
                     Exit::Clean
                 } else {
                     Exit::Unknown
@@ -262,7 +264,7 @@ fn trends(loaded: &Loaded, metric: Option<Metric>, tolerance: f64, folder: &Path
         of_another_load: finished.len() - alike.len(),
         unfinished: sent.len() - finished.len(),
         tolerance,
-        trends: metrics.into_iter().map(|metric| Trend::of(metric, &measured, tolerance)).collect(),
+        figures: metrics.into_iter().map(|metric| Trend::of(metric, &measured, tolerance)).collect(),
     })
 }
 

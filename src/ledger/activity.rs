@@ -91,7 +91,7 @@ impl Activity {
                 let later = &flushes[flushes.partition_point(|call| call.began < acked_at)..];
                 match later.iter().find(|call| call.part == export.part) {
                     Some(call) => {
-                        self.window.saturating_record((call.ended.max(acked_at) - acked_at) / 1_000)
+                        self.window.saturating_record((call.ended.max(acked_at) - acked_at) / 1_000);
                     }
                     None => self.without_flush += 1,
                 }

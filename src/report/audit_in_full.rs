@@ -38,8 +38,11 @@ pub(crate) fn document(report: &AuditReport, limit: usize) -> Document {
     }
     if let Some(activity) = &report.activity {
         document.add(activity::time_line(activity, figures::findings(report, activity)));
-        activity::latency(&activity.latency).into_iter().for_each(|section| document.add(section));
-        activity::durability_window(activity).into_iter().for_each(|section| document.add(section));
+        for section in
+            activity::latency(&activity.latency).into_iter().chain(activity::durability_window(activity))
+        {
+            document.add(section);
+        }
     }
     if !report.summary.fidelity.is_empty() {
         document.add(Section::headed(Level::Part, "Altered columns", fidelity(&report.summary.fidelity)));

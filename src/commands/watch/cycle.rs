@@ -36,7 +36,7 @@ use crate::{
 /// The label of the runs that `watch` makes, and removes.
 pub(super) const LABEL: &str = "e2e-store watch";
 /// Clocks of the studio's machine and of this one may differ by so much.
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 /// Rounds in flight: a canary is no load test.
 const ROUNDS: u64 = 2;
 const IN_FLIGHT: usize = 1_000;

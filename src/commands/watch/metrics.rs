@@ -21,7 +21,7 @@ const SECONDS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 120
 /// Cycles that may be overdue before `/healthz` says so.
 const OVERDUE: u32 = 3;
 /// A cycle may take so long beyond its time.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn every_check_has_a_counter_before_it_finds_anything() {
-        let metrics = Metrics::new(Duration::from_secs(60)).unwrap();
+        let metrics = Metrics::new(Duration::from_mins(1)).unwrap();
         let text = metrics.encode().unwrap();
         for check in catalog::built_in().unwrap() {
             let line = format!("e2e_store_findings_total{{check=\"{}\"}} 0", check.id);
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn health_is_that_of_the_last_cycle_until_it_is_overdue() {
-        let metrics = Metrics::new(Duration::from_secs(60)).unwrap();
+        let metrics = Metrics::new(Duration::from_mins(1)).unwrap();
         assert_eq!(metrics.health(1), Health::Starting);
         metrics.record(&not_sent(), &Wal::default(), 1_000_000_000);
         assert_eq!(metrics.health(2_000_000_000), Health::Failed);

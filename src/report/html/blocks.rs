@@ -65,7 +65,7 @@ fn table(table: &Table) -> Markup {
         let name = table.header.get(place).map(|(name, _)| plain(name)).unwrap_or_default();
         html! { td class=[class(align)] data-label=(name) { (line(&row[place])) } }
     };
-    scrolling(html! {
+    scrolling(&html! {
         table.cards {
             thead {
                 tr { @for (name, align) in &table.header { th scope="col" class=[class(*align)] { (plain(name)) } } }
@@ -84,7 +84,7 @@ fn table(table: &Table) -> Markup {
 }
 
 /// What is too wide scrolls by itself, by keys too.
-pub(super) fn scrolling(inner: Markup) -> Markup {
+pub(super) fn scrolling(inner: &Markup) -> Markup {
     html! { div.scroll tabindex="0" { (inner) } }
 }
 
@@ -106,7 +106,7 @@ fn sample_table(samples: &Samples, rows: &[usize]) -> Markup {
         html! { th scope="col" class=[is_number.then_some("number")] { (plain(name)) } }
     };
     let has_command = |row: usize| samples.commands.get(row).and_then(Option::as_ref);
-    scrolling(html! {
+    scrolling(&html! {
         table.cards.samples {
             thead {
                 tr { (head(samples.named, false)) @for column in &columns { (head(&column.name, column.is_number)) } }

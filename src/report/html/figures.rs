@@ -48,7 +48,7 @@ fn key_figures(figures: &[KeyFigure]) -> Markup {
 
 fn bars(bars: &Bars) -> Markup {
     let columns = bars.header.len();
-    scrolling(html! {
+    scrolling(&html! {
         table.bars {
             thead {
                 tr {
@@ -85,7 +85,7 @@ fn heat(heat: &Heat) -> Markup {
     let cell = |cell: &HeatCell| {
         html! { td class={ "number " (tone(cell.tone)) " d" (depth(cell.count)) } { (grouped(cell.count)) } }
     };
-    scrolling(html! {
+    scrolling(&html! {
         table.heat {
             thead {
                 tr {

@@ -84,8 +84,11 @@ pub(super) fn full(
     document.add(Section::headed(Level::Part, "Outcome", [Block::Facts(went)]));
     if let Some(activity) = Activity::of(std::iter::once(history)) {
         document.add(activity::time_line(&activity, Vec::new()));
-        activity::latency(&activity.latency).into_iter().for_each(|section| document.add(section));
-        activity::durability_window(&activity).into_iter().for_each(|section| document.add(section));
+        for section in
+            activity::latency(&activity.latency).into_iter().chain(activity::durability_window(&activity))
+        {
+            document.add(section);
+        }
     }
     document.add(Section::headed(Level::Part, "Plan", [Block::Facts(plan)]));
     document

@@ -29,7 +29,8 @@ pub(crate) struct Trends {
     /// Runs that did not end by themselves, or were interrupted.
     pub(crate) unfinished: usize,
     pub(crate) tolerance: f64,
-    pub(crate) trends: Vec<Trend>,
+    #[serde(rename = "trends")]
+    pub(crate) figures: Vec<Trend>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +45,7 @@ impl Trends {
     pub(crate) const VERSION: u32 = VERSION;
 
     fn regressed(&self) -> impl Iterator<Item = &Trend> {
-        self.trends.iter().filter(|trend| trend.has_regressed())
+        self.figures.iter().filter(|trend| trend.has_regressed())
     }
 }
 
@@ -54,12 +55,12 @@ pub(crate) fn document(trends: &Trends) -> Document {
     let worse: Vec<&str> = trends.regressed().map(|trend| trend.metric.name()).collect();
     title = if !worse.is_empty() {
         title.and_styled(Style::Bad, format!("{} got worse", worse.join(", ")))
-    } else if trends.trends.iter().any(Trend::is_judged) {
+    } else if trends.figures.iter().any(Trend::is_judged) {
         title.and_styled(Style::Good, "nothing got worse")
     } else {
         title.and_styled(Style::Doubtful, "too few to judge")
     };
-    let verdicts = trends.trends.iter().map(|trend| verdict(trend, trends.tolerance)).collect();
+    let verdicts = trends.figures.iter().map(|trend| verdict(trend, trends.tolerance)).collect();
     document.add(Section::headed(Level::Report, title, [Block::List(verdicts)]));
     document.add(Section::headed(Level::Part, "Runs", [Block::Table(table(trends))]));
     let left_out = [(trends.of_another_load, "of another load"), (trends.unfinished, "unfinished")];
@@ -71,7 +72,7 @@ pub(crate) fn document(trends: &Trends) -> Document {
         document.add(Section::new([Block::Paragraph(text.into())]));
     }
     document.add(Section::new([Block::Paragraph(rule(trends.tolerance).into())]));
-    for trend in &trends.trends {
+    for trend in &trends.figures {
         if let Some(plot) = plot(trends, trend) {
             document.add(Section::new([Block::Figure(Figure::Plot(plot))]));
         }
@@ -113,10 +114,10 @@ fn table(trends: &Trends) -> Table {
     if has_labels {
         header.push(("label".to_owned(), Align::Left));
     }
-    header.extend(trends.trends.iter().map(|trend| (trend.metric.name().to_owned(), Align::Right)));
+    header.extend(trends.figures.iter().map(|trend| (trend.metric.name().to_owned(), Align::Right)));
     let row = |(place, run): (usize, &TrendRun)| {
         let label = has_labels.then(|| Line::from(run.label.clone().unwrap_or_default()));
-        let values = trends.trends.iter().map(|trend| {
+        let values = trends.figures.iter().map(|trend| {
             let value = trend.values[place].map(|value| measured(value, trend.unit));
             Line::from(value.unwrap_or_default())
         });
