@@ -274,7 +274,8 @@ impl Examines {
             | Self::AnyFiles
             | Self::DecodedFiles
             | Self::Snapshots
-            | Self::Entries => "",
+            | Self::Entries
+            | Self::IndexedFiles => "",
         }
     }
 

@@ -207,6 +207,7 @@ mod tests {
             decodes: true,
             snapshot: None,
             statistics: Vec::new(),
+            index_keys: None,
         }
     }
 

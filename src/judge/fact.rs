@@ -94,7 +94,7 @@ impl Marks {
     }
 
     pub(crate) fn id_form(self, id: Id) -> IdForm {
-        IdForm::from_bits(self.0 >> (Self::ID_FORMS + 2 * id as u32) & 0b11)
+        IdForm::from_bits((self.0 >> (Self::ID_FORMS + 2 * id as u32) & 0b11) as u32)
     }
 
     /// The form of one of [`column::JSON`].
@@ -117,11 +117,11 @@ impl Marks {
     }
 
     fn set_id(&mut self, id: Id, form: IdForm) {
-        self.0 |= form.bits() << (Self::ID_FORMS + 2 * id as u32);
+        self.0 |= u64::from(form.bits()) << (Self::ID_FORMS + 2 * id as u32);
     }
 
     fn set_json(&mut self, index: usize, form: Form) {
-        self.0 |= (form as u32) << (Self::JSON_FORMS + 2 * index as u32);
+        self.0 |= (form as u64) << (Self::JSON_FORMS + 2 * index as u32);
     }
 
     pub(super) fn bits(self) -> u64 {

@@ -278,7 +278,7 @@ mod tests {
             resource_service: Name::NONE,
             tagged_service: Name::NONE,
             instance: Name::NONE,
-            marks: Marks::from_bits(parented),
+            marks: Marks::from_bits(parented.into()),
         }
     }
 

@@ -96,7 +96,7 @@ pub(crate) struct Trouble {
 impl Notes {
     /// Whether all that was asked for was read, and can be sent.
     pub(crate) fn is_whole(&self) -> bool {
-        self.trouble.is_empty() && self.unsent.total == 0
+        self.trouble.is_empty() && self.unsent.total == 0 && self.lost == 0
     }
 
     pub(crate) fn skip(&mut self, why: &str, spans: u64) {
@@ -106,11 +106,6 @@ impl Notes {
                 self.skipped.insert(why.to_owned(), spans);
             }
         }
-    }
-
-    /// Whether everything that was to be read was, and can be sent as it was.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.trouble.is_empty() && self.lost == 0
     }
 
     /// Adds what a request holds beside its spans.

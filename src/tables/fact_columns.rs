@@ -31,7 +31,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
     let firsts = || kins().map(|kin| at(kin.first_copy));
     let parents = || kins().map(|kin| at(kin.parent));
     let names = |names: &mut dyn Iterator<Item = Name>| source.names.take(names);
-    let mark = |mark: u32| flag(facts().map(|fact| Some(fact.marks.has(mark))));
+    let mark = |mark: u64| flag(facts().map(|fact| Some(fact.marks.has(mark))));
     let timed = |fact: &Fact, at: i64| (!fact.marks.has(Marks::UNTIMED)).then_some(at);
     Ok(match name {
         "tier" => text(facts().map(|fact| Some(tier(fact)))),

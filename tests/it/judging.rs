@@ -285,7 +285,11 @@ fn cold_files_older_than_the_run_are_read_only_where_a_span_is_absent() {
     for flags in [["--all-files"].as_slice(), &["--clock-skew", "48h"], &["--run", "latest"]] {
         let all = audit(folder.path(), if flags[0] == "--run" { &["--no-wait"] } else { flags });
         let all = if flags[0] == "--run" { e2e_store(folder.path(), ["audit"]) } else { all };
-        assert_eq!(lines(&all, &["FAIL "]), ["FAIL unreadable_files 1 of 4 files of any tier"], "{flags:?}: {all}");
+        assert_eq!(
+            lines(&all, &["FAIL "]),
+            ["FAIL unreadable_files 1 of 4 files of any tier"],
+            "{flags:?}: {all}"
+        );
         assert_eq!(exit_status(&all), "[exit status: 1]");
     }
 

@@ -195,7 +195,7 @@ impl Canary {
         };
         let layout = find_store(self.path.as_deref())?.written_since(since);
         let run = performed.manifest.run_id.clone();
-        let runs = choose_runs(&self.runs, &run, &layout)?;
+        let runs = choose_runs(&self.runs, run.as_str(), &layout)?;
         let services = performed.manifest.services.clone();
         let options = AuditOptions {
             settle: self.settle,
