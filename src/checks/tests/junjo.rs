@@ -657,6 +657,9 @@ async fn wrong(
         let (bench, rows) = bench(store);
         let fit = pick(&rows);
         assert!(!fit.is_empty(), "{store}");
+        // What adversarial traffic looks like without its run, and traces that went on in the WAL.
+        bench.change_cold(|cold| cold.clone_from(&rows));
+        let (_, usual) = found(&bench.audit("none").await);
         for (name, damage, expected, beside) in cases {
             for extent in [1, fit.len()] {
                 let mut damaged = rows.clone();
@@ -665,8 +668,9 @@ async fn wrong(
                 let report = bench.audit("none").await;
                 let (family, others) = found(&report);
                 fired.extend(family.split(' ').filter(|id| !id.is_empty()).map(str::to_owned));
-                let others_fit =
-                    others.split(' ').all(|id| id.is_empty() || beside.split(' ').any(|it| it == id));
+                let others_fit = others
+                    .split(' ')
+                    .all(|id| id.is_empty() || beside.split(' ').chain(usual.split(' ')).any(|it| it == id));
                 if family != *expected || !others_fit {
                     wrong.push(format!("{name} at {extent} of {store}: {family} beside {others}"));
                 }
