@@ -26,6 +26,7 @@ pub(crate) struct Snapshot<'t> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]
 pub(crate) struct Node<'t> {
     #[serde(borrow)]
     pub(crate) node_label: Cow<'t, str>,
@@ -55,6 +56,7 @@ pub(crate) struct Node<'t> {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]
 pub(crate) struct Edge<'t> {
     #[serde(borrow)]
     pub(crate) edge_condition_label: Option<Cow<'t, str>>,

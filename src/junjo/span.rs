@@ -86,7 +86,7 @@ pub(crate) enum Era {
 
 impl Era {
     fn of(attributes: &Members<'_>) -> Self {
-        match attributes.get(Key::ContractVersion).map(|version| version.number()) {
+        match attributes.get(Key::ContractVersion).map(super::super::judge::junjo::record::Value::number) {
             Some(Some(1)) => Self::Contract1,
             Some(Some(2)) => Self::Contract2,
             Some(_) => Self::Unknown,
@@ -174,7 +174,8 @@ impl<'b> Span<'b> {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.attributes.get(Key::Cancelled).and_then(|cancelled| cancelled.flag()) == Some(true)
+        self.attributes.get(Key::Cancelled).and_then(super::super::judge::junjo::record::Value::flag)
+            == Some(true)
     }
 
     pub(crate) fn outcome(&self) -> Outcome {

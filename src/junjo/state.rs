@@ -96,7 +96,10 @@ impl<'b> Store<'b> {
             revision_start: span.number(Key::RevisionStart),
             revision_end: span.number(Key::RevisionEnd),
             count: span.number(Key::TransitionCount),
-            reconstructable: span.attributes.get(Key::Reconstructable).and_then(|value| value.flag()),
+            reconstructable: span
+                .attributes
+                .get(Key::Reconstructable)
+                .and_then(super::super::judge::junjo::record::Value::flag),
         })
     }
 }
@@ -346,16 +349,13 @@ fn replay(store: &Store<'_>, transitions: &[Transition<'_>]) -> Option<(Option<u
             Difference::new("known_defect").about("B12").because("the program says so itself"),
         ));
     }
-    Some(match failed {
-        Some((place, err)) => {
-            (Some(place), Difference::new("replay").about(transitions[place].label()).because(err))
-        }
-        None => {
-            let place = first_difference("", &state, &end).unwrap_or_default();
-            let (expected, actual) = (pointed(&end, &place), pointed(&state, &place));
-            let difference = Difference::new("replay").about(format!("state.end{place}"));
-            (None, difference.between(Some(expected), Some(actual)))
-        }
+    Some(if let Some((place, err)) = failed {
+        (Some(place), Difference::new("replay").about(transitions[place].label()).because(err))
+    } else {
+        let place = first_difference("", &state, &end).unwrap_or_default();
+        let (expected, actual) = (pointed(&end, &place), pointed(&state, &place));
+        let difference = Difference::new("replay").about(format!("state.end{place}"));
+        (None, difference.between(Some(expected), Some(actual)))
     })
 }
 

@@ -225,7 +225,7 @@ fn too_long() -> String {
 fn place_in(text: &[u8], line: u64, offset: Option<usize>) -> String {
     let Some(offset) = offset else { return format!("line {line}") };
     let before = &text[..offset.min(text.len())];
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let lines = before.split(|byte| *byte == b'\n').count() - 1;
     let column = before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) + 1;
     format!("line {}, column {column}", line + lines as u64)
 }

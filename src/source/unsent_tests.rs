@@ -41,8 +41,10 @@ async fn planned_and_made(folder: &Path, options: Options, fresh_ids: bool) -> (
     (planned, survey.notes, made)
 }
 
-/// A damage that keeps a row from being a span, and the column that is to be named.
-const DAMAGES: [(&str, fn(&mut Row)); 10] = [
+/// A column that is to be named, and a damage that keeps a row from being a span.
+type Damage = (&'static str, fn(&mut Row));
+
+const DAMAGES: [Damage; 10] = [
     ("attributes", |row| row.attributes = "{".to_owned()),
     ("attributes", |row| row.attributes.clear()),
     ("events", |row| row.events = "{}".to_owned()),

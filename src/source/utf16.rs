@@ -65,9 +65,8 @@ impl<R: BufRead> Read for Utf16<R> {
 /// Whether a text begins so in big-endian units, or in little-endian ones; none where it does neither.
 pub(super) fn byte_order(start: &[u8]) -> Option<bool> {
     match start {
-        [0xfe, 0xff, ..] => Some(true),
+        [0xfe, 0xff, ..] | [0, b'{' | b'[', 0, b'"' | b'{' | b' ' | b'\r' | b'\n', ..] => Some(true),
         [0xff, 0xfe, third, ..] if *third != 0xff => Some(false),
-        [0, b'{' | b'[', 0, b'"' | b'{' | b' ' | b'\r' | b'\n', ..] => Some(true),
         [b'{' | b'[', 0, b'"' | b'{' | b' ' | b'\r' | b'\n', 0, ..] => Some(false),
         _ => None,
     }

@@ -125,7 +125,7 @@ impl ScalarUDFImpl for Bounded {
 fn size(growth: Growth, args: &[ColumnarValue]) -> Result<u64> {
     // A value that is the same for all rows is looked at once.
     let arrays = args.iter().map(|arg| arg.to_array(1)).collect::<Result<Vec<ArrayRef>>>()?;
-    let rows = arrays.iter().map(|array| array.len()).max().unwrap_or_default();
+    let rows = arrays.iter().map(datafusion::arrow::array::Array::len).max().unwrap_or_default();
     let numbers = |index: usize| arrays.get(index).map(integers).unwrap_or_default();
     let lengths = |index: usize| arrays.get(index).map(lengths).unwrap_or_default();
     let positive = |number: i64| u64::try_from(number).unwrap_or_default();

@@ -47,7 +47,11 @@ pub(crate) struct Measured {
 impl Measured {
     /// Before a chunk is read: what of it lies on disk must have room, too.
     pub(crate) fn begin(&mut self, group: &RowGroupMetaData, bytes: u64) -> Result<(), FileProblem> {
-        let first = group.columns().iter().map(|column| column.data_page_offset()).min();
+        let first = group
+            .columns()
+            .iter()
+            .map(datafusion::parquet::file::metadata::ColumnChunkMetaData::data_page_offset)
+            .min();
         if self.group != first {
             *self = Self { group: first, held: 0 };
         }
@@ -310,7 +314,9 @@ mod tests {
     fn what_is_held_is_the_dictionary_and_the_pages_of_the_rows_at_hand() {
         let held = |pages: &[(i64, u64)]| {
             let mut held = Pages::default();
-            pages.iter().for_each(|(values, bytes)| held.add(*values, *bytes));
+            for (values, bytes) in pages {
+                held.add(*values, *bytes);
+            }
             held.most
         };
         assert_eq!(held(&[(5_000, 10), (5_000, 20), (5_000, 5)]), 30);

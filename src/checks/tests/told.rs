@@ -568,7 +568,8 @@ async fn no_flipped_bit_of_a_page_index_is_silent() {
     let rows = parquet_rows(&bench.cold(), bench.schema);
     write_in_pages(&file, &rows, bench.schema, 6);
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(&file).unwrap()).unwrap();
-    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let chunks =
+        metadata.row_groups().iter().flat_map(datafusion::parquet::file::metadata::RowGroupMetaData::columns);
     let place =
         |offset: Option<i64>, length: Option<i32>| (offset.unwrap() as usize, length.unwrap() as usize);
     let places = chunks.flat_map(|chunk| {

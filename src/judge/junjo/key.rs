@@ -4,6 +4,7 @@ macro_rules! keys {
     ($($name:ident = $text:literal,)*) => {
         /// An attribute of a span or of an event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(clippy::enum_variant_names, reason = "one of them is of the key `key`")]
         #[repr(u8)]
         pub(crate) enum Key { $($name),* }
 

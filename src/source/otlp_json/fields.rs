@@ -275,12 +275,11 @@ fn link(reader: &mut JsonReader<'_>, state: &mut State) -> Result<Option<Link>, 
 fn status(reader: &mut JsonReader<'_>, state: &mut State) -> Result<Status, Fault> {
     let mut message = Status::default();
     fields(reader, state, ("Status", &["message", "code"]), |reader, state, field| {
-        match field {
-            0 => message.message = string(reader, state)?,
-            _ => {
-                let by_name = |name: &str| StatusCode::from_str_name(name).map(|code| code as i32);
-                message.code = enumeration(reader, by_name)?;
-            }
+        if field == 0 {
+            message.message = string(reader, state)?;
+        } else {
+            let by_name = |name: &str| StatusCode::from_str_name(name).map(|code| code as i32);
+            message.code = enumeration(reader, by_name)?;
         }
         Ok(())
     })?;

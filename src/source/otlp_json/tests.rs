@@ -51,7 +51,7 @@ fn every_spelling_of_a_value_is_read() {
         (r#"{"arrayValue":{}}"#, Some(Any::ArrayValue(ArrayValue::default()))),
         (r#"{"arrayValue":{"values":null}}"#, Some(Any::ArrayValue(ArrayValue::default()))),
         (r#"{"kvlistValue":{}}"#, Some(Any::KvlistValue(KeyValueList::default()))),
-        (r#"{}"#, None),
+        (r"{}", None),
         (r#"{"stringValue":null}"#, None),
         ("null", None),
     ] {
