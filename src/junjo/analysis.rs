@@ -183,6 +183,7 @@ impl Shared<'_> {
             let mut of_bucket = OfBucket::default();
             each_trace(records, bytes, &family, |trace, is_too_large| {
                 if is_too_large {
+                    of_bucket.counts.executions += 1;
                     let difference = Difference::new("too_large").about("trace");
                     of_bucket.out.add(
                         &trace.spans[0],
