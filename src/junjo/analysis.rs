@@ -130,7 +130,7 @@ impl Analysis {
                 if displaced.is_empty() {
                     return Ok(batch);
                 }
-                let column = |name: &str| batch.column_by_name(name).map(|column| column.as_string_view());
+                let column = |name: &str| batch.column_by_name(name).map(AsArray::as_string_view);
                 let (Some(kinds), Some(ids)) = (column("kind"), column("runtime_id")) else {
                     return Ok(batch);
                 };
@@ -321,9 +321,9 @@ impl OfBucket {
                 self.strays_whole(&store);
             } else {
                 self.strays.add_owner(span, &store, setting, settled);
-                found.iter().for_each(|(carrier, transition)| {
+                for (carrier, transition) in &found {
                     self.strays.add_transition(&trace.spans[*carrier], transition);
-                });
+                }
                 continue;
             }
             for (place, difference) in state::judge(&store, &mine, setting) {

@@ -222,7 +222,7 @@ const CASES: &[Case] = &[
     (
         "change_a_payload_mode",
         |rows, flow| {
-            change_event(rows, flow, |event| event["junjo.state_json_patch.mode"] = json!("reference"))
+            change_event(rows, flow, |event| event["junjo.state_json_patch.mode"] = json!("reference"));
         },
         "junjo_store_facts",
         "",
@@ -292,7 +292,7 @@ const CASES: &[Case] = &[
     (
         "change_a_label_of_a_snapshot",
         |rows, flow| {
-            change_snapshot(rows, flow, |snapshot| snapshot["nodes"][0]["nodeLabel"] = json!("Damaged"))
+            change_snapshot(rows, flow, |snapshot| snapshot["nodes"][0]["nodeLabel"] = json!("Damaged"));
         },
         "junjo_structural_ids",
         "",
@@ -369,7 +369,7 @@ const CASES: &[Case] = &[
     (
         "name_another_parent_object",
         |rows, flow| {
-            with_leaf(rows, flow, |row| set(row, "junjo.parent_executable_definition_id", "damaged"))
+            with_leaf(rows, flow, |row| set(row, "junjo.parent_executable_definition_id", "damaged"));
         },
         "junjo_parents",
         "",

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// The columns of a row.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a row")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) trace: u128,
@@ -156,20 +157,18 @@ pub(crate) fn encode(fact: &Fact, row: &RowText<'_>, out: &mut Vec<u8>) {
     let mut marks = mark(IN_WAL, fact.marks.has(Marks::IN_WAL)) | mark(HAS_PARENT, fact.has_parent());
     put_text(row.name, out);
     let before = out.len();
-    match encode_members(row.attributes.unwrap_or_default().iter().copied(), out) {
-        Ok(()) => marks |= mark(HAS_ATTRIBUTES, row.attributes.is_some()),
-        Err(_) => {
-            out.truncate(before);
-            out.push(0);
-        }
+    if encode_members(row.attributes.unwrap_or_default().iter().copied(), out).is_ok() {
+        marks |= mark(HAS_ATTRIBUTES, row.attributes.is_some());
+    } else {
+        out.truncate(before);
+        out.push(0);
     }
     let before = out.len();
-    match row.events.ok_or(JsonError::Syntax).and_then(|events| encode_events(events, out)) {
-        Ok(()) => marks |= HAS_EVENTS,
-        Err(_) => {
-            out.truncate(before);
-            out.extend_from_slice(&0_u32.to_le_bytes());
-        }
+    if row.events.is_some_and(|events| encode_events(events, out).is_ok()) {
+        marks |= HAS_EVENTS;
+    } else {
+        out.truncate(before);
+        out.extend_from_slice(&0_u32.to_le_bytes());
     }
     out[flags] = marks;
 }
