@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     difference::Difference,
     graph::Look,
-    span::{Era, Outcome, Span},
+    span::{Era, Outcome, Span, counted},
     state::are_equal,
     trace::Trace,
 };
@@ -132,7 +132,7 @@ fn sequence(agent: &Span<'_>, operations: &[&Span<'_>], is_blind: bool, look: &m
     if !is_sound {
         return None;
     }
-    if seen.len() as i64 == count {
+    if counted(seen.len()) == count {
         return Some(true);
     }
     if is_blind {
@@ -140,10 +140,10 @@ fn sequence(agent: &Span<'_>, operations: &[&Span<'_>], is_blind: bool, look: &m
     }
     let absent: Vec<i64> = (1..=count.min(100_000)).filter(|number| !seen.contains_key(number)).collect();
     let numbers: Vec<String> = absent.iter().take(5).map(ToString::to_string).collect();
-    let models = operations.iter().filter(|operation| is_model(operation)).count() as i64;
+    let models = counted(operations.iter().filter(|operation| is_model(operation)).count());
     let absent_models =
         agent.number(Key::AgentModelRequests).map_or(0, |models_stated| models_stated - models);
-    let kinds = match (absent_models, absent.len() as i64 - absent_models) {
+    let kinds = match (absent_models, counted(absent.len()) - absent_models) {
         (0, tools) => format!("{tools} tool calls"),
         (models, 0) => format!("{models} model requests"),
         (models, tools) => format!("{models} model requests and {tools} tool calls"),
@@ -161,7 +161,7 @@ fn is_model(operation: &Span<'_>) -> bool {
 fn models(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
     let requests: Vec<_> = operations.iter().filter(|operation| is_model(operation)).collect();
     let stated = agent.number(Key::AgentModelRequests);
-    if stated != Some(requests.len() as i64) {
+    if stated != Some(counted(requests.len())) {
         let difference = Difference::new("operation_count").about(Key::AgentModelRequests.name());
         look.add(agent, difference.between(Some(requests.len()), stated));
     }
@@ -173,9 +173,12 @@ fn models(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
         }
     }
     for operation in operations {
-        if operation.text(Key::AgentKey) != agent.text(Key::AgentKey) {
-            let difference = Difference::new("identity").about(Key::AgentKey.name());
-            look.add(operation, difference.between(agent.text(Key::AgentKey), operation.text(Key::AgentKey)));
+        if operation.text(Key::KeyOfAgent) != agent.text(Key::KeyOfAgent) {
+            let difference = Difference::new("identity").about(Key::KeyOfAgent.name());
+            look.add(
+                operation,
+                difference.between(agent.text(Key::KeyOfAgent), operation.text(Key::KeyOfAgent)),
+            );
         }
     }
 }
@@ -207,13 +210,13 @@ fn tools(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
     let tools: Vec<_> = operations.iter().filter(|operation| !is_model(operation)).collect();
     let completed = tools.iter().filter(|tool| tool.attributes.has(Key::ToolResult)).count();
     let stated = agent.number(Key::AgentCompleted);
-    if stated != Some(completed as i64) {
+    if stated != Some(counted(completed)) {
         let difference = Difference::new("tool_counts").about("completed tool calls");
         look.add(agent, difference.between(Some(completed), stated));
     }
     let Some(calls) = requested_calls(operations) else { return };
     let stated = agent.number(Key::AgentRequested);
-    if stated != Some(calls.len() as i64) {
+    if stated != Some(counted(calls.len())) {
         let difference = Difference::new("tool_counts").about("requested tool calls");
         look.add(agent, difference.between(Some(calls.len()), stated));
     }

@@ -12,7 +12,7 @@ use std::{
 
 use datafusion::{
     arrow::{
-        array::BooleanArray,
+        array::{AsArray, BooleanArray},
         compute::filter_record_batch,
     },
     catalog::TableProvider,
@@ -130,9 +130,7 @@ impl Analysis {
                 if displaced.is_empty() {
                     return Ok(batch);
                 }
-                let column = |name: &str| {
-                    batch.column_by_name(name).map(datafusion::arrow::array::AsArray::as_string_view)
-                };
+                let column = |name: &str| batch.column_by_name(name).map(AsArray::as_string_view);
                 let (Some(kinds), Some(ids)) = (column("kind"), column("runtime_id")) else {
                     return Ok(batch);
                 };
@@ -185,6 +183,7 @@ impl Shared<'_> {
             let mut of_bucket = OfBucket::default();
             each_trace(records, bytes, &family, |trace, is_too_large| {
                 if is_too_large {
+                    of_bucket.counts.executions += 1;
                     let difference = Difference::new("too_large").about("trace");
                     of_bucket.out.add(
                         &trace.spans[0],

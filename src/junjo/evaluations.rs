@@ -14,7 +14,7 @@ const SHARED: [Key; 7] = [
     Key::EvaluationDataset,
     Key::EvaluationRun,
     Key::EvaluationCase,
-    Key::EvaluationCaseKey,
+    Key::EvaluationCaseName,
     Key::EvaluationAttempt,
     Key::EvaluationRevision,
 ];

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     difference::{Difference, Differences},
     snapshot::{Graph, IdCache},
-    span::{Era, Kind, Outcome, Span},
+    span::{Era, Kind, Outcome, Span, counted},
     trace::Trace,
 };
 use crate::judge::junjo::key::Key;
@@ -192,7 +192,7 @@ fn count(
             continue;
         }
         missing_items.extend(absent_items(trace, *member, graph));
-        found += trace.members(*member).count() as i64;
+        found += counted(trace.members(*member).count());
     }
     let Some(recorded) = flow.number(Key::NodeCount) else {
         look.add(
@@ -208,10 +208,10 @@ fn count(
     if recorded > found {
         let absent = recorded - found;
         let mut names = missing_items;
-        if (names.len() as i64) < absent {
+        if counted(names.len()) < absent {
             names.extend(absent_steps(trace, members, graph, flow.outcome() == Outcome::Completed));
         }
-        let names = match (names.len() as i64).cmp(&absent) {
+        let names = match counted(names.len()).cmp(&absent) {
             _ if names.is_empty() => "cannot be told from what is stored".to_owned(),
             std::cmp::Ordering::Equal => names.join(", "),
             std::cmp::Ordering::Less => format!("{}, and others", names.join(", ")),

@@ -204,7 +204,7 @@ impl RowSource {
 
     fn operation(&self, span: &Span<'_>, rows: &mut Rows) {
         self.place(span, rows);
-        for key in [Key::OperationType, Key::AgentKey, Key::AgentRuntimeId] {
+        for key in [Key::OperationType, Key::KeyOfAgent, Key::AgentRuntimeId] {
             rows.text(span.text(key));
         }
         rows.number(span.number(Key::OperationSequence));
@@ -227,7 +227,7 @@ impl RowSource {
             Key::EvaluationDataset,
             Key::EvaluationRun,
             Key::EvaluationCase,
-            Key::EvaluationCaseKey,
+            Key::EvaluationCaseName,
             Key::EvaluationAttempt,
             Key::EvaluationRevision,
         ] {

@@ -24,6 +24,7 @@ pub(crate) struct Snapshot<'t> {
     v: u32,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]
@@ -54,6 +55,7 @@ pub(crate) struct Node<'t> {
     subflow_sink_node_structural_ids: Vec<Cow<'t, str>>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]

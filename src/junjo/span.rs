@@ -2,8 +2,13 @@
 
 use crate::judge::junjo::{
     key::Key,
-    record::{Event, EventKind, Head, Members, Record},
+    record::{Event, EventKind, Head, Members, Record, Value},
 };
+
+/// A count as it is compared with what spans state.
+pub(crate) fn counted(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
 /// What a span is to Junjo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +91,7 @@ pub(crate) enum Era {
 
 impl Era {
     fn of(attributes: &Members<'_>) -> Self {
-        match attributes.get(Key::ContractVersion).map(super::super::judge::junjo::record::Value::number) {
+        match attributes.get(Key::ContractVersion).map(Value::number) {
             Some(Some(1)) => Self::Contract1,
             Some(Some(2)) => Self::Contract2,
             Some(_) => Self::Unknown,
@@ -174,8 +179,7 @@ impl<'b> Span<'b> {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.attributes.get(Key::Cancelled).and_then(super::super::judge::junjo::record::Value::flag)
-            == Some(true)
+        self.attributes.get(Key::Cancelled).and_then(Value::flag) == Some(true)
     }
 
     pub(crate) fn outcome(&self) -> Outcome {

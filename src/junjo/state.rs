@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Number, Value};
 
-use super::{difference::Difference, span::Span};
+use super::{
+    difference::Difference,
+    span::{Span, counted},
+};
 use crate::judge::junjo::{
     key::Key,
-    record::{Event, Head, Members},
+    record::{self, Event, Head, Members},
 };
 
 /// Transitions of one store that are replayed; a store with more is too large.
@@ -96,10 +99,7 @@ impl<'b> Store<'b> {
             revision_start: span.number(Key::RevisionStart),
             revision_end: span.number(Key::RevisionEnd),
             count: span.number(Key::TransitionCount),
-            reconstructable: span
-                .attributes
-                .get(Key::Reconstructable)
-                .and_then(super::super::judge::junjo::record::Value::flag),
+            reconstructable: span.attributes.get(Key::Reconstructable).and_then(record::Value::flag),
         })
     }
 }
@@ -257,7 +257,7 @@ fn order(
     if !is_sound {
         return false;
     }
-    let absent = count - seen.len() as i64;
+    let absent = count - counted(seen.len());
     if absent == 0 {
         return true;
     }
@@ -349,14 +349,13 @@ fn replay(store: &Store<'_>, transitions: &[Transition<'_>]) -> Option<(Option<u
             Difference::new("known_defect").about("B12").because("the program says so itself"),
         ));
     }
-    Some(if let Some((place, err)) = failed {
-        (Some(place), Difference::new("replay").about(transitions[place].label()).because(err))
-    } else {
-        let place = first_difference("", &state, &end).unwrap_or_default();
-        let (expected, actual) = (pointed(&end, &place), pointed(&state, &place));
-        let difference = Difference::new("replay").about(format!("state.end{place}"));
-        (None, difference.between(Some(expected), Some(actual)))
-    })
+    if let Some((place, err)) = failed {
+        return Some((Some(place), Difference::new("replay").about(transitions[place].label()).because(err)));
+    }
+    let place = first_difference("", &state, &end).unwrap_or_default();
+    let (expected, actual) = (pointed(&end, &place), pointed(&state, &place));
+    let difference = Difference::new("replay").about(format!("state.end{place}"));
+    Some((None, difference.between(Some(expected), Some(actual))))
 }
 
 /// Where two states first differ, as a JSON pointer.

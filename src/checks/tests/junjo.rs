@@ -469,7 +469,7 @@ const CASES: &[Case] = &[
         "cut_the_attributes_of_a_node",
         |rows, flow| with_leaf(rows, flow, |row| row.attributes.truncate(20)),
         "",
-        "invalid_json",
+        "invalid_json service_mismatch",
     ),
 ];
 

@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The columns of a row.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a row")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub(crate) struct Head {
     pub(crate) trace: u128,
     pub(crate) span: u64,
@@ -164,7 +164,7 @@ pub(crate) fn encode(fact: &Fact, row: &RowText<'_>, out: &mut Vec<u8>) {
         out.push(0);
     }
     let before = out.len();
-    if row.events.ok_or(JsonError::Syntax).and_then(|events| encode_events(events, out)).is_ok() {
+    if row.events.is_some_and(|events| encode_events(events, out).is_ok()) {
         marks |= HAS_EVENTS;
     } else {
         out.truncate(before);
