@@ -184,7 +184,7 @@ pub(crate) const CASES: &[Case] = &[
         "call_a_model_in_another_service",
         STORE,
         |bench| bench.change_cold(|rows| call_a_model(rows)),
-        "mixed_service_traces: info, 1; shared_instances: warn, 1; llm_elsewhere: info, 1",
+        "mixed_service_traces: info, 1; shared_instances: info, 1; llm_elsewhere: info, 1",
     ),
     (
         "write_spaces_into_a_workflow",
