@@ -65,8 +65,23 @@ fn check_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// A checked operation in place of one that wraps.
 fn check(expr: Expr, schema: &dyn ExprSchema) -> Transformed<Expr> {
-    let kind = |expr: &Expr| expr.get_type(schema).ok().filter(DataType::is_integer);
-    let checked = |operation, left: Expr, right: Expr| {
+    // A chain of checked operations is of its last operand's type: asking each link for the types of all below it
+    // would take the square of its length.
+    let kind = |expr: &Expr| {
+        let typed = match expr {
+            Expr::ScalarFunction(call) if call.func.inner().downcast_ref::<Checked>().is_some() => {
+                call.args.last().unwrap_or(expr)
+            }
+            other => other,
+        };
+        typed.get_type(schema).ok().filter(DataType::is_integer)
+    };
+    let checked = |operation: Operation, left: Expr, right: Expr| {
+        if let (Expr::Literal(left, _), Expr::Literal(right, _)) = (&left, &right)
+            && let Some(value) = operation.of_literals(left, right)
+        {
+            return Transformed::yes(Expr::Literal(value, None));
+        }
         Transformed::yes(ScalarUDF::new_from_impl(Checked::new(operation)).call(vec![left, right]))
     };
     match expr {
@@ -99,6 +114,13 @@ impl Operation {
             Operator::Multiply => Some(Self::Multiply),
             _ => None,
         }
+    }
+
+    /// The result, where there is one.
+    fn of_literals(self, left: &ScalarValue, right: &ScalarValue) -> Option<ScalarValue> {
+        let [left, right] = [left, right].map(|value| value.to_array_of_size(1));
+        let result = self.apply(&left.ok()?.as_ref(), &right.ok()?.as_ref()).ok()?;
+        ScalarValue::try_from_array(&result, 0).ok()
     }
 
     fn apply(self, left: &dyn Datum, right: &dyn Datum) -> std::result::Result<ArrayRef, ArrowError> {

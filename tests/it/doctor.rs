@@ -128,7 +128,7 @@ fn a_folder_cannot_be_read() {
     symlink("day=1", folder.path().join(".dbdata/spans/parquet/day=1")).unwrap();
     let output = doctor(folder.path(), &serving, &[]);
     assert_fails(&output, &["FAIL permissions 1 place cannot be read: parquet/day=1"]);
-    assert!(output.contains("sudo chmod -R a+rX .dbdata/spans/parquet/day=1"), "{output}");
+    assert!(output.contains("ls -ld .dbdata/spans/parquet/day=1") && !output.contains("chmod"), "{output}");
 }
 
 #[test]

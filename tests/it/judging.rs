@@ -220,7 +220,7 @@ fn the_users_own_checks_run_beside_ours() {
     BROKEN no_limit Error during planning: a check has no LIMIT: all of its findings are counted, and --limit says how many are shown
     BROKEN no_luck Arrow error: Divide by zero error
     BROKEN no_sense SQL error: ParserError("Expected: an SQL statement, found: SELEC at Line: 1, Column: 1")
-    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found: the tables are: spans, stored_spans, traces, services, files, row_groups, segments, runs, expected_spans, findings, delivery, exports, calls, differences, planned_copies, run_results, unplannable_rows, duplicated_spans, losses, unplanned_rows, unplanned_traces, resources, snapshot_rows, footer_statistics
+    BROKEN no_table Error during planning: table 'datafusion.public.nowhere' not found: the tables are: spans, stored_spans, traces, services, files, row_groups, segments, runs, expected_spans, findings, delivery, exports, calls, differences, planned_copies, run_results, unplannable_rows, duplicated_spans, losses, unplanned_rows, unplanned_traces, hidden_rows, resources, snapshot_rows, footer_statistics, executables, store_transitions, graph_nodes, graph_edges, agent_operations, evaluations, agent_plugin_spans, execution_differences, indexed_files, indexed_traces, indexed_services, failed_files, visible_files, index_differences, studio_index
     BROKEN no_writing Error during planning: DML not supported: COPY
     [exit status: 2]
     "#);

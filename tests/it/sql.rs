@@ -258,7 +258,7 @@ fn a_script_ends_at_the_statement_that_fails() {
     assert_snapshot!(e2e_store(folder.path(), ["sql", ".", "--query", "luck"]), @"
     ------- stderr -------
     error: unknown investigation `luck`
-    hint: the investigations are: around_row, big_attributes, broken_parents, duplicates_by_file, export, failed_runs, file_contents, file_health, finding, late_arrivals, missing_spans, orphan_families, pollution, rate_by_minute, service_spans, shared_traces, span, state_history, trace_spans
+    hint: the investigations are: around_row, big_attributes, broken_parents, cut_lists, duplicates_by_file, export, failed_runs, file_contents, file_health, finding, hidden_spans, late_arrivals, missing_spans, orphan_families, pollution, rate_by_minute, service_spans, shared_traces, span, state_history, trace_spans, unindexed, why_not_shown
     [exit status: 2]
     ");
 }
