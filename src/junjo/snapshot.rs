@@ -27,7 +27,6 @@ pub(crate) struct Snapshot<'t> {
 #[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]
 pub(crate) struct Node<'t> {
     #[serde(borrow)]
     pub(crate) node_label: Cow<'t, str>,
@@ -58,7 +57,6 @@ pub(crate) struct Node<'t> {
 #[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the keys of the snapshot")]
 pub(crate) struct Edge<'t> {
     #[serde(borrow)]
     pub(crate) edge_condition_label: Option<Cow<'t, str>>,
