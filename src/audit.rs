@@ -21,7 +21,7 @@ use crate::{
     checks::{
         baseline::Baseline,
         catalog::Check,
-        findings::{KEPT, Keeping},
+        findings::{KEPT, SampleLimits},
         runner::run_checks,
         summary::summarise,
     },
@@ -148,7 +148,7 @@ pub(crate) async fn examine(
     let tables = Tables::new(sources);
     provider::register(&mut session, &tables)?;
     let baseline = options.baseline.as_ref();
-    let keeping = Keeping {
+    let keeping = SampleLimits {
         samples: options.samples,
         baseline: baseline.map(|(_, baseline)| baseline),
         all_ids: options.all_ids,

@@ -32,7 +32,7 @@ pub(crate) struct Panicked(String);
 /// Runs `work`; a panic inside becomes a value.
 ///
 /// Whatever `work` leaves half done must not be used after a panic.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     install_hook();
     DEPTH.set(DEPTH.get() + 1);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
@@ -76,11 +76,11 @@ impl Stream for Guarded {
         let Some(inner) = self.inner.as_mut() else {
             return Poll::Ready(None);
         };
-        match caught(|| inner.as_mut().poll_next(cx)) {
+        match catch_panic(|| inner.as_mut().poll_next(cx)) {
             Ok(polled) => polled,
             Err(panicked) => {
                 let abandoned = self.inner.take();
-                let dropped = caught(|| drop(abandoned));
+                let dropped = catch_panic(|| drop(abandoned));
                 let error = DataFusionError::External(Box::new(dropped.err().unwrap_or(panicked)));
                 Poll::Ready(Some(Err(error)))
             }
@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_its_message() {
-        let caught = caught(|| -> u8 { panic!("offset {} is odd", 7) });
+        let caught = catch_panic(|| -> u8 { panic!("offset {} is odd", 7) });
         assert_eq!(caught.unwrap_err().to_string(), "the code that reads it panicked: offset 7 is odd");
     }
 
     #[test]
     fn guards_nest() {
-        let outer = caught(|| caught(|| panic!("inner")).is_err());
+        let outer = catch_panic(|| catch_panic(|| panic!("inner")).is_err());
         assert!(outer.unwrap());
         assert_eq!(DEPTH.get(), 0);
     }

@@ -20,7 +20,7 @@ pub(crate) const KEPT: usize = 1_000;
 
 /// How much of a check's findings is kept, and which of them were accepted before.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keeping<'a> {
+pub(crate) struct SampleLimits<'a> {
     /// So many of those that are not accepted, with all that they say.
     pub(crate) samples: usize,
     pub(crate) baseline: Option<&'a Baseline>,
@@ -41,7 +41,7 @@ pub(crate) struct Findings {
     pub(crate) ids: Vec<String>,
     /// How often each of a baseline's findings occurred.
     pub(crate) met: BTreeMap<(String, u128), u64>,
-    /// All of them, where [`Keeping::all_ids`] asks for it.
+    /// All of them, where [`SampleLimits::all_ids`] asks for it.
     pub(crate) noted: Baseline,
 }
 
@@ -54,7 +54,7 @@ impl Findings {
 /// Takes a check's rows, batch by batch and in any order.
 pub(crate) struct Collector<'a> {
     check: String,
-    keeping: Keeping<'a>,
+    keeping: SampleLimits<'a>,
     identity: Identity,
     sample: Sample,
     findings: Findings,
@@ -66,7 +66,7 @@ impl<'a> Collector<'a> {
         check: &str,
         schema: &SchemaRef,
         order: &[SortOptions],
-        keeping: Keeping<'a>,
+        keeping: SampleLimits<'a>,
     ) -> Result<Self, ArrowError> {
         let (columns, keys) = schema.fields().split_at(schema.fields().len() - order.len());
         let columns = Arc::new(Schema::new(columns));
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn collected(keeping: Keeping<'_>, batches: &[&[&str]]) -> Findings {
+    fn collected(keeping: SampleLimits<'_>, batches: &[&[&str]]) -> Findings {
         // Sorted by the file, which is there a second time for that.
         let sorted = |files: &[&str]| {
             let files: ArrayRef = Arc::new(StringArray::from(files.to_vec()));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn all_are_counted_and_the_first_are_kept_with_their_ids() {
-        let keeping = Keeping { samples: 3, baseline: None, all_ids: false };
+        let keeping = SampleLimits { samples: 3, baseline: None, all_ids: false };
         let findings = collected(keeping, &[&["e", "b"], &["d", "a"], &["c"]]);
         assert_eq!((findings.total, findings.fresh()), (5, 5));
         assert_eq!(kept(&findings), ["a", "b", "c"]);
@@ -187,11 +187,11 @@ mod tests {
 
     #[test]
     fn what_a_baseline_accepts_is_counted_and_leaves_room_for_the_rest() {
-        let all = Keeping { samples: 0, baseline: None, all_ids: true };
+        let all = SampleLimits { samples: 0, baseline: None, all_ids: true };
         let baseline = collected(all, &[&["a", "b"], &["b", "gone"]]).noted;
         assert_eq!(baseline.total(), 4);
 
-        let keeping = Keeping { samples: 2, baseline: Some(&baseline), all_ids: true };
+        let keeping = SampleLimits { samples: 2, baseline: Some(&baseline), all_ids: true };
         let findings = collected(keeping, &[&["a", "x", "b"], &["b", "b", "y"]]);
         assert_eq!((findings.total, findings.accepted, findings.fresh()), (6, 3, 3));
         assert_eq!(kept(&findings), ["b", "x"], "a third `b` is one more than was accepted");

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     baseline::Baseline,
     catalog::{Check, Examines, Finding, Needs, Scope, Severity},
-    findings::{Collector, Findings, Keeping},
+    findings::{Collector, Findings, SampleLimits},
 };
 use crate::{
     index::read::IndexState,
@@ -127,7 +127,7 @@ pub(crate) async fn run_checks(
     tables: &Tables,
     judged: &Judged,
     checks: Vec<Check>,
-    keeping: Keeping<'_>,
+    keeping: SampleLimits<'_>,
 ) -> Vec<Checked> {
     let mut running: Vec<Running<'_>> =
         checks.into_iter().map(|check| Running::start(check, judged, tables, keeping)).collect();
@@ -154,7 +154,7 @@ struct Running<'k> {
     examined: u64,
     outcome: Outcome<'k>,
     own_scan: Option<OwnScan>,
-    keeping: Keeping<'k>,
+    keeping: SampleLimits<'k>,
 }
 
 enum Outcome<'k> {
@@ -164,7 +164,7 @@ enum Outcome<'k> {
 }
 
 impl<'k> Running<'k> {
-    fn start(check: Check, judged: &Judged, tables: &Tables, keeping: Keeping<'k>) -> Self {
+    fn start(check: Check, judged: &Judged, tables: &Tables, keeping: SampleLimits<'k>) -> Self {
         let examined = examined(check.examines, judged, tables);
         let without_index = match check.needs {
             Needs::Index => no_index(&check, tables),
@@ -292,7 +292,7 @@ fn reason_to_skip(check: &Check, judgement: &Judgement, examined: u64) -> Option
 async fn find<'k>(
     session: &SessionContext,
     check: &Check,
-    keeping: Keeping<'k>,
+    keeping: SampleLimits<'k>,
     found: &mut Option<Box<Collector<'k>>>,
 ) -> Result<Option<OwnScan>, DataFusionError> {
     let only_ask = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
@@ -379,7 +379,7 @@ mod tests {
             .unwrap();
         let head = "-- A rule.\n--\n-- Why.\n--\n-- Usually: u.\n--\n-- Not covered: x.\n";
         let check = grammar::parse("mine", "user", &format!("{head}{sql}\n")).unwrap();
-        let keeping = Keeping { samples: 1, baseline: None, all_ids: false };
+        let keeping = SampleLimits { samples: 1, baseline: None, all_ids: false };
         let mut found = None;
         let scan = find(&session, &check, keeping, &mut found).await.map_err(|err| err.to_string())?;
         Ok((found.map_or(0, |found| found.finish().unwrap().total), scan))

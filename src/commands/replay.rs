@@ -33,7 +33,7 @@ use crate::{
     },
     settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
     source::{
-        chunk::Notes,
+        chunk::SourceNotes,
         pace::Pace,
         run::{self, OpenRun, Replayed, Route, ShiftTime, SourceSummary},
     },
@@ -296,7 +296,7 @@ async fn verify(
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(replayed.manifest.endpoint.clone());
     let total = replayed.sent.summary.total();
-    let Notes { unsent, trouble, .. } = &replayed.notes;
+    let SourceNotes { unsent, trouble, .. } = &replayed.notes;
     if unsent.total > 0 {
         report.qualify(Overall::Fail, Reason::SpansNotSent { spans: unsent.total });
     }

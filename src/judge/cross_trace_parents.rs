@@ -12,9 +12,9 @@ use std::{
 use super::{
     fact::{Fact, Id},
     facts::Facts,
-    interner::Name,
+    interner::Symbol,
     malformed_ids::IdForm,
-    trace_bucket::Kin,
+    trace_bucket::Relations,
 };
 
 /// Absent parents of a bucket that are looked for, at least and at most; a store that lacks more has lost whole files,
@@ -29,15 +29,15 @@ const ABSENT: usize = 256;
 pub(crate) struct Found {
     pub(crate) trace: u128,
     pub(crate) trace_form: IdForm,
-    pub(crate) file: Name,
+    pub(crate) file: Symbol,
     pub(crate) row_number: u32,
 }
 
 /// By the id of a parent that its child's trace lacks: where it lies instead.
 #[derive(Debug, Default)]
-pub(crate) struct Elsewhere(HashMap<u64, Found>);
+pub(crate) struct CrossTraceParents(HashMap<u64, Found>);
 
-impl Elsewhere {
+impl CrossTraceParents {
     /// Looks through all traces, and counts them.
     pub(crate) fn look(facts: &Facts) -> io::Result<(Self, u64)> {
         let traces = AtomicU64::new(0);
@@ -77,7 +77,7 @@ impl Elsewhere {
     }
 
     /// Where the parent of a row lies that its own trace lacks.
-    pub(crate) fn parent_of(&self, fact: &Fact, kin: Kin) -> Option<Found> {
+    pub(crate) fn parent_of(&self, fact: &Fact, kin: Relations) -> Option<Found> {
         if self.0.is_empty() || !lacks_parent(fact, kin) {
             return None;
         }
@@ -85,6 +85,8 @@ impl Elsewhere {
     }
 }
 
-fn lacks_parent(fact: &Fact, kin: Kin) -> bool {
-    kin.trace != Kin::NONE && kin.parent == Kin::NONE && fact.marks.id_form(Id::Parent) == IdForm::WellFormed
+fn lacks_parent(fact: &Fact, kin: Relations) -> bool {
+    kin.trace != Relations::NONE
+        && kin.parent == Relations::NONE
+        && fact.marks.id_form(Id::Parent) == IdForm::WellFormed
 }

@@ -4,9 +4,9 @@ use twox_hash::XxHash3_128;
 
 use super::{
     index_keys,
-    interner::{Name, Names, Recent},
+    interner::{Interner, RecentSymbols, Symbol},
     junjo::{self, Execution, key::Key},
-    malformed_ids::{IdForm, OddIds},
+    malformed_ids::{IdForm, MalformedIds},
 };
 use crate::{
     contract::{
@@ -33,16 +33,16 @@ pub(crate) struct Fact {
     pub(crate) execution: Execution,
     /// The run that the trace id names, in its 48 bits; [`Self::NO_RUN`] where it names none.
     pub(crate) run: u64,
-    pub(crate) file: Name,
+    pub(crate) file: Symbol,
     /// From 0 within the file.
     pub(crate) row_number: u32,
-    pub(crate) service: Name,
+    pub(crate) service: Symbol,
     /// The resource's `service.name`, where it is text.
-    pub(crate) resource_service: Name,
+    pub(crate) resource_service: Symbol,
     /// The tag `e2e.service`.
-    pub(crate) tagged_service: Name,
+    pub(crate) tagged_service: Symbol,
     /// The resource's `service.instance.id`.
-    pub(crate) instance: Name,
+    pub(crate) instance: Symbol,
     pub(crate) marks: Marks,
 }
 
@@ -149,7 +149,7 @@ impl Fact {
 /// Where a row lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spot {
-    pub(crate) file: Name,
+    pub(crate) file: Symbol,
     pub(crate) row_number: u32,
     pub(crate) in_wal: bool,
 }
@@ -168,11 +168,11 @@ pub(crate) struct Observed<'t> {
 /// Turns rows of one file into facts.
 #[derive(Debug)]
 pub(crate) struct Observer<'s> {
-    names: &'s Names,
-    odd: &'s OddIds,
+    names: &'s Interner,
+    odd: &'s MalformedIds,
     schema: Schema,
     digester: Digester,
-    services: [Recent; 3],
+    services: [RecentSymbols; 3],
     resource: LastResource,
 }
 
@@ -181,21 +181,21 @@ pub(crate) struct Observer<'s> {
 struct LastResource {
     text: String,
     form: Form,
-    service: Name,
-    instance: Name,
+    service: Symbol,
+    instance: Symbol,
     digest: u64,
 }
 
 impl<'s> Observer<'s> {
-    pub(crate) fn new(names: &'s Names, odd: &'s OddIds, schema: Schema) -> Self {
+    pub(crate) fn new(names: &'s Interner, odd: &'s MalformedIds, schema: Schema) -> Self {
         let resource = LastResource {
             text: String::new(),
             form: Form::Invalid,
-            service: Name::NONE,
-            instance: Name::NONE,
+            service: Symbol::NONE,
+            instance: Symbol::NONE,
             digest: 0,
         };
-        let services = std::array::from_fn(|_| Recent::new());
+        let services = std::array::from_fn(|_| RecentSymbols::new());
         Self { names, odd, schema, digester: Digester::default(), services, resource }
     }
 
@@ -277,7 +277,7 @@ impl<'s> Observer<'s> {
         let Some(text) = cells[column::RESOURCE_ATTRIBUTES].and_then(Cell::text) else {
             self.resource.text.clear();
             self.resource.form = whole(cells, column::RESOURCE_ATTRIBUTES, |_| Form::Invalid);
-            (self.resource.service, self.resource.instance) = (Name::NONE, Name::NONE);
+            (self.resource.service, self.resource.instance) = (Symbol::NONE, Symbol::NONE);
             self.resource.digest = 0;
             return;
         };
@@ -292,7 +292,7 @@ impl<'s> Observer<'s> {
         }
         self.resource.service = self.services[2].name(self.names, found.service_name.as_deref());
         self.resource.instance =
-            found.instance.as_deref().map_or(Name::NONE, |instance| self.names.name(instance));
+            found.instance.as_deref().map_or(Symbol::NONE, |instance| self.names.name(instance));
         self.resource.digest = XxHash3_128::oneshot(text.as_bytes()) as u64;
         text.clone_into(&mut self.resource.text);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     fact::{Fact, Marks},
-    interner::Name,
+    interner::Symbol,
     junjo::{Execution, Kind},
 };
 
@@ -32,7 +32,7 @@ pub(super) fn encode(fact: &Fact) -> [u8; LEN] {
     ] {
         put(&word.to_le_bytes());
     }
-    let Name(file) = fact.file;
+    let Symbol(file) = fact.file;
     for half in [
         file,
         fact.row_number,
@@ -82,12 +82,12 @@ pub(super) fn decode(bytes: &[u8; LEN]) -> Fact {
         content,
         execution: Execution { own, parent: within, kind: Kind::from_bits((last >> KIND) as u8) },
         run,
-        file: Name(file),
+        file: Symbol(file),
         row_number,
-        service: Name(service),
-        resource_service: Name(resource_service),
-        tagged_service: Name(tagged_service),
-        instance: Name(instance),
+        service: Symbol(service),
+        resource_service: Symbol(resource_service),
+        tagged_service: Symbol(tagged_service),
+        instance: Symbol(instance),
         marks: Marks::from_bits(last & ((1 << KIND) - 1)),
     }
 }

@@ -19,7 +19,7 @@ use std::{
     thread,
 };
 
-use super::{fact::Fact, fact_bytes, trace_bucket::Family};
+use super::{fact::Fact, fact_bytes, trace_bucket::TraceBucket};
 use crate::base::jobs::Jobs;
 
 pub(crate) const BUCKETS: usize = 64;
@@ -29,15 +29,15 @@ pub(crate) const BUCKETS: usize = 64;
 const FEW: usize = 512;
 
 /// A fact and its kin.
-const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::trace_bucket::Kin>();
+const ROW_BYTES: usize = size_of::<Fact>() + size_of::<super::trace_bucket::Relations>();
 
 /// The facts of the rows that no known plan calls for.
 #[derive(Debug)]
 pub(crate) struct Facts {
     buckets: Vec<Mutex<Bucket>>,
-    families: Vec<OnceLock<Arc<Family>>>,
+    families: Vec<OnceLock<Arc<TraceBucket>>>,
     /// The families of the shard that is being asked about.
-    shard: Mutex<BTreeMap<usize, Arc<Family>>>,
+    shard: Mutex<BTreeMap<usize, Arc<TraceBucket>>>,
     /// Bytes in memory.
     held: AtomicUsize,
     /// Bytes to hold before facts go to disk.
@@ -188,7 +188,7 @@ impl Facts {
     pub(crate) fn each(
         &self,
         buckets: Range<usize>,
-        look: impl Fn(usize, Arc<Family>) + Sync,
+        look: impl Fn(usize, Arc<TraceBucket>) + Sync,
     ) -> io::Result<()> {
         let next = AtomicUsize::new(buckets.start);
         let work = || -> io::Result<()> {
@@ -210,7 +210,7 @@ impl Facts {
     }
 
     /// A bucket's rows with their relations; kept where all of it is in memory anyway.
-    pub(crate) fn family(&self, index: usize) -> io::Result<Arc<Family>> {
+    pub(crate) fn family(&self, index: usize) -> io::Result<Arc<TraceBucket>> {
         if let Some(family) = self.families[index].get() {
             return Ok(Arc::clone(family));
         }
@@ -220,13 +220,13 @@ impl Facts {
         let mut bucket = self.bucket(index);
         let Bucket { held, spilled, rows } = &mut *bucket;
         let Some(file) = spilled else {
-            let family = || Arc::new(Family::of(std::mem::take(held)));
+            let family = || Arc::new(TraceBucket::of(std::mem::take(held)));
             return Ok(Arc::clone(self.families[index].get_or_init(family)));
         };
         let mut facts = Vec::with_capacity(*rows);
         read_facts(file, &mut facts)?;
         facts.extend_from_slice(held);
-        Ok(Arc::new(Family::of(facts)))
+        Ok(Arc::new(TraceBucket::of(facts)))
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::judge::{
         fact::{Id, Marks},
-        interner::Name,
+        interner::Symbol,
         junjo::Execution,
         malformed_ids::IdForm,
     };
@@ -272,12 +272,12 @@ mod tests {
             content: 7,
             execution: Execution::default(),
             run: Fact::NO_RUN,
-            file: Name(0),
+            file: Symbol(0),
             row_number,
-            service: Name(1),
-            resource_service: Name::NONE,
-            tagged_service: Name::NONE,
-            instance: Name::NONE,
+            service: Symbol(1),
+            resource_service: Symbol::NONE,
+            tagged_service: Symbol::NONE,
+            instance: Symbol::NONE,
             marks: Marks::from_bits(parented.into()),
         }
     }
@@ -316,13 +316,13 @@ mod tests {
             (0..).zip(rows).map(|(row, (span, parent))| fact(1, span, parent, row)).collect();
         facts[1].content = 8;
         facts.push(fact(2, 9, 0, 7));
-        let family = Family::of(facts);
+        let family = TraceBucket::of(facts);
         let kin = |row: u32| family.kin[family.facts.iter().position(|fact| fact.row_number == row).unwrap()];
         assert_eq!((kin(0).first_copy, kin(1).first_copy, kin(1).last_copy), (0, 0, 1));
         assert!(kin(0).conflicting && kin(1).conflicting && !kin(2).conflicting);
         assert_eq!(family.facts[kin(2).parent as usize].row_number, 0);
         assert!(kin(3).in_cycle && kin(4).in_cycle && !kin(5).in_cycle && !kin(2).in_cycle);
-        assert_eq!(kin(6).parent, super::super::trace_bucket::Kin::NONE);
+        assert_eq!(kin(6).parent, super::super::trace_bucket::Relations::NONE);
         let trace = family.traces[0];
         assert_eq!((trace.rows, trace.spans, trace.roots, trace.absent_unknown), (7, 6, 1, 1));
         assert!(trace.has_cycle && !family.traces[1].has_cycle);

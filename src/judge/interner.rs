@@ -5,17 +5,17 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// The number of a text; [`Name::NONE`] where there is none.
+/// The number of a text; [`Symbol::NONE`] where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Name(pub(crate) u32);
+pub(crate) struct Symbol(pub(crate) u32);
 
-impl Name {
+impl Symbol {
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
 /// All texts by number, and all numbers by text.
 #[derive(Debug, Default)]
-pub(crate) struct Names(RwLock<Known>);
+pub(crate) struct Interner(RwLock<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -23,10 +23,10 @@ struct Known {
     numbers: HashMap<Arc<str>, u32>,
 }
 
-impl Names {
-    pub(crate) fn name(&self, text: &str) -> Name {
+impl Interner {
+    pub(crate) fn name(&self, text: &str) -> Symbol {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(text).copied();
-        Name(known.unwrap_or_else(|| self.learn(text)))
+        Symbol(known.unwrap_or_else(|| self.learn(text)))
     }
 
     fn learn(&self, text: &str) -> u32 {
@@ -41,8 +41,8 @@ impl Names {
         number
     }
 
-    /// The text of a name that was given out; none for [`Name::NONE`].
-    pub(crate) fn text(&self, name: Name) -> Option<Arc<str>> {
+    /// The text of a name that was given out; none for [`Symbol::NONE`].
+    pub(crate) fn text(&self, name: Symbol) -> Option<Arc<str>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.texts.get(name.0 as usize).cloned()
     }
@@ -55,19 +55,19 @@ impl Names {
 
 /// The last name that was asked for: neighbouring rows mostly share theirs.
 #[derive(Debug)]
-pub(crate) struct Recent {
+pub(crate) struct RecentSymbols {
     text: String,
-    name: Name,
+    name: Symbol,
 }
 
-impl Recent {
+impl RecentSymbols {
     pub(crate) fn new() -> Self {
-        Self { text: String::new(), name: Name::NONE }
+        Self { text: String::new(), name: Symbol::NONE }
     }
 
-    pub(crate) fn name(&mut self, names: &Names, text: Option<&str>) -> Name {
-        let Some(text) = text else { return Name::NONE };
-        if self.name == Name::NONE || self.text != text {
+    pub(crate) fn name(&mut self, names: &Interner, text: Option<&str>) -> Symbol {
+        let Some(text) = text else { return Symbol::NONE };
+        if self.name == Symbol::NONE || self.text != text {
             self.name = names.name(text);
             text.clone_into(&mut self.text);
         }
@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn a_text_has_one_number_and_is_found_by_it() {
-        let names = Names::default();
-        let mut recent = Recent::new();
+        let names = Interner::default();
+        let mut recent = RecentSymbols::new();
         let (one, two) = (recent.name(&names, Some("one")), recent.name(&names, Some("two")));
         assert_eq!((recent.name(&names, Some("two")), names.name("one")), (two, one));
         assert_eq!(names.text(two).as_deref(), Some("two"));
-        assert_eq!((recent.name(&names, None), names.text(Name::NONE)), (Name::NONE, None));
+        assert_eq!((recent.name(&names, None), names.text(Symbol::NONE)), (Symbol::NONE, None));
     }
 }

@@ -43,7 +43,7 @@ impl IdForm {
 
 /// The texts of ids that are no numbers.
 #[derive(Debug)]
-pub(crate) struct OddIds(Mutex<Texts>);
+pub(crate) struct MalformedIds(Mutex<Texts>);
 
 /// Texts one behind the other, the first of them on disk, and where each begins.
 #[derive(Debug)]
@@ -86,13 +86,13 @@ impl Texts {
     }
 }
 
-impl Default for OddIds {
+impl Default for MalformedIds {
     fn default() -> Self {
         Self::new(1 << 20)
     }
 }
 
-impl OddIds {
+impl MalformedIds {
     /// Holds so many bytes of texts and their places.
     pub(crate) fn new(budget: usize) -> Self {
         let budget = budget / 2;
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn only_a_full_lower_case_id_is_its_own_number() {
-        let odd = OddIds::default();
+        let odd = MalformedIds::default();
         assert_eq!(odd.span(Some("00000000000000ff")), (255, IdForm::WellFormed));
         assert_eq!(odd.span(Some("0000000000000000")), (0, IdForm::Zero));
         assert_eq!(odd.span(None), (0, IdForm::Null));
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn texts_that_outgrow_the_budget_are_found_on_disk() {
-        let odd = OddIds::new(2_000);
+        let odd = MalformedIds::new(2_000);
         let text = |number: u32| format!("odd {number} {}", "x".repeat(number as usize % 40));
         let keys: Vec<u64> = (0..500).map(|number| odd.span(Some(&text(number))).0).collect();
         for settled in [false, true] {

@@ -17,10 +17,10 @@ use super::{
     fact::Fact,
     facts::Facts,
     hidden_rows::{self, HiddenRow},
-    interner::{Name, Names},
+    interner::{Interner, Symbol},
     judgement::RowCounts,
     junjo::records::Records,
-    malformed_ids::OddIds,
+    malformed_ids::MalformedIds,
     spool::Spool,
     unplannable::{self, Stray},
 };
@@ -41,8 +41,8 @@ pub(crate) struct FileOutput {
 /// The notes of all files.
 #[derive(Debug)]
 pub(crate) struct SweepOutput {
-    pub(crate) names: Arc<Names>,
-    pub(crate) odd: Arc<OddIds>,
+    pub(crate) names: Arc<Interner>,
+    pub(crate) odd: Arc<MalformedIds>,
     pub(crate) facts: Arc<Facts>,
     /// Rows with telemetry of Junjo's, among those of the facts.
     pub(crate) records: Arc<Records>,
@@ -73,16 +73,16 @@ struct State {
 /// The parts of a resource that tell whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ResourceKey {
-    pub(crate) service: Name,
-    pub(crate) resource_service: Name,
-    pub(crate) instance: Name,
+    pub(crate) service: Symbol,
+    pub(crate) resource_service: Symbol,
+    pub(crate) instance: Symbol,
 }
 
 /// How many rows have a resource, and one of them: the first by file and row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResourceRows {
     pub(crate) rows: u64,
-    pub(crate) file: Name,
+    pub(crate) file: Symbol,
     pub(crate) row_number: u32,
     pub(crate) in_wal: bool,
 }
@@ -91,7 +91,7 @@ impl SweepOutput {
     pub(crate) fn new(budget: Budget) -> Self {
         Self {
             names: Arc::default(),
-            odd: Arc::new(OddIds::new(budget.notes / 2)),
+            odd: Arc::new(MalformedIds::new(budget.notes / 2)),
             facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
             records: Arc::new(Records::new(budget.notes)),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
@@ -125,7 +125,7 @@ impl SweepOutput {
         state.rows += notes.rows;
         state.losses += notes.losses;
         for fact in &notes.facts {
-            state.tagged += u64::from(fact.tagged_service != Name::NONE);
+            state.tagged += u64::from(fact.tagged_service != Symbol::NONE);
             if fact.run != Fact::NO_RUN {
                 state.strange_runs.insert(RunId::from_bits(fact.run));
             }
@@ -213,7 +213,7 @@ impl SweepOutput {
 }
 
 /// A row of a file as a number; rows of a file are neighbours.
-fn place(file: Name, row_number: u64) -> u128 {
+fn place(file: Symbol, row_number: u64) -> u128 {
     u128::from(file.0) << 64 | u128::from(row_number)
 }
 

@@ -7,26 +7,26 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     fact::{Fact, Id, Marks},
-    interner::Name,
+    interner::Symbol,
     junjo::Execution,
     malformed_ids::IdForm,
 };
 
 /// Facts in the order of trace, span, tier, file and row, with what relates them.
 #[derive(Debug, Default)]
-pub(crate) struct Family {
+pub(crate) struct TraceBucket {
     pub(crate) facts: Vec<Fact>,
     /// By place in `facts`.
-    pub(crate) kin: Vec<Kin>,
+    pub(crate) kin: Vec<Relations>,
     pub(crate) traces: Vec<Trace>,
 }
 
 /// A row's relatives, by their places in the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kin {
-    /// [`Kin::NONE`] for a row without a trace id.
+pub(crate) struct Relations {
+    /// [`Relations::NONE`] for a row without a trace id.
     pub(crate) trace: u32,
-    /// The first copy of the parent; [`Kin::NONE`] where it has none or is not here.
+    /// The first copy of the parent; [`Relations::NONE`] where it has none or is not here.
     pub(crate) parent: u32,
     /// The first and the last row of this span; this row, where there is one.
     pub(crate) first_copy: u32,
@@ -49,7 +49,7 @@ pub(crate) enum Witness {
     Named,
 }
 
-impl Kin {
+impl Relations {
     pub(crate) const NONE: u32 = u32::MAX;
 }
 
@@ -63,8 +63,8 @@ pub(crate) struct Trace {
     pub(crate) roots: u32,
     /// Of the rows whose resource names the same.
     pub(crate) services: u32,
-    /// Of the first root; [`Name::NONE`] where there is none.
-    pub(crate) root_service: Name,
+    /// Of the first root; [`Symbol::NONE`] where there is none.
+    pub(crate) root_service: Symbol,
     /// Spans whose parent is not in the trace, by what their flags say of it.
     pub(crate) absent_local: u32,
     pub(crate) absent_remote: u32,
@@ -76,7 +76,7 @@ pub(crate) struct Trace {
     pub(crate) has_cycle: bool,
 }
 
-impl Family {
+impl TraceBucket {
     /// Sorts and relates.
     pub(crate) fn of(mut facts: Vec<Fact>) -> Self {
         facts.sort_unstable_by_key(|fact| {
@@ -86,7 +86,7 @@ impl Family {
             (trace, trace_form.bits(), span, span_form.bits(), in_wal, fact.file, fact.row_number)
         });
         let mut family =
-            Self { kin: facts.iter().map(|_| Kin::alone()).collect(), facts, traces: Vec::new() };
+            Self { kin: facts.iter().map(|_| Relations::alone()).collect(), facts, traces: Vec::new() };
         let mut start = 0;
         while start < family.facts.len() {
             let trace = trace_key(&family.facts[start]);
@@ -118,7 +118,7 @@ impl Family {
             let wal_copies = copies.iter().filter(|copy| copy.marks.has(Marks::IN_WAL)).count() as u32;
             for place in first..=last {
                 let parent = self.parent_of(place, start, length);
-                self.kin[place] = Kin {
+                self.kin[place] = Relations {
                     trace,
                     parent,
                     first_copy: first as u32,
@@ -153,14 +153,15 @@ impl Family {
         let candidates = rows[from..].iter().take_while(|row| row.span == wanted.0);
         match candidates.enumerate().find(|(_, row)| span_key(row) == wanted) {
             Some((offset, _)) if child.has_parent() => (start + from + offset) as u32,
-            _ => Kin::NONE,
+            _ => Relations::NONE,
         }
     }
 
     /// Whether another row knows of the parents that a trace lacks; most traces lack none.
     fn find_witnesses(&mut self, start: usize, length: usize) {
         let rows = start..start + length;
-        let lacks = |place: &usize| self.facts[*place].has_parent() && self.kin[*place].parent == Kin::NONE;
+        let lacks =
+            |place: &usize| self.facts[*place].has_parent() && self.kin[*place].parent == Relations::NONE;
         let orphans: Vec<usize> = rows.clone().filter(lacks).collect();
         if orphans.is_empty() {
             return;
@@ -184,15 +185,15 @@ impl Family {
     fn mark_cycles(&mut self, start: usize, length: usize) -> bool {
         // By place: the walk that came there first. Nearly every parent has been looked at before its child, or has
         // no parent: one step decides.
-        let mut walks = vec![Kin::NONE; length];
+        let mut walks = vec![Relations::NONE; length];
         let mut found = false;
         for place in start..start + length {
             let walk = (place - start) as u32;
             let mut at = place;
-            while walks[at - start] == Kin::NONE {
+            while walks[at - start] == Relations::NONE {
                 walks[at - start] = walk;
                 let parent = self.kin[at].parent;
-                if parent == Kin::NONE || parent as usize == at {
+                if parent == Relations::NONE || parent as usize == at {
                     break;
                 }
                 at = parent as usize;
@@ -217,15 +218,16 @@ impl Family {
     fn sum_up(&self, start: usize, length: usize, has_cycle: bool) -> Trace {
         let rows = &self.facts[start..start + length];
         // A row whose column and resource differ was mixed up, and tells nothing of its trace.
-        let agrees = |row: &&Fact| row.resource_service == Name::NONE || row.resource_service == row.service;
-        let services: BTreeSet<Name> = rows.iter().filter(agrees).map(|row| row.service).collect();
+        let agrees =
+            |row: &&Fact| row.resource_service == Symbol::NONE || row.resource_service == row.service;
+        let services: BTreeSet<Symbol> = rows.iter().filter(agrees).map(|row| row.service).collect();
         let mut trace = Trace {
             first_row: start as u32,
             rows: length as u32,
             spans: 0,
             roots: 0,
             services: services.len() as u32,
-            root_service: Name::NONE,
+            root_service: Symbol::NONE,
             absent_local: 0,
             absent_remote: 0,
             absent_unknown: 0,
@@ -240,10 +242,10 @@ impl Family {
             trace.spans += 1;
             if !row.has_parent() {
                 trace.roots += 1;
-                if trace.root_service == Name::NONE {
+                if trace.root_service == Symbol::NONE {
                     trace.root_service = row.service;
                 }
-            } else if self.kin[place].parent == Kin::NONE {
+            } else if self.kin[place].parent == Relations::NONE {
                 let absent = match (row.marks.has(Marks::FLAGGED), row.marks.has(Marks::REMOTE_PARENT)) {
                     (true, false) => &mut trace.absent_local,
                     (true, true) => &mut trace.absent_remote,
@@ -258,7 +260,7 @@ impl Family {
     }
 }
 
-impl Kin {
+impl Relations {
     fn alone() -> Self {
         Self {
             trace: Self::NONE,

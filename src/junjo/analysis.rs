@@ -37,7 +37,7 @@ use super::{
 use crate::{
     judge::{
         facts::Facts,
-        interner::Names,
+        interner::Interner,
         junjo::{key::Key, records::Records},
         spool::Spool,
     },
@@ -51,7 +51,7 @@ const MAX_DISPLACED: usize = 1_000_000;
 pub(crate) struct Input<'a> {
     pub(crate) records: &'a Records,
     pub(crate) facts: &'a Facts,
-    pub(crate) names: &'a Names,
+    pub(crate) names: &'a Interner,
     /// Spans that ended before this had the time to be stored. Unix nanoseconds.
     pub(crate) settled_before: i64,
     /// Bytes that each kind of notes may hold.

@@ -12,7 +12,7 @@ use super::span::Span;
 use crate::{
     base::arrays::{self, Kind, flag, number, text},
     judge::{
-        interner::{Name, Names},
+        interner::{Interner, Symbol},
         junjo::record::Head,
     },
     store::layout::Tier,
@@ -76,9 +76,9 @@ impl Differences {
         });
     }
 
-    pub(crate) fn batch(&self, names: &Names) -> Result<RecordBatch> {
+    pub(crate) fn batch(&self, names: &Interner) -> Result<RecordBatch> {
         let rows = || self.found.iter();
-        let name = |name: fn(&Found) -> Name| text(rows().map(|row| names.text(name(row))));
+        let name = |name: fn(&Found) -> Symbol| text(rows().map(|row| names.text(name(row))));
         let columns: Vec<ArrayRef> = vec![
             text(rows().map(|row| Some(tier(&row.head)))),
             name(|row| row.head.file),

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     judge::{
         facts::Facts,
-        interner::Names,
+        interner::Interner,
         junjo::{key::Key, record::Value, records::Records},
     },
     store::lazy_table::{Batches, lazy_table},
@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct RowSource {
     pub(crate) records: Arc<Records>,
     pub(crate) facts: Arc<Facts>,
-    pub(crate) names: Arc<Names>,
+    pub(crate) names: Arc<Interner>,
     /// Spans that ended before this had the time to be stored. Unix nanoseconds.
     pub(crate) settled_before: i64,
 }

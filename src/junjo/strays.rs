@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     base::arrays::{self, Kind, flag, number, text},
-    judge::{interner::Name, junjo::record::Head, spool::Spool},
+    judge::{interner::Symbol, junjo::record::Head, spool::Spool},
 };
 
 const COLUMNS: [(&str, Kind); 27] = [
@@ -280,10 +280,10 @@ impl<'r> View<'r> {
             has_parent: false,
             start_time: 0,
             end_time: 0,
-            file: Name(number("file") as u32),
+            file: Symbol(number("file") as u32),
             row_number: number("row_number") as u32,
             in_wal: self.flag("in_wal", row) == Some(true),
-            service: Name(number("service") as u32),
+            service: Symbol(number("service") as u32),
             resource: 0,
             status: 0,
             dropped_attributes: 0,

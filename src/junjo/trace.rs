@@ -14,7 +14,7 @@ use crate::{
             record::Record,
             records::{Records, split},
         },
-        trace_bucket::{Family, Kin},
+        trace_bucket::{Relations, TraceBucket},
     },
 };
 
@@ -53,7 +53,7 @@ pub(crate) struct Trace<'b> {
 pub(crate) fn each_trace(
     records: &Records,
     bytes: &[u8],
-    family: &Family,
+    family: &TraceBucket,
     mut look: impl FnMut(&Trace<'_>, bool) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut ordered = Vec::new();
@@ -82,7 +82,7 @@ pub(crate) fn each_trace(
 
 impl<'b> Trace<'b> {
     /// `spans` are in the order of their ids.
-    fn of(spans: Vec<Span<'b>>, family: &Family) -> Self {
+    fn of(spans: Vec<Span<'b>>, family: &TraceBucket) -> Self {
         let rows = rows_of(family, spans[0].head.trace);
         let by_span = |span: u64| spans.binary_search_by_key(&span, |known| known.head.span).ok();
         let ancestors = spans.iter().map(|span| ancestor(span, &spans, family, rows)).collect();
@@ -163,14 +163,14 @@ impl<'b> Trace<'b> {
 }
 
 /// The rows of a trace in its family: from, and up to.
-fn rows_of(family: &Family, trace: u128) -> (usize, usize) {
+fn rows_of(family: &TraceBucket, trace: u128) -> (usize, usize) {
     let start = family.facts.partition_point(|fact| fact.trace < trace);
     let end = start + family.facts[start..].partition_point(|fact| fact.trace == trace);
     (start, end)
 }
 
 /// Walks up the parents of a row.
-fn ancestor(span: &Span<'_>, spans: &[Span<'_>], family: &Family, rows: (usize, usize)) -> Ancestor {
+fn ancestor(span: &Span<'_>, spans: &[Span<'_>], family: &TraceBucket, rows: (usize, usize)) -> Ancestor {
     let facts = &family.facts[rows.0..rows.1];
     let mut at = rows.0 + facts.partition_point(|fact| fact.span < span.head.span);
     for _ in rows.0..rows.1 {
@@ -182,7 +182,7 @@ fn ancestor(span: &Span<'_>, spans: &[Span<'_>], family: &Family, rows: (usize, 
             return Ancestor::Remote;
         }
         let parent = family.kin[at].parent;
-        if parent == Kin::NONE {
+        if parent == Relations::NONE {
             return if fact.has_parent() { Ancestor::Unknown } else { Ancestor::None };
         }
         at = parent as usize;

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     base::{
         memory::{Limits, Memory},
-        panic_guard::{Guarded, caught},
+        panic_guard::{Guarded, catch_panic},
     },
     checks::investigations::Params,
     store::{
@@ -138,7 +138,7 @@ impl Engine {
 
     async fn answer(&self, session: &SessionContext, sql: &Sql, params: &Params) -> Result<Answer, Failed> {
         let begin = begin(Arc::clone(&self.tables), session.clone(), sql.text.clone(), values(params));
-        let Begun { schema, explains, first, mut stream } = on_planner(begin).await?;
+        let StartedStatement { schema, explains, first, mut stream } = on_planner(begin).await?;
         let (send, batches) = mpsc::channel(2);
         let mut work = JoinSet::new();
         work.spawn(async move {
@@ -193,7 +193,7 @@ impl From<DataFusionError> for Failed {
 }
 
 /// An answer whose first rows are there.
-struct Begun {
+struct StartedStatement {
     schema: SchemaRef,
     explains: bool,
     first: Option<Result<RecordBatch, DataFusionError>>,
@@ -206,7 +206,7 @@ async fn begin(
     session: SessionContext,
     sql: String,
     params: ParamValues,
-) -> Result<Begun, Failed> {
+) -> Result<StartedStatement, Failed> {
     let Statement { parsed, describes, explains } = statement::parse(&sql).map_err(Failed::Refused)?;
     let state = session.state();
     tables.describe(describes);
@@ -223,7 +223,7 @@ async fn begin(
         Some(Err(err)) => return Err(root(err).into()),
         first => first,
     };
-    Ok(Begun { schema, explains, first, stream })
+    Ok(StartedStatement { schema, explains, first, stream })
 }
 
 /// Does what may take long without a pause, and deep calls, on a thread of its own: whoever waits can stop waiting.
@@ -233,7 +233,7 @@ async fn on_planner<T: Send + 'static>(
     let runtime = Handle::current();
     let (mut send, done) = oneshot::channel();
     let plan = move || {
-        let planned = caught(|| {
+        let planned = catch_panic(|| {
             runtime.block_on(async {
                 tokio::select! {
                     planned = work => Some(planned),

@@ -12,7 +12,7 @@ use crate::{
     ledger::replay::Options,
     send::summary::per_second,
     source::{
-        chunk::{Notes, Unsent, UnsentSpan},
+        chunk::{SourceNotes, Unsent, UnsentSpan},
         pace::Pace,
         run::{Produced, Replayed, ShiftTime, SourceSummary},
     },
@@ -64,7 +64,7 @@ pub(crate) fn print_source(out: &mut dyn Write, surveyed: &SourceSummary) -> any
     Ok(())
 }
 
-fn print_notes(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
+fn print_notes(out: &mut dyn Write, notes: &SourceNotes) -> anyhow::Result<()> {
     print_unsent(out, &notes.unsent)?;
     for (why, spans) in &notes.skipped {
         writeln!(out, "left out {} {why}", counted(*spans, "span"))?;
@@ -106,7 +106,7 @@ pub(crate) fn print_changed(out: &mut dyn Write, planned: u64, made: &Produced) 
 }
 
 /// What rows no longer tell of the spans that they were.
-pub(crate) fn print_losses(out: &mut dyn Write, notes: &Notes) -> anyhow::Result<()> {
+pub(crate) fn print_losses(out: &mut dyn Write, notes: &SourceNotes) -> anyhow::Result<()> {
     if notes.with_nulls > 0 {
         let spans = counted(notes.with_nulls, "span");
         writeln!(out, "lost     {spans} with values that are null, and may have been NaN or infinite")?;

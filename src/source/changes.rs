@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 
 use super::{
-    chunk::{Body, Notes, Piece},
+    chunk::{Body, Chunk, SourceNotes},
     select::Refusal,
     service_names::ServiceNames,
 };
@@ -67,8 +67,8 @@ impl Converter {
         &mut self,
         cells: &Cells<'_>,
         at: i64,
-        notes: &mut Notes,
-    ) -> Result<Piece, Unsendable> {
+        notes: &mut SourceNotes,
+    ) -> Result<Chunk, Unsendable> {
         let resource = self.resource(cells)?;
         let mut message = Vec::with_capacity(1_024);
         let losses = self.row_to_span.write_span(cells, &self.changes, &mut message)?;
@@ -78,7 +78,7 @@ impl Converter {
         notes.disagreeing += u64::from(resource.disagrees);
         resource.write(&mut self.row_to_span.expected.row);
         let expectation = self.expectation()?;
-        Ok(Piece { at, body: Body::Span { resource, message, expectation } })
+        Ok(Chunk { at, body: Body::Span { resource, message, expectation } })
     }
 
     /// What to expect of the row that was converted last.
@@ -128,8 +128,8 @@ impl Converter {
         refusals: &[Option<Refusal>],
         at: i64,
         max_bytes: usize,
-        notes: &mut Notes,
-    ) -> Vec<Piece> {
+        notes: &mut SourceNotes,
+    ) -> Vec<Chunk> {
         let mut refusals = refusals.iter();
         for resource_spans in &mut request.resource_spans {
             let name = ResourceFacts::of(resource_spans.resource.as_ref()).service_name().to_owned();
@@ -151,7 +151,7 @@ impl Converter {
         pieces
     }
 
-    fn change_span(&self, span: &mut Span, notes: &mut Notes) {
+    fn change_span(&self, span: &mut Span, notes: &mut SourceNotes) {
         notes.scrubbed += self.changes.scrub.span(span);
         let remap = self.changes.remap;
         for id in [&mut span.trace_id, &mut span.span_id, &mut span.parent_span_id] {
@@ -168,7 +168,7 @@ impl Converter {
         }
     }
 
-    fn change_resource(&self, resource: &mut Resource, name: &str, notes: &mut Notes) {
+    fn change_resource(&self, resource: &mut Resource, name: &str, notes: &mut SourceNotes) {
         notes.scrubbed += self.changes.scrub.resource(resource);
         if let Some(new) = self.rename.get(name) {
             rename_service(resource, new);
@@ -180,7 +180,7 @@ impl Converter {
         request: ExportTraceServiceRequest,
         at: i64,
         max_bytes: usize,
-        pieces: &mut Vec<Piece>,
+        pieces: &mut Vec<Chunk>,
     ) {
         let spans = count_spans(&request);
         if spans == 0 {
@@ -207,7 +207,7 @@ impl Converter {
                 });
             }
         }
-        pieces.push(Piece { at, body: Body::Request { message: request.encode_to_vec(), expectations } });
+        pieces.push(Chunk { at, body: Body::Request { message: request.encode_to_vec(), expectations } });
     }
 }
 

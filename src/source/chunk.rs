@@ -10,7 +10,7 @@ use crate::{
 
 /// What has one time and is sent as one.
 #[derive(Debug)]
-pub(crate) struct Piece {
+pub(crate) struct Chunk {
     /// When it came in, in Unix nanoseconds.
     pub(crate) at: i64,
     pub(crate) body: Body,
@@ -24,7 +24,7 @@ pub(crate) enum Body {
     Request { message: Vec<u8>, expectations: Vec<ExpectedSpan> },
 }
 
-impl Piece {
+impl Chunk {
     pub(crate) fn spans(&self) -> usize {
         match &self.body {
             Body::Span { .. } => 1,
@@ -38,7 +38,7 @@ const NAMED: usize = 20;
 
 /// What was met in a source beside what is sent. Counts are of spans.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Notes {
+pub(crate) struct SourceNotes {
     /// Why spans are left out that could be sent: nobody asked for them.
     pub(crate) skipped: BTreeMap<String, u64>,
     /// Spans that were asked for and cannot be sent.
@@ -93,7 +93,7 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
 }
 
-impl Notes {
+impl SourceNotes {
     /// Whether all that was asked for was read, and can be sent.
     pub(crate) fn is_whole(&self) -> bool {
         self.trouble.is_empty() && self.unsent.total == 0 && self.lost == 0

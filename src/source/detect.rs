@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     calls,
-    chunk::{Notes, Trouble},
+    chunk::{SourceNotes, Trouble},
     digest,
     frames::{Broken, Form, Records},
     requests::RequestFile,
@@ -73,7 +73,7 @@ fn open_bytes(path: &Path) -> io::Result<Box<dyn Read + Send>> {
 }
 
 /// Looks into a path; what of it is of no use is noted.
-pub(crate) fn open(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
+pub(crate) fn open(path: &Path, notes: &mut SourceNotes) -> anyhow::Result<Opened> {
     let opened = if path.is_dir() || (!path.exists() && !spool::is_pipe(path)) {
         open_folder(path, notes)?
     } else {
@@ -86,7 +86,7 @@ pub(crate) fn open(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
     Ok(opened)
 }
 
-fn open_file(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
+fn open_file(path: &Path, notes: &mut SourceNotes) -> anyhow::Result<Opened> {
     let no_source = |reason: String| {
         Problem::new(format!("`{}` is nothing that can be sent again", path.display()), HINT)
             .caused_by(reason)
@@ -109,7 +109,7 @@ fn open_file(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
     Ok(Opened { kind: kind(&[&file], form), source: Source::Requests(vec![file]) })
 }
 
-fn open_folder(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
+fn open_folder(path: &Path, notes: &mut SourceNotes) -> anyhow::Result<Opened> {
     match Layout::find(Some(path)) {
         Ok(layout) => return Ok(store(&layout, notes)),
         Err(LayoutError::NotAStore(_)) => {}
@@ -154,7 +154,7 @@ fn open_folder(path: &Path, notes: &mut Notes) -> anyhow::Result<Opened> {
     Ok(Opened { kind, source: Source::Requests(found) })
 }
 
-fn store(layout: &Layout, notes: &mut Notes) -> Opened {
+fn store(layout: &Layout, notes: &mut SourceNotes) -> Opened {
     Opened { source: Source::Store(StoredFiles::of(layout, notes)), kind: "store".to_owned() }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use twox_hash::xxhash3_128::Hasher;
 
-use super::chunk::Notes;
+use super::chunk::SourceNotes;
 
 /// In place of the length of a file that cannot be read.
 const UNREADABLE: u64 = u64::MAX;
@@ -14,7 +14,7 @@ pub(crate) type Bytes<'f> = Box<dyn Fn() -> io::Result<Box<dyn Read + Send>> + '
 
 /// xxh3-128 over the names and bytes of files, in hexadecimal digits. A file that cannot be read is noted, and
 /// gives another digest than an empty one.
-pub(crate) fn of_files(files: &[(&str, Bytes<'_>)], notes: &mut Notes) -> String {
+pub(crate) fn of_files(files: &[(&str, Bytes<'_>)], notes: &mut SourceNotes) -> String {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 18];
     for (shown, open) in files {
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    fn of_file(shown: &str, path: &Path, notes: &mut Notes) -> String {
+    fn of_file(shown: &str, path: &Path, notes: &mut SourceNotes) -> String {
         let open = || -> io::Result<Box<dyn Read + Send>> { Ok(Box::new(File::open(path)?)) };
         of_files(&[(shown, Box::new(open))], notes)
     }
@@ -63,7 +63,7 @@ mod tests {
         let path = folder.path().join("file");
         let digest = |shown: &str, bytes: &str| {
             fs::write(&path, bytes).unwrap();
-            of_file(shown, &path, &mut Notes::default())
+            of_file(shown, &path, &mut SourceNotes::default())
         };
         let one = digest("a", "bytes");
         assert_eq!((digest("a", "bytes"), one.len()), (one.clone(), 32));
@@ -76,7 +76,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (gone, empty) = (folder.path().join("gone"), folder.path().join("empty"));
         fs::write(&empty, "").unwrap();
-        let mut notes = Notes::default();
+        let mut notes = SourceNotes::default();
         let digests = [&gone, &empty].map(|path| of_file("a", path, &mut notes));
         assert_ne!(digests[0], digests[1]);
         assert_eq!(notes.trouble.len(), 1);

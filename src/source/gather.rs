@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::chunk::{Body, Piece};
+use super::chunk::{Body, Chunk};
 use crate::{
     contract::{
         otlp::resource::SentResource,
@@ -51,7 +51,7 @@ struct Group {
 
 impl Gatherer {
     /// Adds a piece that is due then; the exports that are complete with that come back.
-    pub(crate) fn add(&mut self, due: Option<Duration>, piece: Piece) -> [Option<PendingExport>; 2] {
+    pub(crate) fn add(&mut self, due: Option<Duration>, piece: Chunk) -> [Option<PendingExport>; 2] {
         let mut ready = [None, None];
         match piece.body {
             Body::Request { message, expectations } => {
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::ledger::expected::SpanIds;
 
-    fn span(number: u8, resource: &Arc<SentResource>) -> Piece {
+    fn span(number: u8, resource: &Arc<SentResource>) -> Chunk {
         let message = Span { name: number.to_string(), ..Span::default() }.encode_to_vec();
         let expectation = ExpectedSpan {
             ids: SpanIds::of(&[0; 16], &u64::from(number).to_be_bytes()),
@@ -128,7 +128,7 @@ mod tests {
             service: None,
             digests: [0, 0],
         };
-        Piece { at: 0, body: Body::Span { resource: Arc::clone(resource), message, expectation } }
+        Chunk { at: 0, body: Body::Span { resource: Arc::clone(resource), message, expectation } }
     }
 
     /// The names in the drafts, resource by resource, beside the spans of their expectations.
@@ -171,7 +171,7 @@ mod tests {
             drafts.extend(gatherer.add(None, span(1, &resource)).into_iter().flatten());
         }
         let request = Body::Request { message: b"as it is".to_vec(), expectations: Vec::new() };
-        drafts.extend(gatherer.add(None, Piece { at: 0, body: request }).into_iter().flatten());
+        drafts.extend(gatherer.add(None, Chunk { at: 0, body: request }).into_iter().flatten());
         assert_eq!(drafts.iter().map(|draft| draft.expectations.len()).collect::<Vec<_>>(), [512, 1, 0]);
         assert_eq!(drafts[2].request, b"as it is");
         assert_eq!(gatherer.finish(), None);

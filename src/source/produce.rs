@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     changes::Converter,
-    chunk::{Notes, Piece},
+    chunk::{Chunk, SourceNotes},
     detect::Source,
     gather::{Gatherer, PendingExport},
     pace::{Pace, Timeline},
@@ -63,12 +63,12 @@ impl ReplaySpec {
 pub(crate) async fn produce(
     recipe: &ReplaySpec,
     drafts: &mpsc::Sender<PendingExport>,
-) -> anyhow::Result<Notes> {
-    let mut notes = Notes::default();
+) -> anyhow::Result<SourceNotes> {
+    let mut notes = SourceNotes::default();
     let mut timeline = recipe.timeline();
     for number in 0..recipe.options.loops.max(1) {
         // The source is the same each time: what is to be said of it is said once.
-        let mut again = Notes::default();
+        let mut again = SourceNotes::default();
         let told = if number == 0 { &mut notes } else { &mut again };
         if !one_loop(recipe, number, &mut timeline, drafts, told).await? {
             break;
@@ -84,7 +84,7 @@ async fn one_loop(
     number: u64,
     timeline: &mut Timeline,
     drafts: &mpsc::Sender<PendingExport>,
-    notes: &mut Notes,
+    notes: &mut SourceNotes,
 ) -> anyhow::Result<bool> {
     let mut walker = Walker::new(recipe, number)?;
     let mut window = Window::new(recipe.pace.keeps_time());
@@ -145,7 +145,7 @@ impl<'r> Walker<'r> {
         Ok(Self { recipe, converter, reading, passed: 0 })
     }
 
-    async fn next(&mut self, notes: &mut Notes) -> Option<Vec<Piece>> {
+    async fn next(&mut self, notes: &mut SourceNotes) -> Option<Vec<Chunk>> {
         match &mut self.reading {
             Reading::Rows(reader) => {
                 let rows = reader.next(notes).await?;
@@ -161,8 +161,8 @@ impl<'r> Walker<'r> {
     fn of_rows(
         &mut self,
         RowBatch { first_place, file, first_row, batch, present }: &RowBatch,
-        notes: &mut Notes,
-    ) -> Vec<Piece> {
+        notes: &mut SourceNotes,
+    ) -> Vec<Chunk> {
         let rows = Rows::new(batch, present);
         let selection = &self.recipe.selection;
         let mask = selection.mask(batch, notes);
@@ -186,7 +186,7 @@ impl<'r> Walker<'r> {
         pieces
     }
 
-    fn of_request(&mut self, received: Received, notes: &mut Notes) -> Vec<Piece> {
+    fn of_request(&mut self, received: Received, notes: &mut SourceNotes) -> Vec<Chunk> {
         let Received { first_place, file, first_number, at, request } = received;
         let mut refusals = self.recipe.selection.refusals(&request, at, notes);
         for (number, refusal) in (0..).zip(&mut refusals) {

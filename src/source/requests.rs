@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use super::{
     calls::{self, Call},
     changes::{count_spans, last_end},
-    chunk::Notes,
+    chunk::SourceNotes,
     frames::{Broken, Records},
     otlp_json::Parsed,
     spool::{self, SpoolReader},
@@ -86,7 +86,7 @@ impl Requests {
         Self { files, next: 0, current: None, spans: 0, with_refused }
     }
 
-    pub(crate) fn next(&mut self, notes: &mut Notes) -> Option<Received> {
+    pub(crate) fn next(&mut self, notes: &mut SourceNotes) -> Option<Received> {
         loop {
             let Some(current) = &mut self.current else {
                 let file = self.files.get(self.next)?;

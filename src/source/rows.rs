@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 
-use super::chunk::Notes;
+use super::chunk::SourceNotes;
 use crate::{
     base::memory::Limits,
     contract::schema::{COLUMN_COUNT, column_name},
@@ -27,7 +27,7 @@ pub(crate) struct StoredFiles {
 }
 
 impl StoredFiles {
-    pub(crate) fn of(layout: &Layout, notes: &mut Notes) -> Self {
+    pub(crate) fn of(layout: &Layout, notes: &mut SourceNotes) -> Self {
         // Segments first: what a flush takes away in between is in the cold files that are listed then.
         let [wal, cold] = [Tier::Wal, Tier::Cold].map(|tier| inventory::list(layout, tier));
         let hot = if layout.single_file { inventory::list(layout, Tier::Hot) } else { Inventory::default() };
@@ -88,7 +88,7 @@ impl RowReader {
     }
 
     /// The next rows. What cannot be read is noted, and passed over.
-    pub(crate) async fn next(&mut self, notes: &mut Notes) -> Option<RowBatch> {
+    pub(crate) async fn next(&mut self, notes: &mut SourceNotes) -> Option<RowBatch> {
         loop {
             let Some(current) = &mut self.current else {
                 let file = self.files.get(self.next)?.clone();
@@ -120,7 +120,7 @@ impl RowReader {
     }
 
     /// What a file lacks or cannot give is noted; what it has is read.
-    fn open(&self, file: &FoundFile, notes: &mut Notes) -> Current {
+    fn open(&self, file: &FoundFile, notes: &mut SourceNotes) -> Current {
         let opened = open(file);
         if let Some(problem) = &opened.problem {
             notes.trouble(&file.shown, problem.to_string());

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    chunk::Notes,
+    chunk::SourceNotes,
     detect::{self, Opened},
     digest,
     gather::PendingExport,
@@ -91,7 +91,7 @@ pub(crate) struct Produced {
     pub(crate) exports: u64,
     pub(crate) spans: u64,
     pub(crate) bytes: u64,
-    pub(crate) notes: Notes,
+    pub(crate) notes: SourceNotes,
 }
 
 impl Produced {
@@ -108,7 +108,7 @@ pub(crate) struct Replayed {
     pub(crate) folder: PathBuf,
     pub(crate) ledger: Arc<LedgerWriter>,
     pub(crate) sent: Sent,
-    pub(crate) notes: Notes,
+    pub(crate) notes: SourceNotes,
 }
 
 /// Looks through a source; nothing is changed yet.
@@ -116,7 +116,7 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
     let scrub = Scrub::new(&options.scrub, &options.scrub_text).map_err(|err| {
         Problem::new("invalid pattern of --scrub-text", "write a regular expression").caused_by(err)
     })?;
-    let mut notes = Notes::default();
+    let mut notes = SourceNotes::default();
     let Opened { source, kind } = detect::open(path, &mut notes)?;
     let digest = digest::of_files(&source.bytes(), &mut notes);
     let mut recipe = ReplaySpec {
@@ -194,7 +194,7 @@ impl SourceSummary {
 /// All exports of a source in order, and the task that makes them for as long as somebody takes them.
 pub(crate) fn drafts(
     recipe: Arc<ReplaySpec>,
-) -> (mpsc::Receiver<PendingExport>, JoinHandle<anyhow::Result<Notes>>) {
+) -> (mpsc::Receiver<PendingExport>, JoinHandle<anyhow::Result<SourceNotes>>) {
     let (sender, drafts) = mpsc::channel(AHEAD);
     (drafts, tokio::spawn(async move { produce(&recipe, &sender).await }))
 }
@@ -319,7 +319,7 @@ pub(crate) async fn perform(
     let notes = making.await??;
     // What a source that changed meanwhile no longer gives was planned, and cannot be sent.
     let loops = manifest.options.loops.max(1);
-    let left_out = |notes: &Notes| notes.skipped.values().sum::<u64>() + notes.unsent.total;
+    let left_out = |notes: &SourceNotes| notes.skipped.values().sum::<u64>() + notes.unsent.total;
     let unsendable = left_out(&notes).saturating_sub(left_out(&surveyed.survey.notes));
     let planned = Amount { workflows: 0, spans: planned.spans.saturating_sub(unsendable * loops) };
     let left = planned.spans.saturating_sub(sent.taken_before);

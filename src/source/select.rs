@@ -8,7 +8,7 @@ use datafusion::{
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
-use super::chunk::Notes;
+use super::chunk::SourceNotes;
 use crate::{
     base::problem::Problem,
     contract::{
@@ -86,7 +86,7 @@ impl Selection {
     }
 
     /// Which rows of a batch the condition lets through; one that cannot be worked out lets none.
-    pub(crate) fn mask(&self, batch: &RecordBatch, notes: &mut Notes) -> Option<BooleanArray> {
+    pub(crate) fn mask(&self, batch: &RecordBatch, notes: &mut SourceNotes) -> Option<BooleanArray> {
         let condition = self.condition.as_ref()?;
         Some(condition.keeps(batch).unwrap_or_else(|err| none_of(batch.num_rows(), &err, notes)))
     }
@@ -127,7 +127,7 @@ impl Selection {
         &self,
         request: &ExportTraceServiceRequest,
         at: i64,
-        notes: &mut Notes,
+        notes: &mut SourceNotes,
     ) -> Vec<Option<Refusal>> {
         let mask = self.condition.as_ref().map(|condition| {
             let rows = mapping::rows(&request.resource_spans, Schema::V2);
@@ -177,7 +177,7 @@ impl Selection {
     }
 }
 
-fn none_of(rows: usize, err: &DataFusionError, notes: &mut Notes) -> BooleanArray {
+fn none_of(rows: usize, err: &DataFusionError, notes: &mut SourceNotes) -> BooleanArray {
     notes.trouble("--where", format!("cannot be worked out: {}", err.strip_backtrace()));
     BooleanArray::from(vec![false; rows])
 }

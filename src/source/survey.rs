@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     changes::Converter,
-    chunk::Notes,
+    chunk::SourceNotes,
     detect::Source,
     duplicates::{HELD, Met, Share, shares},
     pace::Timeline,
@@ -39,7 +39,7 @@ pub(crate) struct Survey {
     pub(crate) late: u64,
     /// Places of spans that are copies.
     pub(crate) copies: Vec<u64>,
-    pub(crate) notes: Notes,
+    pub(crate) notes: SourceNotes,
 }
 
 /// A span of a source that is wanted, copies included.
@@ -54,7 +54,7 @@ struct Wanted<'s> {
     request: Option<u64>,
 }
 
-pub(crate) async fn survey(recipe: &ReplaySpec, notes: Notes) -> anyhow::Result<Survey> {
+pub(crate) async fn survey(recipe: &ReplaySpec, notes: SourceNotes) -> anyhow::Result<Survey> {
     let mut met = Met::new(HELD);
     let mut survey = pass(recipe, notes.clone(), |wanted| met.is_copy(wanted.ids, wanted.place)).await?;
     if met.overflowed {
@@ -78,7 +78,7 @@ async fn in_shares(recipe: &ReplaySpec, spans: u64) -> anyhow::Result<(u64, Vec<
     let shares = shares(spans);
     for number in 0..shares {
         let mut share = Share::new(number, shares);
-        walk(recipe, &mut Notes::default(), |wanted| share.add(wanted.ids, wanted.place)).await?;
+        walk(recipe, &mut SourceNotes::default(), |wanted| share.add(wanted.ids, wanted.place)).await?;
         let counted = share.count();
         traces += counted.traces;
         copies.extend(counted.copies);
@@ -90,7 +90,7 @@ async fn in_shares(recipe: &ReplaySpec, spans: u64) -> anyhow::Result<(u64, Vec<
 /// Counts what is sent.
 async fn pass(
     recipe: &ReplaySpec,
-    mut notes: Notes,
+    mut notes: SourceNotes,
     mut is_copy: impl FnMut(&Wanted<'_>) -> bool,
 ) -> anyhow::Result<Survey> {
     let mut survey = Survey::default();
@@ -115,7 +115,11 @@ async fn pass(
 }
 
 /// Hands over each span that is wanted, in the order of the source.
-async fn walk(recipe: &ReplaySpec, notes: &mut Notes, take: impl FnMut(Wanted<'_>)) -> anyhow::Result<()> {
+async fn walk(
+    recipe: &ReplaySpec,
+    notes: &mut SourceNotes,
+    take: impl FnMut(Wanted<'_>),
+) -> anyhow::Result<()> {
     match &recipe.source {
         Source::Store(stored) => rows(recipe, stored, notes, take).await,
         Source::Requests(files) => {
@@ -128,7 +132,7 @@ async fn walk(recipe: &ReplaySpec, notes: &mut Notes, take: impl FnMut(Wanted<'_
 async fn rows(
     recipe: &ReplaySpec,
     stored: &StoredFiles,
-    notes: &mut Notes,
+    notes: &mut SourceNotes,
     mut take: impl FnMut(Wanted<'_>),
 ) -> anyhow::Result<()> {
     let selection = &recipe.selection;
@@ -161,7 +165,7 @@ async fn rows(
 fn requests(
     recipe: &ReplaySpec,
     mut requests: Requests,
-    notes: &mut Notes,
+    notes: &mut SourceNotes,
     mut take: impl FnMut(Wanted<'_>),
 ) {
     let mut number = 0;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 
 use super::{
-    chunk::{Notes, UnsentSpan},
+    chunk::{SourceNotes, UnsentSpan},
     run::{self, Produced, SourceSummary},
 };
 use crate::{
@@ -33,7 +33,7 @@ fn change_cold(folder: &Path, schema: Schema, change: impl FnOnce(&mut Vec<Row>)
 }
 
 /// What is planned of a source, and what is made of it.
-async fn planned_and_made(folder: &Path, options: Options, fresh_ids: bool) -> (u64, Notes, Produced) {
+async fn planned_and_made(folder: &Path, options: Options, fresh_ids: bool) -> (u64, SourceNotes, Produced) {
     let surveyed = run::prepare(folder, options, fresh_ids).await.unwrap();
     let planned = surveyed.spans();
     let SourceSummary { survey, recipe, .. } = surveyed;

@@ -22,7 +22,7 @@ use super::{
     problem::FileProblem,
     thrift,
 };
-use crate::base::panic_guard::caught;
+use crate::base::panic_guard::catch_panic;
 
 const MAGIC: &[u8] = b"PAR1";
 /// The length of the metadata, and the magic.
@@ -83,11 +83,11 @@ fn parse(bytes: &[u8], size: u64, statistics: Statistics) -> Result<Footer, Stri
     };
     let options = ParquetMetaDataOptions::new().with_column_stats_policy(policy);
     let decode = || ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options));
-    let metadata = caught(decode).map_err(|err| err.to_string())?.map_err(|err| {
+    let metadata = catch_panic(decode).map_err(|err| err.to_string())?.map_err(|err| {
         let reason = err.to_string().replace("External: ", "");
         format!("the footer does not parse: {}", reason.trim_start_matches("Parquet error: "))
     })?;
-    caught(|| describe(metadata, size)).map_err(|err| err.to_string())?
+    catch_panic(|| describe(metadata, size)).map_err(|err| err.to_string())?
 }
 
 fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, FileProblem> {

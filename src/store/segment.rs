@@ -21,7 +21,7 @@ use super::{
     columns::{self, ColumnFaults, WrongType},
     problem::FileProblem,
 };
-use crate::base::panic_guard::caught;
+use crate::base::panic_guard::catch_panic;
 
 mod body;
 mod frame;
@@ -122,7 +122,7 @@ fn add(segment: &mut Segment, schema: &mut Option<SchemaRef>, frame: &Frame) -> 
 fn read_schema(message: &Message) -> Result<SchemaRef, String> {
     let header = message.header_as_schema().ok_or("a schema message without a schema")?;
     let schema =
-        caught(|| fb_to_schema(header)).map_err(|err| format!("the schema does not decode: {err}"))?;
+        catch_panic(|| fb_to_schema(header)).map_err(|err| format!("the schema does not decode: {err}"))?;
     if let Some(field) = schema.fields().iter().find(|field| !body::is_flat(field.data_type())) {
         return Err(format!(
             "column `{}` is of type {}, which no studio writes",
@@ -140,10 +140,10 @@ fn read_batch(message: &Message, schema: &SchemaRef, body: &Buffer) -> Result<Re
     check_body(schema, &header, body)?;
     let version = message.version();
     let none = std::collections::HashMap::new();
-    let decoded = caught(|| read_record_batch(body, header, schema.clone(), &none, None, &version));
+    let decoded = catch_panic(|| read_record_batch(body, header, schema.clone(), &none, None, &version));
     let batch =
         decoded.map_err(|err| err.to_string())?.map_err(|err| format!("the batch does not decode: {err}"))?;
-    caught(|| columns::adapt(&batch)).map_err(|err| err.to_string())?.map_err(|err| err.to_string())
+    catch_panic(|| columns::adapt(&batch)).map_err(|err| err.to_string())?.map_err(|err| err.to_string())
 }
 
 #[cfg(test)]

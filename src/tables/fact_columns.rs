@@ -13,16 +13,21 @@ use crate::{
     },
     judge::{
         fact::{Fact, Id, Marks},
-        interner::Name,
+        interner::Symbol,
         malformed_ids::IdForm,
-        trace_bucket::{Family, Kin, Trace, Witness},
+        trace_bucket::{Relations, Trace, TraceBucket, Witness},
     },
     store::layout::Tier,
     traffic::ids::RunId,
 };
 
 /// One column for some rows of a family.
-pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
+pub(super) fn column(
+    source: &FactSource,
+    family: &TraceBucket,
+    rows: &[u32],
+    name: &str,
+) -> Result<ArrayRef> {
     let places = || rows.iter().map(|row| *row as usize);
     let facts = || places().map(|place| &family.facts[place]);
     let kins = || places().map(|place| family.kin[place]);
@@ -30,7 +35,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
     let at = |place: u32| family.facts.get(place as usize);
     let firsts = || kins().map(|kin| at(kin.first_copy));
     let parents = || kins().map(|kin| at(kin.parent));
-    let names = |names: &mut dyn Iterator<Item = Name>| source.names.take(names);
+    let names = |names: &mut dyn Iterator<Item = Symbol>| source.names.take(names);
     let mark = |mark: u64| flag(facts().map(|fact| Some(fact.marks.has(mark))));
     let timed = |fact: &Fact, at: i64| (!fact.marks.has(Marks::UNTIMED)).then_some(at);
     Ok(match name {
@@ -79,27 +84,27 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
         "is_last_copy" => flag(kins().zip(rows).map(|(kin, row)| Some(kin.last_copy == *row))),
         "copies_differ" => flag(kins().map(|kin| Some(kin.conflicting))),
         "first_tier" => text(firsts().map(|first| first.map(tier))),
-        "first_file" => names(&mut firsts().map(|first| first.map_or(Name::NONE, |first| first.file))),
+        "first_file" => names(&mut firsts().map(|first| first.map_or(Symbol::NONE, |first| first.file))),
         "first_row_number" => number(firsts().map(|first| first.map(|first| first.row_number))),
         "has_parent" => flag(facts().map(|fact| Some(fact.has_parent()))),
-        "parent_here" => flag(kins().map(|kin| Some(kin.parent != Kin::NONE))),
+        "parent_here" => flag(kins().map(|kin| Some(kin.parent != Relations::NONE))),
         "parent_trace_id" => text(both().map(|(fact, kin)| {
             let found = source.elsewhere.parent_of(fact, kin)?;
             trace_text(source, found.trace, found.trace_form)
         })),
         "parent_file" => names(&mut both().map(|(fact, kin)| match at(kin.parent) {
             Some(parent) => parent.file,
-            None => source.elsewhere.parent_of(fact, kin).map_or(Name::NONE, |found| found.file),
+            None => source.elsewhere.parent_of(fact, kin).map_or(Symbol::NONE, |found| found.file),
         })),
         "parent_row_number" => number(both().map(|(fact, kin)| match at(kin.parent) {
             Some(parent) => Some(parent.row_number),
             None => source.elsewhere.parent_of(fact, kin).map(|found| found.row_number),
         })),
         "parent_service" => {
-            names(&mut parents().map(|parent| parent.map_or(Name::NONE, |parent| parent.service)))
+            names(&mut parents().map(|parent| parent.map_or(Symbol::NONE, |parent| parent.service)))
         }
         "parent_resource_service" => {
-            names(&mut parents().map(|parent| parent.map_or(Name::NONE, |parent| parent.resource_service)))
+            names(&mut parents().map(|parent| parent.map_or(Symbol::NONE, |parent| parent.resource_service)))
         }
         "parent_start_time" => {
             time(parents().map(|parent| parent.and_then(|parent| timed(parent, parent.start_time))))
@@ -124,14 +129,14 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
 }
 
 /// A column that says something of a row's whole trace.
-fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
+fn column_of_trace(source: &FactSource, family: &TraceBucket, rows: &[u32], name: &str) -> Result<ArrayRef> {
     let traces = || rows.iter().map(|row| family.traces.get(family.kin[*row as usize].trace as usize));
     Ok(match name {
         "trace_spans" => number(traces().map(|trace| trace.map(|trace| trace.spans))),
         "trace_roots" => number(traces().map(|trace| trace.map(|trace| trace.roots))),
         "trace_services" => number(traces().map(|trace| trace.map(|trace| trace.services))),
         "trace_root_service" => {
-            source.names.take(traces().map(|trace| trace.map_or(Name::NONE, |trace| trace.root_service)))
+            source.names.take(traces().map(|trace| trace.map_or(Symbol::NONE, |trace| trace.root_service)))
         }
         "trace_settled" => {
             flag(traces().map(|trace| trace.map(|trace| trace.end_time < source.settled_before)))
@@ -153,7 +158,7 @@ fn column_of_trace(source: &FactSource, family: &Family, rows: &[u32], name: &st
 }
 
 /// What tells of a parent that a row's trace lacks.
-fn witness(kin: Kin) -> Option<&'static str> {
+fn witness(kin: Relations) -> Option<&'static str> {
     kin.witness.map(|witness| match witness {
         Witness::Closed => "owner ended",
         Witness::Named => "owner absent",
@@ -161,7 +166,7 @@ fn witness(kin: Kin) -> Option<&'static str> {
 }
 
 /// How many files of one kind hold the copies of a span.
-fn files_of_copies(family: &Family, kin: Kin, in_wal: bool) -> Option<i64> {
+fn files_of_copies(family: &TraceBucket, kin: Relations, in_wal: bool) -> Option<i64> {
     let copies = family.facts.get(kin.first_copy as usize..=kin.last_copy as usize)?;
     let files = copies.iter().filter(|copy| copy.marks.has(Marks::IN_WAL) == in_wal).map(|copy| copy.file);
     i64::try_from(files.collect::<BTreeSet<_>>().len()).ok()

@@ -39,8 +39,8 @@ use super::{
     trace_columns,
 };
 use crate::judge::{
-    cross_trace_parents::Elsewhere, facts::Facts, interner::Names, malformed_ids::OddIds,
-    trace_bucket::Family,
+    cross_trace_parents::CrossTraceParents, facts::Facts, interner::Interner, malformed_ids::MalformedIds,
+    trace_bucket::TraceBucket,
 };
 
 /// Rows whose filters are worked out at a time.
@@ -55,8 +55,8 @@ const HOUR: i64 = 3_600_000_000_000;
 pub(crate) struct FactSource {
     pub(crate) facts: Arc<Facts>,
     pub(crate) names: NameColumn,
-    pub(crate) odd: Arc<OddIds>,
-    pub(crate) elsewhere: Elsewhere,
+    pub(crate) odd: Arc<MalformedIds>,
+    pub(crate) elsewhere: CrossTraceParents,
     /// Spans that ended before this had the time to be stored with their traces. Unix nanoseconds.
     pub(crate) settled_before: i64,
     /// An hour before the store was read.
@@ -72,14 +72,14 @@ pub(crate) struct FactSource {
 impl FactSource {
     pub(crate) fn new(
         facts: Arc<Facts>,
-        names: &Names,
-        odd: Arc<OddIds>,
+        names: &Interner,
+        odd: Arc<MalformedIds>,
         read_began: i64,
         settled_before: i64,
     ) -> io::Result<Self> {
         facts.settle()?;
         odd.settle()?;
-        let (elsewhere, traces) = Elsewhere::look(&facts)?;
+        let (elsewhere, traces) = CrossTraceParents::look(&facts)?;
         Ok(Self {
             facts,
             names: NameColumn::of(names),
@@ -114,14 +114,14 @@ impl Grain {
         }
     }
 
-    fn len(self, family: &Family) -> usize {
+    fn len(self, family: &TraceBucket) -> usize {
         match self {
             Self::Row => family.facts.len(),
             Self::Trace => family.traces.len(),
         }
     }
 
-    fn column(self, source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
+    fn column(self, source: &FactSource, family: &TraceBucket, rows: &[u32], name: &str) -> Result<ArrayRef> {
         match self {
             Self::Row => fact_columns::column(source, family, rows, name),
             Self::Trace => trace_columns::column(source, family, rows, name),
@@ -249,7 +249,7 @@ impl PartitionStream for FactScan {
 
 /// Rows of one family.
 struct Part {
-    family: Arc<Family>,
+    family: Arc<TraceBucket>,
     rows: Range<u32>,
 }
 
@@ -271,13 +271,13 @@ impl FactScan {
         chunks.filter(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)).collect()
     }
 
-    fn batch(&self, family: &Family, rows: &[u32]) -> Result<RecordBatch> {
+    fn batch(&self, family: &TraceBucket, rows: &[u32]) -> Result<RecordBatch> {
         let passed = self.passing(family, rows)?;
         self.make(&self.schema, family, passed.as_deref().unwrap_or(rows))
     }
 
     /// The rows that all filters let pass; none where there is no filter.
-    fn passing(&self, family: &Family, rows: &[u32]) -> Result<Option<Vec<u32>>> {
+    fn passing(&self, family: &TraceBucket, rows: &[u32]) -> Result<Option<Vec<u32>>> {
         if self.filter.passes.is_empty() {
             return Ok(None);
         }
@@ -292,7 +292,7 @@ impl FactScan {
         Ok(Some(rows.iter().zip(passed).filter_map(|(row, passed)| passed.then_some(*row)).collect()))
     }
 
-    fn make(&self, schema: &SchemaRef, family: &Family, rows: &[u32]) -> Result<RecordBatch> {
+    fn make(&self, schema: &SchemaRef, family: &TraceBucket, rows: &[u32]) -> Result<RecordBatch> {
         let FactTable { source, grain, .. } = &self.table;
         let columns = schema.fields().iter().map(|field| grain.column(source, family, rows, field.name()));
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));

@@ -7,20 +7,20 @@ use datafusion::arrow::{
     compute::take,
 };
 
-use crate::judge::interner::{Name, Names};
+use crate::judge::interner::{Interner, Symbol};
 
 /// All names, ready to be taken from.
 #[derive(Debug)]
 pub(crate) struct NameColumn(StringViewArray);
 
 impl NameColumn {
-    pub(crate) fn of(names: &Names) -> Self {
+    pub(crate) fn of(names: &Interner) -> Self {
         Self(StringViewArray::from_iter_values(names.texts()))
     }
 
-    /// The texts of some names; null for [`Name::NONE`].
-    pub(crate) fn take(&self, names: impl Iterator<Item = Name>) -> ArrayRef {
-        let known = |name: Name| (name != Name::NONE).then_some(name.0);
+    /// The texts of some names; null for [`Symbol::NONE`].
+    pub(crate) fn take(&self, names: impl Iterator<Item = Symbol>) -> ArrayRef {
+        let known = |name: Symbol| (name != Symbol::NONE).then_some(name.0);
         let index: UInt32Array = names.map(known).collect();
         take(&self.0, &index, None).unwrap_or_else(|_| {
             Arc::new(StringViewArray::new_null(datafusion::arrow::array::Array::len(&index)))

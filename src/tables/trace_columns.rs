@@ -11,12 +11,17 @@ use crate::{
     base::arrays::{flag, number, text, time},
     judge::{
         fact::Id,
-        trace_bucket::{Family, Trace},
+        trace_bucket::{Trace, TraceBucket},
     },
 };
 
 /// One column for some traces of a family; a trace's address is its first row's.
-pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &str) -> Result<ArrayRef> {
+pub(super) fn column(
+    source: &FactSource,
+    family: &TraceBucket,
+    rows: &[u32],
+    name: &str,
+) -> Result<ArrayRef> {
     let traces = || rows.iter().map(|row| &family.traces[*row as usize]);
     let firsts = || traces().map(|trace| &family.facts[trace.first_row as usize]);
     let count = |of: fn(&Trace) -> u32| number(traces().map(|trace| Some(of(trace))));
@@ -47,7 +52,7 @@ pub(super) fn column(source: &FactSource, family: &Family, rows: &[u32], name: &
 }
 
 /// How many rows of a trace have their parent in another trace.
-fn elsewhere(source: &FactSource, family: &Family, trace: &Trace) -> u32 {
+fn elsewhere(source: &FactSource, family: &TraceBucket, trace: &Trace) -> u32 {
     let places = trace.first_row as usize..(trace.first_row + trace.rows) as usize;
     let apart =
         |place: &usize| source.elsewhere.parent_of(&family.facts[*place], family.kin[*place]).is_some();

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     audit::{AuditOptions, examine, random_tests, report::AuditReport, verdict::Overall},
-    base::panic_guard::caught,
+    base::panic_guard::catch_panic,
     contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
     store::find::find_store,
@@ -518,7 +518,7 @@ impl IndexAsRead {
             let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
             reader.parse_and_finish(&opened)
         };
-        let metadata = caught(read).ok()?.ok()?;
+        let metadata = catch_panic(read).ok()?.ok()?;
         let offsets = metadata.offset_index()?.iter().flatten();
         let mut pages: Vec<String> = offsets.map(|index| format!("{:?}", index.page_locations())).collect();
         let mut nulls = Vec::new();

@@ -13,7 +13,7 @@ use crate::{
     },
     judge::{
         fact::{Fact, Marks},
-        interner::Name,
+        interner::Symbol,
     },
 };
 
@@ -27,10 +27,10 @@ pub(crate) struct Head {
     pub(crate) has_parent: bool,
     pub(crate) start_time: i64,
     pub(crate) end_time: i64,
-    pub(crate) file: Name,
+    pub(crate) file: Symbol,
     pub(crate) row_number: u32,
     pub(crate) in_wal: bool,
-    pub(crate) service: Name,
+    pub(crate) service: Symbol,
     /// A digest of the resource; 0 where that is of another service than the row.
     pub(crate) resource: u64,
     pub(crate) status: i64,
@@ -314,10 +314,10 @@ impl<'b> Cursor<'b> {
             has_parent: false,
             start_time: self.i64()?,
             end_time: self.i64()?,
-            file: Name(self.u32()?),
+            file: Symbol(self.u32()?),
             row_number: self.u32()?,
             in_wal: false,
-            service: Name(self.u32()?),
+            service: Symbol(self.u32()?),
             resource: self.u64()?,
             status: self.i64()?,
             dropped_attributes: self.u32()?,

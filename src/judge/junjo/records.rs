@@ -13,7 +13,7 @@ use std::{
 
 use crate::judge::{
     facts::{BUCKETS, bucket_of},
-    interner::Name,
+    interner::Symbol,
 };
 
 /// Bytes of a bucket that are analysed at a time; a trace that is larger is analysed as a whole.
@@ -44,7 +44,7 @@ pub(crate) struct Records {
     buckets: Vec<Mutex<Bucket>>,
     /// Bytes that a bucket holds before they go to disk.
     share: usize,
-    forgotten: Mutex<HashSet<Name>>,
+    forgotten: Mutex<HashSet<Symbol>>,
     count: AtomicU64,
 }
 
@@ -90,11 +90,11 @@ impl Records {
     }
 
     /// Passes over what a file said.
-    pub(crate) fn forget(&self, file: Name) {
+    pub(crate) fn forget(&self, file: Symbol) {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(file);
     }
 
-    pub(crate) fn is_forgotten(&self, file: Name) -> bool {
+    pub(crate) fn is_forgotten(&self, file: Symbol) -> bool {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).contains(&file)
     }
 

@@ -23,7 +23,7 @@ use crate::{
         fact::{Fact, Marks, Observed, Observer, Spot},
         hidden_rows::{Hidden, HiddenRow, has_unnamed_event, missed_by},
         index_keys::{IndexKeys, KeyNotes},
-        interner::Name,
+        interner::Symbol,
         junjo::{
             Attributes,
             record::{self, RowText},
@@ -50,7 +50,7 @@ pub(super) struct RowJudge<'s> {
     /// Of rows by what their JSON says.
     canonical: Digester,
     file: Arc<str>,
-    name: Name,
+    name: Symbol,
     tier: Tier,
     present: Vec<String>,
     schema: Schema,
