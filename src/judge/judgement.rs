@@ -266,9 +266,8 @@ impl JudgedRun {
             if !matches!(export.outcome, ExportOutcome::Partial { .. }) {
                 return false;
             }
-            let taken = i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default();
             let fate = self.export_fate(runs, export, &[]);
-            fate.found < taken && !fate.behind_barrier
+            fate.found < taken(export) && !fate.behind_barrier
         };
         (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
     }
@@ -278,14 +277,8 @@ impl JudgedRun {
         let run = &runs.runs[self.index];
         let found = |slot: &u64| run.tally().get(*slot).found() > 0;
         self.history.exports.iter().any(|export| {
-            let taken = match export.outcome {
-                ExportOutcome::Acked => u64::from(export.count),
-                ExportOutcome::Partial { .. } => u64::from(export.count)
-                    .saturating_sub(export.outcome.rejected_spans().unwrap_or_default().unsigned_abs()),
-                ExportOutcome::Rejected { .. } | ExportOutcome::Indeterminate { .. } => 0,
-            };
-            let found = run.expectation.slots_of(export).filter(found).count() as u64;
-            found < taken
+            let found = run.expectation.slots_of(export).filter(found).count();
+            (found as i64) < taken(export)
         })
     }
 
@@ -302,6 +295,17 @@ impl JudgedRun {
             (ExportOutcome::Partial { .. }, _) => Fate::Partial,
             (ExportOutcome::Acked, None) | (ExportOutcome::Indeterminate { .. }, _) => Fate::Indeterminate,
         }
+    }
+}
+
+/// Spans of an export that the studio says it has.
+fn taken(export: &Export) -> i64 {
+    match export.outcome {
+        ExportOutcome::Acked => export.count.into(),
+        ExportOutcome::Partial { .. } => {
+            i64::from(export.count) - export.outcome.rejected_spans().unwrap_or_default()
+        }
+        ExportOutcome::Rejected { .. } | ExportOutcome::Indeterminate { .. } => 0,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::judge::junjo::key::Key;
 
 /// What all spans of an evaluation share.
-const SHARED: [Key; 7] = [
+pub(super) const SHARED: [Key; 7] = [
     Key::EvaluationClass,
     Key::EvaluationDataset,
     Key::EvaluationRun,

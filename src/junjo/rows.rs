@@ -17,6 +17,7 @@ use datafusion::{
 
 use super::{
     difference::{span_id, tier, trace_id},
+    evaluations::SHARED,
     snapshot::Graph,
     span::{Kind, Span},
     state::Transition,
@@ -221,16 +222,7 @@ impl RowSource {
     fn evaluation(&self, span: &Span<'_>, rows: &mut Rows) {
         self.place(span, rows);
         rows.text(span.head.has_parent.then(|| span_id(span.head.parent)));
-        for key in [
-            Key::EvaluationRole,
-            Key::EvaluationClass,
-            Key::EvaluationDataset,
-            Key::EvaluationRun,
-            Key::EvaluationCase,
-            Key::EvaluationCaseName,
-            Key::EvaluationAttempt,
-            Key::EvaluationRevision,
-        ] {
+        for key in [Key::EvaluationRole].into_iter().chain(SHARED) {
             rows.text(span.text(key));
         }
         rows.text(Some(span.outcome().name()));
