@@ -5,6 +5,7 @@
 
 mod by_depth;
 pub(crate) mod catalog;
+mod column_table;
 pub(crate) mod delivery;
 pub(crate) mod expected;
 pub(crate) mod exports;

@@ -64,6 +64,8 @@ pub(crate) struct IndexedService {
     /// Its place in [`Index::files`].
     pub(crate) file: u32,
     pub(crate) name: Arc<str>,
+    /// The same for all rows with this name.
+    pub(crate) number: u32,
     /// None where `file_services` has no such row.
     pub(crate) spans: Option<i64>,
     pub(crate) has_workflows: bool,
@@ -129,6 +131,11 @@ impl Index {
         }))
     }
 
+    /// The place in [`Index::files`] of a file by its id.
+    fn place(&self, id: i64) -> Option<u32> {
+        self.files.binary_search_by_key(&id, |file| file.id).ok().map(|place| place as u32)
+    }
+
     /// The services of a file, by name.
     pub(crate) fn services_of(&self, file: u32) -> &[IndexedService] {
         let from = self.services.partition_point(|service| service.file < file);
@@ -142,7 +149,6 @@ impl Index {
 
     /// Pairs of trace and file behind a row of their table, and where to go on.
     pub(crate) fn traces(&self, behind: i64, at_most: usize) -> rusqlite::Result<(Vec<IndexedTrace>, i64)> {
-        let places: HashMap<i64, u32> = self.files.iter().map(|file| file.id).zip(0..).collect();
         let copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
         let sql = "SELECT t.rowid, t.trace_id, t.file_id, \
                    EXISTS (SELECT 1 FROM file_services s JOIN llm_traces l ON l.service_name = s.service_name \
@@ -153,7 +159,7 @@ impl Index {
         let mut last = behind;
         let rows = statement.query_map((behind, limit), |row| {
             last = row.get(0)?;
-            let file = places.get(&row.get(2)?).copied();
+            let file = self.place(row.get(2)?);
             Ok(IndexedTrace { trace_id: text(row, 1)?, file, is_llm: row.get(3)? })
         })?;
         let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -171,12 +177,11 @@ impl Index {
 
     /// The files whose rows of a trace a page would read.
     pub(crate) fn files_of(&self, trace_id: &str) -> rusqlite::Result<Vec<u32>> {
-        let places: HashMap<i64, u32> = self.files.iter().map(|file| file.id).zip(0..).collect();
         let copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement = copy.connection.prepare("SELECT file_id FROM trace_files WHERE trace_id = ?1")?;
         let ids =
             statement.query_map([trace_id], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        Ok(ids.iter().filter_map(|id| places.get(id).copied()).collect())
+        Ok(ids.into_iter().filter_map(|id| self.place(id)).collect())
     }
 
     /// When it last indexed a file or gave one up.
@@ -226,9 +231,16 @@ fn note_traces(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT file_id, trace_id FROM trace_files")?;
     let mut rows = statement.query([])?;
+    // Traces of a file are neighbours.
+    let mut last = None;
     while let Some(row) = rows.next()? {
-        let place = places.get(&row.get(0)?).and_then(|place| files.get_mut(*place as usize));
-        if let Some(file) = place {
+        let id: i64 = row.get(0)?;
+        let place = match last {
+            Some((of, place)) if of == id => place,
+            _ => places.get(&id).copied(),
+        };
+        last = Some((id, place));
+        if let Some(file) = place.and_then(|place| files.get_mut(place as usize)) {
             let digest = row.get_ref(1)?.as_str().map(digest);
             file.traces.add(digest.unwrap_or_default());
         }
@@ -241,7 +253,7 @@ fn services(
     places: &HashMap<i64, u32>,
     has_agents: bool,
 ) -> rusqlite::Result<Vec<IndexedService>> {
-    let mut names: HashMap<String, Arc<str>> = HashMap::new();
+    let mut names: HashMap<String, (Arc<str>, u32)> = HashMap::new();
     let mut services: Vec<IndexedService> = Vec::new();
     let tables = [
         ("SELECT file_id, service_name, span_count FROM file_services", true),
@@ -254,23 +266,25 @@ fn services(
         while let Some(row) = rows.next()? {
             let Some(file) = places.get(&row.get(0)?).copied() else { continue };
             let name = text(row, 1)?;
-            let name = match names.get(&name) {
-                Some(known) => Arc::clone(known),
-                None => Arc::clone(names.entry(name.clone()).or_insert_with(|| name.into())),
+            let next = names.len() as u32;
+            let (name, service) = match names.get(&name) {
+                Some(known) => known.clone(),
+                None => names.entry(name.clone()).or_insert_with(|| (name.into(), next)).clone(),
             };
             let spans = if number == 0 { Some(row.get(2)?) } else { None };
             services.push(IndexedService {
                 file,
                 name,
+                number: service,
                 spans,
                 has_workflows: number == 1,
                 has_agents: number == 2,
             });
         }
     }
-    services.sort_by(|a, b| (a.file, &a.name).cmp(&(b.file, &b.name)));
+    services.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| a.name.cmp(&b.name)));
     services.dedup_by(|next, kept| {
-        let same = next.file == kept.file && next.name == kept.name;
+        let same = next.file == kept.file && next.number == kept.number;
         if same {
             kept.spans = kept.spans.or(next.spans);
             kept.has_workflows |= next.has_workflows;

@@ -1,13 +1,26 @@
 //! Tables of the studio's index, and of what it and the cold files say of each other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    iter,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use datafusion::{
-    arrow::array::ArrayRef, catalog::TableProvider, common::Result, datasource::MemTable,
+    arrow::{array::ArrayRef, datatypes::SchemaRef},
+    catalog::TableProvider,
+    common::Result,
     error::DataFusionError,
 };
 
-use super::{catalog, sources::Sources, unknown_column};
+use super::{
+    catalog,
+    column_table::column_table,
+    sources::{ColdNames, Sources},
+    unknown_column,
+};
 use crate::{
     base::arrays::{flag, number, text, time},
     contract::{
@@ -38,145 +51,194 @@ const CHUNK: usize = 8_192;
 
 type Made = Result<Arc<dyn TableProvider>>;
 
-fn table(name: &str, rows: usize, column: impl Fn(&str) -> Option<ArrayRef>) -> Made {
+/// The table as it was made for this index; else made by `make`, each column as it is asked for.
+async fn once(sources: &Arc<Sources>, name: &'static str, make: impl AsyncFnOnce(SchemaRef) -> Made) -> Made {
+    if let Some(made) = sources.index_tables().get(name) {
+        return Ok(Arc::clone(made));
+    }
     let Some(table) = catalog::table(name) else {
         return Err(DataFusionError::Internal(format!("no table is called `{name}`")));
     };
-    let schema = table.schema();
-    let batch = super::batch(&schema, rows, |wanted| match column(wanted) {
+    let provider = make(table.schema()).await?;
+    sources.index_tables().insert(name, Arc::clone(&provider));
+    Ok(provider)
+}
+
+/// A table of `rows` rows; `column` makes the values of a column in some of them.
+fn table(
+    schema: SchemaRef,
+    name: &'static str,
+    rows: usize,
+    column: impl Fn(&str, Range<usize>) -> Option<ArrayRef> + Send + Sync + 'static,
+) -> Arc<dyn TableProvider> {
+    column_table(schema, rows, move |wanted, rows| match column(wanted, rows) {
         Some(column) => Ok(column),
         None => unknown_column(name, wanted),
-    })?;
-    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
+    })
 }
 
 /// One row: what there is of an index.
 pub(super) async fn studio_index(sources: &Arc<Sources>) -> Made {
-    let state = sources.index();
-    let visibility = sources.visibility().await?;
-    let index = visibility.as_deref().map(|visibility| &*visibility.index);
-    let name = sources.layout().index().map(|_| "sqlite/metadata.db");
-    let (state_name, problem) = match &*state {
-        IndexState::Absent(why) => ("absent", Some(why.clone())),
-        IndexState::Unreadable(why) => ("unreadable", Some(why.clone())),
-        IndexState::Read(_) => ("read", None),
-    };
-    let count = |of: fn(&Index) -> usize| {
-        number(std::iter::once(index.map(|index| i64::try_from(of(index)).unwrap_or(i64::MAX))))
-    };
-    let cold = |of: fn(&ColdFile) -> bool| {
-        let files =
-            visibility.as_deref().map(|visibility| visibility.cold.iter().filter(|file| of(file)).count());
-        number(std::iter::once(files.map(|files| i64::try_from(files).unwrap_or(i64::MAX))))
-    };
-    table("studio_index", 1, |column| {
-        Some(match column {
-            "file" => text(std::iter::once(name)),
-            "state" => text(std::iter::once(Some(state_name))),
-            "problem" => text(std::iter::once(problem.as_ref())),
-            "has_agent_files" => flag(std::iter::once(index.map(|index| index.has_agents))),
-            "indexed_files" => count(|index| index.files.len()),
-            "failed_files" => count(|index| index.failed.len()),
-            "indexed_traces" => {
-                let pairs =
-                    index.map(|index| index.files.iter().map(|file| file.traces.count.cast_signed()).sum());
-                number(std::iter::once(pairs.map(|pairs: i64| pairs)))
-            }
-            "cold_files" => cold(|_| true),
-            "waiting_files" => cold(|file| file.indexed.is_none() && file.failed.is_none()),
-            "matched_files" => cold(|file| file.indexed.is_some()),
-            "is_of_another_store" => flag(std::iter::once(visibility.as_deref().map(Visibility::is_foreign))),
-            "folders" => number(std::iter::once(
-                visibility.as_deref().map(|one| i64::try_from(one.folders.len()).unwrap_or(i64::MAX)),
-            )),
-            "folder_names" => text(std::iter::once(visibility.as_deref().map(|one| one.folders.join(", ")))),
-            "last_work_at" => time(std::iter::once(index.and_then(Index::last_work))),
-            "written_at" => time(std::iter::once(index.and_then(|index| index.written_at))),
-            _ => return None,
-        })
+    let name = "studio_index";
+    once(sources, name, async |schema| {
+        let state = sources.index();
+        let visibility = sources.visibility().await?;
+        let file = sources.layout().index().map(|_| "sqlite/metadata.db");
+        Ok(table(schema, name, 1, move |column, _| {
+            let visibility = visibility.as_deref();
+            let index = visibility.map(|visibility| &*visibility.index);
+            let (state_name, problem) = match &*state {
+                IndexState::Absent(why) => ("absent", Some(why)),
+                IndexState::Unreadable(why) => ("unreadable", Some(why)),
+                IndexState::Read(_) => ("read", None),
+            };
+            let count = |counted: Option<usize>| {
+                number(iter::once(counted.map(|count| i64::try_from(count).unwrap_or(i64::MAX))))
+            };
+            let cold = |of: fn(&ColdFile) -> bool| {
+                count(visibility.map(|one| one.cold.iter().filter(|file| of(file)).count()))
+            };
+            let traces = |index: &Index| index.files.iter().map(|file| file.traces.count.cast_signed()).sum();
+            Some(match column {
+                "file" => text(iter::once(file)),
+                "state" => text(iter::once(Some(state_name))),
+                "problem" => text(iter::once(problem)),
+                "has_agent_files" => flag(iter::once(index.map(|index| index.has_agents))),
+                "indexed_files" => count(index.map(|index| index.files.len())),
+                "failed_files" => count(index.map(|index| index.failed.len())),
+                "indexed_traces" => number(iter::once(index.map(|index| -> i64 { traces(index) }))),
+                "cold_files" => cold(|_| true),
+                "waiting_files" => cold(|file| file.indexed.is_none() && file.failed.is_none()),
+                "matched_files" => cold(|file| file.indexed.is_some()),
+                "is_of_another_store" => flag(iter::once(visibility.map(Visibility::is_foreign))),
+                "folders" => count(visibility.map(|one| one.folders.len())),
+                "folder_names" => text(iter::once(visibility.map(|one| one.folders.join(", ")))),
+                "last_work_at" => time(iter::once(index.and_then(Index::last_work))),
+                "written_at" => time(iter::once(index.and_then(|index| index.written_at))),
+                _ => return None,
+            })
+        }))
     })
+    .await
 }
 
-pub(super) fn indexed_files(sources: &Sources) -> Made {
-    let index = sources.read_index();
-    let files = index.as_deref().map(|index| index.files.as_slice()).unwrap_or_default();
-    let here = sources.cold_names(files.iter().map(|file| file.path.as_str()));
-    table("indexed_files", files.len(), |column| {
-        let all = || files.iter();
-        Some(match column {
-            "file_id" => number(all().map(|file| Some(file.id))),
-            "path" => text(all().map(|file| Some(&file.path))),
-            "file" => text(here.iter().map(Option::as_ref)),
-            "is_gone" => {
-                let gone = |(here, path): (&Option<String>, &str)| here.is_none() && sources.is_gone(path);
-                flag(here.iter().zip(all().map(|file| file.path.as_str())).map(gone).map(Some))
-            }
-            "size" => number(all().map(|file| Some(file.size))),
-            "rows" => number(all().map(|file| Some(file.rows))),
-            "traces" => number(all().map(|file| Some(file.traces.count.cast_signed()))),
-            "first_start" => time(all().map(|file| file.first_start)),
-            "last_end" => time(all().map(|file| file.last_end)),
-            "indexed_at" => time(all().map(|file| file.indexed_at)),
-            _ => return None,
-        })
-    })
+/// An index that is read, and the cold files that its paths name.
+struct Named {
+    index: Arc<Index>,
+    here: Arc<ColdNames>,
 }
 
-pub(super) fn failed_files(sources: &Sources) -> Made {
-    let index = sources.read_index();
-    let files = index.as_deref().map(|index| index.failed.as_slice()).unwrap_or_default();
-    let here = sources.cold_names(files.iter().map(|file| file.path.as_str()));
-    table("failed_files", files.len(), |column| {
-        let all = || files.iter();
-        Some(match column {
-            "path" => text(all().map(|file| Some(&file.path))),
-            "file" => text(here.iter().map(Option::as_ref)),
-            "error_type" => text(all().map(|file| Some(&file.error_type))),
-            "error_message" => text(all().map(|file| Some(&file.error_message))),
-            "size" => number(all().map(|file| file.size)),
-            "failed_at" => time(all().map(|file| file.failed_at)),
-            _ => return None,
-        })
+impl Named {
+    fn of(sources: &Arc<Sources>) -> Option<Self> {
+        let index = sources.read_index()?;
+        let here = sources.cold_names(&index);
+        Some(Self { index, here })
+    }
+
+    fn files(&self) -> &[IndexedFile] {
+        &self.index.files
+    }
+
+    /// The name of an indexed file here.
+    fn file(&self, place: usize) -> Option<&str> {
+        self.here.indexed(place)
+    }
+
+    /// When an indexed file was flushed, by its name here.
+    fn flushed_at(&self, place: u32) -> Option<i64> {
+        inventory::named_at(Tier::Cold, self.file(place as usize)?.rsplit('/').next()?)
+    }
+}
+
+pub(super) async fn indexed_files(sources: &Arc<Sources>) -> Made {
+    let name = "indexed_files";
+    once(sources, name, async |schema| {
+        let named = Named::of(sources);
+        let rows = named.as_ref().map_or(0, |named| named.files().len());
+        Ok(table(schema, name, rows, move |column, rows| {
+            let named = named.as_ref()?;
+            let all = || named.files()[rows.clone()].iter();
+            let here = || rows.clone().map(|place| named.file(place));
+            Some(match column {
+                "file_id" => number(all().map(|file| Some(file.id))),
+                "path" => text(all().map(|file| Some(&file.path))),
+                "file" => text(here()),
+                "is_gone" => {
+                    let gone = |(here, file): (Option<&str>, &IndexedFile)| {
+                        Some(here.is_none() && named.here.is_gone(&file.path))
+                    };
+                    flag(here().zip(all()).map(gone))
+                }
+                "size" => number(all().map(|file| Some(file.size))),
+                "rows" => number(all().map(|file| Some(file.rows))),
+                "traces" => number(all().map(|file| Some(file.traces.count.cast_signed()))),
+                "first_start" => time(all().map(|file| file.first_start)),
+                "last_end" => time(all().map(|file| file.last_end)),
+                "indexed_at" => time(all().map(|file| file.indexed_at)),
+                _ => return None,
+            })
+        }))
     })
+    .await
+}
+
+pub(super) async fn failed_files(sources: &Arc<Sources>) -> Made {
+    let name = "failed_files";
+    once(sources, name, async |schema| {
+        let named = Named::of(sources);
+        let rows = named.as_ref().map_or(0, |named| named.index.failed.len());
+        Ok(table(schema, name, rows, move |column, rows| {
+            let named = named.as_ref()?;
+            let all = || named.index.failed[rows.clone()].iter();
+            Some(match column {
+                "path" => text(all().map(|file| Some(&file.path))),
+                "file" => text(rows.clone().map(|place| named.here.failed(place))),
+                "error_type" => text(all().map(|file| Some(&file.error_type))),
+                "error_message" => text(all().map(|file| Some(&file.error_message))),
+                "size" => number(all().map(|file| file.size)),
+                "failed_at" => time(all().map(|file| file.failed_at)),
+                _ => return None,
+            })
+        }))
+    })
+    .await
 }
 
 /// One row per service and file, with the place of the file in the lists of the service.
-pub(super) fn indexed_services(sources: &Sources) -> Made {
-    let index = sources.read_index();
-    let services = index.as_deref().map(|index| index.services.as_slice()).unwrap_or_default();
-    let files = index.as_deref().map(|index| index.files.as_slice()).unwrap_or_default();
-    let here = sources.cold_names(files.iter().map(|file| file.path.as_str()));
-    let of = |service: &IndexedService| files.get(service.file as usize);
-    let named_at: Vec<Option<i64>> = here
-        .iter()
-        .map(|file| inventory::named_at(Tier::Cold, file.as_deref()?.rsplit('/').next()?))
-        .collect();
-    let end = |file: u32| files.get(file as usize).and_then(|file| file.last_end);
-    let flushed = |file: u32| named_at.get(file as usize).copied().flatten();
-    let ranked = |counts: fn(&IndexedService) -> bool, at: &dyn Fn(u32) -> Option<i64>| {
-        let ranks = index.as_deref().map(|index| ranks(index, counts, at)).unwrap_or_default();
-        number(ranks.into_iter().map(|rank| rank.map(i64::from)))
-    };
-    table("indexed_services", services.len(), |column| {
-        let all = || services.iter();
-        Some(match column {
-            "service_name" => text(all().map(|service| Some(&*service.name))),
-            "path" => text(all().map(|service| of(service).map(|file| &file.path))),
-            "file" => text(all().map(|service| here.get(service.file as usize).and_then(Option::as_ref))),
-            "flushed_at" => time(all().map(|service| flushed(service.file))),
-            "spans" => number(all().map(|service| service.spans)),
-            "last_end" => time(all().map(|service| of(service).and_then(|file| file.last_end))),
-            "has_workflows" => flag(all().map(|service| Some(service.has_workflows))),
-            "has_agents" => {
-                let has = index.as_deref().is_some_and(|index| index.has_agents);
-                flag(all().map(|service| has.then_some(service.has_agents)))
-            }
-            "rank" => ranked(|service| service.spans.is_some(), &end),
-            "workflow_rank" => ranked(|service| service.has_workflows, &end),
-            "flush_rank" => ranked(|service| service.spans.is_some(), &flushed),
-            _ => return None,
-        })
+pub(super) async fn indexed_services(sources: &Arc<Sources>) -> Made {
+    let name = "indexed_services";
+    once(sources, name, async |schema| {
+        let named = Named::of(sources);
+        let rows = named.as_ref().map_or(0, |named| named.index.services.len());
+        let [by_end, of_workflows, by_flush] = [const { OnceLock::<Vec<Option<u32>>>::new() }; 3];
+        Ok(table(schema, name, rows, move |column, rows| {
+            let named = named.as_ref()?;
+            let index = &named.index;
+            let all = || index.services[rows.clone()].iter();
+            let of = |service: &IndexedService| index.files.get(service.file as usize);
+            let end = |file: u32| index.files.get(file as usize).and_then(|file| file.last_end);
+            let flushed = |file: u32| named.flushed_at(file);
+            let is_listed = |service: &IndexedService| service.spans.is_some();
+            let has_workflows = |service: &IndexedService| service.has_workflows;
+            let ranked =
+                |ranks: &Vec<Option<u32>>| number(ranks[rows.clone()].iter().map(|rank| rank.map(i64::from)));
+            Some(match column {
+                "service_name" => text(all().map(|service| Some(&*service.name))),
+                "path" => text(all().map(|service| of(service).map(|file| &file.path))),
+                "file" => text(all().map(|service| named.file(service.file as usize))),
+                "flushed_at" => time(all().map(|service| flushed(service.file))),
+                "spans" => number(all().map(|service| service.spans)),
+                "last_end" => time(all().map(|service| of(service).and_then(|file| file.last_end))),
+                "has_workflows" => flag(all().map(|service| Some(service.has_workflows))),
+                "has_agents" => flag(all().map(|service| index.has_agents.then_some(service.has_agents))),
+                "rank" => ranked(by_end.get_or_init(|| ranks(index, is_listed, end))),
+                "workflow_rank" => ranked(of_workflows.get_or_init(|| ranks(index, has_workflows, end))),
+                "flush_rank" => ranked(by_flush.get_or_init(|| ranks(index, is_listed, flushed))),
+                _ => return None,
+            })
+        }))
     })
+    .await
 }
 
 /// By place in [`Index::services`]: the place of the file among those of its service, the latest first; from 1.
@@ -185,98 +247,100 @@ pub(crate) fn ranks(
     counts: impl Fn(&IndexedService) -> bool,
     at: impl Fn(u32) -> Option<i64>,
 ) -> Vec<Option<u32>> {
-    let mut order: Vec<usize> =
-        (0..index.services.len()).filter(|&place| counts(&index.services[place])).collect();
-    order.sort_by(|&a, &b| {
-        let (a, b) = (&index.services[a], &index.services[b]);
-        a.name.cmp(&b.name).then(at(b.file).cmp(&at(a.file))).then(a.file.cmp(&b.file))
-    });
+    let listed = index.services.iter().enumerate().filter(|(_, service)| counts(service));
+    let key = |(place, service): (usize, &IndexedService)| {
+        (service.number, Reverse(at(service.file)), service.file, place)
+    };
+    let mut order: Vec<_> = listed.map(key).collect();
+    order.sort_unstable();
     let mut ranks = vec![None; index.services.len()];
-    let mut rank = 0;
-    for (number, &place) in order.iter().enumerate() {
-        let same = number > 0 && index.services[order[number - 1]].name == index.services[place].name;
-        rank = if same { rank + 1 } else { 1 };
+    let (mut rank, mut last) = (0, None);
+    for (service, _, _, place) in order {
+        rank = if last == Some(service) { rank + 1 } else { 1 };
+        last = Some(service);
         ranks[place] = Some(rank);
     }
     ranks
 }
 
 /// Read from the copy as they are asked for.
-pub(super) fn indexed_traces(sources: &Sources) -> Made {
-    let Some(table) = catalog::table("indexed_traces") else {
-        return Err(DataFusionError::Internal("no table is called `indexed_traces`".to_owned()));
-    };
-    let schema = table.schema();
-    let index = sources.read_index();
-    let files = index.as_deref().map(|index| index.files.as_slice()).unwrap_or_default();
-    let here = Arc::new(sources.cold_names(files.iter().map(|file| file.path.as_str())));
-    Ok(lazy_table(Arc::clone(&schema), move || {
-        let (index, here, schema) = (index.clone(), Arc::clone(&here), Arc::clone(&schema));
-        let mut behind = i64::MIN;
-        let batches = std::iter::from_fn(move || {
-            let index = index.as_deref()?;
-            let (rows, last) = match index.traces(behind, CHUNK) {
-                Ok((rows, _)) if rows.is_empty() => return None,
-                Ok(read) => read,
-                Err(err) => return Some(Err(DataFusionError::External(err.into()))),
-            };
-            behind = last;
-            let file = |place: Option<u32>| here.get(place? as usize)?.as_ref();
-            let path = |place: Option<u32>| index.files.get(place? as usize).map(|file| &file.path);
-            Some(super::batch(&schema, rows.len(), |column| {
-                Ok(match column {
-                    "trace_id" => text(rows.iter().map(|row| Some(&row.trace_id))),
-                    "path" => text(rows.iter().map(|row| path(row.file))),
-                    "file" => text(rows.iter().map(|row| file(row.file))),
-                    "is_llm" => flag(rows.iter().map(|row| Some(row.is_llm))),
-                    other => return unknown_column("indexed_traces", other),
-                })
-            }))
-        });
-        Ok(Box::new(batches))
-    }))
+pub(super) async fn indexed_traces(sources: &Arc<Sources>) -> Made {
+    once(sources, "indexed_traces", async |schema| {
+        let named = Named::of(sources).map(Arc::new);
+        Ok(lazy_table(Arc::clone(&schema), move || {
+            let (named, schema) = (named.clone(), Arc::clone(&schema));
+            let mut behind = i64::MIN;
+            let batches = iter::from_fn(move || {
+                let named = named.as_deref()?;
+                let (rows, last) = match named.index.traces(behind, CHUNK) {
+                    Ok((rows, _)) if rows.is_empty() => return None,
+                    Ok(read) => read,
+                    Err(err) => return Some(Err(DataFusionError::External(err.into()))),
+                };
+                behind = last;
+                let file = |place: Option<u32>| named.file(place? as usize);
+                let path = |place: Option<u32>| named.files().get(place? as usize).map(|file| &file.path);
+                Some(super::batch(&schema, rows.len(), |column| {
+                    Ok(match column {
+                        "trace_id" => text(rows.iter().map(|row| Some(&row.trace_id))),
+                        "path" => text(rows.iter().map(|row| path(row.file))),
+                        "file" => text(rows.iter().map(|row| file(row.file))),
+                        "is_llm" => flag(rows.iter().map(|row| Some(row.is_llm))),
+                        other => return unknown_column("indexed_traces", other),
+                    })
+                }))
+            });
+            Ok(Box::new(batches))
+        }))
+    })
+    .await
 }
 
 /// One row per cold file: whether the studio's pages find it.
 pub(super) async fn visible_files(sources: &Arc<Sources>) -> Made {
-    let judged = sources.judged().await?;
-    let visibility = sources.visibility().await?;
-    let (cold, index) = match visibility.as_deref() {
-        Some(visibility) => (visibility.cold.as_slice(), Some(&*visibility.index)),
-        None => (&[][..], None),
-    };
-    let records = &judged.judgement.files;
-    let of = |file: &ColdFile| &records[file.record];
-    let keys = |file: &ColdFile| of(file).index_keys.as_ref();
-    let indexed = |file: &ColdFile| index?.files.get(file.indexed? as usize);
-    let failed = |file: &ColdFile| index?.failed.get(file.failed? as usize);
-    let sum = |keys: &IndexKeys, part: fn(&ServiceKeys) -> u64| {
-        keys.services.iter().map(part).sum::<u64>().cast_signed()
-    };
-    table("visible_files", cold.len(), |column| {
-        let all = || cold.iter();
-        Some(match column {
-            "file" => text(all().map(|file| Some(&of(file).file))),
-            "state" => text(all().map(|file| Some(file.state.name()))),
-            "cause" => text(all().map(|file| file.cause.map(Cause::name))),
-            "named_at" => time(all().map(|file| of(file).named_at)),
-            "spans" => number(all().map(|file| keys(file).map(|_| of(file).rows.cast_signed()))),
-            "traces" => number(all().map(|file| keys(file).map(|keys| keys.traces.count.cast_signed()))),
-            "workflows" => number(all().map(|file| keys(file).map(|keys| sum(keys, |part| part.workflows)))),
-            "agents" => number(all().map(|file| keys(file).map(|keys| sum(keys, |part| part.agents)))),
-            "services" => text(all().map(|file| keys(file).map(services_of))),
-            "path" => text(
-                all()
-                    .map(|file| indexed(file).map(|file| &file.path).or(failed(file).map(|file| &file.path))),
-            ),
-            "indexed_at" => time(all().map(|file| indexed(file)?.indexed_at)),
-            "difference" => text(all().map(|file| difference(indexed(file)?, of(file)))),
-            "error_type" => text(all().map(|file| failed(file).map(|file| &file.error_type))),
-            "error_message" => text(all().map(|file| failed(file).map(|file| &file.error_message))),
-            "failed_at" => time(all().map(|file| failed(file)?.failed_at)),
-            _ => return None,
-        })
+    let name = "visible_files";
+    once(sources, name, async |schema| {
+        let judged = sources.judged().await?;
+        let visibility = sources.visibility().await?;
+        let rows = visibility.as_ref().map_or(0, |visibility| visibility.cold.len());
+        Ok(table(schema, name, rows, move |column, rows| {
+            let visibility = visibility.as_deref()?;
+            let index = &visibility.index;
+            let records = &judged.judgement.files;
+            let all = || visibility.cold[rows.clone()].iter();
+            let of = |file: &ColdFile| &records[file.record];
+            let keys = |file: &ColdFile| records[file.record].index_keys.as_ref();
+            let indexed = |file: &ColdFile| index.files.get(file.indexed? as usize);
+            let failed = |file: &ColdFile| index.failed.get(file.failed? as usize);
+            let path = |file: &ColdFile| {
+                indexed(file).map(|file| &file.path).or_else(|| failed(file).map(|file| &file.path))
+            };
+            let sum = |keys: &IndexKeys, part: fn(&ServiceKeys) -> u64| {
+                keys.services.iter().map(part).sum::<u64>().cast_signed()
+            };
+            Some(match column {
+                "file" => text(all().map(|file| Some(&of(file).file))),
+                "state" => text(all().map(|file| Some(file.state.name()))),
+                "cause" => text(all().map(|file| file.cause.map(Cause::name))),
+                "named_at" => time(all().map(|file| of(file).named_at)),
+                "spans" => number(all().map(|file| keys(file).map(|_| of(file).rows.cast_signed()))),
+                "traces" => number(all().map(|file| keys(file).map(|keys| keys.traces.count.cast_signed()))),
+                "workflows" => {
+                    number(all().map(|file| keys(file).map(|keys| sum(keys, |part| part.workflows))))
+                }
+                "agents" => number(all().map(|file| keys(file).map(|keys| sum(keys, |part| part.agents)))),
+                "services" => text(all().map(|file| keys(file).map(services_of))),
+                "path" => text(all().map(path)),
+                "indexed_at" => time(all().map(|file| indexed(file)?.indexed_at)),
+                "difference" => text(all().map(|file| difference(indexed(file)?, of(file)))),
+                "error_type" => text(all().map(|file| failed(file).map(|file| &file.error_type))),
+                "error_message" => text(all().map(|file| failed(file).map(|file| &file.error_message))),
+                "failed_at" => time(all().map(|file| failed(file)?.failed_at)),
+                _ => return None,
+            })
+        }))
     })
+    .await
 }
 
 /// The first few services of a file, by name.
@@ -331,39 +395,48 @@ impl Entry {
 
 /// What the index of each file lacks, or has too much. Files whose traces agree are not read again.
 pub(super) async fn index_differences(sources: &Arc<Sources>) -> Made {
-    let mut found: Vec<Difference> = Vec::new();
-    if let Some(visibility) = sources.visibility().await? {
-        let judged = sources.judged().await?;
-        let evidence = Sources::evidence(&judged);
-        let upgrade = Upgrade::of(&visibility, &judged.judgement.files);
-        for file in visibility.cold.iter().filter(|file| file.state == State::Indexed) {
-            let record = &judged.judgement.files[file.record];
-            let (Some(keys), Some(place)) = (&record.index_keys, file.indexed) else { continue };
-            compare_services(&visibility.index, place, record, keys, &upgrade, &mut found);
-            let index = &visibility.index;
-            let traces_differ = index.files[place as usize].traces != keys.traces;
-            let lacks_llm =
-                |part: &ServiceKeys| part.llm_traces.iter().any(|digest| !index.has_llm_trace(*digest));
-            if traces_differ || keys.services.iter().any(lacks_llm) {
-                let Some(file) = evidence.get(record.file.as_str()) else { continue };
-                compare_traces(sources, file, index, place, record, &mut found).await?;
-            }
+    let name = "index_differences";
+    once(sources, name, async |schema| {
+        let found = differences(sources).await?;
+        Ok(table(schema, name, found.len(), move |column, rows| {
+            let all = || found[rows.clone()].iter();
+            Some(match column {
+                "tier" => text(all().map(|_| Some(Tier::Cold.name()))),
+                "file" => text(all().map(|one| Some(&*one.file))),
+                "entry" => text(all().map(|one| Some(one.entry.name()))),
+                "is_missing" => flag(all().map(|one| Some(one.is_missing))),
+                "service_name" => text(all().map(|one| one.service.as_deref())),
+                "trace_id" => text(all().map(|one| one.trace_id.as_deref())),
+                "spans" => number(all().map(|one| one.spans.map(u64::cast_signed))),
+                "before_upgrade" => flag(all().map(|one| Some(one.before_upgrade))),
+                _ => return None,
+            })
+        }))
+    })
+    .await
+}
+
+async fn differences(sources: &Arc<Sources>) -> Result<Vec<Difference>> {
+    let mut found = Vec::new();
+    let Some(visibility) = sources.visibility().await? else { return Ok(found) };
+    let judged = sources.judged().await?;
+    let mut evidence = None;
+    let index = &visibility.index;
+    let upgrade = Upgrade::of(&visibility, &judged.judgement.files);
+    for file in visibility.cold.iter().filter(|file| file.state == State::Indexed) {
+        let record = &judged.judgement.files[file.record];
+        let (Some(keys), Some(place)) = (&record.index_keys, file.indexed) else { continue };
+        compare_services(index, place, record, keys, &upgrade, &mut found);
+        let traces_differ = index.files[place as usize].traces != keys.traces;
+        let lacks_llm =
+            |part: &ServiceKeys| part.llm_traces.iter().any(|digest| !index.has_llm_trace(*digest));
+        if traces_differ || keys.services.iter().any(lacks_llm) {
+            let evidence = evidence.get_or_insert_with(|| Sources::evidence(&judged));
+            let Some(file) = evidence.get(record.file.as_str()) else { continue };
+            compare_traces(sources, file, index, place, record, &mut found).await?;
         }
     }
-    table("index_differences", found.len(), |column| {
-        let all = || found.iter();
-        Some(match column {
-            "tier" => text(all().map(|_| Some(Tier::Cold.name()))),
-            "file" => text(all().map(|one| Some(&*one.file))),
-            "entry" => text(all().map(|one| Some(one.entry.name()))),
-            "is_missing" => flag(all().map(|one| Some(one.is_missing))),
-            "service_name" => text(all().map(|one| one.service.as_deref())),
-            "trace_id" => text(all().map(|one| one.trace_id.as_deref())),
-            "spans" => number(all().map(|one| one.spans.map(u64::cast_signed))),
-            "before_upgrade" => flag(all().map(|one| Some(one.before_upgrade))),
-            _ => return None,
-        })
-    })
+    Ok(found)
 }
 
 /// Since when the indexer notes agents.
@@ -400,10 +473,9 @@ fn compare_services(
     found: &mut Vec<Difference>,
 ) {
     let said = index.services_of(place);
-    let file: Arc<str> = record.file.as_str().into();
     let mut note = |entry, is_missing, name: &Arc<str>, spans| {
         found.push(Difference {
-            file: Arc::clone(&file),
+            file: record.file.as_str().into(),
             entry,
             is_missing,
             service: Some(Arc::clone(name)),

@@ -76,11 +76,55 @@ pub(crate) struct Sources {
     statement: Mutex<OneStatement>,
     hidden: tokio::sync::Mutex<Option<(Vec<Stamp>, Arc<Hidden>)>>,
     index: Mutex<Option<(Option<Stamps>, Arc<IndexState>)>>,
+    /// Tables of the index, by name.
+    index_tables: Mutex<HashMap<&'static str, Arc<dyn TableProvider>>>,
+    cold_names: Mutex<Option<Arc<ColdNames>>>,
     visibility: tokio::sync::Mutex<Option<Held>>,
 }
 
 /// A sweep, an index, and what they say of each other.
 type Held = (Arc<Judged>, Arc<IndexState>, Arc<Visibility>);
+
+/// The cold files that paths of an index name, as tables call them.
+#[derive(Debug)]
+pub(super) struct ColdNames {
+    /// The folder of the cold files.
+    root: PathBuf,
+    names: Vec<String>,
+    /// Places of names, by place in [`Index::files`] and in [`Index::failed`].
+    indexed: Vec<Option<u32>>,
+    failed: Vec<Option<u32>>,
+}
+
+impl ColdNames {
+    fn of(names: Vec<String>, index: &Index, layout: &Layout) -> Self {
+        let root = cold_root(layout);
+        let places = Places::of(names.iter().map(|name| name.strip_prefix(&root).unwrap_or(name)));
+        let find = |path: &str| places.find(path).map(|(place, _)| place);
+        let indexed = index.files.iter().map(|file| find(&file.path)).collect();
+        let failed = index.failed.iter().map(|file| find(&file.path)).collect();
+        Self { root: layout.spans.join(root), names, indexed, failed }
+    }
+
+    /// Of a file of the index.
+    pub(super) fn indexed(&self, place: usize) -> Option<&str> {
+        self.name(*self.indexed.get(place)?)
+    }
+
+    /// Of a file that the index gave up.
+    pub(super) fn failed(&self, place: usize) -> Option<&str> {
+        self.name(*self.failed.get(place)?)
+    }
+
+    /// Whether a file of the index that is not listed is gone: it may have come since.
+    pub(super) fn is_gone(&self, path: &str) -> bool {
+        matches!(self.root.join(place::below_cold(path)).try_exists(), Ok(false))
+    }
+
+    fn name(&self, place: Option<u32>) -> Option<&str> {
+        self.names.get(place? as usize).map(String::as_str)
+    }
+}
 
 enum RunSource {
     /// To be read by each statement.
@@ -164,6 +208,8 @@ impl Sources {
             statement: Mutex::default(),
             hidden: tokio::sync::Mutex::default(),
             index: Mutex::default(),
+            index_tables: Mutex::default(),
+            cold_names: Mutex::default(),
             visibility: tokio::sync::Mutex::default(),
         })
     }
@@ -185,6 +231,10 @@ impl Sources {
     /// Forgets what the last statement saw.
     pub(crate) fn begin_statement(&self) {
         *self.statement() = OneStatement::default();
+        if matches!(self.sweep, SweepSource::OnDemand { .. }) {
+            self.index_tables().clear();
+            *self.known_names() = None;
+        }
     }
 
     /// Notes that came up since the last time.
@@ -410,8 +460,21 @@ impl Sources {
         }
     }
 
+    /// Tables of the index that were made before: for this statement, or for the whole audit.
+    pub(super) fn index_tables(&self) -> MutexGuard<'_, HashMap<&'static str, Arc<dyn TableProvider>>> {
+        self.index_tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_names(&self) -> MutexGuard<'_, Option<Arc<ColdNames>>> {
+        self.cold_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The cold files of this moment that paths of the index name, as tables call them.
-    pub(super) fn cold_names<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Vec<Option<String>> {
+    pub(super) fn cold_names(&self, index: &Index) -> Arc<ColdNames> {
+        let mut known = self.known_names();
+        if let Some(known) = &*known {
+            return Arc::clone(known);
+        }
         let names: Vec<String> = match &self.sweep {
             SweepSource::Given(judged) => {
                 let cold = judged.judgement.files.iter().filter(|file| file.tier == Tier::Cold);
@@ -421,17 +484,7 @@ impl Sources {
                 inventory::list(self.layout(), Tier::Cold).files.into_iter().map(|file| file.shown).collect()
             }
         };
-        let root = cold_root(self.layout());
-        let below = |name: &'_ String| name.strip_prefix(&root).map_or(0, |_| root.len());
-        let places = Places::of(names.iter().map(|name| &name[below(name)..]));
-        let name = |path| places.find(path).map(|(place, _)| names[place as usize].clone());
-        paths.map(name).collect()
-    }
-
-    /// Whether a file of the index that is not listed is gone: it may have come since.
-    pub(super) fn is_gone(&self, path: &str) -> bool {
-        let place = self.layout().spans.join(cold_root(self.layout())).join(place::below_cold(path));
-        matches!(place.try_exists(), Ok(false))
+        Arc::clone(known.insert(Arc::new(ColdNames::of(names, index, self.layout()))))
     }
 
     /// Files of a sweep by their names.

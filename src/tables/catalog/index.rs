@@ -1,7 +1,5 @@
 //! Tables of the studio's index, and of what its pages find by it.
 
-use std::future::ready;
-
 use super::{Needs, Table, flag, number, text, time};
 use crate::tables::index;
 
@@ -26,7 +24,7 @@ pub(super) const TABLES: &[Table] = &[
             time("last_end", "latest end of its rows, to the microsecond"),
             time("indexed_at", "when it was indexed, to the second"),
         ]],
-        make: |sources| Box::pin(ready(index::indexed_files(sources))),
+        make: |sources| Box::pin(index::indexed_files(sources)),
     },
     Table {
         name: "indexed_traces",
@@ -38,7 +36,7 @@ pub(super) const TABLES: &[Table] = &[
             text("file", FILE),
             flag("is_llm", "whether the trace is under LLM for a service of the file (llm_traces)"),
         ]],
-        make: |sources| Box::pin(ready(index::indexed_traces(sources))),
+        make: |sources| Box::pin(index::indexed_traces(sources)),
     },
     Table {
         name: "indexed_services",
@@ -60,7 +58,7 @@ pub(super) const TABLES: &[Table] = &[
             number("workflow_rank", "the same among the files with workflows"),
             number("flush_rank", "place of the file among those of the service, the last written first"),
         ]],
-        make: |sources| Box::pin(ready(index::indexed_services(sources))),
+        make: |sources| Box::pin(index::indexed_services(sources)),
     },
     Table {
         name: "failed_files",
@@ -74,7 +72,7 @@ pub(super) const TABLES: &[Table] = &[
             number("size", "bytes when it was tried"),
             time("failed_at", "when it was tried, to the second"),
         ]],
-        make: |sources| Box::pin(ready(index::failed_files(sources))),
+        make: |sources| Box::pin(index::failed_files(sources)),
     },
     Table {
         name: "visible_files",
