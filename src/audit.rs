@@ -42,6 +42,7 @@ use crate::{
 
 pub(crate) mod coverage;
 pub(crate) mod evidence;
+pub(crate) mod executions;
 mod explain;
 pub(crate) mod limits;
 #[cfg(test)]
@@ -167,6 +168,7 @@ pub(crate) async fn examine(
     };
     let mut report = AuditReport::new(&subject, &judgement, checked, summary)?;
     // Checks by trace may have left a part of the facts in view; what is asked here is of files.
+    report.executions = executions::executions(&judged, &report)?;
     visible::note(&mut report.completeness, &judgement, &tables.sources, &session).await?;
     Ok(report)
 }

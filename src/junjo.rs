@@ -11,6 +11,7 @@ pub(crate) mod difference;
 mod evaluations;
 mod graph;
 mod identity;
+pub(crate) mod outline;
 mod plugin;
 pub(crate) mod rows;
 mod snapshot;

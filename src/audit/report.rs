@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{
     coverage::{self, Completeness, Coverage},
     evidence::{self, Evidence},
+    executions::Execution,
     limits::Limit,
     verdict::{self, FailOn, Overall, Reason, Settled},
 };
@@ -36,6 +37,8 @@ pub(crate) struct AuditReport {
     pub(crate) checked: Vec<Checked>,
     /// By check, of those that found something.
     pub(crate) evidence: BTreeMap<String, Evidence>,
+    /// Junjo executions with findings, each with its tree.
+    pub(crate) executions: Vec<Execution>,
     /// What the judged runs did over time; none where no run with an export was judged.
     pub(crate) activity: Option<Activity>,
     /// The words of the command that asks the same store further questions.
@@ -98,6 +101,7 @@ impl AuditReport {
             summary,
             checked,
             evidence,
+            executions: Vec::new(),
             activity: Activity::of(judgement.judged.iter().map(|run| &run.history)),
             sql_command: Vec::new(),
         };

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     audit_words as words,
     document::{Block, Document, Fact, Level, Line, Samples, Section, Style, Table, Value, and_more},
+    executions,
     sql_line::{command_for, sql_line},
     table::Align,
 };
@@ -55,6 +56,9 @@ pub(crate) fn document(report: &AuditReport, extent: Extent) -> Document {
     document.add(Section::new(completeness(&report.completeness, extent)));
     document.add(Section::new(pollution(&report.summary.pollution)));
     document.add(Section::new(fidelity(&report.summary.fidelity)));
+    for section in executions::sections(report) {
+        document.add(section);
+    }
     for one in &report.checked {
         if let Some(evidence) = report.evidence.get(&one.check.id) {
             document.add(findings(report, one, evidence, extent.limit));
@@ -384,12 +388,19 @@ pub(super) fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence,
     if fresh == 0 {
         return Section::default();
     }
-    let shown: Vec<Sample> = evidence.samples.iter().take(limit).cloned().collect();
-    let hidden = fresh.saturating_sub(shown.len() as u64);
+    let in_executions = executions::grouped(report);
+    let (above, alone): (Vec<&Sample>, Vec<&Sample>) =
+        evidence.samples.iter().partition(|sample| in_executions.contains(sample.id.as_str()));
+    let shown: Vec<Sample> = alone.into_iter().take(limit).cloned().collect();
+    let hidden = fresh.saturating_sub((above.len() + shown.len()) as u64);
     let command = |sample: &Sample| command_for(&report.sql_command, &one.check, sample);
     let commands = shown.iter().map(command).collect();
     let samples = Samples { named: "finding", columns: evidence.columns.clone(), rows: shown, commands };
     let mut blocks = Vec::new();
+    if !above.is_empty() {
+        let findings = counted(above.len() as u64, "finding");
+        blocks.push(Block::Paragraph(format!("{findings} in the executions above").into()));
+    }
     if !samples.rows.is_empty() {
         blocks.push(Block::Samples(samples));
     }

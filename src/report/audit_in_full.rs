@@ -7,6 +7,7 @@ use super::{
     audit_document::{self, Extent, check_rows, coverage, fidelity, findings, pollution, verdict},
     audit_figures as figures, audit_words as words,
     document::{Block, Document, Fact, Level, Line, Section, Table, and_more},
+    executions,
     figure::Figure,
     table::Align,
 };
@@ -46,6 +47,9 @@ pub(crate) fn document(report: &AuditReport, limit: usize) -> Document {
     }
     if !report.summary.fidelity.is_empty() {
         document.add(Section::headed(Level::Part, "Altered columns", fidelity(&report.summary.fidelity)));
+    }
+    for section in executions::sections(report) {
+        document.add(section);
     }
     for one in &report.checked {
         if let Some(evidence) = report.evidence.get(&one.check.id) {

@@ -10,6 +10,7 @@ use crate::{
     audit::{
         coverage::{Completeness, Coverage, RowCoverage, RunCoverage, SkippedFiles, TierCoverage},
         evidence::{PointsTo, Sample},
+        executions::Execution,
         limits::Limit,
         report::{AuditReport, BaselineUse},
         verdict::Overall,
@@ -38,6 +39,9 @@ struct Json<'a> {
     completeness: &'a [Completeness],
     pollution: &'a [PollutionCell],
     fidelity: &'a [AlteredColumn],
+    /// Junjo executions with findings.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    executions: &'a [Execution],
     /// What could not be summed up.
     problems: &'a [String],
     checks: Vec<CheckJson<'a>>,
@@ -146,6 +150,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
         completeness: &report.completeness,
         pollution: &report.summary.pollution,
         fidelity: &report.summary.fidelity,
+        executions: &report.executions,
         problems: &report.summary.problems,
         checks: report.checked.iter().map(|one| check_json(report, one, limit)).collect(),
     };

@@ -44,6 +44,7 @@ pub(crate) enum Block {
     Facts(Vec<Fact>),
     Table(Table),
     Samples(Samples),
+    Tree(Vec<TreeLine>),
     Figure(Figure),
     /// Code in a language, as it is.
     Code {
@@ -89,6 +90,14 @@ pub(crate) struct Samples {
     pub(crate) rows: Vec<Sample>,
     /// A command for each row that shows it, where there are any.
     pub(crate) commands: Vec<Option<String>>,
+}
+
+/// A line of a tree, with what is drawn before it and before its further lines.
+#[derive(Debug, Clone)]
+pub(crate) struct TreeLine {
+    pub(crate) before: String,
+    pub(crate) below: String,
+    pub(crate) line: Line,
 }
 
 /// A line of text in several styles.

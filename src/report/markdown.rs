@@ -1,13 +1,13 @@
 //! A document as Markdown: for a job's summary or a comment on a change.
 
 use super::{
-    document::{Block, Document, Fact, Level, Line, Samples, Section, Style, Table, Value},
+    document::{Block, Document, Fact, Level, Line, Samples, Section, Style, Table, TreeLine, Value},
     samples,
     table::Align,
 };
 use crate::{
     checks::finding_id,
-    text::escape::{markdown, markdown_code},
+    text::escape::{self, markdown, markdown_code},
 };
 
 /// `name` is what the report is of.
@@ -32,6 +32,7 @@ fn block(block: &Block) -> Vec<String> {
         Block::Facts(facts) => self::facts(facts),
         Block::Table(table) => vec![self::table(table)],
         Block::Samples(samples) => vec![self::samples(samples)],
+        Block::Tree(lines) => vec![tree(lines)],
         Block::Figure(_) => Vec::new(),
         Block::Code { language, text } => vec![fenced(language, text)],
     }
@@ -58,6 +59,14 @@ fn facts(facts: &[Fact]) -> Vec<String> {
         Value::Lines(_) | Value::Prose(_) => None,
     });
     Some(said).filter(|said| !said.is_empty()).into_iter().chain(commands).collect()
+}
+
+fn tree(lines: &[TreeLine]) -> String {
+    let line = |of: &TreeLine| {
+        let text: String = of.line.0.iter().map(|span| escape::plain(&span.text)).collect();
+        format!("{}{text}", of.before)
+    };
+    fenced("text", &lines.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// More backticks than the text has itself.

@@ -90,6 +90,16 @@ fn block(text: &mut String, block: &Block, page: Page) {
         Block::Facts(facts) => self::facts(text, facts, page),
         Block::Table(table) => text.push_str(&self::table(table, page)),
         Block::Samples(samples) => text.push_str(&samples::render(samples, page.width)),
+        Block::Tree(lines) => {
+            for line in lines {
+                let room = page.width.map(|room| room.saturating_sub(width(&line.below)));
+                for (number, part) in parts(&page.painted(&line.line), room).iter().enumerate() {
+                    let before = if number == 0 { &line.before } else { &line.below };
+                    text.push_str(format!("{before}{part}").trim_end());
+                    text.push('\n');
+                }
+            }
+        }
         Block::Figure(_) => {}
         Block::Code { text: code, .. } => {
             text.push_str(&lines(code));

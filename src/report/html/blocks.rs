@@ -25,6 +25,9 @@ pub(super) fn block(block: &Block) -> Markup {
         Block::Facts(facts) => self::facts(facts),
         Block::Table(table) => self::table(table),
         Block::Samples(samples) => self::samples(samples),
+        Block::Tree(lines) => html! {
+            pre tabindex="0" { @for of in lines { (of.before) (line(&of.line)) "\n" } }
+        },
         Block::Figure(figure) => figures::figure(figure),
         Block::Code { text, .. } => html! { pre tabindex="0" { code { (lines(text)) } } },
     }

@@ -5,6 +5,7 @@ use super::{
     duration,
 };
 use crate::{
+    report::tree::{Branch, branches},
     text::{
         paint::Paint,
         wrap::{cut, pad, pad_left, width as width_of},
@@ -65,8 +66,6 @@ impl Scale {
 const GAP: usize = 2;
 const LEAST_BAR: usize = 12;
 const LEAST_NAME: usize = 16;
-/// A tree is drawn no deeper than this; further levels are numbered.
-const DEEPEST: usize = 12;
 
 /// Widths of the columns.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +80,7 @@ struct Widths {
 }
 
 pub(super) fn render(rows: &[Row], scale: &Scale, width: usize, paint: Paint) -> String {
-    let branches = branches(rows);
+    let branches = branches(rows.iter().map(|row| (row.depth, row.last)));
     let widths = widths(rows, &branches, width);
     let mut text = head(scale, widths);
     for (row, branch) in rows.iter().zip(&branches) {
@@ -93,34 +92,6 @@ pub(super) fn render(rows: &[Row], scale: &Scale, width: usize, paint: Paint) ->
         }
     }
     text
-}
-
-/// What is drawn before a line's name, and before what follows below it.
-struct Branch {
-    own: String,
-    below: String,
-}
-
-fn branches(rows: &[Row]) -> Vec<Branch> {
-    let mut open: Vec<bool> = Vec::new();
-    rows.iter()
-        .map(|row| {
-            open.truncate(row.depth.saturating_sub(1));
-            let trunk = |open: &[bool]| -> String {
-                let skipped = open.len().saturating_sub(DEEPEST);
-                let mark = if skipped > 0 { format!("{skipped}⋯ ") } else { String::new() };
-                let drawn = open[skipped..].iter().map(|open| if *open { "│  " } else { "   " });
-                mark + &drawn.collect::<String>()
-            };
-            let before = trunk(&open);
-            if row.depth == 0 {
-                return Branch { own: String::new(), below: String::new() };
-            }
-            let own = format!("{before}{}", if row.last { "└─ " } else { "├─ " });
-            open.push(!row.last);
-            Branch { own, below: trunk(&open) }
-        })
-        .collect()
 }
 
 fn widths(rows: &[Row], branches: &[Branch], width: usize) -> Widths {
