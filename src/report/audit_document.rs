@@ -10,7 +10,7 @@ use super::{
     audit_words as words,
     document::{Block, Document, Fact, Level, Line, Samples, Section, Style, Table, Value, and_more},
     executions,
-    sql_line::{command_for, sql_line},
+    sql_line::{command_for, page_for, sql_line},
     table::Align,
 };
 use crate::{
@@ -382,6 +382,12 @@ pub(super) fn fidelity(columns: &[AlteredColumn]) -> Vec<Block> {
     vec![Block::Paragraph(head.into()), Block::Samples(samples)]
 }
 
+/// Whether `ui` predicts what a check is about, which needs an index.
+fn is_of_pages(report: &AuditReport, one: &Checked) -> bool {
+    let reads_index = |one: &Checked| one.check.family == "index" && one.looked();
+    matches!(one.check.family.as_str(), "index" | "view") && report.checked.iter().any(reads_index)
+}
+
 /// A check that found something: its rule, the findings, and where to go from them.
 pub(super) fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence, limit: usize) -> Section {
     let fresh = one.verdict.findings().map_or(0, Findings::fresh);
@@ -415,6 +421,10 @@ pub(super) fn findings(report: &AuditReport, one: &Checked, evidence: &Evidence,
     }
     if let Some(command) = sql_line(&report.sql_command, &one.check, evidence) {
         fact("inspect", Value::Command(command));
+    }
+    let page = evidence.samples.first().filter(|_| is_of_pages(report, one));
+    if let Some(command) = page.and_then(|sample| page_for(&report.sql_command, sample)) {
+        fact("pages", Value::Command(command));
     }
     fact("likely cause", Value::Prose(one.check.usually.clone()));
     if let Some(code) = &one.check.code {

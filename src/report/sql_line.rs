@@ -33,6 +33,18 @@ pub(crate) fn command_for(command: &[String], check: &Check, sample: &Sample) ->
     Some(shell::command(&words))
 }
 
+/// The command that predicts the studio's page of a finding: of its trace, of its service, or all.
+pub(crate) fn page_for(command: &[String], sample: &Sample) -> Option<String> {
+    let [program, _, store, ..] = command else { return None };
+    let mut words = vec![program.clone(), "ui".to_owned(), store.clone()];
+    let page = [("trace_id", "--trace"), ("service_name", "--service")];
+    let page = page.into_iter().find_map(|(column, flag)| Some((flag, sample.text(column)?)));
+    if let Some((flag, value)) = page.filter(|(_, value)| !value.is_empty()) {
+        words.extend([flag.to_owned(), value]);
+    }
+    Some(shell::command(&words))
+}
+
 /// What an investigation must be given, from a finding; none where the finding does not have it.
 pub(crate) fn arguments<'q>(query: &'q Investigation, sample: &Sample) -> Option<Vec<(&'q str, String)>> {
     // Investigations of all spans know those with a plan: nobody planned the workflows of a replay.
@@ -76,6 +88,19 @@ mod tests {
         );
         let planned = json!({"trace_id": "0a", "span_id": "0b"});
         assert_eq!(line("lost_spans", planned), "e2e-store sql 'my data' --query missing_spans");
+    }
+
+    #[test]
+    fn the_page_of_a_finding_is_that_of_its_trace_or_service() {
+        let page = |values: Value| {
+            let values = serde_json::from_value(values).unwrap();
+            let command = ["e2e-store", "sql", "my data", "--run", "none"].map(str::to_owned);
+            page_for(&command, &Sample { id: "x:0".to_owned(), values }).unwrap()
+        };
+        let both = json!({"trace_id": "0a", "service_name": "a b"});
+        assert_eq!(page(both), "e2e-store ui 'my data' --trace 0a");
+        assert_eq!(page(json!({"service_name": "a b"})), "e2e-store ui 'my data' --service 'a b'");
+        assert_eq!(page(json!({"file": "x", "service_name": ""})), "e2e-store ui 'my data'");
     }
 
     #[test]
