@@ -24,7 +24,7 @@ pub(crate) mod bench;
 mod files;
 mod healthy;
 pub(crate) mod indexed;
-mod junjo;
+pub(crate) mod junjo;
 pub(crate) mod planned;
 pub(crate) mod structure;
 mod told;

@@ -634,6 +634,30 @@ fn bench(store: &str) -> (Bench, Vec<Row>) {
     (bench, rows)
 }
 
+/// Each damage, what fires of the family, and the store with it, made when it is asked for.
+pub(crate) fn damaged() -> impl Iterator<Item = (&'static str, &'static str, impl Fn() -> Bench)> {
+    let all = [(CASES, flows as fn(&[Row]) -> Vec<Row>), (OF_AGENTS, agents)];
+    let cases = all.into_iter().flat_map(|(cases, pick)| cases.iter().map(move |case| (case, pick)));
+    let of_rows = cases.map(|((name, damage, expected, _), pick)| {
+        let make: Box<dyn Fn() -> Bench> = Box::new(move || {
+            let (bench, mut rows) = bench(STORES[2]);
+            let fit = pick(&rows).remove(0);
+            damage(&mut rows, &fit);
+            bench.change_cold(|cold| *cold = rows);
+            bench
+        });
+        (*name, *expected, make)
+    });
+    of_rows.chain(of_three().into_iter().map(|(all, expected)| {
+        let make: Box<dyn Fn() -> Bench> = Box::new(move || {
+            let (bench, rows) = bench(STORES[0]);
+            bench.change_cold(|cold| *cold = family_of_three(&rows[0], all.clone()));
+            bench
+        });
+        ("a family of three", expected, make)
+    }))
+}
+
 /// The checks that found something: those of the family, and the others.
 fn found(report: &AuditReport) -> (String, String) {
     let found = report
@@ -732,21 +756,26 @@ fn plugin(span: &str, parent: &str) -> Value {
 
 #[tokio::test]
 async fn evaluations_and_plugin_spans_are_held_against_their_parents() {
+    for (all, expected) in of_three() {
+        let (bench, rows) = bench(STORES[0]);
+        bench.change_cold(|cold| *cold = family_of_three(&rows[0], all));
+        assert_eq!(found(&bench.audit("none").await), (expected.to_owned(), String::new()));
+    }
+}
+
+/// A parent and two children, and the checks that find something.
+fn of_three() -> [([Value; 3], &'static str); 6] {
     let subject = || evaluation("subject", "a");
     let judge = |attempt| evaluation("judge", attempt);
     let orchestrator = || evaluation("orchestrator", "a");
-    for (all, expected) in [
+    [
         ([orchestrator(), subject(), judge("a")], ""),
         ([orchestrator(), subject(), judge("b")], "junjo_evaluations"),
         ([orchestrator(), subject(), subject()], "junjo_evaluations"),
         ([orchestrator(), judge("a"), judge("a")], "junjo_evaluations junjo_missing_subjects"),
         ([plugin("1", "0"), plugin("2", "1"), plugin("3", "1")], ""),
         ([plugin("1", "0"), plugin("2", "1"), plugin("3", "2")], "junjo_plugin_sources"),
-    ] {
-        let (bench, rows) = bench(STORES[0]);
-        bench.change_cold(|cold| *cold = family_of_three(&rows[0], all));
-        assert_eq!(found(&bench.audit("none").await), (expected.to_owned(), String::new()));
-    }
+    ]
 }
 
 #[tokio::test]
