@@ -15,10 +15,11 @@ use super::{
 pub(crate) enum Form {
     /// Exactly as the studio writes it.
     Canonical,
-    /// JSON in another form: spaces, another order of keys, other members.
+    /// JSON of the column's kind in another form: spaces, another order of keys, other members.
     Valid,
     /// An object names a key twice.
     DoubledKey,
+    /// No JSON, or an array in place of an object, or the reverse.
     Invalid,
 }
 
@@ -127,7 +128,7 @@ fn form<'t>(
     match fits.and_then(|fits| reader.end().map(|()| fits)) {
         Ok(_) if !reader.sorted && canonical(text) == Err(JsonError::RepeatedKey) => Form::DoubledKey,
         Ok(true) if reader.canonical => Form::Canonical,
-        Ok(_) if matches!(first, Some(b'{' | b'[')) => Form::Valid,
+        Ok(_) if first == Some(bracket) => Form::Valid,
         Ok(_) | Err(_) => Form::Invalid,
     }
 }
@@ -167,7 +168,7 @@ mod tests {
             (r#"{"a":"\ud800"}"#, Form::Invalid),
             (r#"{"a":01}"#, Form::Invalid),
             (r#"{"a":"#, Form::Invalid),
-            ("[]", Form::Valid),
+            ("[]", Form::Invalid),
             ("7", Form::Invalid),
             ("", Form::Invalid),
         ] {
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(form(v1, Schema::V1), Form::Canonical);
         assert_eq!(form(v1, Schema::V2), Form::Valid);
         assert_eq!(form("[]", Schema::V2), Form::Canonical);
-        assert_eq!(form("{}", Schema::V2), Form::Valid);
+        assert_eq!(form("{}", Schema::V2), Form::Invalid);
         assert_eq!(form(&v2.replace("{}", r#"{"a\n":1}"#), Schema::V2), Form::Canonical);
         assert_eq!(times, [7, 7, 7, 7]);
     }

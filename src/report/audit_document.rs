@@ -202,7 +202,7 @@ fn word(verdict: &Verdict) -> Line {
 }
 
 fn is_quiet(one: &Checked) -> bool {
-    matches!(one.verdict, Verdict::Pass | Verdict::Skipped(_))
+    matches!(one.verdict, Verdict::Pass) || is_skipped(one)
 }
 
 /// Each check that has something to say, then the others by family.
@@ -213,16 +213,32 @@ fn checks(document: &mut Document, checked: &[Checked], extent: Extent) {
         document.add(Section::new([Block::Table(Table { is_bare: true, ..table(&header, rows) })]));
     }
     if !extent.all_checks {
-        let families = checked.chunk_by(|a, b| a.check.family == b.check.family);
-        let families = families.filter(|family| family.iter().any(is_quiet));
-        let families: Vec<Fact> = families
-            .map(|family| {
-                let quiet = family.iter().filter(|one| is_quiet(one));
-                Fact::new(family[0].check.family.as_str(), counts(&quiet))
-            })
-            .collect();
+        let families = quiet_families(checked);
         document.add(Section::new((!families.is_empty()).then_some(Block::Facts(families))));
     }
+}
+
+/// What passed and what was skipped, by family; families of which nothing ran share the last line.
+fn quiet_families(checked: &[Checked]) -> Vec<Fact> {
+    let families = checked.chunk_by(|a, b| a.check.family == b.check.family);
+    let (idle, ran): (Vec<_>, Vec<_>) = families.partition(|family| family.iter().all(is_skipped));
+    let quiet = ran.iter().filter(|family| family.iter().any(is_quiet));
+    let mut facts: Vec<Fact> = quiet
+        .map(|family| Fact::new(name(family), counts(&family.iter().filter(|one| is_quiet(one)))))
+        .collect();
+    if !idle.is_empty() {
+        let parts = idle.iter().map(|family| format!("{} of {}", family.len(), name(family)));
+        facts.push(Fact::new("others", format!("skipped: {}", parts.collect::<Vec<_>>().join(", "))));
+    }
+    facts
+}
+
+fn is_skipped(one: &Checked) -> bool {
+    matches!(one.verdict, Verdict::Skipped(_))
+}
+
+fn name(family: &[Checked]) -> &str {
+    &family[0].check.family
 }
 
 /// Verdict, name and what there is to say, of the quiet ones too where they are asked for.

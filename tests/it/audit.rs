@@ -102,9 +102,9 @@ fn a_clean_store_passes() {
     checks   2 passed, 1 skipped
     read     48.3 kB in …
 
-    delivery    1 passed
-    duplicates  1 skipped
-    fidelity    1 passed
+    delivery 1 passed
+    fidelity 1 passed
+    others   skipped: 1 of duplicates
     [exit status: 0]
     ");
 }

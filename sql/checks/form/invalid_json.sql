@@ -1,13 +1,13 @@
--- JSON columns hold JSON.
+-- JSON columns hold JSON of their kind.
 -- severity: error
 -- scope: trace
 -- examines: rows judged by structure
 -- code: invalid_payload_json
 -- query: around_row
 --
--- The studio writes objects to `attributes` and `resource_attributes`, and arrays to `events` and `links`. Its API
--- silently turns text that does not parse into `{}`, and a workflow, agent or call of a model with such attributes is in no list
--- of its own.
+-- The studio writes objects to `attributes` and `resource_attributes`, and arrays to `events` and `links`;
+-- anything else in them is damage. Its API silently turns text that does not parse into `{}`, and a workflow, agent or
+-- call of a model with such attributes is in no list of its own.
 --
 -- Usually: The file is damaged: a flipped bit in a text shows here if it breaks the syntax.
 --

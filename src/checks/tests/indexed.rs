@@ -52,7 +52,7 @@ pub(crate) const CASES: &[Case] = &[
             bench.change_cold(|rows| rows[0].attributes = "[1]".to_owned());
             index(bench);
         },
-        "noncanonical_events: warn, 1; given_up_files: 1",
+        "invalid_json: 1; given_up_files: 1",
     ),
     (
         "a_locked_index",

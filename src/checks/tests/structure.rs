@@ -190,6 +190,11 @@ pub(crate) const CASES: &[Case] = &[
         },
         "malformed_ids: 1",
     ),
+    (
+        "an_object_for_events",
+        |bench| bench.change_cold(|rows| a_leaf(rows).events = "{}".to_owned()),
+        "invalid_json: 1",
+    ),
     ("cut_json", |bench| bench.change_cold(|rows| a_leaf(rows).attributes.truncate(20)), "invalid_json: 1"),
     (
         "double_a_key",
