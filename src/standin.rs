@@ -14,6 +14,7 @@ use std::{
 
 use tonic::service::Routes;
 
+pub(crate) use self::wal::Unwritten;
 use self::{
     auth::KeyValidation, discard::Discard, folder::Folder, host::Host, indexer::Indexer, ingest::Ingest,
     internal::Internal, storage::Storage,
@@ -23,6 +24,7 @@ use crate::contract::schema::Schema;
 mod auth;
 mod cold;
 mod discard;
+mod durable;
 mod folder;
 mod host;
 pub(crate) mod indexer;
@@ -51,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) flush_max_age: Duration,
     /// Whether to keep an index as the studio's backend does.
     pub(crate) index: bool,
+    /// Whether acked spans outlive a stop, and a damaged segment blocks nothing. No studio is so.
+    pub(crate) durable: bool,
     /// Whoever holds it holds flushes back.
     #[cfg(test)]
     pub(crate) flush_gate: Arc<std::sync::Mutex<()>>,
@@ -70,6 +74,7 @@ impl Config {
             flush_max_bytes: 25 * 1024 * 1024,
             flush_max_age: Duration::from_hours(1),
             index: false,
+            durable: false,
             #[cfg(test)]
             flush_gate: Arc::default(),
         }
@@ -80,10 +85,12 @@ impl Config {
 #[derive(Debug)]
 pub(crate) struct StandIn {
     host: Host,
+    storage: Arc<Storage>,
     data_dir: PathBuf,
     endpoint: SocketAddr,
     internal_endpoint: SocketAddr,
     indexer: Option<Arc<Mutex<Indexer>>>,
+    durable: bool,
 }
 
 /// Starts a stand-in on the loopback interface; both ports answer when this returns.
@@ -97,13 +104,14 @@ pub(crate) fn start(config: Config) -> anyhow::Result<StandIn> {
     let internal = Internal::new(Arc::clone(&storage), config.internal_token);
     let endpoint = host.serve(config.port, ingest.into_routes())?;
     let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;
-    host.spawn(storage.tend());
+    let durable = config.durable;
+    host.spawn(Arc::clone(&storage).tend());
     let indexer = config.index.then(|| Indexer::open(&data_dir, config.schema)).transpose()?;
     let indexer = indexer.map(|indexer| Arc::new(Mutex::new(indexer)));
     if let Some(indexer) = &indexer {
         host.spawn(indexer::poll(Arc::clone(indexer)));
     }
-    Ok(StandIn { host, data_dir, endpoint, internal_endpoint, indexer })
+    Ok(StandIn { host, storage, data_dir, endpoint, internal_endpoint, indexer, durable })
 }
 
 impl StandIn {
@@ -129,9 +137,13 @@ impl StandIn {
     }
 
     /// Ends the stand-in as SIGTERM ends the studio: connections break, and what was acked but
-    /// not yet in a segment is gone.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        self.host.stop().await
+    /// not yet in a segment is gone. A durable one refuses further exports and flushes first.
+    pub(crate) async fn stop(self) -> anyhow::Result<Option<Unwritten>> {
+        if self.durable {
+            self.storage.close().await?;
+        }
+        self.host.stop().await?;
+        Ok(self.storage.unwritten().await)
     }
 
     /// Returns only when a server has failed.

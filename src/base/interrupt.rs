@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks a command to finish, the second ends it.
+//! Ctrl-C: the first asks a command to finish, the second ends it. SIGTERM, by which services are stopped.
 
 use std::io;
 
@@ -19,6 +19,38 @@ fn presses() -> io::Result<tokio::signal::unix::Signal> {
 #[cfg(windows)]
 fn presses() -> io::Result<tokio::signal::windows::CtrlC> {
     tokio::signal::windows::ctrl_c()
+}
+
+/// Ctrl-C, and the signal by which services are stopped.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupts: Interrupts,
+    #[cfg(unix)]
+    terminated: Option<tokio::signal::unix::Signal>,
+}
+
+impl StopSignals {
+    /// Returns at the first of them.
+    pub(crate) async fn received(&mut self) {
+        let interrupts = self.interrupts.clone();
+        tokio::select! {
+            () = interrupts.pressed(1) => {}
+            () = self.terminated() => {}
+        }
+    }
+
+    #[cfg(unix)]
+    async fn terminated(&mut self) {
+        match &mut self.terminated {
+            Some(terminated) => _ = terminated.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn terminated(&mut self) {
+        std::future::pending().await
+    }
 }
 
 impl Interrupts {
@@ -42,6 +74,18 @@ impl Interrupts {
         // The sender lives as long as the process; if it ever went, nobody could press any more.
         if count.wait_for(|pressed| *pressed >= times).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// From now on SIGTERM ends the process only through what is returned.
+    pub(crate) fn stop_signals(&self) -> StopSignals {
+        StopSignals {
+            interrupts: self.clone(),
+            #[cfg(unix)]
+            terminated: {
+                use tokio::signal::unix::{SignalKind, signal};
+                signal(SignalKind::terminate()).ok()
+            },
         }
     }
 

@@ -3,24 +3,28 @@
 use std::{io::Write, path::PathBuf};
 
 use crate::{
-    base::{exit::Exit, interrupt::Interrupts},
+    base::{exit::Exit, interrupt::Interrupts, notice},
     contract::schema::Schema,
     settings::{self, DEFAULT_API_KEY},
-    standin::{self, Config, Single},
+    standin::{self, Config, Single, Unwritten},
+    text::numbers::{counted, duration},
 };
 
 /// Serve the stand-in, an imitation of the studio's ingestion service
 ///
 /// Accepts OTLP exports, FlushWAL and PrepareHotSnapshot, and writes WAL segments, cold files and hot snapshots
 /// as the real service does. For first runs and tests; it writes only into an empty folder or one of its own. As
-/// with the real service, spans in memory are lost when it ends.
+/// with the real service, acked spans that are only in memory are lost when it is stopped, by Ctrl-C or SIGTERM, and a
+/// damaged segment fails every later flush.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   e2e-store serve
   e2e-store serve --data-dir demo --port 0 --internal-port 0
+  e2e-store serve --durable
   e2e-store serve --auth-only --auth-port 50053
   e2e-store serve --discard --port 26155")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ServeArgs {
     /// Data directory
     #[arg(long, value_name = "DIR", default_value = ".dbdata", conflicts_with_all = ["auth_only", "discard"])]
@@ -49,6 +53,11 @@ pub(crate) struct ServeArgs {
     /// Keep an index of the cold files, as the studio's backend does
     #[arg(long, conflicts_with_all = ["auth_only", "discard"])]
     index: bool,
+
+    /// Lose nothing where the real service does: flush when stopped, set a damaged segment aside, and put in order at
+    /// the start what a crash left
+    #[arg(long, conflicts_with_all = ["auth_only", "discard"])]
+    durable: bool,
 
     /// Serve only API key validation, for a real ingestion process
     #[arg(long)]
@@ -91,11 +100,13 @@ pub(crate) async fn run(
 }
 
 async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let mut stop = interrupts.stop_signals();
     let mut stand_in = standin::start(Config {
         port: args.port,
         internal_port: args.internal_port,
         internal_token: token(args),
         index: args.index,
+        durable: args.durable,
         ..Config::new(args.data_dir.clone(), api_key(args), args.schema)
     })?;
     writeln!(
@@ -108,9 +119,14 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
     out.flush()?;
     tokio::select! {
         failed = stand_in.wait() => failed?,
-        () = interrupts.pressed(1) => {}
+        () = stop.received() => {}
     }
-    stand_in.stop().await?;
+    if let Some(Unwritten { spans, oldest }) = stand_in.stop().await? {
+        let (spans, oldest) = (counted(spans, "acked span"), duration(oldest));
+        notice::note(&format!(
+            "stopped: {spans} lost with the memory, the oldest {oldest} old, as in the studio; --durable keeps them"
+        ));
+    }
     Ok(Exit::Clean)
 }
 
@@ -120,11 +136,12 @@ async fn serve_single(
     out: &mut dyn Write,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
+    let mut stop = interrupts.stop_signals();
     writeln!(out, "{what}")?;
     out.flush()?;
     tokio::select! {
         failed = server.wait() => failed?,
-        () = interrupts.pressed(1) => {}
+        () = stop.received() => {}
     }
     server.stop().await?;
     Ok(Exit::Clean)

@@ -120,13 +120,14 @@ pub(crate) async fn run(
         writeln!(out, "metrics at http://{bound}/metrics")?;
         out.flush()?;
     }
+    let mut stop = interrupts.stop_signals();
     let mut exit = Exit::Clean;
     let mut done = 0;
     while args.cycles.is_none_or(|cycles| done < cycles.get()) {
         let began = Instant::now();
         let cycle = tokio::select! {
             cycle = canary.cycle() => cycle,
-            () = stopped(interrupts) => return Ok(exit),
+            () = stop.received() => return Ok(exit),
         };
         done += 1;
         metrics.record(&cycle, &canary.wal(), unix_nanos());
@@ -144,7 +145,7 @@ pub(crate) async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(args.every.saturating_sub(began.elapsed())) => {}
-            () = stopped(interrupts) => return Ok(exit),
+            () = stop.received() => return Ok(exit),
         }
     }
     Ok(exit)
@@ -158,28 +159,6 @@ fn worse(exit: Exit, cycle: &Cycle) -> Exit {
         (exit, Ended::Judged(judged)) if judged.report.overall == Overall::Pass => exit,
         (_, Ended::Judged(_) | Ended::NotSent(_) | Ended::NotAudited(_)) => Exit::Unknown,
     }
-}
-
-/// Ctrl-C, or the signal by which services are ended.
-async fn stopped(interrupts: &Interrupts) {
-    tokio::select! {
-        () = interrupts.pressed(1) => {}
-        () = terminated() => {}
-    }
-}
-
-#[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => _ = terminated.recv().await,
-        Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
 }
 
 impl Cycle {

@@ -27,7 +27,7 @@ use tonic::{
 };
 use tonic_prost::ProstEncoder;
 
-use super::{auth, storage::Storage};
+use super::{auth, storage::Storage, wal::Closed};
 use crate::contract::{decoded_size::decoded_size, mapping, schema::Schema};
 
 /// What the spans of one export may take: four megabytes of ordinary ones take a tenth.
@@ -88,9 +88,17 @@ impl UnaryService<ExportTraceServiceRequest> for Ingest {
         Box::pin(async move {
             let rows = mapping::rows(&request.get_ref().resource_spans, ingest.schema);
             // The studio answers without the cause, and by then some of the spans are kept.
-            ingest.storage.append(rows).await.map_err(|_| Status::internal("cannot write spans"))?;
+            ingest.storage.append(rows).await.map_err(|err| refusal(&err))?;
             Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
         })
+    }
+}
+
+fn refusal(err: &anyhow::Error) -> Status {
+    if err.is::<Closed>() {
+        Status::unavailable(err.to_string())
+    } else {
+        Status::internal("cannot write spans")
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     Config,
     folder::Folder,
     recent::RecentCold,
-    wal::{SEGMENT_INTERVAL, Snapshot, Wal},
+    wal::{SEGMENT_INTERVAL, Snapshot, Unwritten, Wal},
 };
 use crate::contract::row::Row;
 
@@ -47,6 +47,17 @@ impl Storage {
             flush_max_bytes: config.flush_max_bytes,
             flush_max_age: config.flush_max_age,
         })
+    }
+
+    /// Brings what is in memory to disk, and takes nothing more.
+    pub(super) async fn close(&self) -> anyhow::Result<()> {
+        self.with_wal(Wal::close).await?;
+        self.flush().await
+    }
+
+    /// What was acked and is only in memory.
+    pub(super) async fn unwritten(&self) -> Option<Unwritten> {
+        self.wal.lock().await.unwritten()
     }
 
     pub(super) async fn append(&self, rows: Vec<Row>) -> anyhow::Result<()> {

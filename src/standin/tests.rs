@@ -55,6 +55,13 @@ impl Scene {
         self.dir
     }
 
+    /// The names of what lies in the log's folder, without times and numbers.
+    fn endings(&self) -> Vec<String> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let ending = |path| name(path).split_once('.').unwrap().1.to_owned();
+        self.files("wal", "").iter().map(ending).collect()
+    }
+
     async fn export(&self, names: &[&str]) -> Result<(), Status> {
         let mut client = TraceServiceClient::new(channel(self.standin.endpoint()).await);
         client.export(with("x-junjo-api-key", Some(KEY), request(names))).await.map(|_| ())
@@ -445,4 +452,65 @@ async fn a_failing_segment_keeps_spans_up_to_the_one_that_filled_it() {
     fs::create_dir(&wal).unwrap();
     scene.flush().await;
     assert_eq!(scene.cold(), [["a", "b", "c"]]);
+}
+
+#[tokio::test]
+async fn what_a_stop_forgets_is_counted() {
+    let scene = Scene::new(|config| config.batch_size = 2);
+    scene.export(&["a", "b", "c"]).await.unwrap();
+    let Scene { dir, standin } = scene;
+    assert_eq!(standin.stop().await.unwrap().map(|unwritten| unwritten.spans), Some(1));
+    drop(dir);
+}
+
+#[tokio::test]
+async fn a_durable_one_flushes_when_it_is_stopped_and_takes_nothing_after() {
+    let scene = Scene::new(|config| config.durable = true);
+    scene.export(&["a"]).await.unwrap();
+    scene.standin.storage.close().await.unwrap();
+    assert_eq!(scene.export(&["b"]).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(scene.cold(), [["a"]]);
+    let Scene { dir, standin } = scene;
+    assert_eq!(standin.stop().await.unwrap(), None);
+    drop(dir);
+}
+
+#[tokio::test]
+async fn a_durable_one_sets_damaged_segments_aside() {
+    for kept_bytes in [0, 700] {
+        let scene = Scene::new(|config| (config.batch_size, config.durable) = (1, true));
+        scene.export(&["a", "b"]).await.unwrap();
+        let torn = &scene.files("wal", ".ipc")[0];
+        File::options().write(true).open(torn).unwrap().set_len(kept_bytes).unwrap();
+        assert_eq!((scene.snapshot().await.success, scene.flush().await.success), (true, true));
+        assert_eq!(scene.cold(), [["b"]]);
+        assert_eq!(scene.endings(), ["ipc.bad"]);
+        assert!(scene.flush().await.success, "nothing but what is set aside");
+        assert_eq!(scene.cold().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_durable_one_puts_in_order_what_a_crash_left() {
+    let scene = Scene::new(|config| config.batch_size = 1);
+    let wal = scene.standin.data_dir().join("spans/wal");
+    scene.export(&["a"]).await.unwrap();
+    // A crash between the rename of a flush and its deletes.
+    let (flushed, kept) = (scene.files("wal", ".ipc").remove(0), scene.dir.path().join("kept"));
+    fs::copy(&flushed, &kept).unwrap();
+    assert!(scene.flush().await.success);
+    fs::rename(&kept, &flushed).unwrap();
+    // Crashes before the rename of a segment, and while it was written.
+    scene.export(&["b"]).await.unwrap();
+    let segment = scene.files("wal", ".ipc").remove(1);
+    fs::rename(&segment, segment.with_extension("ipc.tmp")).unwrap();
+    fs::write(wal.join("batch_1_0001.ipc.tmp"), "ARROW").unwrap();
+    scene.export(&["c"]).await.unwrap();
+    let dir = scene.stop().await;
+
+    let restarted = Scene::in_folder(dir, |config| config.durable = true);
+    assert_eq!(restarted.segments(), [["b"], ["c"]]);
+    assert!(restarted.flush().await.success);
+    assert_eq!(restarted.cold(), [vec!["a"], vec!["b", "c"]]);
+    assert_eq!(restarted.endings(), ["ipc.tmp.bad"]);
 }

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::ipc::writer::StreamWriter;
 
 use super::{
-    Config, cold,
+    Config, cold, durable,
     folder::{self, Folder},
 };
 use crate::contract::{columns, row::Row, schema::Schema};
@@ -30,6 +30,10 @@ pub(super) struct Wal {
     schema: Schema,
     batch_size: usize,
     pending: Vec<Row>,
+    /// When the oldest pending row came.
+    pending_since: Option<Instant>,
+    closed: bool,
+    durable: bool,
     sequence: u64,
     segment_bytes: u64,
     last_segment: Instant,
@@ -37,6 +41,19 @@ pub(super) struct Wal {
     #[cfg(test)]
     flush_gate: Arc<Mutex<()>>,
 }
+
+/// Spans that were acked and are in no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unwritten {
+    pub(crate) spans: u64,
+    /// How long ago the oldest of them came.
+    pub(crate) oldest: Duration,
+}
+
+/// The log takes no rows any more.
+#[derive(Debug, thiserror::Error)]
+#[error("shutting down")]
+pub(super) struct Closed;
 
 /// A flush between its beginning and its end. Exports go on meanwhile.
 #[derive(Debug)]
@@ -70,6 +87,9 @@ pub(super) struct Snapshot {
 impl Wal {
     /// Opens the log of `folder`; segments that are there already will be part of the next flush.
     pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
+        if config.durable {
+            durable::reconcile(&folder, config.schema)?;
+        }
         let segment_bytes = total_bytes(&segments(&folder)?)?;
         let now = Instant::now();
         Ok(Self {
@@ -77,6 +97,9 @@ impl Wal {
             schema: config.schema,
             batch_size: config.batch_size,
             pending: Vec::new(),
+            pending_since: None,
+            closed: false,
+            durable: config.durable,
             sequence: 0,
             segment_bytes,
             last_segment: now,
@@ -90,8 +113,12 @@ impl Wal {
     ///
     /// An error drops the rows that follow the one which filled the batch, and only those.
     pub(super) fn append(&mut self, rows: Vec<Row>) -> anyhow::Result<bool> {
+        if self.closed {
+            return Err(Closed.into());
+        }
         let mut wrote_segment = false;
         for row in rows {
+            self.pending_since.get_or_insert_with(Instant::now);
             self.pending.push(row);
             if self.pending.len() >= self.batch_size {
                 self.write_pending()?;
@@ -99,6 +126,16 @@ impl Wal {
             }
         }
         Ok(wrote_segment)
+    }
+
+    pub(super) fn close(&mut self) -> anyhow::Result<()> {
+        self.closed = true;
+        self.write_pending()
+    }
+
+    pub(super) fn unwritten(&self) -> Option<Unwritten> {
+        let oldest = self.pending_since?.elapsed();
+        Some(Unwritten { spans: self.pending.len() as u64, oldest })
     }
 
     /// Writes what is pending if no segment was written for a while.
@@ -117,7 +154,7 @@ impl Wal {
     /// Begins to move everything into a cold file named after `now`; `None` when there is nothing.
     pub(super) fn begin_flush(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<Flush>> {
         self.write_pending()?;
-        let segments = segments(&self.folder)?;
+        let segments = self.usable_segments()?;
         if segments.is_empty() {
             return Ok(None);
         }
@@ -145,7 +182,7 @@ impl Wal {
     /// Copies everything into the hot snapshot; `None` when there was nothing and none is left.
     pub(super) fn snapshot(&mut self) -> anyhow::Result<Option<Snapshot>> {
         self.write_pending()?;
-        let segments = segments(&self.folder)?;
+        let segments = self.usable_segments()?;
         let path = self.folder.hot_snapshot();
         if segments.is_empty() {
             folder::remove_if_there(&path)?;
@@ -154,6 +191,15 @@ impl Wal {
         let rows = cold::write(&segments, self.schema, &path, || ())?;
         let bytes = fs::metadata(&path)?.len();
         Ok(Some(Snapshot { path, rows, bytes }))
+    }
+
+    /// All segments; where damage is to block nothing, those that can be written.
+    fn usable_segments(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut segments = segments(&self.folder)?;
+        if self.durable {
+            durable::set_aside_damaged(&mut segments, self.schema)?;
+        }
+        Ok(segments)
     }
 
     fn write_pending(&mut self) -> anyhow::Result<()> {
@@ -171,6 +217,7 @@ impl Wal {
 
         self.segment_bytes += fs::metadata(&path)?.len();
         self.pending.clear();
+        self.pending_since = None;
         self.last_segment = Instant::now();
         Ok(())
     }
@@ -184,7 +231,7 @@ impl Wal {
 }
 
 /// The segments of the log in the order of their names, which is that of their making.
-fn segments(folder: &Folder) -> io::Result<Vec<PathBuf>> {
+pub(super) fn segments(folder: &Folder) -> io::Result<Vec<PathBuf>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder.wal())? {
         let path = entry?.path();

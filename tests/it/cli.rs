@@ -66,6 +66,7 @@ impl Serving {
             .args(["serve", "--port", "0", "--internal-port", "0"])
             .args(args)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -74,6 +75,19 @@ impl Serving {
             line.split([' ', ',', '\n']).filter(|word| word.contains(':') && !word.ends_with(':'));
         let mut address = || words.next().unwrap().to_owned();
         Self { endpoint: address(), internal_endpoint: address(), process }
+    }
+
+    /// Tells the process to stop as services are told; what it says comes back.
+    #[cfg(unix)]
+    pub(super) fn terminate(mut self) -> String {
+        use std::io::Read;
+
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert!(self.process.wait().unwrap().success());
+        let mut said = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
     }
 
     pub(super) fn kill(mut self) {
@@ -215,6 +229,31 @@ fn what_a_killed_stand_in_had_in_memory_is_lost() {
     let audited = e2e_store(folder.path(), ["audit", "--settle", "1"]);
     assert_eq!(lines(&audited, &["FAIL ", "inconclusive "]), ["FAIL lost_spans 100 of 100 settled spans"]);
     assert_eq!(exit_status(&audited), "[exit status: 1]");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_stand_in_loses_what_was_in_memory_unless_it_is_durable() {
+    for (args, losses) in [
+        (&[][..], &["FAIL lost_spans 100 of 100 settled spans", "[exit status: 1]"][..]),
+        (&["--durable"], &["found all 100 spans of 20 workflows of 2 services", "[exit status: 0]"]),
+    ] {
+        let folder = folder();
+        let serving = Serving::start_with(folder.path(), args);
+        let generated = e2e_store(
+            folder.path(),
+            ["generate", "--no-flush", "--num-services", "2", "--endpoint", &serving.endpoint],
+        );
+        assert_eq!(exit_status(&generated), "[exit status: 0]", "{generated}");
+        let said = serving.terminate();
+        assert_eq!(said.contains("stopped: 100 acked spans lost with the memory"), args.is_empty(), "{said}");
+        let audited = e2e_store(folder.path(), ["audit", "--settle", "1"]);
+        assert_eq!(
+            lines(&audited, &["FAIL lost", "inconclusive ", "found all", "[exit"]),
+            losses,
+            "{audited}"
+        );
+    }
 }
 
 #[test]
