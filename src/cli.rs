@@ -7,6 +7,8 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
+#[cfg(target_os = "linux")]
+use crate::commands::{chaos, child};
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
@@ -32,7 +34,18 @@ Exit codes:
 
 /// Commands in the order and the groups of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Prove", &["verify", "generate", "audit", "watch", "runs"]),
+    (
+        "Prove",
+        &[
+            "verify",
+            "generate",
+            "audit",
+            "watch",
+            "runs",
+            #[cfg(target_os = "linux")]
+            "chaos",
+        ],
+    ),
     ("Investigate", &["inspect", "trace", "ui", "sql", "checks", "doctor"]),
     ("Record and replay", &["capture", "replay", "export"]),
     ("Studio", &["flush", "snapshot", "serve"]),
@@ -66,6 +79,11 @@ enum Command {
     Generate(generate::GenerateArgs),
     Watch(Box<watch::WatchArgs>),
     Runs(runs::RunsArgs),
+    #[cfg(target_os = "linux")]
+    Chaos(Box<chaos::ChaosArgs>),
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Child(child::ChildArgs),
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
@@ -142,6 +160,10 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen();
     let patience = match command {
+        #[cfg(target_os = "linux")]
+        Command::Chaos(_) => 2,
+        #[cfg(target_os = "linux")]
+        Command::Child(_) => 1,
         Command::Audit(_)
         | Command::Capture(_)
         | Command::Generate(_)
@@ -180,6 +202,10 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Generate(args) => Box::pin(generate::run(&args, out, interrupts)).await,
         Command::Watch(args) => Box::pin(watch::run(&args, out, interrupts)).await,
         Command::Runs(args) => runs::run(&args, out),
+        #[cfg(target_os = "linux")]
+        Command::Chaos(args) => Box::pin(chaos::run(&args, out, interrupts)).await,
+        #[cfg(target_os = "linux")]
+        Command::Child(args) => child::run(&args),
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
@@ -243,7 +269,8 @@ mod tests {
         let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let mut all = Cli::command();
         all.build();
-        let all: BTreeSet<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+        let shown = all.get_subcommands().filter(|command| !command.is_hide_set());
+        let all: BTreeSet<&str> = shown.map(clap::Command::get_name).collect();
         assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), all);
         assert_eq!(grouped.len(), all.len(), "one is named twice");
     }

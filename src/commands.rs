@@ -2,7 +2,11 @@
 
 pub(crate) mod audit;
 pub(crate) mod capture;
+#[cfg(target_os = "linux")]
+pub(crate) mod chaos;
 pub(crate) mod checks;
+#[cfg(target_os = "linux")]
+pub(crate) mod child;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod export;

@@ -6,6 +6,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod any_run;
+pub(crate) mod chaos;
 pub(crate) mod entry;
 pub(crate) mod expected;
 pub(crate) mod export_index;

@@ -5,6 +5,8 @@ use std::{ffi::OsString, process::ExitCode};
 mod audit;
 mod base;
 mod capture;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod checks;
 mod cli;
 mod commands;

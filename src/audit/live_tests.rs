@@ -70,6 +70,7 @@ fn load(folder: &Path, standin: &StandIn, workflows_per_service: u64) -> LoadSpe
         duration: None,
         batching: Batching::Workflow,
         straddling: None,
+        chaos: None,
         label: None,
         retry: RetryPolicy::None,
         thresholds: Vec::new(),

@@ -36,6 +36,12 @@ pub(crate) fn load(manifest: &Manifest) -> SendProgress {
     SendProgress::new(SendUnit::Workflows, (!manifest.config.open_ended).then_some(planned))
 }
 
+/// No bar, where only time ends a run.
+#[cfg(target_os = "linux")]
+pub(crate) fn timed() -> SendProgress {
+    SendProgress::new(SendUnit::Workflows, None)
+}
+
 /// A bar of all spans.
 pub(crate) fn replay(spans: u64) -> SendProgress {
     SendProgress::new(SendUnit::Spans, Some(spans))

@@ -258,7 +258,8 @@ async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> 
     Ok(())
 }
 
-fn say_where(folder: &Path) {
+/// Says where a temporary folder is, and how its store is audited again.
+pub(super) fn say_where(folder: &Path) {
     let [store, runs] = [".dbdata", DEFAULT_FOLDER].map(|name| folder.join(name).display().to_string());
     let again = ["e2e-store".to_owned(), "audit".to_owned(), store, "--runs".to_owned(), runs];
     notice::note(&format!("kept: {}\nagain: {}", folder.display(), shell::command(&again)));

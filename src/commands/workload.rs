@@ -248,6 +248,7 @@ impl WorkloadArgs {
             retry: load.retry,
             thresholds: if load.threshold.is_empty() { scenario.thresholds } else { load.threshold.clone() },
             abort_on_fail: load.abort_on_fail,
+            chaos: None,
             label: self.label.clone(),
             runs: self.runs.clone(),
             data_dir,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chaos::Nemesis;
 use crate::wire::outcome::ExportOutcome;
 
 /// One line of `ledger.ndjson`. Times are Unix nanoseconds by the generator's clock.
@@ -37,6 +38,35 @@ pub(crate) enum Entry {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         error: String,
     },
+    /// The studio was started, answered its first call, or ended. `generation` counts its starts from 1 on.
+    Studio {
+        generation: u32,
+        state: StudioState,
+        at: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
+    /// Written before a fault: its place in the manifest's schedule.
+    FaultBegan { step: u32, nemesis: Nemesis, at: u64 },
+    /// Written after it; `tried` is false where it could not be carried out, as the note says.
+    FaultEnded {
+        step: u32,
+        at: u64,
+        tried: bool,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
+}
+
+/// What becomes of a studio's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StudioState {
+    Started,
+    Ready,
+    Ended,
 }
 
 /// An RPC of the internal service by its name in the protocol.
@@ -81,6 +111,19 @@ mod tests {
         insta::assert_snapshot!(
             line(Entry::Called { rpc: Rpc::FlushWal, began: 1, ended: 2, success: true, error: String::new() }),
             @r#"{"event":"called","rpc":"FlushWAL","began":1,"ended":2,"success":true}"#
+        );
+        let state = StudioState::Started;
+        insta::assert_snapshot!(
+            line(Entry::Studio { generation: 2, state, at: 1, pid: Some(77), note: String::new() }),
+            @r#"{"event":"studio","generation":2,"state":"started","at":1,"pid":77}"#
+        );
+        insta::assert_snapshot!(
+            line(Entry::FaultBegan { step: 0, nemesis: Nemesis::Sigterm, at: 1 }),
+            @r#"{"event":"fault_began","step":0,"nemesis":"sigterm","at":1}"#
+        );
+        insta::assert_snapshot!(
+            line(Entry::FaultEnded { step: 0, at: 2, tried: true, note: String::new() }),
+            @r#"{"event":"fault_ended","step":0,"at":2,"tried":true}"#
         );
     }
 }

@@ -195,7 +195,10 @@ impl History {
                         open.remove(&export);
                     }
                 }
-                Entry::Reconnected { .. } => {}
+                Entry::Reconnected { .. }
+                | Entry::Studio { .. }
+                | Entry::FaultBegan { .. }
+                | Entry::FaultEnded { .. } => {}
                 Entry::Called { .. } if too_late => {}
                 Entry::Called { rpc, began, ended, success, error } => {
                     self.calls.push(Call { part: 0, rpc, began, ended, success, error });

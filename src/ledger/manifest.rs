@@ -6,7 +6,7 @@ use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{load::Load, results::Results, shard::Shard};
+use super::{chaos::Experiment, load::Load, results::Results, shard::Shard};
 use crate::{
     base::{
         output::{Access, Output},
@@ -43,6 +43,9 @@ pub(crate) struct Manifest {
     /// Absent in manifests that are older than it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) load: Option<Load>,
+    /// What was done to the studio meanwhile; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chaos: Option<Experiment>,
     /// Which part of the plan was sent from here; absent where it was all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shard: Option<Shard>,
@@ -114,6 +117,7 @@ impl Manifest {
                 collectors: plan.outline.collectors,
             },
             load: None,
+            chaos: None,
             shard: None,
             services: plan.outline.services.clone(),
             endpoint,

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     base::{clock::unix_nanos, problem::Problem},
     ledger::{
+        chaos::Experiment,
         load::Load,
         manifest::Manifest,
         results::{Judged, Verdict},
@@ -62,6 +63,8 @@ pub(crate) struct LoadSpec {
     pub(crate) thresholds: Vec<Threshold>,
     /// Whether a missed threshold ends the run.
     pub(crate) abort_on_fail: bool,
+    /// What is done to the studio meanwhile.
+    pub(crate) chaos: Option<Experiment>,
     /// What the user calls the run.
     pub(crate) label: Option<String>,
     /// Where runs are kept.
@@ -107,8 +110,8 @@ pub(crate) struct Prepared {
     pub(crate) manifest: Manifest,
     pub(crate) folder: PathBuf,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) ledger: Arc<LedgerWriter>,
     exporters: Vec<Vec<Exporter>>,
-    ledger: Arc<LedgerWriter>,
     shard: Shard,
     spec: LoadSpec,
 }
@@ -142,6 +145,7 @@ pub(crate) async fn prepare(spec: &LoadSpec) -> anyhow::Result<Prepared> {
     manifest.config.open_ended = open_ended;
     manifest.label.clone_from(&spec.label);
     manifest.load = Some(spec.load());
+    manifest.chaos.clone_from(&spec.chaos);
     manifest.shard = (shard != Shard::WHOLE).then_some(shard);
     let (folder, ledger) = runs::create(&spec.runs, &manifest)?;
     let (plan, ledger) = (Arc::new(plan), Arc::new(ledger));

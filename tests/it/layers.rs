@@ -27,7 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["settings"],
     &["inspect", "trace", "ui", "capture", "standin"],
     &["report"],
-    &["doctor"],
+    &["doctor", "chaos"],
     &["query"],
     &["commands"],
     &["cli"],

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod audit;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod cli;
 mod doctor;
 mod judging;

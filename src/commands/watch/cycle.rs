@@ -136,6 +136,7 @@ impl Canary {
             retry: RetryPolicy::None,
             thresholds: Vec::new(),
             abort_on_fail: false,
+            chaos: None,
             label: Some(LABEL.to_owned()),
             runs: args.runs.clone(),
             data_dir: args.path.as_deref().map(std::path::absolute).transpose()?,

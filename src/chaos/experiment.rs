@@ -1,0 +1,162 @@
+//! One experiment: traffic and faults side by side, a recovery, an audit.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use tokio::sync::watch;
+
+use super::{
+    journal::{EndedBy, Journal},
+    lost::Lost,
+    nemesis::{Door, Patient},
+    process::{Launch, Studio},
+    promises::{self, Facts, Judged, Standing},
+};
+use crate::{
+    audit::{AuditOptions, examine, report::AuditReport},
+    base::notice,
+    checks::selection,
+    judge::runs::choose_runs,
+    ledger::{
+        chaos::{ChaosPlan, Experiment, Nemesis},
+        history::History,
+        runs::ledger_path,
+    },
+    send::{
+        barrier::{BarrierMethod, BarrierOutcome, run_barrier},
+        run::{self, LoadSpec, Performed, Secret},
+        summary::Summary,
+    },
+    store::find::find_store,
+    wire::target::Target,
+};
+
+/// What an acked span, a refused one, and a file as such can tell. Whatever else an audit looks at, parents that are
+/// absent for one, follows from a loss.
+const FAMILIES: [&str; 6] = ["delivery", "duplicates", "fidelity", "files", "form", "pollution"];
+
+/// Lost spans that are laid to a fault one by one.
+const SAMPLES: usize = 1_000_000;
+
+/// All that an experiment needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) plan: ChaosPlan,
+    /// The kinds of faults that were asked for.
+    pub(crate) asked: Vec<Nemesis>,
+    pub(crate) launch: Launch,
+    /// Traffic and where it goes; how it is paced follows from the plan.
+    pub(crate) load: LoadSpec,
+    pub(crate) internal_endpoint: Target,
+    pub(crate) internal_token: Option<Secret>,
+    pub(crate) data_dir: PathBuf,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) plan: ChaosPlan,
+    pub(crate) run: Performed,
+    pub(crate) journal: Journal,
+    pub(crate) lost: Lost,
+    pub(crate) promises: Vec<Judged>,
+    pub(crate) report: AuditReport,
+}
+
+impl Outcome {
+    pub(crate) fn has(&self, standing: Standing) -> bool {
+        self.promises.iter().any(|judged| judged.standing == standing)
+    }
+
+    /// Whether something that was asked for is not known.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let untried = |judged: &&Judged| judged.standing == Standing::NotTried;
+        let is_asked = |judged: &Judged| judged.promise.is_always_asked();
+        self.run.summary.interrupted || self.promises.iter().filter(untried).any(is_asked)
+    }
+}
+
+/// Carries out a plan. The studio is stopped when this returns, however it does.
+pub(crate) async fn perform(
+    setup: &Setup,
+    stop: watch::Receiver<bool>,
+    progress: impl FnMut(&Summary, Duration),
+    waiting: impl FnMut(Duration),
+) -> anyhow::Result<Outcome> {
+    let LoadSpec { endpoint, api_key, transport, .. } = &setup.load;
+    let door = Door { endpoint: endpoint.clone(), api_key: api_key.clone(), transport: transport.clone() };
+    let mut patient =
+        Patient { studio: Studio::new(setup.launch.clone()), door, journal: Journal::default() };
+    patient.start().await?;
+    say_what_runs(&setup.launch, &patient);
+
+    let experiment = Experiment {
+        plan: setup.plan.clone(),
+        studio: setup.launch.command.clone(),
+        stop: setup.launch.stop.clone(),
+    };
+    let load = LoadSpec { chaos: Some(experiment), ..setup.load.clone() };
+    let prepared = run::prepare(&load).await?;
+    patient.journal.attach(Arc::clone(&prepared.ledger))?;
+    let sending = prepared.perform(stop.clone(), progress);
+    let suffering = patient.suffer(&setup.plan, Instant::now(), stop);
+    let (run, suffered) = tokio::join!(sending, suffering);
+    let run = run?;
+    suffered?;
+
+    let flush = recover(setup, &mut patient, &run).await?;
+    let report = audit(setup, &run, waiting).await?;
+    patient.studio.end(Signal::TERM).await?;
+    patient.journal.ended(EndedBy::Us)?;
+
+    let journal = patient.journal;
+    let lost = Lost::of(&report, &journal);
+    let history = History::read(&ledger_path(&run.folder), u64::MAX)?;
+    let facts = Facts {
+        asked: &setup.asked,
+        journal: &journal,
+        lost: &lost,
+        history: &history,
+        flush: flush.as_ref(),
+        report: &report,
+    };
+    let promises = promises::judge(&facts);
+    Ok(Outcome { plan: setup.plan.clone(), run, journal, lost, promises, report })
+}
+
+/// Who ends this process has to end a studio that is no process of ours.
+fn say_what_runs(launch: &Launch, patient: &Patient) {
+    let where_it_answers = &patient.door.endpoint;
+    notice::note(&match (&launch.stop, patient.studio.id()) {
+        (None, Some(id)) => format!("the studio is process {id} and answers at {where_it_answers}"),
+        _ => format!("the studio answers at {where_it_answers}; it was started by `{}`", launch.command),
+    });
+}
+
+/// Brings what was acked to disk; none where the studio is gone.
+async fn recover(
+    setup: &Setup,
+    patient: &mut Patient,
+    run: &Performed,
+) -> anyhow::Result<Option<BarrierOutcome>> {
+    patient.heal().await?;
+    if patient.journal.gone.is_some() {
+        return Ok(None);
+    }
+    let token = setup.internal_token.as_ref().map(|token| token.0.as_str());
+    run_barrier(BarrierMethod::Flush, &setup.internal_endpoint, token, &run.ledger).await.map(Some)
+}
+
+async fn audit(setup: &Setup, run: &Performed, waiting: impl FnMut(Duration)) -> anyhow::Result<AuditReport> {
+    let layout = find_store(Some(&setup.data_dir))?;
+    let folder: &Path = &setup.load.runs;
+    let runs = choose_runs(folder, run.manifest.run_id.as_str(), &layout)?;
+    let families = FAMILIES.map(str::to_owned);
+    let checks = selection::select(selection::with_own(None)?, &families, &[])?;
+    let options = AuditOptions { samples: SAMPLES, ..AuditOptions::of(checks) };
+    examine(&layout, &runs, options, waiting).await
+}

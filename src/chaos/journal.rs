@@ -1,0 +1,127 @@
+//! What happened to the studio: its processes and the faults, in the ledger and at hand.
+
+use std::sync::Arc;
+
+use crate::{
+    base::clock::unix_nanos,
+    ledger::{
+        chaos::Step,
+        entry::{Entry, StudioState},
+        writer::LedgerWriter,
+    },
+};
+
+/// One process of the studio. Times are Unix nanoseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Generation {
+    pub(crate) started: u64,
+    /// When it answered first.
+    pub(crate) ready: Option<u64>,
+    pub(crate) ended: Option<End>,
+}
+
+/// How a process of the studio ended.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    /// When it was seen to have ended.
+    pub(crate) at: u64,
+    pub(crate) by: EndedBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// A fault, by its place in the schedule.
+    Fault(usize),
+    /// Nobody here.
+    Itself(String),
+    /// The experiment was over.
+    Us,
+}
+
+/// A fault that began.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultRecord {
+    pub(crate) step: Step,
+    pub(crate) began: u64,
+    pub(crate) ended: Option<u64>,
+    /// Why it could not be carried out, where that is so.
+    pub(crate) untried: Option<String>,
+}
+
+/// Keeps what happened; the ledger gets it as soon as there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) generations: Vec<Generation>,
+    pub(crate) faults: Vec<FaultRecord>,
+    /// Why the studio could not be brought back.
+    pub(crate) gone: Option<String>,
+    pub(super) ledger: Option<Arc<LedgerWriter>>,
+    /// From before there was a ledger.
+    pub(super) waiting: Vec<Entry>,
+}
+
+impl Journal {
+    pub(crate) fn attach(&mut self, ledger: Arc<LedgerWriter>) -> anyhow::Result<()> {
+        self.waiting.drain(..).try_for_each(|entry| ledger.append(&entry))?;
+        self.ledger = Some(ledger);
+        Ok(())
+    }
+
+    pub(crate) fn started(&mut self, pid: u32) -> anyhow::Result<()> {
+        let at = unix_nanos();
+        self.generations.push(Generation { started: at, ready: None, ended: None });
+        self.studio(StudioState::Started, at, Some(pid), String::new())
+    }
+
+    pub(crate) fn ready(&mut self) -> anyhow::Result<()> {
+        let at = unix_nanos();
+        if let Some(last) = self.generations.last_mut() {
+            last.ready = Some(at);
+        }
+        self.studio(StudioState::Ready, at, None, String::new())
+    }
+
+    pub(crate) fn ended(&mut self, by: EndedBy) -> anyhow::Result<()> {
+        let at = unix_nanos();
+        let note = match &by {
+            EndedBy::Fault(step) => format!("by fault {step}"),
+            EndedBy::Itself(how) => format!("by itself: {how}"),
+            EndedBy::Us => "the experiment is over".to_owned(),
+        };
+        if let Some(last) = self.generations.last_mut() {
+            last.ended = Some(End { at, by });
+        }
+        self.studio(StudioState::Ended, at, None, note)
+    }
+
+    pub(crate) fn fault_began(&mut self, step: Step) -> anyhow::Result<()> {
+        let began = unix_nanos();
+        let number = self.faults.len() as u32;
+        self.faults.push(FaultRecord { step, began, ended: None, untried: None });
+        self.record(Entry::FaultBegan { step: number, nemesis: step.nemesis, at: began })
+    }
+
+    pub(crate) fn fault_ended(&mut self, untried: Option<String>) -> anyhow::Result<()> {
+        let at = unix_nanos();
+        let step = self.faults.len().saturating_sub(1) as u32;
+        let (tried, note) = (untried.is_none(), untried.clone().unwrap_or_default());
+        if let Some(last) = self.faults.last_mut() {
+            last.ended = Some(at);
+            last.untried = untried;
+        }
+        self.record(Entry::FaultEnded { step, at, tried, note })
+    }
+
+    fn studio(&mut self, state: StudioState, at: u64, pid: Option<u32>, note: String) -> anyhow::Result<()> {
+        let generation = self.generations.len() as u32;
+        self.record(Entry::Studio { generation, state, at, pid, note })
+    }
+
+    fn record(&mut self, entry: Entry) -> anyhow::Result<()> {
+        if let Some(ledger) = &self.ledger {
+            return ledger.append(&entry);
+        }
+        self.waiting.push(entry);
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! The studio as a process that a shell command starts.
+//!
+//! It is started through this program itself, which asks to be killed when its parent ends and then becomes the
+//! command: no studio outlives us. Where the command only starts something that goes on elsewhere, a container for
+//! one, a second command of the user's signals it.
+
+use std::{
+    fs::File,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::base::problem::Problem;
+
+/// The hidden command that the studio is started through.
+pub(crate) const SHIM: &str = "child";
+
+/// What the stop command finds the signal's name in, as `TERM`.
+const SIGNAL_VARIABLE: &str = "SIGNAL";
+
+/// How long a process may take to end after a signal that ends it.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
+const POLL: Duration = Duration::from_millis(5);
+
+/// How to start and signal a studio.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    /// For `sh -c`.
+    pub(crate) command: String,
+    /// The same, where the studio is not the process that the command starts.
+    pub(crate) stop: Option<String>,
+    /// Secrets, which are in no command line.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// Takes what the studio prints.
+    pub(crate) log: PathBuf,
+}
+
+/// A studio that may be running.
+#[derive(Debug)]
+pub(crate) struct Studio {
+    launch: Launch,
+    child: Option<Child>,
+}
+
+impl Studio {
+    pub(crate) fn new(launch: Launch) -> Self {
+        Self { launch, child: None }
+    }
+
+    pub(crate) fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// Starts it and gives back the id of the process. Must be called on a thread that lives as long as this process:
+    /// the kernel takes the end of the thread for that of the parent.
+    pub(crate) fn start(&mut self) -> anyhow::Result<u32> {
+        let log = File::options().append(true).create(true).open(&self.launch.log);
+        let log = log.with_context(|| format!("cannot write `{}`", self.launch.log.display()))?;
+        let child = Command::new(std::env::current_exe()?)
+            .args([SHIM, &std::process::id().to_string(), &becoming(&self.launch.command)])
+            .envs(self.launch.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Signals reach all that the command started, and Ctrl-C is not for it.
+            .process_group(0)
+            .spawn()
+            .context("cannot start the studio")?;
+        let id = child.id();
+        self.child = Some(child);
+        Ok(id)
+    }
+
+    /// How it ended, if it has. A command that starts something which goes on elsewhere has ended well.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        let ended = child.try_wait()?.filter(|status| self.launch.stop.is_none() || !status.success());
+        if ended.is_some() {
+            self.child = None;
+        }
+        Ok(ended)
+    }
+
+    /// Of the process that the command started, where it is running.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let Some(child) = &self.child else { return Ok(()) };
+        let Some(stop) = &self.launch.stop else {
+            return Ok(kill_process_group(Pid::from_child(child), signal)?);
+        };
+        let name = name(signal);
+        let status = Command::new("sh").args(["-c", stop]).env(SIGNAL_VARIABLE, name).status()?;
+        if status.success() {
+            return Ok(());
+        }
+        let what = format!("the command of --stop failed for SIG{name}: {status}");
+        Err(Problem::new(what, format!("it finds the name of the signal in ${SIGNAL_VARIABLE}")).into())
+    }
+
+    /// Sends a signal that ends a process and waits for that; one that does not end is killed. Whether it had to be
+    /// comes back.
+    pub(crate) async fn end(&mut self, signal: Signal) -> anyhow::Result<bool> {
+        self.signal(signal)?;
+        let began = Instant::now();
+        let mut was_killed = false;
+        while let Some(child) = &mut self.child {
+            if child.try_wait()?.is_some() {
+                self.child = None;
+            } else if !was_killed && began.elapsed() > ENDS_WITHIN {
+                was_killed = true;
+                self.signal(Signal::KILL)?;
+            } else {
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(was_killed)
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            // It may be frozen, which does not keep it from being killed.
+            self.signal(Signal::KILL).ok();
+        }
+        if let Some(child) = &mut self.child {
+            child.wait().ok();
+        }
+    }
+}
+
+fn name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::TERM => "TERM",
+        Signal::STOP => "STOP",
+        Signal::CONT => "CONT",
+        _ => "KILL",
+    }
+}
+
+/// A simple command takes the place of its shell, so that the process is the studio; anything else is left alone.
+fn becoming(command: &str) -> String {
+    let is_simple = !command.replace(">&", "").contains(['\n', ';', '|', '&', '(', '`']);
+    if is_simple { format!("exec env {command}") } else { command.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simple_command_takes_the_place_of_its_shell() {
+        assert_eq!(becoming("GRPC_PORT=1 ./ingestion"), "exec env GRPC_PORT=1 ./ingestion");
+        assert_eq!(becoming("cd studio && ./ingestion"), "cd studio && ./ingestion");
+    }
+}
