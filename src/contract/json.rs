@@ -6,24 +6,33 @@
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 
+/// Bytes of a string that are looked at together.
+pub(crate) const WORD: usize = 8;
+
 /// How many bytes come before the first that ends a plain run inside a string: a quote, a backslash, or a control
 /// character. None where there is no such byte.
 pub(crate) fn plain_run(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The lowest bit that is set is right, whatever the subtraction carries into the bytes above.
-    let less_than = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word & HIGH;
-    let equal = |word: u64, byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = bytes.as_chunks::<8>();
+    let (words, rest) = bytes.as_chunks::<WORD>();
     for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let stops = equal(word, b'"') | equal(word, b'\\') | less_than(word, b' ');
-        if stops != 0 {
-            return Some(8 * index + stops.trailing_zeros() as usize / 8);
+        let plain = plain_bytes(*word);
+        if plain < WORD {
+            return Some(WORD * index + plain);
         }
     }
     let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    rest.iter().position(stops).map(|at| 8 * words.len() + at)
+    rest.iter().position(stops).map(|at| WORD * words.len() + at)
+}
+
+/// How many bytes of a word come before such a byte; all where there is none.
+pub(crate) fn plain_bytes(word: [u8; WORD]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; WORD]);
+    // The lowest bit that is set is right, whatever the subtraction carries into the bytes above.
+    let less_than = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word & HIGH;
+    let equal = |word: u64, byte: u8| less_than(word ^ (ONES * u64::from(byte)), 1);
+    let word = u64::from_le_bytes(word);
+    let stops = equal(word, b'"') | equal(word, b'\\') | less_than(word, b' ');
+    stops.trailing_zeros() as usize / 8
 }
 
 /// Writes `text` in quotes, escaped where JSON demands it, with the escapes of `serde_json`.

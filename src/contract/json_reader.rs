@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::json::plain_run;
+use super::json::{WORD, plain_bytes, plain_run};
 
 /// Arrays and objects inside each other; `serde_json` reads as many.
 const MAX_DEPTH: usize = 127;
@@ -183,9 +183,63 @@ impl<'t> JsonReader<'t> {
         Ok(Cow::Owned(text))
     }
 
+    /// Appends a string's text; after an error a part of it.
+    pub(crate) fn append_string(&mut self, out: &mut Vec<u8>) -> Result<(), JsonError> {
+        self.take(b'"')?;
+        let mut end = out.len();
+        // A text is never longer than its JSON; whole words are written.
+        out.resize(end + (self.text.len() - self.at) + WORD, 0);
+        let appended = self.write_string(out, &mut end);
+        out.truncate(end);
+        appended
+    }
+
+    fn write_string(&mut self, out: &mut [u8], end: &mut usize) -> Result<(), JsonError> {
+        loop {
+            while let Some(word) = self.text.as_bytes()[self.at..].first_chunk::<WORD>() {
+                out[*end..*end + WORD].copy_from_slice(word);
+                let plain = plain_bytes(*word);
+                self.at += plain;
+                *end += plain;
+                if plain < WORD {
+                    break;
+                }
+            }
+            match self.byte().ok_or(JsonError::Syntax)? {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => {
+                    let mut text = [0; 4];
+                    let text = self.escaped()?.encode_utf8(&mut text).as_bytes();
+                    out[*end..*end + text.len()].copy_from_slice(text);
+                    *end += text.len();
+                }
+                ..b' ' => return Err(JsonError::Syntax),
+                byte => {
+                    out[*end] = byte;
+                    *end += 1;
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
     fn skip_string(&mut self) -> Result<(), JsonError> {
         self.begin_string()?;
-        if self.at_byte(b'"') { Ok(()) } else { self.rest_of_string(|_| ()) }
+        loop {
+            match self.byte().ok_or(JsonError::Syntax)? {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => drop(self.escaped()?),
+                ..b' ' => return Err(JsonError::Syntax),
+                _ => {}
+            }
+            self.at += plain_run(&self.text.as_bytes()[self.at..]).ok_or(JsonError::Syntax)?;
+        }
     }
 
     /// Passes over the opening quote and what needs no look; where the string's text begins.
@@ -204,10 +258,7 @@ impl<'t> JsonReader<'t> {
                     self.at += 1;
                     return Ok(());
                 }
-                b'\\' => {
-                    self.at += 1;
-                    part(self.escape()?.encode_utf8(&mut [0; 4]));
-                }
+                b'\\' => part(self.escaped()?.encode_utf8(&mut [0; 4])),
                 ..b' ' => return Err(JsonError::Syntax),
                 _ => {
                     let start = self.at;
@@ -216,6 +267,13 @@ impl<'t> JsonReader<'t> {
                 }
             }
         }
+    }
+
+    /// The character that a backslash and what follows it stand for: mostly a quote.
+    #[inline]
+    fn escaped(&mut self) -> Result<char, JsonError> {
+        self.at += 1;
+        if self.at_byte(b'"') { Ok('"') } else { self.escape() }
     }
 
     fn escape(&mut self) -> Result<char, JsonError> {
@@ -384,6 +442,11 @@ mod tests {
             prop_assert_eq!(reader.string().unwrap(), &*text);
             prop_assert_eq!(reader.canonical, !(pretty && text.contains('/')));
             prop_assert!(reader.end().is_ok());
+            let mut appended = b"before".to_vec();
+            JsonReader::new(&json).append_string(&mut appended).unwrap();
+            prop_assert_eq!(appended, [b"before", text.as_bytes()].concat());
+            let cut = &json[..json.len() - 1];
+            prop_assert!(JsonReader::new(cut).append_string(&mut Vec::new()).is_err());
         }
     }
 }

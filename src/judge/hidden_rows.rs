@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use datafusion::arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::{
@@ -40,12 +41,14 @@ impl Hidden {
     }
 }
 
+static SPAN_TYPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"junjo.span_type\""));
+static NO_NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"name\":\"\""));
+
 /// The list that misses a row with these attributes.
 pub(crate) fn missed_by(attributes: &str) -> Option<Hidden> {
     // Nearly every row is written compactly, or has no such key.
-    let key = "\"junjo.span_type\"";
-    let behind = attributes.find(key).map(|at| &attributes[at + key.len()..])?;
-    if behind.starts_with(":\"") {
+    let at = SPAN_TYPE.find(attributes.as_bytes())?;
+    if attributes[at + SPAN_TYPE.needle().len()..].starts_with(":\"") {
         return None;
     }
     let is_missed = |of: &SpanType| !attributes.contains(of.searched());
@@ -55,8 +58,7 @@ pub(crate) fn missed_by(attributes: &str) -> Option<Hidden> {
 /// Whether an event has no name.
 pub(crate) fn has_unnamed_event(events: &str) -> bool {
     let is_unnamed = |event: &Value| event.get("name").is_none_or(|name| name.as_str() == Some(""));
-    let may_be = events.contains("\"name\":\"\"");
-    may_be
+    NO_NAME.find(events.as_bytes()).is_some()
         && serde_json::from_str(events)
             .is_ok_and(|events: Value| events.as_array().is_some_and(|events| events.iter().any(is_unnamed)))
 }

@@ -6,9 +6,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
+use memchr::memmem::Finder;
 use twox_hash::XxHash3_128;
 
 use crate::{
@@ -93,12 +94,13 @@ impl SpanType {
 }
 
 /// What stands for a key in any JSON of it that a program writes.
-const TRACES_OF_KEYS: [&str; 3] = ["\"junjo.span_type\"", "\"openinference.span.kind\"", "\"gen_ai."];
+static TRACES_OF_KEYS: LazyLock<[Finder<'_>; 3]> =
+    LazyLock::new(|| ["\"junjo.span_type\"", "\"openinference.span.kind\"", "\"gen_ai."].map(Finder::new));
 
 impl Semantics {
     pub(crate) fn of(attributes: &str) -> Self {
         let mut found = Self::default();
-        if !TRACES_OF_KEYS.iter().any(|key| attributes.contains(key)) {
+        if !TRACES_OF_KEYS.iter().any(|key| key.find(attributes.as_bytes()).is_some()) {
             return found;
         }
         // Of a key that comes twice the last counts, as in Python.
@@ -132,7 +134,8 @@ impl Semantics {
 
 /// Whether the studio takes a span with these attributes for a call of a language model.
 pub(crate) fn is_llm(attributes: &str) -> bool {
-    TRACES_OF_KEYS[1..].iter().any(|key| attributes.contains(key)) && Semantics::of(attributes).is_llm()
+    TRACES_OF_KEYS[1..].iter().any(|key| key.find(attributes.as_bytes()).is_some())
+        && Semantics::of(attributes).is_llm()
 }
 
 fn is_truthy(value: &str) -> bool {

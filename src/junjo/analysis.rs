@@ -153,13 +153,13 @@ impl Shared<'_> {
     fn work(&self) -> Result<()> {
         let next = AtomicUsize::new(Facts::ALL.start);
         let work = || -> Result<()> {
-            let mut cache = IdCache::default();
+            let (mut cache, mut room) = (IdCache::default(), Vec::new());
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= Facts::ALL.end {
                     return Ok(());
                 }
-                self.bucket(index, &mut cache)?;
+                self.bucket(index, &mut cache, &mut room)?;
             }
         };
         thread::scope(|scope| {
@@ -172,10 +172,10 @@ impl Shared<'_> {
         })
     }
 
-    fn bucket(&self, index: usize, cache: &mut IdCache) -> Result<()> {
+    fn bucket(&self, index: usize, cache: &mut IdCache, room: &mut Vec<u8>) -> Result<()> {
         let Input { records, facts, .. } = self.input;
         let mut family = None;
-        records.each_part(index, |bytes| {
+        records.each_part(index, room, |bytes| {
             let family = match &family {
                 Some(family) => Arc::clone(family),
                 None => Arc::clone(family.insert(facts.family(index)?)),

@@ -76,9 +76,10 @@ pub(crate) fn outlines(
 ) -> io::Result<Vec<Outline>> {
     let mut found = Vec::new();
     let buckets: BTreeSet<usize> = wanted.keys().map(|trace| bucket_of(*trace)).collect();
+    let mut room = Vec::new();
     for bucket in buckets {
         let family = source.facts.family(bucket)?;
-        source.records.each_part(bucket, |bytes| {
+        source.records.each_part(bucket, &mut room, |bytes| {
             each_trace(source.records, bytes, &family, |trace, is_too_large| {
                 let head = trace.spans[0].head;
                 if let Some(spans) = wanted.get(&head.trace).filter(|_| !is_too_large) {

@@ -75,7 +75,7 @@ impl RowSource {
         let family = self.facts.family(bucket)?;
         let mut made = Vec::new();
         let mut rows = Rows::new(schema);
-        self.records.each_part(bucket, |bytes| {
+        self.records.each_part(bucket, &mut Vec::new(), |bytes| {
             each_trace(&self.records, bytes, &family, |trace, is_too_large| {
                 if !is_too_large {
                     self.add(trace, grain, &mut rows);

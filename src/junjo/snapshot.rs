@@ -89,8 +89,8 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct Graph<'t> {
     pub(crate) snapshot: Snapshot<'t>,
-    /// Places of nodes by their runtime id.
-    places: HashMap<String, usize>,
+    /// Places of nodes in the order of their runtime ids.
+    by_id: Vec<usize>,
     pub(crate) own: Part,
     /// By the place of the subflow.
     nested: BTreeMap<usize, Part>,
@@ -114,20 +114,22 @@ impl<'t> Graph<'t> {
         if snapshot.nodes.is_empty() {
             return Err("no nodes".to_owned());
         }
-        let mut places = HashMap::new();
-        for (place, node) in snapshot.nodes.iter().enumerate() {
-            if places.insert(node.node_runtime_id.to_string(), place).is_some() {
-                return Err(format!("node {} occurs twice", node.node_runtime_id));
-            }
+        let id = |place: usize| &snapshot.nodes[place].node_runtime_id;
+        let mut by_id: Vec<usize> = (0..snapshot.nodes.len()).collect();
+        by_id.sort_unstable_by_key(|place| id(*place));
+        if let Some(twice) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
+            return Err(format!("node {} occurs twice", id(twice[0])));
         }
-        let mut graph = Self { snapshot, places, own: Part::default(), nested: BTreeMap::new() };
+        let mut graph = Self { snapshot, by_id, own: Part::default(), nested: BTreeMap::new() };
         graph.close()?;
         graph.divide()?;
         Ok(graph)
     }
 
     pub(crate) fn place(&self, runtime_id: &str) -> Option<usize> {
-        self.places.get(runtime_id).copied()
+        let id = |place: &usize| &*self.snapshot.nodes[*place].node_runtime_id;
+        let found = self.by_id.binary_search_by_key(&runtime_id, id).ok()?;
+        Some(self.by_id[found])
     }
 
     fn known(&self, runtime_id: &str) -> Result<usize, String> {
@@ -182,7 +184,7 @@ impl<'t> Graph<'t> {
     /// Tells which nodes and edges belong to which graph.
     fn divide(&mut self) -> Result<(), String> {
         let nodes = &self.snapshot.nodes;
-        let mut of_nested = HashSet::new();
+        let mut of_nested = vec![false; nodes.len()];
         for (place, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_subflow) {
             let is_mine =
                 |edge: &Edge<'_>| edge.parent_subflow_runtime_id.as_deref() == Some(&*node.node_runtime_id);
@@ -212,34 +214,35 @@ impl<'t> Graph<'t> {
             }
             let mut mine: Vec<usize> = mine.into_iter().collect();
             mine.sort_unstable();
-            of_nested.extend(mine.iter().copied());
+            for place in &mine {
+                of_nested[*place] = true;
+            }
             let sinks = node.subflow_sink_node_runtime_ids.iter();
             let sinks = sinks.map(|sink| self.known(sink)).collect::<Result<_, _>>()?;
             let part = Part { nodes: mine, edges, source: Some(self.known(source)?), sinks };
             self.nested.insert(place, part);
         }
-        let own: Vec<usize> = (0..nodes.len()).filter(|place| !of_nested.contains(place)).collect();
+        let own: Vec<usize> = (0..nodes.len()).filter(|place| !of_nested[*place]).collect();
         let edges: Vec<usize> = (0..self.snapshot.edges.len())
             .filter(|edge| self.snapshot.edges[*edge].parent_subflow_runtime_id.is_none())
             .collect();
-        let mut inner = HashSet::new();
+        // What a group has in it, and where an edge begins.
+        let mut is_no_sink = vec![false; nodes.len()];
         for place in &own {
             for child in &nodes[*place].child_node_runtime_ids {
-                inner.insert(self.known(child)?);
+                is_no_sink[self.known(child)?] = true;
             }
         }
-        let mut tails = HashSet::new();
         for edge in &edges {
             let edge = &self.snapshot.edges[*edge];
             let (tail, head) =
                 (self.known(&edge.tail_node_runtime_id)?, self.known(&edge.head_node_runtime_id)?);
-            if of_nested.contains(&tail) || of_nested.contains(&head) {
+            if of_nested[tail] || of_nested[head] {
                 return Err("an edge leads out of a subflow".to_owned());
             }
-            tails.insert(tail);
+            is_no_sink[tail] = true;
         }
-        let sinks =
-            own.iter().copied().filter(|place| !tails.contains(place) && !inner.contains(place)).collect();
+        let sinks = own.iter().copied().filter(|place| !is_no_sink[*place]).collect();
         self.own = Part { source: own.first().copied(), sinks, nodes: own, edges };
         Ok(())
     }
@@ -281,7 +284,7 @@ impl<'t> Graph<'t> {
         for (part, graph_id) in
             std::iter::once((&self.own, &*self.snapshot.graph_structural_id)).chain(nested)
         {
-            let expected = cache.ids(&self.material(part));
+            let expected = cache.ids(self, part);
             let is_right = |ids: &Ids| ids.graph == graph_id;
             // SDKs 0.63 and 0.64 hashed other characters than ASCII as escapes.
             let Some(ids) = expected.iter().find(|ids| is_right(ids)) else {
@@ -318,12 +321,47 @@ impl<'t> Graph<'t> {
         wrong
     }
 
+    /// The place of a node among those of its graph.
+    fn ordinal(&self, part: &Part, runtime_id: &str) -> Option<usize> {
+        part.nodes.binary_search(&self.place(runtime_id)?).ok()
+    }
+
+    /// All that [`Self::material`] is made of, as bytes that differ where it differs.
+    fn shape(&self, part: &Part, out: &mut Vec<u8>) {
+        let number = |number: Option<usize>, out: &mut Vec<u8>| {
+            out.extend_from_slice(&number.map_or(u32::MAX, |number| number as u32).to_le_bytes());
+        };
+        let text = |text: Option<&str>, out: &mut Vec<u8>| {
+            number(text.map(str::len), out);
+            out.extend_from_slice(text.unwrap_or_default().as_bytes());
+        };
+        number(part.source.and_then(|source| part.nodes.binary_search(&source).ok()), out);
+        number(Some(part.sinks.len()), out);
+        for sink in &part.sinks {
+            number(part.nodes.binary_search(sink).ok(), out);
+        }
+        number(Some(part.nodes.len()), out);
+        for place in &part.nodes {
+            let node = &self.snapshot.nodes[*place];
+            text(Some(&node.node_type), out);
+            text(Some(&node.node_label), out);
+            out.extend([node.is_concurrent_subgraph, node.is_subflow].map(u8::from));
+            number(Some(node.child_node_runtime_ids.len()), out);
+            for child in &node.child_node_runtime_ids {
+                number(self.ordinal(part, child), out);
+            }
+            text(node.subflow_graph_structural_id.as_deref(), out);
+        }
+        for edge in part.edges.iter().map(|edge| &self.snapshot.edges[*edge]) {
+            number(self.ordinal(part, &edge.tail_node_runtime_id), out);
+            number(self.ordinal(part, &edge.head_node_runtime_id), out);
+            text(edge.edge_condition_label.as_deref(), out);
+        }
+    }
+
     /// What the id of a graph is made of.
     fn material(&self, part: &Part) -> Value {
-        let ordinals: HashMap<usize, usize> =
-            part.nodes.iter().enumerate().map(|(ordinal, place)| (*place, ordinal)).collect();
-        let ordinal =
-            |runtime_id: &str| self.place(runtime_id).and_then(|place| ordinals.get(&place).copied());
+        let ordinal = |runtime_id: &str| self.ordinal(part, runtime_id);
         let nodes: Vec<Value> = part
             .nodes
             .iter()
@@ -356,8 +394,9 @@ impl<'t> Graph<'t> {
                 })
             })
             .collect();
-        let sinks: Vec<_> = part.sinks.iter().filter_map(|sink| ordinals.get(sink)).collect();
-        let source = part.source.and_then(|source| ordinals.get(&source));
+        let within = |place: &usize| part.nodes.binary_search(place).ok();
+        let sinks: Vec<_> = part.sinks.iter().filter_map(within).collect();
+        let source = part.source.as_ref().and_then(within);
         json!({"sourceNodeOrdinal": source, "sinkNodeOrdinals": sinks, "nodes": nodes, "edges": edges})
     }
 }
@@ -370,25 +409,32 @@ pub(crate) struct Ids {
     edges: Vec<String>,
 }
 
-/// The ids of graphs by what they are made of: programs run few graphs often.
+/// The ids of graphs by their shapes: programs run few graphs often.
 #[derive(Debug, Default)]
-pub(crate) struct IdCache(HashMap<String, Vec<Ids>>);
+pub(crate) struct IdCache {
+    known: HashMap<Vec<u8>, Vec<Ids>>,
+    shape: Vec<u8>,
+}
 
 /// Graphs to keep the ids of.
 const CACHED: usize = 512;
 
 impl IdCache {
     /// As SDKs since 0.65 have it, then as 0.63 and 0.64 had it, where that differs.
-    fn ids(&mut self, material: &Value) -> &[Ids] {
-        let text = material.to_string();
-        if self.0.len() > CACHED {
-            self.0.clear();
-        }
-        self.0.entry(text).or_insert_with_key(|text| {
-            let is_ascii = text.is_ascii();
+    fn ids(&mut self, graph: &Graph<'_>, part: &Part) -> &[Ids] {
+        self.shape.clear();
+        graph.shape(part, &mut self.shape);
+        if !self.known.contains_key(&self.shape) {
+            if self.known.len() >= CACHED {
+                self.known.clear();
+            }
+            let material = graph.material(part);
+            let is_ascii = material.to_string().is_ascii();
             let escapes = if is_ascii { &[false][..] } else { &[false, true] };
-            escapes.iter().map(|escape| ids(material, *escape)).collect()
-        })
+            let ids = escapes.iter().map(|escape| ids(&material, *escape)).collect();
+            self.known.insert(self.shape.clone(), ids);
+        }
+        &self.known[&self.shape]
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     judge::{
         fact::Marks,
         junjo::{
-            record::Record,
+            record::{Head, Record},
             records::{Records, split},
         },
         trace_bucket::{Relations, TraceBucket},
@@ -56,11 +56,11 @@ pub(crate) fn each_trace(
     family: &TraceBucket,
     mut look: impl FnMut(&Trace<'_>, bool) -> io::Result<()>,
 ) -> io::Result<()> {
+    let forgotten = records.forgotten();
     let mut ordered = Vec::new();
     for bytes in split(bytes) {
-        let record = Record::decode(bytes)?;
-        let head = record.head;
-        if head.trace != 0 && !records.is_forgotten(head.file) {
+        let head = Head::decode(bytes)?;
+        if head.trace != 0 && !forgotten.contains(&head.file) {
             ordered.push(((head.trace, head.span, head.in_wal, head.file, head.row_number), bytes));
         }
     }

@@ -7,8 +7,8 @@ use std::{cmp::Ordering, fmt::Display, fs::File, path::Path, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{Array, ArrayRef, AsArray, RecordBatch},
-        compute::{max, max_string_view, min, min_string_view},
+        array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray},
+        compute::{max, min},
         datatypes::{ArrowPrimitiveType, DataType, Int8Type, Int64Type, TimestampNanosecondType, UInt32Type},
     },
     parquet::{
@@ -224,8 +224,7 @@ impl Values {
 fn extremes(values: &ArrayRef) -> Option<Extremes> {
     let (least, most) = match values.data_type() {
         DataType::Utf8View => {
-            let texts = values.as_string_view();
-            let (least, most) = min_string_view(texts).zip(max_string_view(texts))?;
+            let (least, most) = text_range(values.as_string_view())?;
             return Some(Extremes::Text(least.to_owned(), most.to_owned()));
         }
         DataType::Int8 => range_of::<Int8Type>(values)?,
@@ -235,6 +234,34 @@ fn extremes(values: &ArrayRef) -> Option<Extremes> {
         _ => return None,
     };
     Some(Extremes::Number(least, most))
+}
+
+/// The least and the greatest text. A text that is its neighbour's again is passed over by its view, and most others
+/// are told apart by the bytes that a view begins with.
+fn text_range(texts: &StringViewArray) -> Option<(&str, &str)> {
+    let views = texts.views();
+    // Of a text shorter than this the rest of the view's bytes are zeros.
+    let start = |view: u128| ((view >> 32) as u32).swap_bytes();
+    let first = (0..texts.len()).find(|index| texts.is_valid(*index))?;
+    let (mut least, mut most) = (first, first);
+    let mut before = views[first];
+    for (index, view) in views.iter().enumerate().skip(first + 1) {
+        if *view == before || texts.is_null(index) {
+            continue;
+        }
+        before = *view;
+        let (mine, lowest, highest) = (start(*view), start(views[least]), start(views[most]));
+        if mine > lowest && mine < highest {
+            continue;
+        }
+        let text = texts.value(index);
+        if mine <= lowest && text < texts.value(least) {
+            least = index;
+        } else if mine >= highest && text > texts.value(most) {
+            most = index;
+        }
+    }
+    Some((texts.value(least), texts.value(most)))
 }
 
 impl ColumnValues {
@@ -499,7 +526,20 @@ fn shown(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_range_of_texts_is_that_of_their_order(
+            texts in vec(option::of("[\\x00ab]{0,6}|prefix of some texts [ab]{0,3}"), 0..20),
+        ) {
+            let array: StringViewArray = texts.iter().collect();
+            let sorted = texts.iter().flatten().map(String::as_str);
+            prop_assert_eq!(text_range(&array), sorted.clone().min().zip(sorted.max()));
+        }
+    }
 
     #[test]
     fn a_text_that_was_cut_is_a_bound() {

@@ -183,7 +183,11 @@ fn encode_members<'t>(
         out.push(key.number());
         if json.starts_with('"') {
             out.push(0);
-            put_text(&JsonReader::new(json).string()?, out);
+            let length = out.len();
+            out.extend_from_slice(&0_u32.to_le_bytes());
+            JsonReader::new(json).append_string(out)?;
+            let bytes = (out.len() - length - size_of::<u32>()) as u32;
+            out[length..length + size_of::<u32>()].copy_from_slice(&bytes.to_le_bytes());
         } else {
             out.push(1);
             put_text(json, out);
@@ -245,13 +249,22 @@ fn put_text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+impl Head {
+    /// Reads the beginning of what [`encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> io::Result<Self> {
+        Cursor(bytes).head().ok_or_else(cut)
+    }
+}
+
 impl<'b> Record<'b> {
     /// Reads what [`encode`] wrote.
     pub(crate) fn decode(bytes: &'b [u8]) -> io::Result<Self> {
-        let mut cursor = Cursor(bytes);
-        let record = cursor.record();
-        record.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a record of the sweep is cut"))
+        Cursor(bytes).record().ok_or_else(cut)
     }
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a record of the sweep is cut")
 }
 
 struct Cursor<'b>(&'b [u8]);
@@ -306,7 +319,7 @@ impl<'b> Cursor<'b> {
         Some(Event { kind, time: self.i64()?, members: self.members()? })
     }
 
-    fn record(&mut self) -> Option<Record<'b>> {
+    fn head(&mut self) -> Option<Head> {
         let mut head = Head {
             trace: self.array().map(u128::from_le_bytes)?,
             span: self.u64()?,
@@ -330,6 +343,11 @@ impl<'b> Cursor<'b> {
         head.has_parent = marks & HAS_PARENT != 0;
         head.has_attributes = marks & HAS_ATTRIBUTES != 0;
         head.has_events = marks & HAS_EVENTS != 0;
+        Some(head)
+    }
+
+    fn record(&mut self) -> Option<Record<'b>> {
+        let head = self.head()?;
         let name = self.text()?;
         let attributes = self.members()?;
         let count = self.u32()?;

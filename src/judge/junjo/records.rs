@@ -94,18 +94,21 @@ impl Records {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(file);
     }
 
-    pub(crate) fn is_forgotten(&self, file: Symbol) -> bool {
-        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).contains(&file)
+    /// The files whose records are passed over.
+    pub(crate) fn forgotten(&self) -> HashSet<Symbol> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn bucket(&self, index: usize) -> MutexGuard<'_, Bucket> {
         self.buckets[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `look` with the records of a bucket, in parts of whole traces.
+    /// Calls `look` with the records of a bucket, in parts of whole traces. They are read into `room`, which a caller
+    /// keeps from bucket to bucket.
     pub(crate) fn each_part(
         &self,
         index: usize,
+        room: &mut Vec<u8>,
         mut look: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut bucket = self.bucket(index);
@@ -114,9 +117,9 @@ impl Records {
             return Ok(());
         }
         if bytes <= PART {
-            let all = bucket.all(bytes)?;
+            bucket.read_into(room)?;
             drop(bucket);
-            return look(&all);
+            return look(room);
         }
         let parts = (2 * bytes / PART + 1).min(MAX_PARTS);
         let mut files = (0..parts)
@@ -132,9 +135,9 @@ impl Records {
         for file in files {
             let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.seek(SeekFrom::Start(0))?;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            look(&bytes)?;
+            room.clear();
+            file.read_to_end(room)?;
+            look(room)?;
         }
         Ok(())
     }
@@ -157,14 +160,14 @@ impl Bucket {
         Ok(())
     }
 
-    fn all(&mut self, bytes: u64) -> io::Result<Vec<u8>> {
-        let mut all = Vec::with_capacity(bytes as usize);
+    fn read_into(&mut self, room: &mut Vec<u8>) -> io::Result<()> {
+        room.clear();
         if let Some(file) = &mut self.file {
             file.seek(SeekFrom::Start(0))?;
-            file.read_to_end(&mut all)?;
+            file.read_to_end(room)?;
         }
-        all.extend_from_slice(&self.held);
-        Ok(all)
+        room.extend_from_slice(&self.held);
+        Ok(())
     }
 
     fn each_record(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
@@ -217,9 +220,10 @@ mod tests {
                 records.take(&mut batch).unwrap();
             }
             let mut found = Vec::new();
+            let mut room = Vec::new();
             for bucket in 0..BUCKETS {
                 records
-                    .each_part(bucket, |bytes| {
+                    .each_part(bucket, &mut room, |bytes| {
                         let mut part: Vec<_> =
                             split(bytes).map(|record| (record[..16].to_vec(), record[16])).collect();
                         part.sort();
