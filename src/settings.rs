@@ -5,33 +5,23 @@
 //! directory may be anybody's: what its file names as an endpoint elsewhere gets no secret of the user's.
 //! Secrets are never printed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-    fmt, io,
-    num::NonZeroU64,
-    path::{Path, PathBuf},
-    str::FromStr,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+pub(crate) mod args;
+pub(crate) mod file;
+
+use std::{path::Path, time::Duration};
+
+use self::{
+    args::{InternalArgs, OtlpArgs, RawHeader},
+    file::{Exporter, Found, Origin, endpoint, wrong_value},
 };
-
-use etcetera::{BaseStrategy, choose_base_strategy};
-use serde::{Deserialize, Deserializer};
-
 use crate::{
-    audit::verdict::FailOn,
-    base::{notice, problem::Problem, regular},
-    checks::catalog::Severity,
+    base::{notice, problem::Problem},
     wire::{
         target::Target,
-        transport::{ClientIdentity, Compression, Header, Transport},
+        transport::{ClientIdentity, Header, Transport},
     },
 };
 
-const DEFAULT_FILE: &str = "e2e-store.yaml";
-/// Below the user's folder of settings.
-const USER_FILE: &str = "e2e-store/config.yaml";
 const DEFAULT_ENDPOINT: &str = "localhost:26155";
 const DEFAULT_INTERNAL_ENDPOINT: &str = "localhost:50052";
 
@@ -40,94 +30,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The key of the stand-in, and ours where none is given.
 pub(crate) const DEFAULT_API_KEY: &str = "e2e-store";
-
-/// Endpoint, key and transport
-#[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "OTLP")]
-pub(crate) struct OtlpArgs {
-    /// OTLP gRPC endpoint: `host:port`, or with `http://` or `https://` [default: localhost:26155]
-    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_ENDPOINT", hide_env_values = true)]
-    pub(crate) endpoint: Option<Target>,
-
-    /// API key of the studio; also `JUNJO_API_KEY` [default: e2e-store]
-    #[arg(long, value_name = "KEY", env = "E2E_STORE_API_KEY", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
-
-    /// PEM file of trusted authorities for `https://` [default: the system's]
-    #[arg(long, value_name = "FILE", env = "E2E_STORE_CA_CERT")]
-    ca_cert: Option<PathBuf>,
-
-    /// PEM file of the client certificate
-    #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_CERT")]
-    client_cert: Option<PathBuf>,
-
-    /// PEM file of the client certificate's private key
-    #[arg(long, value_name = "FILE", env = "E2E_STORE_CLIENT_KEY")]
-    client_key: Option<PathBuf>,
-
-    /// Metadata of every export (repeatable; in the environment one per line)
-    #[arg(
-        long = "header",
-        value_name = "NAME=VALUE",
-        env = "E2E_STORE_HEADERS",
-        hide_env_values = true,
-        value_delimiter = '\n'
-    )]
-    headers: Vec<RawHeader>,
-
-    /// Compression of exports; the studio accepts none, a collector may
-    #[arg(long, value_name = "FORMAT", env = "E2E_STORE_COMPRESSION")]
-    compression: Option<Compression>,
-
-    /// Timeout of an export in seconds [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "E2E_STORE_TIMEOUT", value_parser = at_least_one)]
-    timeout: Option<NonZeroU64>,
-}
-
-/// A header as it was typed, which clap must not repeat in its own messages.
-#[derive(Clone)]
-struct RawHeader(String);
-
-impl FromStr for RawHeader {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for RawHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RawHeader")
-    }
-}
-
-/// A count of which none would be none.
-pub(crate) fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
-    let number: u64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
-    NonZeroU64::new(number).ok_or_else(|| "at least 1 is needed".to_owned())
-}
-
-/// Internal service and settings file
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Internal service")]
-pub(crate) struct InternalArgs {
-    /// Endpoint of FlushWAL and PrepareHotSnapshot [default: localhost:50052]
-    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_INTERNAL_ENDPOINT", hide_env_values = true)]
-    pub(crate) internal_endpoint: Option<Target>,
-
-    /// Token of the studio's internal service; also `JUNJO_INTERNAL_GRPC_TOKEN`
-    #[arg(long, value_name = "TOKEN", env = "E2E_STORE_INTERNAL_TOKEN", hide_env_values = true)]
-    pub(crate) internal_token: Option<String>,
-
-    /// Settings file [default: e2e-store.yaml, else e2e-store/config.yaml in the user's settings folder]
-    #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG", help_heading = "Settings")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Send keys and tokens to endpoints that the working directory's e2e-store.yaml names
-    #[arg(long, help_heading = "Settings")]
-    pub(crate) trust_config: bool,
-}
 
 /// Everything that was settled about connections and the default workload.
 #[derive(Clone)]
@@ -141,83 +43,6 @@ pub(crate) struct Settings {
     pub(crate) internal_token: Option<String>,
     pub(crate) service_name: Option<String>,
     pub(crate) num_workflows: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default, deserialize_with = "or_default")]
-    exporter: Exporter,
-    #[serde(default, deserialize_with = "or_default")]
-    app: App,
-    #[serde(default, deserialize_with = "or_default")]
-    audit: AuditSettings,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Exporter {
-    endpoint: Option<String>,
-    host: Option<String>,
-    port: Option<Port>,
-    internal_endpoint: Option<String>,
-    api_key: Option<String>,
-    ca_cert: Option<PathBuf>,
-    client_cert: Option<PathBuf>,
-    client_key: Option<PathBuf>,
-    #[serde(default, deserialize_with = "or_default")]
-    headers: BTreeMap<String, String>,
-    compression: Option<Compression>,
-    service_name: Option<String>,
-    insecure: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct App {
-    num_workflows: Option<u64>,
-    /// Read by the studio's own app; this tool has no log.
-    #[serde(rename = "log_level")]
-    _log_level: Option<String>,
-}
-
-/// How an audit judges where no flag says otherwise.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AuditSettings {
-    /// By check.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) severity: BTreeMap<String, Severity>,
-    pub(crate) fail_on: Option<FailOn>,
-    pub(crate) baseline: Option<PathBuf>,
-    /// Checks, and families of checks.
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) skip: Vec<String>,
-    /// The file that they are from.
-    #[serde(skip)]
-    pub(crate) file: PathBuf,
-}
-
-/// The studio's own file has it in quotes.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Port {
-    Number(i64),
-    Text(String),
-}
-
-/// A section of which every line is commented out is null.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-impl AuditSettings {
-    pub(crate) fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        let Found { file, path, is_there, .. } = Found::load(config)?;
-        Ok(Self { file: if is_there { path } else { PathBuf::default() }, ..file.audit })
-    }
 }
 
 impl Settings {
@@ -245,7 +70,7 @@ impl Settings {
         let (internal_endpoint, token_to_stranger) =
             match (&internal.internal_endpoint, &file.exporter.internal_endpoint) {
                 (Some(target), _) => (target.clone(), false),
-                (None, Some(text)) => (parse(text, "exporter.internal_endpoint", path)?, stranger),
+                (None, Some(text)) => (endpoint(text, "exporter.internal_endpoint", path)?, stranger),
                 (None, None) => (fixed(DEFAULT_INTERNAL_ENDPOINT), false),
             };
         if file.app.num_workflows == Some(0) {
@@ -402,153 +227,16 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Who put a settings file where it was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The user: by its name, or in their own folder.
-    User,
-    /// Whoever made the folder that the user works in.
-    WorkingDirectory,
-}
-
-/// A settings file, or the defaults where there is none.
-#[derive(Debug)]
-struct Found {
-    file: File,
-    /// For messages.
-    path: PathBuf,
-    origin: Origin,
-    is_there: bool,
-}
-
-impl Found {
-    fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        if let Some(path) = config {
-            let text = regular::read_to_string(path).map_err(|err| unread(path, err))?;
-            let file = File::parse(&text, path)?;
-            return Ok(Self { file, path: path.to_owned(), origin: Origin::User, is_there: true });
-        }
-        let here = PathBuf::from(DEFAULT_FILE);
-        if let Some(file) = File::read(&here)? {
-            return Ok(Self { file, path: here, origin: Origin::WorkingDirectory, is_there: true });
-        }
-        if let Some(path) = user_file()
-            && let Some(file) = File::read(&path)?
-        {
-            return Ok(Self { file, path, origin: Origin::User, is_there: true });
-        }
-        Ok(Self { file: File::default(), path: here, origin: Origin::User, is_there: false })
-    }
-}
-
-/// `$XDG_CONFIG_HOME/e2e-store/config.yaml`, or what takes its place on this system.
-fn user_file() -> Option<PathBuf> {
-    choose_base_strategy().ok().map(|strategy| strategy.config_dir().join(USER_FILE))
-}
-
-/// Once, however many parts of a command ask for settings.
-fn say_unread(path: &Path, err: &io::Error) {
-    static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned()) {
-        let hint = "its settings do not count; --config FILE names another";
-        notice::note(&format!("note: config `{}` cannot be read ({err}): {hint}", path.display()));
-    }
-}
-
-fn unread(path: &Path, err: io::Error) -> Problem {
-    let hint = "copy `e2e-store.example.yaml`, or leave --config out";
-    Problem::new(format!("cannot read config `{}`", path.display()), hint).caused_by(err)
-}
-
-impl File {
-    /// None where no file is there, or one that cannot be read: nobody named it, so it ends no command.
-    fn read(path: &Path) -> anyhow::Result<Option<Self>> {
-        match regular::read_to_string(path) {
-            Ok(text) => Ok(Some(Self::parse(&text, path)?)),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(err) => {
-                say_unread(path, &err);
-                Ok(None)
-            }
-        }
-    }
-
-    fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
-        // A snippet of the file around a mistake could show a secret.
-        let options = serde_saphyr::options! { with_snippet: false };
-        let file: Option<Self> = serde_saphyr::from_str_with_options(text, options).map_err(|err| {
-            let hint = "compare it with `e2e-store.example.yaml`";
-            Problem::new(format!("config `{}` is not understood", path.display()), hint)
-                .caused_by(err.to_string())
-        })?;
-        Ok(file.unwrap_or_default())
-    }
-}
-
-/// The settings that the file gives a value for, by their arguments' ids, and its name; none where there is no
-/// file.
-pub(crate) fn keys_in_file(
-    config: Option<&Path>,
-) -> anyhow::Result<Option<(PathBuf, BTreeSet<&'static str>)>> {
-    let Found { file: File { exporter, .. }, path, is_there, .. } = Found::load(config)?;
-    if !is_there {
-        return Ok(None);
-    }
-    let given = [
-        ("endpoint", exporter.endpoint.is_some() || exporter.host.is_some() || exporter.port.is_some()),
-        ("internal_endpoint", exporter.internal_endpoint.is_some()),
-        ("api_key", exporter.api_key.is_some()),
-        ("ca_cert", exporter.ca_cert.is_some()),
-        ("client_cert", exporter.client_cert.is_some()),
-        ("client_key", exporter.client_key.is_some()),
-        ("headers", !exporter.headers.is_empty()),
-        ("compression", exporter.compression.is_some()),
-    ];
-    Ok(Some((path, given.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect())))
-}
-
-impl Exporter {
-    fn address(&self, path: &Path) -> Result<Option<Target>, Problem> {
-        if let Some(endpoint) = &self.endpoint {
-            return parse(endpoint, "exporter.endpoint", path).map(Some);
-        }
-        let port = match &self.port {
-            None => None,
-            Some(Port::Number(number)) => Some(u16::try_from(*number).map_err(|_| {
-                wrong_value(path, "exporter.port", &format!("`{number}` is not a port number"))
-            })?),
-            Some(Port::Text(text)) => Some(text.parse().map_err(|_| {
-                wrong_value(path, "exporter.port", &format!("`{text}` is not a port number"))
-            })?),
-        };
-        match (&self.host, port) {
-            (None, None) => Ok(None),
-            (host, port) => {
-                let host = host.as_deref().unwrap_or("localhost");
-                parse(&format!("{host}:{}", port.unwrap_or(26_155)), "exporter.host", path).map(Some)
-            }
-        }
-    }
-}
-
-fn parse(text: &str, key: &str, path: &Path) -> Result<Target, Problem> {
-    text.parse::<Target>().map_err(|err| wrong_value(path, key, &err.to_string()))
-}
-
-fn wrong_value(path: &Path, key: &str, why: &str) -> Problem {
-    let what = format!("`{key}` in config `{}`: {why}", path.display());
-    Problem::new(what, "compare it with `e2e-store.example.yaml`")
-}
-
 fn fixed(endpoint: &str) -> Target {
     endpoint.parse().expect("the default endpoint is well formed")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::PathBuf};
 
-    use super::*;
+    use super::{file::AuditSettings, *};
+    use crate::{audit::verdict::FailOn, checks::catalog::Severity};
 
     fn named(path: PathBuf) -> InternalArgs {
         InternalArgs {

@@ -24,7 +24,7 @@ use crate::{
         scope::Scope,
     },
     ledger::runs,
-    settings::AuditSettings,
+    settings::file::AuditSettings,
     store::find::find_store,
     text::numbers,
 };

@@ -31,7 +31,10 @@ use crate::{
         schedule::{Rate, Schedule},
         unit::Batching,
     },
-    settings::{InternalArgs, OtlpArgs, Settings},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs},
+    },
     text::{
         paint::{Color, Paint},
         shell,

@@ -10,7 +10,10 @@ use crate::{
         settings::{Origins, told},
     },
     judge::reading::DEFAULT_SETTLE,
-    settings::{InternalArgs, OtlpArgs, Settings},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs},
+    },
     store::session,
     text::paint::Paint,
 };

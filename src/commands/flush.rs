@@ -5,7 +5,7 @@ use std::{io::Write, time::Instant};
 use super::progress;
 use crate::{
     base::exit::Exit,
-    settings::{InternalArgs, Settings},
+    settings::{Settings, args::InternalArgs},
     text::numbers,
     wire::ingestion::Ingestion,
 };

@@ -20,7 +20,10 @@ use crate::{
         results::RunResults,
         run::{self, LoadSpec, Performed},
     },
-    settings::{InternalArgs, OtlpArgs, Settings},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs},
+    },
 };
 
 /// Send tagged traffic of several services, then flush it to disk

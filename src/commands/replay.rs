@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    num::NonZeroU64,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -31,7 +31,10 @@ use crate::{
         barrier::{self, BarrierMethod, BarrierOutcome},
         run::Secret,
     },
-    settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs, at_least_one},
+    },
     source::{
         chunk::SourceNotes,
         pace::Pace,
@@ -135,9 +138,13 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     scrub: ScrubArgs,
 
-    /// Memory that a file or a request may decode to
+    /// Memory that a file or a request may decode to, and that --verify has before it spills to disk
     #[arg(long, value_name = "SIZE", env = "E2E_STORE_MEMORY_LIMIT", default_value_t)]
     memory_limit: Memory,
+
+    /// Files and shards that --verify works on side by side [default: one per core, as the memory limit allows]
+    #[arg(long, value_name = "N", requires = "verify")]
+    jobs: Option<NonZeroUsize>,
 
     /// Print the plan and send nothing
     #[arg(long)]
@@ -291,8 +298,12 @@ async fn verify(
 ) -> anyhow::Result<Exit> {
     let layout = find_store(args.data_dir.as_deref())?;
     let runs = choose_runs(&args.runs, replayed.manifest.run_id.as_str(), &layout)?;
-    let options = AuditOptions { samples: args.reporting.samples(), ..AuditOptions::of(built_in()?) };
-    let options = AuditOptions { all_ids: args.reporting.writes_baseline(), ..options };
+    let options = AuditOptions {
+        samples: args.reporting.samples(),
+        all_ids: args.reporting.writes_baseline(),
+        memory: args.memory_limit.with_jobs(args.jobs),
+        ..AuditOptions::of(built_in()?)
+    };
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(replayed.manifest.endpoint.clone());
     let total = replayed.sent.summary.total();

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, time::Instant};
 use super::progress;
 use crate::{
     base::exit::Exit,
-    settings::{InternalArgs, Settings},
+    settings::{Settings, args::InternalArgs},
     store::layout::Layout,
     text::{
         escape::plain,

@@ -31,7 +31,10 @@ use crate::{
         barrier::{BarrierMethod, BarrierOutcome},
         run::Performed,
     },
-    settings::{InternalArgs, OtlpArgs, Settings},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs},
+    },
     standin::{self, Config, StandIn},
     store::{find::find_store, layout::Layout},
     text::shell,

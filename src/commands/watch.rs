@@ -19,7 +19,10 @@ use crate::{
     judge::reading::DEFAULT_SETTLE,
     ledger::runs::DEFAULT_FOLDER,
     send::{barrier::BarrierMethod, schedule::Rate},
-    settings::{InternalArgs, OtlpArgs, Settings, at_least_one},
+    settings::{
+        Settings,
+        args::{InternalArgs, OtlpArgs, at_least_one},
+    },
     store::find::find_store,
     text::numbers::{self, moment},
     traffic::mix::Mix,

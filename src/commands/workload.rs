@@ -19,7 +19,7 @@ use crate::{
         threshold::Threshold,
         unit::Batching,
     },
-    settings::{Settings, at_least_one},
+    settings::{Settings, args::at_least_one},
     traffic::{mix::Mix, profile::Telemetry},
     wire::retry::RetryPolicy,
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use clap::{ArgMatches, Command, parser::ValueSource};
 use serde::Serialize;
 
-use crate::settings::{InternalArgs, Settings, keys_in_file};
+use crate::settings::{Settings, args::InternalArgs, file::keys_in_file};
 
 /// A setting, what it is, and who said so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
