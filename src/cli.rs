@@ -12,8 +12,8 @@ use crate::commands::{chaos, child};
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
-        audit, capture, checks, completions, doctor, export, flush, generate, inspect, profiles, replay,
-        runs, serve, snapshot, sql, trace, ui, verify, watch,
+        audit, capture, checks, completions, doctor, export, faults, flush, generate, inspect, profiles,
+        replay, runs, serve, snapshot, sql, trace, ui, verify, watch,
     },
     store::nesting::{STACK_BYTES, WORKER_STACK_BYTES},
 };
@@ -49,7 +49,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Investigate", &["inspect", "trace", "ui", "sql", "checks", "doctor"]),
     ("Record and replay", &["capture", "replay", "export"]),
     ("Studio", &["flush", "snapshot", "serve"]),
-    ("Reference", &["profiles", "completions", "man", "help"]),
+    ("Reference", &["profiles", "faults", "completions", "man", "help"]),
 ];
 
 /// The command line, whose help groups its commands.
@@ -96,6 +96,7 @@ enum Command {
     Export(export::ExportArgs),
     Checks(checks::ChecksArgs),
     Profiles(profiles::ProfilesArgs),
+    Faults(faults::FaultsArgs),
     Serve(serve::ServeArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
@@ -175,6 +176,7 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         | Command::Completions(_)
         | Command::Doctor(_)
         | Command::Export(_)
+        | Command::Faults(_)
         | Command::Flush(_)
         | Command::Inspect(_)
         | Command::Man(_)
@@ -218,6 +220,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Export(args) => Box::pin(export::run(&args, out)).await,
         Command::Checks(args) => checks::run(&args, out),
         Command::Profiles(args) => profiles::run(&args, out).await,
+        Command::Faults(args) => faults::run(&args, out),
         Command::Doctor(args) => Box::pin(doctor::run(&args, out)).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Man(args) => completions::man(&args, Cli::command(), out),

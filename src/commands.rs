@@ -10,6 +10,7 @@ pub(crate) mod child;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod faults;
 pub(crate) mod flush;
 pub(crate) mod generate;
 pub(crate) mod inspect;

@@ -17,6 +17,7 @@ mod audit_words;
 pub(crate) mod checks;
 pub(crate) mod document;
 mod executions;
+pub(crate) mod faults;
 pub(crate) mod figure;
 pub(crate) mod format;
 pub(crate) mod html;

@@ -3,7 +3,7 @@
 //! Does on the wire and on disk what the storage contract says of the real one (sections 1 to 5),
 //! its losses and wedges included, so that first runs and tests need no studio. It writes only into
 //! a folder of its own and shares no code with the reader of the store, the mapping of a span apart.
-//! Memory backpressure is not imitated.
+//! Memory backpressure is a fault, as everything is that the real service does not do by itself.
 
 use std::{
     net::SocketAddr,
@@ -16,8 +16,15 @@ use tonic::service::Routes;
 
 pub(crate) use self::wal::Unwritten;
 use self::{
-    auth::KeyValidation, discard::Discard, folder::Folder, host::Host, indexer::Indexer, ingest::Ingest,
-    internal::Internal, storage::Storage,
+    auth::KeyValidation,
+    discard::Discard,
+    faults::{Faults, Strikes, spec::FaultSpec},
+    folder::Folder,
+    host::Host,
+    indexer::Indexer,
+    ingest::Ingest,
+    internal::Internal,
+    storage::Storage,
 };
 use crate::contract::schema::Schema;
 
@@ -25,6 +32,7 @@ mod auth;
 mod cold;
 mod discard;
 mod durable;
+pub(crate) mod faults;
 mod folder;
 mod host;
 pub(crate) mod indexer;
@@ -55,6 +63,9 @@ pub(crate) struct Config {
     pub(crate) index: bool,
     /// Whether acked spans outlive a stop, and a damaged segment blocks nothing. No studio is so.
     pub(crate) durable: bool,
+    pub(crate) faults: Vec<FaultSpec>,
+    /// Of the faults' dice.
+    pub(crate) seed: u64,
     /// Whoever holds it holds flushes back.
     #[cfg(test)]
     pub(crate) flush_gate: Arc<std::sync::Mutex<()>>,
@@ -75,6 +86,8 @@ impl Config {
             flush_max_age: Duration::from_hours(1),
             index: false,
             durable: false,
+            faults: Vec::new(),
+            seed: 0,
             #[cfg(test)]
             flush_gate: Arc::default(),
         }
@@ -84,71 +97,103 @@ impl Config {
 /// A running stand-in. Dropping it stops it, too, but does not wait for the end.
 #[derive(Debug)]
 pub(crate) struct StandIn {
+    config: Config,
+    folder: Folder,
+    faults: Arc<Faults>,
+    service: Service,
+}
+
+/// One life of the process in whose place a stand-in is.
+#[derive(Debug)]
+struct Service {
     host: Host,
     storage: Arc<Storage>,
-    data_dir: PathBuf,
     endpoint: SocketAddr,
     internal_endpoint: SocketAddr,
     indexer: Option<Arc<Mutex<Indexer>>>,
-    durable: bool,
 }
 
 /// Starts a stand-in on the loopback interface; both ports answer when this returns.
 pub(crate) fn start(config: Config) -> anyhow::Result<StandIn> {
     let folder = Folder::claim(&config.data_dir)?;
-    let data_dir = folder.root().to_owned();
-    let storage = Arc::new(Storage::open(folder, &config)?);
+    let faults = Arc::new(Faults::new(&config.faults, config.seed));
+    let service = Service::start(&folder, &config, &faults)?;
+    Ok(StandIn { config, folder, faults, service })
+}
 
-    let mut host = Host::new()?;
-    let ingest = Ingest::new(Arc::clone(&storage), &config.api_key, config.schema);
-    let internal = Internal::new(Arc::clone(&storage), config.internal_token);
-    let endpoint = host.serve(config.port, ingest.into_routes())?;
-    let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;
-    let durable = config.durable;
-    host.spawn(Arc::clone(&storage).tend());
-    let indexer = config.index.then(|| Indexer::open(&data_dir, config.schema)).transpose()?;
-    let indexer = indexer.map(|indexer| Arc::new(Mutex::new(indexer)));
-    if let Some(indexer) = &indexer {
-        host.spawn(indexer::poll(Arc::clone(indexer)));
+impl Service {
+    fn start(folder: &Folder, config: &Config, faults: &Arc<Faults>) -> anyhow::Result<Self> {
+        let storage = Arc::new(Storage::open(folder.clone(), config, Arc::clone(faults))?);
+        let mut host = Host::new()?;
+        let ingest = Ingest::new(Arc::clone(&storage), Arc::clone(faults), &config.api_key, config.schema);
+        let internal = Internal::new(Arc::clone(&storage), config.internal_token.clone());
+        let endpoint = host.serve(config.port, ingest.into_routes())?;
+        let internal_endpoint = host.serve(config.internal_port, internal.into_routes())?;
+        host.spawn(Arc::clone(&storage).tend());
+        let indexer = || Indexer::with_faults(folder.root(), config.schema, Arc::clone(faults));
+        let indexer = config.index.then(indexer).transpose()?;
+        let indexer = indexer.map(|indexer| Arc::new(Mutex::new(indexer)));
+        if let Some(indexer) = &indexer {
+            host.spawn(indexer::poll(Arc::clone(indexer)));
+        }
+        Ok(Self { host, storage, endpoint, internal_endpoint, indexer })
     }
-    Ok(StandIn { host, storage, data_dir, endpoint, internal_endpoint, indexer, durable })
 }
 
 impl StandIn {
     /// Where OTLP is accepted.
     pub(crate) fn endpoint(&self) -> SocketAddr {
-        self.endpoint
+        self.service.endpoint
     }
 
     /// Where `FlushWAL` and `PrepareHotSnapshot` are answered.
     pub(crate) fn internal_endpoint(&self) -> SocketAddr {
-        self.internal_endpoint
+        self.service.internal_endpoint
     }
 
     /// Runs the indexer until it finds no new file, as asking the studio to flush does for ten of them.
     pub(crate) async fn index(&self) -> anyhow::Result<()> {
-        let Some(indexer) = self.indexer.clone() else { return Ok(()) };
+        let Some(indexer) = self.service.indexer.clone() else { return Ok(()) };
         tokio::task::spawn_blocking(move || catch_up(&indexer)).await?
     }
 
     /// The data directory as an absolute path.
     pub(crate) fn data_dir(&self) -> &Path {
-        &self.data_dir
+        self.folder.root()
+    }
+
+    /// What each fault did so far.
+    pub(crate) fn strikes(&self) -> Vec<Strikes> {
+        self.faults.strikes()
     }
 
     /// Ends the stand-in as SIGTERM ends the studio: connections break, and what was acked but
     /// not yet in a segment is gone. A durable one refuses further exports and flushes first.
-    pub(crate) async fn stop(self) -> anyhow::Result<Option<Unwritten>> {
-        if self.durable {
-            self.storage.close().await?;
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Option<Unwritten>> {
+        if self.config.durable {
+            self.service.storage.close().await?;
         }
-        self.host.stop().await?;
-        Ok(self.storage.unwritten().await)
+        self.service.host.stop().await?;
+        Ok(self.service.storage.unwritten().await)
     }
 
-    /// Returns only when a server has failed.
+    /// Starts again what a fault has ended, and returns only when a server has failed.
     pub(crate) async fn wait(&mut self) -> anyhow::Result<()> {
-        self.host.wait().await
+        loop {
+            tokio::select! {
+                failed = self.service.host.wait() => return failed,
+                () = self.faults.crashed() => self.restart().await?,
+            }
+        }
+    }
+
+    async fn restart(&mut self) -> anyhow::Result<()> {
+        self.service.host.stop().await?;
+        self.faults.note_lost(&self.service.storage.pending().await);
+        let [port, internal_port] = [self.endpoint(), self.internal_endpoint()].map(|address| address.port());
+        let config = Config { port, internal_port, ..self.config.clone() };
+        self.service = Service::start(&self.folder, &config, &self.faults)?;
+        Ok(())
     }
 }
 
@@ -186,7 +231,7 @@ impl Single {
         self.endpoint
     }
 
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.host.stop().await
     }
 

@@ -6,7 +6,10 @@ use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice},
     contract::schema::Schema,
     settings::{self, DEFAULT_API_KEY},
-    standin::{self, Config, Single, Unwritten},
+    standin::{
+        self, Config, Single, StandIn, Unwritten,
+        faults::spec::{FaultSpec, InvalidFault},
+    },
     text::numbers::{counted, duration},
 };
 
@@ -22,6 +25,7 @@ Examples:
   e2e-store serve
   e2e-store serve --data-dir demo --port 0 --internal-port 0
   e2e-store serve --durable
+  e2e-store serve --fault drop-span=0.001 --fault restart@30s --seed 7
   e2e-store serve --auth-only --auth-port 50053
   e2e-store serve --discard --port 26155")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -59,6 +63,14 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["auth_only", "discard"])]
     durable: bool,
 
+    /// Fault, as NAME, NAME=RATE, NAME@N (the Nth opportunity) or NAME@TIME (repeatable); `e2e-store faults` lists them
+    #[arg(long = "fault", value_name = "FAULT", value_parser = fault, conflicts_with_all = ["auth_only", "discard"])]
+    faults: Vec<FaultSpec>,
+
+    /// Seed of the faults: with the same exports in the same order a run repeats
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "faults")]
+    seed: u64,
+
     /// Serve only API key validation, for a real ingestion process
     #[arg(long)]
     auth_only: bool,
@@ -79,6 +91,10 @@ pub(crate) fn schema(text: &str) -> Result<Schema, String> {
         "2" => Ok(Schema::V2),
         _ => Err("the schemas are 1 and 2".to_owned()),
     }
+}
+
+fn fault(text: &str) -> Result<FaultSpec, InvalidFault> {
+    text.parse()
 }
 
 pub(crate) async fn run(
@@ -107,6 +123,8 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
         internal_token: token(args),
         index: args.index,
         durable: args.durable,
+        faults: args.faults.clone(),
+        seed: args.seed,
         ..Config::new(args.data_dir.clone(), api_key(args), args.schema)
     })?;
     writeln!(
@@ -121,6 +139,7 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
         failed = stand_in.wait() => failed?,
         () = stop.received() => {}
     }
+    note_strikes(&stand_in);
     if let Some(Unwritten { spans, oldest }) = stand_in.stop().await? {
         let (spans, oldest) = (counted(spans, "acked span"), duration(oldest));
         notice::note(&format!(
@@ -128,6 +147,13 @@ async fn serve_all(args: &ServeArgs, out: &mut dyn Write, interrupts: &Interrupt
         ));
     }
     Ok(Exit::Clean)
+}
+
+fn note_strikes(stand_in: &StandIn) {
+    for strikes in stand_in.strikes() {
+        let of = counted(strikes.opportunities, strikes.fault.opportunity());
+        notice::note(&format!("fault {}: struck {} of {of}", strikes.fault.name, strikes.hits.len()));
+    }
 }
 
 async fn serve_single(

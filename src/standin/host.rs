@@ -72,7 +72,7 @@ impl Host {
         }
     }
 
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         if let Some(runtime) = self.runtime.take() {
             task::spawn_blocking(move || runtime.shutdown_timeout(LONGEST_FILE_WORK)).await?;
         }

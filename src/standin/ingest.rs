@@ -13,7 +13,7 @@ use std::{
 use bytes::Buf;
 use futures::future::BoxFuture;
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
 use tonic::{
@@ -27,7 +27,7 @@ use tonic::{
 };
 use tonic_prost::ProstEncoder;
 
-use super::{auth, storage::Storage, wal::Closed};
+use super::{auth, faults::Faults, storage::Storage, wal::Closed};
 use crate::contract::{decoded_size::decoded_size, mapping, schema::Schema};
 
 /// What the spans of one export may take: four megabytes of ordinary ones take a tenth.
@@ -37,13 +37,14 @@ const MAX_DECODED: u64 = 256 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Ingest {
     storage: Arc<Storage>,
+    faults: Arc<Faults>,
     api_key: Arc<str>,
     schema: Schema,
 }
 
 impl Ingest {
-    pub(super) fn new(storage: Arc<Storage>, api_key: &str, schema: Schema) -> Self {
-        Self { storage, api_key: api_key.into(), schema }
+    pub(super) fn new(storage: Arc<Storage>, faults: Arc<Faults>, api_key: &str, schema: Schema) -> Self {
+        Self { storage, faults, api_key: api_key.into(), schema }
     }
 
     pub(super) fn into_routes(self) -> Routes {
@@ -87,9 +88,16 @@ impl UnaryService<ExportTraceServiceRequest> for Ingest {
         let ingest = self.clone();
         Box::pin(async move {
             let rows = mapping::rows(&request.get_ref().resource_spans, ingest.schema);
+            let (rows, treatment) = ingest.faults.export(rows);
+            tokio::time::sleep(treatment.delay).await;
             // The studio answers without the cause, and by then some of the spans are kept.
             ingest.storage.append(rows).await.map_err(|err| refusal(&err))?;
-            Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
+            let refused = treatment.answer.give().await?;
+            let partial_success = refused.map(|rejected_spans| ExportTracePartialSuccess {
+                rejected_spans,
+                ..ExportTracePartialSuccess::default()
+            });
+            Ok(Response::new(ExportTraceServiceResponse { partial_success }))
         })
     }
 }

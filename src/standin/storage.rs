@@ -15,6 +15,7 @@ use tokio::{sync::Notify, task, time::interval};
 
 use super::{
     Config,
+    faults::Faults,
     folder::Folder,
     recent::RecentCold,
     wal::{SEGMENT_INTERVAL, Snapshot, Unwritten, Wal},
@@ -34,11 +35,12 @@ pub(super) struct Storage {
     segment_written: Notify,
     flush_max_bytes: u64,
     flush_max_age: Duration,
+    faults: Arc<Faults>,
 }
 
 impl Storage {
-    pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
-        let wal = Wal::open(folder, config)?;
+    pub(super) fn open(folder: Folder, config: &Config, faults: Arc<Faults>) -> anyhow::Result<Self> {
+        let wal = Wal::open(folder, config, Arc::clone(&faults))?;
         Ok(Self {
             wal: Arc::new(tokio::sync::Mutex::new(wal)),
             turn: tokio::sync::Mutex::default(),
@@ -46,6 +48,7 @@ impl Storage {
             segment_written: Notify::new(),
             flush_max_bytes: config.flush_max_bytes,
             flush_max_age: config.flush_max_age,
+            faults,
         })
     }
 
@@ -58,6 +61,11 @@ impl Storage {
     /// What was acked and is only in memory.
     pub(super) async fn unwritten(&self) -> Option<Unwritten> {
         self.wal.lock().await.unwritten()
+    }
+
+    /// What is only in memory.
+    pub(super) async fn pending(&self) -> Vec<Row> {
+        self.wal.lock().await.pending().to_vec()
     }
 
     pub(super) async fn append(&self, rows: Vec<Row>) -> anyhow::Result<()> {
@@ -110,6 +118,10 @@ impl Storage {
         let begin = |wal: &mut Wal| if wanted(wal) { wal.begin_flush(Utc::now()) } else { Ok(None) };
         let Some(flush) = self.with_wal(begin).await? else { return Ok(()) };
         let flush = task::spawn_blocking(move || flush.write()).await??;
+        if flush.crashes() {
+            self.faults.crash();
+            std::future::pending::<()>().await;
+        }
         let recent = Arc::clone(&self.recent);
         self.with_wal(move |wal| {
             // Recorded before the segments are gone: a snapshot that finds the log empty must

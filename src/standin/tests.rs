@@ -467,7 +467,7 @@ async fn what_a_stop_forgets_is_counted() {
 async fn a_durable_one_flushes_when_it_is_stopped_and_takes_nothing_after() {
     let scene = Scene::new(|config| config.durable = true);
     scene.export(&["a"]).await.unwrap();
-    scene.standin.storage.close().await.unwrap();
+    scene.standin.service.storage.close().await.unwrap();
     assert_eq!(scene.export(&["b"]).await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(scene.cold(), [["a"]]);
     let Scene { dir, standin } = scene;

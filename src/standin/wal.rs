@@ -4,10 +4,11 @@
 //! crash or a failure leaves behind depends on it; like the studio it never syncs a file.
 
 #[cfg(test)]
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::{
     fs, io,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,10 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 
 use super::{
     Config, cold, durable,
+    faults::{
+        Faults,
+        files::{FlushAct, SnapshotAct},
+    },
     folder::{self, Folder},
 };
 use crate::contract::{columns, row::Row, schema::Schema};
@@ -34,6 +39,8 @@ pub(super) struct Wal {
     pending_since: Option<Instant>,
     closed: bool,
     durable: bool,
+    faults: Arc<Faults>,
+    last_snapshot: Option<Snapshot>,
     sequence: u64,
     segment_bytes: u64,
     last_segment: Instant,
@@ -61,18 +68,33 @@ pub(super) struct Flush {
     pub(super) path: PathBuf,
     segments: Vec<PathBuf>,
     schema: Schema,
+    acts: Vec<FlushAct>,
     #[cfg(test)]
     gate: Arc<Mutex<()>>,
 }
 
 impl Flush {
     pub(super) fn write(self) -> anyhow::Result<Self> {
-        cold::write(&self.segments, self.schema, &self.path, || {
+        let mut segments = self.segments.clone();
+        if self.acts.contains(&FlushAct::Double) {
+            segments.extend_from_within(..);
+        }
+        cold::write(&segments, self.schema, &self.path, || {
             // Where tests hold a flush: all is written, and the file has not got its name.
             #[cfg(test)]
             drop(self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         })?;
+        for act in &self.acts {
+            if let FlushAct::Damage(damage) = act {
+                damage.apply(&self.path)?;
+            }
+        }
         Ok(self)
+    }
+
+    /// Whether the process ends before the segments are removed.
+    pub(super) fn crashes(&self) -> bool {
+        self.acts.contains(&FlushAct::Crash)
     }
 }
 
@@ -86,7 +108,7 @@ pub(super) struct Snapshot {
 
 impl Wal {
     /// Opens the log of `folder`; segments that are there already will be part of the next flush.
-    pub(super) fn open(folder: Folder, config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn open(folder: Folder, config: &Config, faults: Arc<Faults>) -> anyhow::Result<Self> {
         if config.durable {
             durable::reconcile(&folder, config.schema)?;
         }
@@ -100,6 +122,8 @@ impl Wal {
             pending_since: None,
             closed: false,
             durable: config.durable,
+            faults,
+            last_snapshot: None,
             sequence: 0,
             segment_bytes,
             last_segment: now,
@@ -133,6 +157,10 @@ impl Wal {
         self.write_pending()
     }
 
+    pub(super) fn pending(&self) -> &[Row] {
+        &self.pending
+    }
+
     pub(super) fn unwritten(&self) -> Option<Unwritten> {
         let oldest = self.pending_since?.elapsed();
         Some(Unwritten { spans: self.pending.len() as u64, oldest })
@@ -158,8 +186,10 @@ impl Wal {
         if segments.is_empty() {
             return Ok(None);
         }
+        let path = self.folder.cold_file(now)?;
         Ok(Some(Flush {
-            path: self.folder.cold_file(now)?,
+            acts: self.faults.flush(&path),
+            path,
             segments,
             schema: self.schema,
             #[cfg(test)]
@@ -182,15 +212,23 @@ impl Wal {
     /// Copies everything into the hot snapshot; `None` when there was nothing and none is left.
     pub(super) fn snapshot(&mut self) -> anyhow::Result<Option<Snapshot>> {
         self.write_pending()?;
-        let segments = self.usable_segments()?;
+        let mut segments = self.usable_segments()?;
         let path = self.folder.hot_snapshot();
+        let acts = self.faults.snapshot(&path);
+        if acts.contains(&SnapshotAct::Stale) && self.last_snapshot.is_some() {
+            return Ok(self.last_snapshot.clone());
+        }
+        if acts.contains(&SnapshotAct::MissSegment) {
+            segments.pop();
+        }
         if segments.is_empty() {
             folder::remove_if_there(&path)?;
             return Ok(None);
         }
         let rows = cold::write(&segments, self.schema, &path, || ())?;
         let bytes = fs::metadata(&path)?.len();
-        Ok(Some(Snapshot { path, rows, bytes }))
+        self.last_snapshot = Some(Snapshot { path, rows, bytes });
+        Ok(self.last_snapshot.clone())
     }
 
     /// All segments; where damage is to block nothing, those that can be written.
@@ -206,7 +244,12 @@ impl Wal {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let batch = columns::batch(&self.pending, self.schema)?;
+        let batch = columns::batch(&self.faults.spans(&self.pending), self.schema)?;
+        if batch.num_rows() == 0 {
+            self.pending.clear();
+            self.pending_since = None;
+            return Ok(());
+        }
         let path = self.next_segment();
         let unfinished = path.with_extension("ipc.tmp");
         let mut writer = StreamWriter::try_new_buffered(folder::create(&unfinished)?, &batch.schema())?;
@@ -216,10 +259,11 @@ impl Wal {
         fs::rename(&unfinished, &path)?;
 
         self.segment_bytes += fs::metadata(&path)?.len();
-        self.pending.clear();
+        let rows = std::mem::take(&mut self.pending);
         self.pending_since = None;
         self.last_segment = Instant::now();
-        Ok(())
+        let faults = Arc::clone(&self.faults);
+        Ok(faults.segment(&path, &rows, || self.next_segment())?)
     }
 
     fn next_segment(&mut self) -> PathBuf {

@@ -256,6 +256,54 @@ fn a_stopped_stand_in_loses_what_was_in_memory_unless_it_is_durable() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_planted_fault_is_found_and_counted() {
+    let folder = folder();
+    let serving = Serving::start_with(folder.path(), &["--fault", "drop-export@2", "--fault", "drop-span"]);
+    let generated = e2e_store(
+        folder.path(),
+        ["generate", "--endpoint", &serving.endpoint, "--internal-endpoint", &serving.internal_endpoint],
+    );
+    assert_eq!(exit_status(&generated), "[exit status: 0]", "{generated}");
+    let said = serving.terminate();
+    let dropped: usize =
+        said.split("fault drop-span: struck ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(
+        lines(&said, &["fault"]),
+        [
+            "fault drop-export: struck 1 of 30 exports".to_owned(),
+            format!("fault drop-span: struck {dropped} of 145 spans")
+        ]
+    );
+    let audited = e2e_store(folder.path(), ["audit"]);
+    assert_eq!(
+        lines(&audited, &["FAIL lost"]),
+        [format!("FAIL lost_spans {} of 150 settled spans", 5 + dropped)],
+        "{audited}"
+    );
+}
+
+#[test]
+fn faults_are_listed_with_the_checks_that_find_them() {
+    let folder = folder();
+    let output = e2e_store(folder.path(), ["faults"]);
+    assert_eq!(
+        lines(&output, &["fault ", "drop-span", "attributes-nan"]),
+        [
+            "fault per default found by effect",
+            "drop-span span =0.01 lost_spans an acked span is not stored",
+            "attributes-nan span =0.01 altered_spans or polluted_attributes a number in `attributes` is the word NaN",
+        ]
+    );
+    let json = command(folder.path()).args(["faults", "--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["version"], &json["faults"][0]["fault"]), (&1.into(), &"store-and-refuse".into()));
+    let refused = e2e_store(folder.path(), ["serve", "--fault", "drop-spam"]);
+    assert!(refused.contains("unknown fault `drop-spam`: `e2e-store faults` lists them"), "{refused}");
+    assert_eq!(exit_status(&refused), "[exit status: 2]");
+}
+
 #[test]
 fn a_lost_file_and_a_damaged_one_are_told_apart() {
     let folder = folder();

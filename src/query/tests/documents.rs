@@ -1,10 +1,12 @@
-//! `docs/checks.md` and `docs/sql.md` are made of the catalogues: `UPDATE_DOCS=1` writes them anew.
+//! `docs/checks.md`, `docs/sql.md` and `docs/faults.md` are made of the catalogues: `UPDATE_DOCS=1` writes them anew.
 
 use std::fmt::Write as _;
 
 use super::*;
 use crate::{
     checks::catalog::{Check, Needs as CheckNeeds, built_in},
+    report::faults::found_by,
+    standin::faults::catalogue,
     tables::functions::FUNCTIONS,
 };
 
@@ -112,6 +114,41 @@ fn sql() -> String {
     text
 }
 
+fn faults() -> String {
+    let mut text = format!(
+        "# Faults of the stand-in\n\n{MADE}\n\n`e2e-store serve --fault NAME` plants one, as often as its trigger says: \
+         `NAME=RATE` at each opportunity with this\nprobability, `NAME@N` at the Nth opportunity, `NAME@TIME` once after \
+         this time. The option is repeatable. `--seed` decides\nwhat a rate hits: each fault has dice of its own, and only \
+         what it can change is an opportunity.\n\nThe checks are those that find it where the run that was sent is at \
+         hand, and those that find it for certain by structure\nalone. Without any, the stand-in does what a sender must \
+         expect, or what no rule forbids.\n\n\
+         | fault | per | default | effect | found by | by structure |\n|---|---|---|---|---|---|\n"
+    );
+    let linked = |names: &str| {
+        let word =
+            |word: &str| if word == "or" { word.to_owned() } else { format!("[`{word}`](checks.md#{word})") };
+        let names = names.split(", ").filter(|names| !names.is_empty());
+        names
+            .map(|some| some.split(' ').map(word).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    for fault in catalogue() {
+        writeln!(
+            text,
+            "| `{}` | {} | `{}` | {} | {} | {} |",
+            fault.name,
+            fault.opportunity(),
+            fault.trigger,
+            fault.about,
+            linked(&found_by(&fault.expected())),
+            linked(&fault.shown_by_structure().join(", ")),
+        )
+        .unwrap();
+    }
+    text
+}
+
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
@@ -119,7 +156,7 @@ fn capital(text: &str) -> String {
 
 #[test]
 fn documents_are_made_of_the_catalogues() {
-    for (name, made) in [("checks.md", checks()), ("sql.md", sql())] {
+    for (name, made) in [("checks.md", checks()), ("sql.md", sql()), ("faults.md", faults())] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, &made).unwrap();
