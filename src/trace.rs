@@ -4,10 +4,13 @@
 //! span with several places. Nothing here is a verdict: a parent that is not stored, a span stored twice or
 //! a circle of parents is drawn as it is.
 
-use crate::store::layout::Tier;
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{audit::executions::Mark, store::layout::Tier};
 
 pub(crate) mod fetch;
 pub(crate) mod find;
+pub(crate) mod findings;
 pub(crate) mod otlp;
 pub(crate) mod span;
 pub(crate) mod state;
@@ -26,6 +29,10 @@ pub(crate) struct Trace {
     pub(crate) stores: Vec<Store>,
     /// Files of which rows of this trace may be missing here.
     pub(crate) unread: Vec<Unread>,
+    /// What an audit finds of Junjo's own evidence, by span id.
+    pub(crate) findings: BTreeMap<String, Vec<Mark>>,
+    /// The store as it is named to `ui`, where the studio keeps an index of it.
+    pub(crate) indexed_store: Option<PathBuf>,
 }
 
 /// Where a copy of a span lies.
@@ -43,7 +50,7 @@ impl Trace {
         let spans = span::merge(rows);
         let lines = tree::lines(&spans);
         let stores = state::replay(&spans);
-        Self { id, spans, lines, stores, unread }
+        Self { id, spans, lines, stores, unread, findings: BTreeMap::new(), indexed_store: None }
     }
 
     /// From the first start to the last end, in Unix nanoseconds; zeros where no span has both.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The family whose findings are grouped.
-const FAMILY: &str = "junjo";
+pub(crate) const FAMILY: &str = "junjo";
 
 /// Executions that are shown; findings of others stay with their checks.
 const MAX_EXECUTIONS: usize = 10;
@@ -70,6 +70,13 @@ pub(crate) struct Mark {
     pub(crate) text: String,
 }
 
+impl Mark {
+    /// Its verdict, as people read it beside a span.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.verdict == "fail" { "FAIL" } else { self.verdict }
+    }
+}
+
 impl Execution {
     pub(crate) fn findings(&self) -> usize {
         self.tree.iter().map(|line| line.findings.len()).sum()
@@ -78,21 +85,7 @@ impl Execution {
 
 /// The executions that the kept findings lie in, those with failures first.
 pub(super) fn executions(judged: &Judged, report: &AuditReport) -> anyhow::Result<Vec<Execution>> {
-    let mut marks: BTreeMap<(u128, u64), Vec<Mark>> = BTreeMap::new();
-    for (one, evidence) in of_family(report) {
-        for sample in &evidence.samples {
-            let number =
-                |column: &str| sample.text(column).and_then(|text| u128::from_str_radix(&text, 16).ok());
-            let (Some(trace), Some(span)) = (number("trace_id"), number("span_id")) else { continue };
-            let mark = Mark {
-                id: sample.id.clone(),
-                check: one.check.id.clone(),
-                verdict: one.verdict.name(),
-                text: said(|column| sample.text(column)),
-            };
-            marks.entry((trace, span as u64)).or_default().push(mark);
-        }
-    }
+    let mut marks = marks(report);
     let mut wanted: BTreeMap<u128, BTreeSet<u64>> = BTreeMap::new();
     for (trace, span) in marks.keys() {
         wanted.entry(*trace).or_default().insert(*span);
@@ -110,6 +103,26 @@ pub(super) fn executions(judged: &Judged, report: &AuditReport) -> anyhow::Resul
     executions.sort_by_cached_key(|one| (weight(one), one.trace_id.clone(), one.name.clone()));
     executions.truncate(MAX_EXECUTIONS);
     Ok(executions)
+}
+
+/// The kept findings by the trace and span that they are about.
+pub(crate) fn marks(report: &AuditReport) -> BTreeMap<(u128, u64), Vec<Mark>> {
+    let mut marks: BTreeMap<(u128, u64), Vec<Mark>> = BTreeMap::new();
+    for (one, evidence) in of_family(report) {
+        for sample in &evidence.samples {
+            let number =
+                |column: &str| sample.text(column).and_then(|text| u128::from_str_radix(&text, 16).ok());
+            let (Some(trace), Some(span)) = (number("trace_id"), number("span_id")) else { continue };
+            let mark = Mark {
+                id: sample.id.clone(),
+                check: one.check.id.clone(),
+                verdict: one.verdict.name(),
+                text: said(|column| sample.text(column)),
+            };
+            marks.entry((trace, span as u64)).or_default().push(mark);
+        }
+    }
+    marks
 }
 
 fn of_family(report: &AuditReport) -> impl Iterator<Item = (&Checked, &super::evidence::Evidence)> {

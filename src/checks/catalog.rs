@@ -43,6 +43,12 @@ impl Check {
             Finding::Undecided => "inconclusive",
         }
     }
+
+    /// The same rule, of whose findings those in one trace count. Its query must return the column `trace_id`.
+    pub(crate) fn within(self, trace: u128) -> Self {
+        let sql = format!("SELECT * FROM ({}) WHERE trace_id = '{trace:032x}'", self.sql);
+        Self { sql, ..self }
+    }
 }
 
 /// How much of the store a check must see at once.

@@ -17,6 +17,7 @@ use crate::{
         Trace,
         fetch::{self, Fetched},
         find::{self, Found, Hit, Search, Unread},
+        findings,
         otlp::{self, LeftOut},
     },
 };
@@ -25,7 +26,8 @@ use crate::{
 ///
 /// The beginning of an id will do where it is unique. Spans are drawn with their durations; below them, changes of
 /// Junjo's stores and recorded exceptions. Copies of a span in several files are one line with all their places
-/// (`c1:12` is row 12 of the cold file c1), and a parent that is not stored is a line of its own.
+/// (`c1:12` is row 12 of the cold file c1), and a parent that is not stored is a line of its own. Spans are marked with
+/// what `audit --run none` finds there of Junjo's own evidence, for which the whole store is read.
 ///
 /// Exits with 0 when the trace was shown, 1 when `--format otlp` left spans out, which are named on stderr, or a file
 /// was not read that may hold more of it, and 2 when there is no such
@@ -62,6 +64,10 @@ pub(crate) struct TraceArgs {
     #[arg(long)]
     trust_statistics: bool,
 
+    /// Draw the tree without findings: of other traces, only the ids are read
+    #[arg(long)]
+    unjudged: bool,
+
     /// Spans to show; JSON has all
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: usize,
@@ -94,7 +100,10 @@ pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result
     args.memory_limit.bound_decoding();
     let layout = find_store(args.path.as_deref())?;
     let statistics = if args.trust_statistics { Statistics::Trusted } else { Statistics::Ignored };
-    let trace = read(&args.id.trim().to_ascii_lowercase(), &layout, statistics).await?;
+    let mut trace = read(&args.id.trim().to_ascii_lowercase(), &layout, statistics).await?;
+    if args.format != Format::Otlp {
+        describe(&mut trace, args, &layout).await;
+    }
     match args.format {
         Format::Table => {
             let width = args.width.map(usize::from).or_else(table::terminal_width);
@@ -105,6 +114,18 @@ pub(crate) async fn run(args: &TraceArgs, out: &mut dyn Write) -> anyhow::Result
         Format::Otlp => return print_otlp(out, &trace),
     }
     Ok(Exit::Clean)
+}
+
+/// Adds what is known of the trace beyond its rows.
+async fn describe(trace: &mut Trace, args: &TraceArgs, layout: &Layout) {
+    if !args.unjudged {
+        match findings::find(layout, &trace.id, args.memory_limit).await {
+            Ok(found) => trace.findings = found,
+            Err(err) => notice::note(&format!("not judged: {}", plain(&format!("{err:#}")))),
+        }
+    }
+    let has_index = layout.index().is_some_and(|index| index.exists());
+    trace.indexed_store = has_index.then(|| args.path.clone().unwrap_or_else(|| layout.spans.clone()));
 }
 
 fn print_otlp(out: &mut dyn Write, trace: &Trace) -> anyhow::Result<Exit> {

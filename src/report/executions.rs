@@ -95,11 +95,11 @@ fn span(found: &Found) -> Line {
 }
 
 fn mark(mark: &Mark) -> Line {
-    let (style, word) = match mark.verdict {
-        "fail" => (Style::Bad, "FAIL"),
-        "info" | "accepted" => (Style::Quiet, mark.verdict),
-        other => (Style::Doubtful, other),
+    let style = match mark.verdict {
+        "fail" => Style::Bad,
+        "info" | "accepted" => Style::Quiet,
+        _ => Style::Doubtful,
     };
-    let line = Line::styled(style, word).and(" ").and_code(finding_id::shown(&mark.id));
+    let line = Line::styled(style, mark.word()).and(" ").and_code(finding_id::shown(&mark.id));
     if mark.text.is_empty() { line } else { line.and(format!(": {}", short(&mark.text, TEXT_CHARS))) }
 }

@@ -12,7 +12,7 @@ use self::{
     waterfall::{Row, Scale},
 };
 use super::{
-    document::{Block, Document, Fact, Line as TextLine, Section, Style, and_more},
+    document::{Block, Document, Fact, Line as TextLine, Section, Style, Value, and_more},
     page::{self, Page},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         escape::plain,
         numbers::{counted, duration, grouped, moment, service, short},
         paint::Paint,
+        shell,
     },
     trace::{
         Place, Trace,
@@ -128,7 +129,15 @@ fn head(trace: &Trace, legend: &Legend) -> Vec<Fact> {
     facts.extend(
         remarks(trace).into_iter().map(|remark| Fact::new("note", TextLine::styled(Style::Doubtful, remark))),
     );
+    facts.extend(page_command(trace));
     facts
+}
+
+/// What predicts the studio's page of the trace.
+fn page_command(trace: &Trace) -> Option<Fact> {
+    let store = trace.indexed_store.as_ref()?.display().to_string();
+    let words = ["e2e-store", "ui", &store, "--trace", &trace.id].map(str::to_owned);
+    Some(Fact { label: "page".into(), value: Value::Command(shell::command(&words)) })
 }
 
 /// What a reader of the tree should not overlook.
@@ -140,7 +149,12 @@ fn remarks(trace: &Trace) -> Vec<String> {
     let roots = trace.spans.iter().filter(|span| span.parent().is_none()).count() as u64;
     let repeated = trace.spans.iter().filter(|span| span.is_repeated()).count() as u64;
     let differing = trace.spans.iter().filter(|span| !span.differing.is_empty()).count() as u64;
+    let findings = trace.findings.values().map(Vec::len).sum::<usize>() as u64;
     let mut remarks = Vec::new();
+    if findings > 0 {
+        remarks
+            .push(format!("{} of Junjo's own evidence, at its places below", counted(findings, "finding")));
+    }
     if !trace.unread.is_empty() {
         remarks.push("rows of this trace may lie in what could not be read".to_owned());
     }

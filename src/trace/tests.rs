@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,8 +18,11 @@ use super::{
     *,
 };
 use crate::{
-    base::memory::Limits,
+    audit::{AuditOptions, examine},
+    base::memory::{Limits, Memory},
+    checks::catalog::built_in,
     contract::{columns, mapping, row::Row, schema::Schema},
+    judge::runs::choose_runs,
     report::{trace as report, trace::Look},
     store::{footer::Statistics, layout::Layout, problem::FileProblem, session},
     testing::{
@@ -525,4 +529,43 @@ async fn a_row_that_is_no_span_is_left_out_of_otlp_and_named() {
     assert!(sent.iter().all(|row| row.span_id != span_id));
     let broken = trace.spans.iter().find(|span| span.row.span_id == span_id).unwrap();
     assert_eq!(broken.broken, ["attributes"]);
+}
+
+/// The tree has the marks that the report of an audit has, at the same spans.
+#[tokio::test]
+async fn findings_stand_below_their_spans_as_in_the_report_of_an_audit() {
+    let healthy = Layout::find(Some(&fixture("studio-0.82.1"))).unwrap();
+    let found = findings::find(&healthy, FULL, Memory::default()).await.unwrap();
+    assert_eq!(found.len(), 0, "a healthy trace has no mark");
+
+    let (_dir, spans) = planted(|rows| {
+        rows.retain(|row| row.trace_id != FULL || row.name != "S2");
+        rows.retain(|row| row.trace_id != CANCELLED || row.parent_span_id.is_none());
+    });
+    let layout = Layout::find(Some(&spans)).unwrap();
+    let runs = choose_runs(&spans, "none", &layout).unwrap();
+    let report = examine(&layout, &runs, AuditOptions::of(built_in().unwrap()), |_| {}).await.unwrap();
+    let execution = report.executions.iter().find(|one| one.trace_id == FULL).unwrap();
+    let of_audit: BTreeSet<&str> =
+        execution.tree.iter().flat_map(|line| &line.findings).map(|mark| mark.id.as_str()).collect();
+
+    let mut trace = read(&spans, FULL).await;
+    trace.findings = findings::find(&layout, FULL, Memory::default()).await.unwrap();
+    trace.indexed_store = Some("a store".into());
+    let of_trace: BTreeSet<&str> = trace.findings.values().flatten().map(|mark| mark.id.as_str()).collect();
+    assert!(of_audit.is_subset(&of_trace) && !of_audit.is_empty(), "{of_audit:?} {of_trace:?}");
+
+    let text = printed(&trace, 200);
+    let told = |line: &&str| line.contains("FAIL") || line.contains("evidence") || line.contains("page ");
+    assert_snapshot!(text.lines().filter(told).collect::<Vec<_>>().join("\n"), @"
+    note     2 findings of Junjo's own evidence, at its places below
+    page     e2e-store ui 'a store' --trace d1efba3c84ed7638c7c1ed907f48968b
+    │     │    FAIL junjo_missing_executions:05bfdfea005f: 1 of subflow ConcSub: S2 (expected 2, is 1)
+    │  │    FAIL junjo_missing_executions:541c457b9993: 1 of subflow Sub: S2 (expected 2, is 1)
+    ");
+    let mut json = Vec::new();
+    report::json::print(&mut json, &trace, &spans).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let marked = json["spans"].as_array().unwrap().iter().filter(|span| span.get("findings").is_some());
+    assert_eq!(marked.count(), trace.findings.len());
 }

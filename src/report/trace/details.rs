@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::Legend;
 use crate::{
+    audit::executions::Mark,
+    checks::finding_id,
     text::{escape::plain, numbers::short, paint::Paint},
     trace::{
         Trace,
@@ -48,6 +50,9 @@ impl Tone {
 pub(super) fn details(trace: &Trace, index: usize, legend: &Legend) -> Vec<Detail> {
     let span = &trace.spans[index];
     let mut details = Vec::new();
+    for mark in trace.findings.get(&span.row.span_id).into_iter().flatten() {
+        finding(mark, &mut details);
+    }
     places(span, legend, &mut details);
     for column in &span.broken {
         add(&mut details, Tone::Bad, format!("its {column} are not valid JSON"));
@@ -78,6 +83,17 @@ pub(super) fn details(trace: &Trace, index: usize, legend: &Legend) -> Vec<Detai
 
 fn add(details: &mut Vec<Detail>, tone: Tone, text: String) {
     details.push(Detail { text, tone });
+}
+
+/// As the report of an audit marks the span.
+fn finding(mark: &Mark, details: &mut Vec<Detail>) {
+    let tone = match mark.verdict {
+        "fail" => Tone::Bad,
+        "info" => Tone::Quiet,
+        _ => Tone::Doubtful,
+    };
+    let text = short(&mark.text, VALUE_CHARS);
+    add(details, tone, format!("{} {}: {text}", mark.word(), finding_id::shown(&mark.id)));
 }
 
 fn places(span: &Span, legend: &Legend, details: &mut Vec<Detail>) {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    audit::executions::Mark,
     ledger::manifest::Timestamp,
     report::json,
     store::problem::FileProblem,
@@ -64,6 +65,9 @@ struct SpanJson<'a> {
     trace_state: Option<&'a str>,
     resource_attributes: Value,
     places: Vec<PlaceJson<'a>>,
+    /// What an audit finds of Junjo's own evidence.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [Mark],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     copies_differ_in: &'a [&'static str],
     /// Columns whose value here is a default, because the row has none.
@@ -126,7 +130,7 @@ pub(crate) fn print(out: &mut dyn Write, trace: &Trace, store: &Path) -> anyhow:
         trace_id: &trace.id,
         store,
         tree: trace.lines.iter().map(|line| line_json(line, trace)).collect(),
-        spans: trace.spans.iter().map(span_json).collect(),
+        spans: trace.spans.iter().map(|span| span_json(span, trace)).collect(),
         stores: trace.stores.iter().map(|store| store_json(store, trace)).collect(),
         not_read: trace.unread.iter().map(|one| NotRead { file: &one.file, why: &one.why }).collect(),
     };
@@ -141,7 +145,7 @@ fn line_json<'a>(line: &'a Line, trace: &'a Trace) -> LineJson<'a> {
     LineJson { depth: line.depth, span_id, missing_parent, circle: matches!(line.what, What::Circle(_)) }
 }
 
-fn span_json(span: &Span) -> SpanJson<'_> {
+fn span_json<'a>(span: &'a Span, trace: &'a Trace) -> SpanJson<'a> {
     let row = &span.row;
     // Schema 1 has no links; text that is no JSON is shown as the text that it is.
     let parsed = |text: &str| match text {
@@ -166,6 +170,7 @@ fn span_json(span: &Span) -> SpanJson<'_> {
         trace_state: row.trace_state.as_deref(),
         resource_attributes: parsed(&row.resource_attributes),
         places: span.places.iter().map(place_json).collect(),
+        findings: trace.findings.get(&span.row.span_id).map(Vec::as_slice).unwrap_or_default(),
         copies_differ_in: &span.differing,
         absent_columns: &span.absent,
     }
