@@ -187,6 +187,8 @@ fn models(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
 struct Call {
     name: String,
     arguments: Value,
+    /// Its place among all calls that were asked for, from 1.
+    ordinal: i64,
 }
 
 /// All calls that models asked for, by their id; none where a response cannot be read.
@@ -199,8 +201,9 @@ fn requested_calls(operations: &[&Span<'_>]) -> Option<BTreeMap<String, Call>> {
         let response: Value = serde_json::from_str(operation.text(Key::ModelResponse)?).ok()?;
         for call in response.get("calls")?.as_array()? {
             let text = |key: &str| call.get(key).and_then(Value::as_str).map(str::to_owned);
-            calls
-                .insert(text("id")?, Call { name: text("name")?, arguments: call.get("arguments")?.clone() });
+            let (name, arguments) = (text("name")?, call.get("arguments")?.clone());
+            let ordinal = counted(calls.len()) + 1;
+            calls.insert(text("id")?, Call { name, arguments, ordinal });
         }
     }
     Some(calls)
@@ -234,6 +237,11 @@ fn tools(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
         if tool.text(Key::ToolName) != Some(&call.name) {
             let difference = Difference::new("tool_call").about(format!("name of call {id}"));
             look.add(tool, difference.between(Some(&*call.name), tool.text(Key::ToolName)));
+        }
+        let stated = tool.number(Key::ToolOrdinal);
+        if stated != Some(call.ordinal) {
+            let difference = Difference::new("tool_call").about(format!("ordinal of call {id}"));
+            look.add(tool, difference.between(Some(call.ordinal), stated));
         }
         let Some(arguments) = tool.text(Key::ToolArguments) else { continue };
         let is_same =

@@ -4,7 +4,7 @@
 -- code: tool_operation_correspondence_mismatch
 -- query: trace_spans
 --
--- Each tool call has the id, name and arguments of a call in a model's response. An agent counts calls that were
+-- Each tool call has the id, name, arguments and ordinal of a call in a model's response. An agent counts calls that were
 -- requested, admitted, started and completed: none of these exceeds the one before, admitted calls stay within the
 -- limit, and its last state holds the same numbers.
 --

@@ -524,6 +524,15 @@ const OF_AGENTS: &[Case] = &[
         "",
     ),
     (
+        "change_the_ordinal_of_a_tool_call",
+        |rows, agent| {
+            let tool = tool(rows, agent);
+            add(&mut rows[tool], "junjo.agent.tool_call.ordinal", 1);
+        },
+        "junjo_tool_calls",
+        "",
+    ),
+    (
         "change_a_tool_count",
         |rows, agent| with_flow(rows, agent, |row| add(row, "junjo.agent.tool_call.requested_count", 1)),
         "junjo_tool_calls",
@@ -712,7 +721,13 @@ async fn damage_to_junjo_traces_fires_its_checks_and_no_others() {
     fired.extend(fired_by_agents);
     assert_eq!(wrong_all, Vec::<String>::new());
     // The others have stores of their own below.
-    let others = ["junjo_evaluations", "junjo_missing_subjects", "junjo_plugin_sources", "junjo_unjudged"];
+    let others = [
+        "junjo_evaluations",
+        "junjo_missing_subjects",
+        "junjo_plugin_rows",
+        "junjo_plugin_sources",
+        "junjo_unjudged",
+    ];
     fired.extend(others.map(str::to_owned));
     let family =
         crate::checks::catalog::built_in().unwrap().into_iter().filter(|check| check.family == "junjo");
@@ -791,4 +806,52 @@ async fn a_trace_beyond_the_bound_leaves_the_audit_open() {
     let large: Vec<Row> = std::iter::once(root.clone()).chain(nodes).collect();
     bench.change_cold(|cold| *cold = large);
     assert_eq!(found(&bench.audit("none").await).0, "junjo_unjudged");
+}
+
+/// A span as the plugin records a tool that failed.
+fn sourced(row: &mut Row) {
+    let text = |nanos: i64| {
+        let format = chrono::SecondsFormat::Micros;
+        chrono::DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(format, false)
+    };
+    let data = json!({
+        "trace_id": "trace_a", "span_id": "span_b", "parent_span_id": null, "source_type": "function",
+        "started_at": text(row.start_time), "ended_at": text(row.end_time), "error": {"message": "down"},
+    });
+    row.attributes = json!({
+        "junjo.openai_agents.schema_version": 1,
+        "junjo.openai_agents.source.span_id": "span_b",
+        "junjo.openai_agents.source.trace_id": "trace_a",
+        "junjo.openai_agents.span.data": data.to_string(),
+        "junjo.openai_agents.span.type": "function",
+    })
+    .to_string();
+    row.events = "[]".to_owned();
+    (row.status_code, row.status_message) = (2, Some("down".to_owned()));
+}
+
+#[tokio::test]
+async fn a_plugin_span_is_what_its_source_says() {
+    type Change = fn(&mut Row);
+    let key = |name: &str| format!("junjo.openai_agents.{name}");
+    let cases: [(Change, String); 7] = [
+        (|_| {}, String::new()),
+        (|row| row.start_time -= 2_000, "start_time".to_owned()),
+        (|row| row.end_time += 2_000, "end_time".to_owned()),
+        (|row| set(row, "junjo.openai_agents.source.trace_id", "trace_c"), key("source.trace_id")),
+        (|row| set(row, "junjo.openai_agents.span.type", "mcp_tools"), key("span.type")),
+        (|row| set(row, "junjo.openai_agents.span.data", "{"), key("span.data")),
+        (|row| row.status_code = 1, "status_code".to_owned()),
+    ];
+    for (change, subject) in cases {
+        let (bench, rows) = bench(STORES[0]);
+        let mut row = rows[0].clone();
+        (row.trace_id, row.parent_span_id) = ("ab".repeat(16), None);
+        sourced(&mut row);
+        change(&mut row);
+        bench.change_cold(|cold| cold.push(row));
+        let found = bench.samples("none", "junjo_plugin_rows").await;
+        let subjects: Vec<&str> = found.iter().filter_map(|one| one["subject"].as_str()).collect();
+        assert_eq!(subjects, Vec::from_iter((!subject.is_empty()).then_some(&*subject)));
+    }
 }
