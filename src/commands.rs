@@ -24,6 +24,7 @@ pub(crate) mod selection;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;
+mod studio;
 pub(crate) mod trace;
 pub(crate) mod ui;
 pub(crate) mod verify;

@@ -20,6 +20,7 @@ use crate::{
     settings::Settings,
     store::layout::Layout,
     text::shell,
+    wire::rest::StudioUrl,
 };
 
 pub(crate) mod advice;
@@ -32,6 +33,7 @@ pub(crate) mod page;
 pub(crate) mod probe;
 pub(crate) mod settings;
 pub(crate) mod steps;
+mod studio;
 pub(crate) mod turn_up;
 
 /// What to look at, and how.
@@ -43,6 +45,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) send: bool,
     /// Whether to call FlushWAL.
     pub(crate) flush: bool,
+    /// The studio's backend, to be asked for its version.
+    pub(crate) studio: Option<&'a StudioUrl>,
     /// How long the probe may take to reach the disk.
     pub(crate) settle: Duration,
 }
@@ -67,6 +71,9 @@ pub(crate) async fn examine(visit: Visit<'_>, context: &Arc<TaskContext>) -> any
 
     let sent = endpoint::walk(&visit, &mut steps).await;
     let called = internal::walk(&visit, &mut steps).await;
+    if let Some(url) = visit.studio {
+        studio::walk(url, &mut steps).await;
+    }
     if let Some(layout) = &layout {
         where_it_went(layout, before, sent.as_ref(), &called, &visit, context, &mut steps).await?;
         files::walk(layout, context, unix_nanos(), &mut steps).await?;

@@ -223,7 +223,7 @@ pub(crate) fn internal_token(flag: Option<&String>) -> Option<String> {
 }
 
 /// A variable that is empty is none.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -29,6 +29,7 @@ use crate::{
 };
 
 pub(crate) mod replayed;
+pub(crate) mod rest;
 pub(crate) mod trial;
 
 /// A folder of `fixtures/`.

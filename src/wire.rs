@@ -1,4 +1,4 @@
-//! The network: OTLP exports and the studio's internal RPCs.
+//! The network: OTLP exports, the studio's internal RPCs, and its REST API.
 //!
 //! With the stand-in the only place that names tonic. A refused export is data
 //! ([`outcome::ExportOutcome`]), not an error; an error means that the job cannot be done at all.
@@ -14,6 +14,9 @@ pub(crate) mod ingestion;
 pub(crate) mod outcome;
 pub(crate) mod proxy;
 mod raw_codec;
+pub(crate) mod rest;
+#[cfg(test)]
+mod rest_tests;
 pub(crate) mod retry;
 mod retry_info;
 pub(crate) mod target;

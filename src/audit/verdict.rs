@@ -132,6 +132,11 @@ pub(crate) enum Reason {
         threshold: String,
     },
     Interrupted,
+    /// Of `verify --ui`: pages of the studio show something else than the files and the index lead to.
+    PagesDiffer {
+        studio: String,
+        differences: u64,
+    },
     /// Of `verify --ui`: what the studio's pages find is not known.
     IndexNotRead {
         why: String,

@@ -2,7 +2,10 @@
 
 use std::{io::Write, path::PathBuf, time::Duration};
 
-use super::inspect::{Format, SESSION, Shape};
+use super::{
+    inspect::{Format, SESSION, Shape},
+    studio::StudioArgs,
+};
 use crate::{
     base::{exit::Exit, memory::Memory},
     doctor::{
@@ -22,7 +25,8 @@ use crate::{
 ///
 /// Walks the troubleshooting lists: endpoint, TLS, key, internal service, token, data directory, WAL, snapshot,
 /// permissions, clocks, disk. Sends one tagged span (service `e2e-store-doctor`, run d0c7d0c7d0c7) and looks for
-/// it on disk; calls PrepareHotSnapshot and, only with --flush, FlushWAL. Below each step that is not well stand
+/// it on disk; calls PrepareHotSnapshot and, only with --flush, FlushWAL. With --studio, asks the backend for its
+/// version. Below each step that is not well stand
 /// the commands to type next.
 ///
 /// Exits with 0 when no step fails, 1 when one does, and 2 when the settings are not understood.
@@ -30,7 +34,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   e2e-store doctor
-  e2e-store doctor --endpoint localhost:26155 --data-dir .dbdata
+  e2e-store doctor --endpoint localhost:26155 --data-dir .dbdata --studio http://localhost:26154
   e2e-store doctor --no-send --format json | jq '.steps[] | select(.outcome == \"fail\")'")]
 pub(crate) struct DoctorArgs {
     // The first, because taking the others' values forgets where they came from.
@@ -46,6 +50,9 @@ pub(crate) struct DoctorArgs {
     /// Data directory of the studio, or any folder of it [default: .dbdata, then ~/.junjo]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
     data_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    studio: StudioArgs,
 
     /// Send no span; whether the endpoint writes into this directory is then unknown
     #[arg(long)]
@@ -74,6 +81,7 @@ pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Resul
         shown_settings: told(&settings, &args.origins, &args.internal, args.data_dir.as_deref())?,
         settings: &settings,
         data_dir: args.data_dir.as_deref(),
+        studio: args.studio.url.as_ref(),
         send: !args.no_send,
         flush: args.flush,
         settle: Duration::from_secs(args.settle),

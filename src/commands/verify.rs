@@ -10,9 +10,13 @@ use tempfile::TempDir;
 
 use super::{
     audit::JudgingArgs,
-    generate, progress,
+    generate,
+    inspect::SESSION,
+    progress,
     reporting::{self, ReportArgs},
     serve,
+    studio::{self, Reached, StudioArgs},
+    ui,
     workload::WorkloadArgs,
 };
 use crate::{
@@ -36,8 +40,9 @@ use crate::{
         args::{InternalArgs, OtlpArgs},
     },
     standin::{self, Config, StandIn},
-    store::{find::find_store, layout::Layout},
+    store::{find::find_store, layout::Layout, session},
     text::shell,
+    ui::Pages,
 };
 
 /// Send traffic, flush it to disk, and audit the store
@@ -54,7 +59,8 @@ Examples:
   e2e-store verify
   e2e-store verify --ui
   e2e-store verify --num-services 10 --workflows-per-service 100 --via snapshot
-  e2e-store verify --endpoint localhost:26155 --api-key KEY --data-dir .dbdata")]
+  e2e-store verify --endpoint localhost:26155 --api-key KEY --data-dir .dbdata
+  e2e-store verify --endpoint localhost:26155 --data-dir .dbdata --ui --studio http://localhost:26154")]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     workload: WorkloadArgs,
@@ -87,6 +93,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     ui: bool,
 
+    #[command(flatten)]
+    studio: StudioArgs,
+
     /// Keep the stand-in's temporary folder
     #[arg(long)]
     keep: bool,
@@ -100,6 +109,8 @@ struct Bench {
     name: String,
     stand_in: Option<StandIn>,
     temporary: Option<TempDir>,
+    /// The studio whose pages are asked for.
+    reached: Option<Reached>,
 }
 
 pub(crate) async fn run(
@@ -108,7 +119,7 @@ pub(crate) async fn run(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
-    let bench = if settings.endpoint_given { real(settings, args)? } else { stand_in(settings, args)? };
+    let bench = if settings.endpoint_given { real(settings, args).await? } else { stand_in(settings, args)? };
     let verified = verify(args, &bench, out, interrupts).await;
     clean_up(bench, args.keep, &verified).await?;
     verified
@@ -143,8 +154,12 @@ async fn verify(
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;
     report.coverage.of = Some(bench.name.clone());
     qualify(&mut report, &performed, &raised);
-    if let Some(IndexState::Absent(why) | IndexState::Unreadable(why)) = index {
+    if let Some(IndexState::Absent(why) | IndexState::Unreadable(why)) = &index {
+        let why = why.clone();
         report.qualify(Overall::Inconclusive, Reason::IndexNotRead { why });
+    }
+    if let (Some(reached), Some(IndexState::Read(_))) = (&bench.reached, &index) {
+        ask_for_pages(reached, &layout, &performed, &mut report, run_out).await?;
     }
     report.ask_at(&bench.data_dir);
     report.sql_command.extend(["--runs".to_owned(), bench.runs.display().to_string()]);
@@ -168,6 +183,25 @@ async fn wait_for_the_index(bench: &Bench, layout: &Layout) -> anyhow::Result<In
         wait::AT_MOST
     };
     Ok(wait::wait(layout, at_most).await)
+}
+
+/// Compares the pages of the run's services with what the files and the index lead to.
+async fn ask_for_pages(
+    reached: &Reached,
+    layout: &Layout,
+    performed: &Performed,
+    report: &mut AuditReport,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let session = session::session(SESSION)?;
+    let services = Pages::Sampled(&performed.manifest.services);
+    let (_, comparison) = ui::compared(layout, services, reached, &session).await?;
+    report::ui::print_comparison(out, &comparison)?;
+    if !comparison.differences.is_empty() {
+        let differences = comparison.differences.len() as u64;
+        report.qualify(Overall::Fail, Reason::PagesDiffer { studio: comparison.studio, differences });
+    }
+    Ok(())
 }
 
 /// What went wrong before the store was read is part of the verdict.
@@ -199,7 +233,7 @@ fn nothing_acked(bench: &Bench) -> Problem {
     Problem::new(what, "the table above says why; see also the ingestion service's log")
 }
 
-fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
+async fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
     if args.schema.is_some() || args.keep {
         let what = format!(
             "`--schema` and `--keep` are the stand-in's, and `{}` is to be verified",
@@ -213,6 +247,14 @@ fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
     };
     // Before anything is sent: a typo here must not leave a run that nobody can judge.
     find_store(Some(&data_dir))?;
+    let reached = match &args.studio.url {
+        Some(_) if !args.ui => {
+            let what = "`--studio` compares what pages find, and `--ui` is not given";
+            return Err(Problem::new(what, "add --ui").into());
+        }
+        Some(url) => Some(studio::reach(url).await?),
+        None => None,
+    };
     Ok(Bench {
         name: settings.endpoint.to_string(),
         settings,
@@ -220,10 +262,15 @@ fn real(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
         runs: args.workload.runs.clone(),
         stand_in: None,
         temporary: None,
+        reached,
     })
 }
 
 fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
+    if args.studio.url.is_some() {
+        let what = "the stand-in has no pages that `--studio` could ask for";
+        return Err(Problem::new(what, "name the endpoint of the studio with --endpoint").into());
+    }
     let temporary = match args.data_dir {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("e2e-store-").tempdir()?),
@@ -243,7 +290,15 @@ fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
         internal_endpoint: stand_in.internal_endpoint().to_string().parse()?,
         ..settings
     };
-    Ok(Bench { settings, data_dir, runs, name: "stand-in".to_owned(), stand_in: Some(stand_in), temporary })
+    Ok(Bench {
+        settings,
+        data_dir,
+        runs,
+        name: "stand-in".to_owned(),
+        stand_in: Some(stand_in),
+        temporary,
+        reached: None,
+    })
 }
 
 async fn clean_up(bench: Bench, keep: bool, verified: &anyhow::Result<Exit>) -> anyhow::Result<()> {

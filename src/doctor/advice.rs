@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::text::shell;
+use crate::{text::shell, wire::rest::StudioUrl};
 
 const INGESTION: &str = "junjo-ai-studio-ingestion";
 const BACKEND: &str = "junjo-ai-studio-backend";
@@ -102,6 +102,11 @@ pub(super) fn inspect(store: &Path) -> Vec<String> {
 
 pub(super) fn audit(store: &Path) -> Vec<String> {
     vec![format!("e2e-store audit {}", quoted(store))]
+}
+
+/// What the backend says by itself.
+pub(super) fn studio_health(url: &StudioUrl) -> Vec<String> {
+    vec![shell::command(&["curl", &format!("{url}/health")].map(str::to_owned))]
 }
 
 pub(super) fn audit_the_index(store: &Path) -> Vec<String> {

@@ -78,6 +78,10 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::ThresholdMissed { threshold } => format!("threshold not met: {threshold}"),
         Reason::BarrierRefused { text } => text.clone(),
         Reason::Interrupted => "interrupted before everything was sent".to_owned(),
+        Reason::PagesDiffer { studio, differences } => format!(
+            "the studio at {studio} shows other than predicted: {}",
+            counted(*differences, "difference")
+        ),
         Reason::IndexNotRead { why } => format!("what the studio's pages find is not known: {why}"),
     }
 }

@@ -11,8 +11,14 @@ use super::{
     table::Align,
 };
 use crate::{
-    text::numbers::{counted, grouped, service},
-    ui::{Execution, Hidden, List, Prediction, ServicePage, TracePage},
+    text::{
+        numbers::{counted, grouped, service},
+        paint::{Color, Paint},
+    },
+    ui::{
+        Execution, Hidden, List, Prediction, ServicePage, TracePage,
+        compare::{Comparison, Difference, Page as StudioPage},
+    },
 };
 
 /// The form of `--format json`.
@@ -20,29 +26,45 @@ const VERSION: u32 = 1;
 
 const EXECUTIONS_SHOWN: usize = 10;
 const FILES_SHOWN: usize = 10;
+const DIFFERENCES_SHOWN: usize = 20;
 
 #[derive(Serialize)]
 struct Json<'a> {
     version: u32,
     #[serde(flatten)]
     prediction: &'a Prediction,
+    /// Where the studio was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<&'a Comparison>,
 }
 
-pub(crate) fn print_json(out: &mut dyn Write, prediction: &Prediction) -> anyhow::Result<()> {
-    json::print(out, &Json { version: VERSION, prediction })
+pub(crate) fn print_json(
+    out: &mut dyn Write,
+    prediction: &Prediction,
+    comparison: Option<&Comparison>,
+) -> anyhow::Result<()> {
+    json::print(out, &Json { version: VERSION, prediction, comparison })
 }
 
-pub(crate) fn print(out: &mut dyn Write, prediction: &Prediction, page: Page) -> anyhow::Result<()> {
+pub(crate) fn print(
+    out: &mut dyn Write,
+    prediction: &Prediction,
+    comparison: Option<&Comparison>,
+    page: Page,
+) -> anyhow::Result<()> {
     let mut document = Document::default();
-    match &prediction.trace {
-        Some(trace) => document.add(Section::new([Block::Facts(trace_facts(trace))])),
-        None => services(&mut document, &prediction.services),
+    match (&prediction.services[..], &prediction.traces[..]) {
+        ([], [trace]) => document.add(Section::new([Block::Facts(trace_facts(trace))])),
+        (pages, _) => services(&mut document, pages),
     }
     if let [only] = &prediction.services[..] {
         document.add(executions("newest workflows", &only.workflows.shown));
         document.add(executions("newest agents", &only.agents.shown));
     }
     document.add(files(&prediction.hidden_files));
+    if let Some(comparison) = comparison {
+        document.add(compared(comparison));
+    }
     out.write_all(page::render(&document, page).as_bytes())?;
     Ok(())
 }
@@ -50,6 +72,10 @@ pub(crate) fn print(out: &mut dyn Write, prediction: &Prediction, page: Page) ->
 fn trace_facts(trace: &TracePage) -> Vec<Fact> {
     let shown = format!("{} of {}", grouped(trace.shown), counted(trace.stored, "stored span"));
     let mut facts = vec![Fact::new("trace", Line::code(&trace.trace_id)), Fact::new("shown", shown)];
+    if trace.repeated > 0 {
+        let spans = counted(trace.repeated, "span");
+        facts.push(Fact::new("repeated", Line::styled(Style::Doubtful, format!("{spans} more than once"))));
+    }
     facts.extend(trace.hidden.iter().map(|(why, spans)| Fact::new("hidden", reason(*why, *spans))));
     facts
 }
@@ -108,4 +134,46 @@ fn files(hidden: &BTreeMap<String, Hidden>) -> Section {
     let mut lines: Vec<Line> = hidden.iter().take(FILES_SHOWN).map(line).collect();
     lines.extend(and_more(hidden.len(), FILES_SHOWN, " (--format json has all)"));
     Section::headed(Level::Part, "files that no page finds", [Block::List(lines)])
+}
+
+/// For a log: without colour, as wide as it comes.
+pub(crate) fn print_comparison(out: &mut dyn Write, comparison: &Comparison) -> anyhow::Result<()> {
+    let mut document = Document::default();
+    document.add(compared(comparison));
+    let page = Page { paint: Paint::for_stdout(Color::Never), width: None };
+    writeln!(out, "{}", page::render(&document, page))?;
+    Ok(())
+}
+
+/// What the studio answered.
+fn compared(comparison: &Comparison) -> Section {
+    let Comparison { studio, version, app_name, pages, differences } = comparison;
+    let pages = counted(*pages, "page");
+    let (style, verdict) = if differences.is_empty() {
+        (Style::Plain, "as predicted".to_owned())
+    } else {
+        (Style::Bad, counted(differences.len() as u64, "difference"))
+    };
+    let facts = vec![
+        Fact::new("studio", format!("{app_name} {version} at {studio}")),
+        Fact::new("answers", Line::from(format!("{pages}: ")).and_styled(style, verdict)),
+    ];
+    let mut lines: Vec<Line> = differences.iter().take(DIFFERENCES_SHOWN).map(difference).collect();
+    lines.extend(and_more(differences.len(), DIFFERENCES_SHOWN, " (--format json has all)"));
+    let list = (!lines.is_empty()).then_some(Block::List(lines));
+    Section::headed(Level::Part, "the studio itself", std::iter::once(Block::Facts(facts)).chain(list))
+}
+
+fn difference(Difference { page, entry, text, .. }: &Difference) -> Line {
+    let page = match page {
+        StudioPage::Services => Line::from("services"),
+        StudioPage::Workflows { service: name } => Line::from(format!("workflows of {}", service(name))),
+        StudioPage::Trace { trace_id } => Line::from("trace ").and_code(trace_id),
+    };
+    let page = page.and(": ");
+    let page = match entry {
+        Some(entry) => page.and_code(entry).and(" "),
+        None => page,
+    };
+    page.and(text)
 }

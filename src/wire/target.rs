@@ -1,6 +1,6 @@
 //! Where to connect: an endpoint as users write it.
 
-use std::{ffi::OsStr, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{ffi::OsStr, fmt, marker::PhantomData, net::IpAddr, str::FromStr, time::Duration};
 
 use clap::{
     Arg, Command,
@@ -60,26 +60,49 @@ impl FromStr for Target {
     }
 }
 
-impl ValueParserFactory for Target {
-    type Parser = TargetParser;
-
-    fn value_parser() -> Self::Parser {
-        TargetParser
+impl HidesValue for InvalidTarget {
+    fn hides_value(&self) -> bool {
+        *self == Self::UserInfo
     }
 }
 
+impl ValueParserFactory for Target {
+    type Parser = EndpointParser<Self>;
+
+    fn value_parser() -> Self::Parser {
+        EndpointParser::default()
+    }
+}
+
+/// An error about a text that may hold a password.
+pub(super) trait HidesValue: fmt::Display {
+    fn hides_value(&self) -> bool;
+}
+
 /// Reads an endpoint of the command line. Where it holds a password, the error does not show it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TargetParser;
+#[derive(Debug)]
+pub(crate) struct EndpointParser<T>(PhantomData<fn() -> T>);
 
-impl TypedValueParser for TargetParser {
-    type Value = Target;
+impl<T> Default for EndpointParser<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
 
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Target, clap::Error> {
+impl<T> Clone for EndpointParser<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T: FromStr<Err: HidesValue> + Clone + Send + Sync + 'static> TypedValueParser for EndpointParser<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
         let text = value.to_str().unwrap_or_default();
-        text.parse().map_err(|err: InvalidTarget| {
+        text.parse().map_err(|err: T::Err| {
             let arg = arg.map_or_else(|| "ENDPOINT".to_owned(), ToString::to_string);
-            let shown = if err == InvalidTarget::UserInfo { String::new() } else { format!(" '{text}'") };
+            let shown = if err.hides_value() { String::new() } else { format!(" '{text}'") };
             let message = format!("invalid value{shown} for '{arg}': {err}\n");
             clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })

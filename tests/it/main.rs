@@ -15,4 +15,5 @@ mod replay;
 #[cfg(unix)]
 mod safety;
 mod sql;
+mod studio;
 mod watch;
