@@ -62,19 +62,45 @@ fn a_statement_of_thousands_of_links_is_an_error() {
     }
 }
 
-#[test]
-fn a_check_of_thousands_of_links_is_broken_and_the_audit_goes_on() {
+/// Audits a store with a check of the user's own, and gives back the report.
+fn with_own_check(id: &str, sql: &str) -> String {
     let folder = folder();
     with_store(folder.path());
     let own = folder.path().join("own");
     fs::create_dir(&own).unwrap();
-    let sql = format!("SELECT file FROM stored_spans WHERE 1 {} = 0", "+ 1 ".repeat(8_000));
-    fs::write(own.join("too_deep.sql"), format!("-- Nothing.\n-- severity: error\n--\n-- It is a test.\n--\n-- Usually: Nothing.\n--\n-- Not covered: all.\n{sql}\n")).unwrap();
+    fs::write(own.join(format!("{id}.sql")), format!("-- Nothing.\n-- severity: error\n--\n-- It is a test.\n--\n-- Usually: Nothing.\n--\n-- Not covered: all.\n{sql}\n")).unwrap();
     let output =
         run(folder.path(), &["audit", "spans", "--run", "none", "--checks", "own", "--format", "json"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(code(&output), 2, "{text}\n{}", stderr(&output));
+    text
+}
+
+#[test]
+fn a_check_of_thousands_of_links_is_broken_and_the_audit_goes_on() {
+    let sql = format!("SELECT file FROM stored_spans WHERE 1 {} = 0", "+ 1 ".repeat(8_000));
+    let text = with_own_check("too_deep", &sql);
     assert!(text.contains("too_deep") && text.contains("broken"), "{text}");
+}
+
+#[test]
+fn an_expression_takes_no_more_memory_than_it_may() {
+    let folder = folder();
+    with_store(folder.path());
+    for sql in [
+        "select length(repeat('x', 1000000000))",
+        "select length(rpad(name, 1000000000)) from stored_spans",
+        "select array_length(array_repeat(attributes, 10000000)) from stored_spans",
+        "select length(attributes || repeat('x', 300000000)) from stored_spans",
+        "select length(string_agg(repeat(attributes, 10000), ',')) from stored_spans",
+    ] {
+        let output = run(folder.path(), &["sql", "spans", "--run", "none", "-c", sql]);
+        let stderr = stderr(&output);
+        assert_eq!(code(&output), 2, "{sql}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains("--memory-limit"), "{sql}: {stderr}");
+    }
+    let text = with_own_check("too_much", "SELECT repeat(name, 1000000000) AS name FROM stored_spans");
+    assert!(text.contains("`repeat` would make"), "{text}");
 }
 
 #[test]
