@@ -13,3 +13,4 @@ pub(crate) mod panic_guard;
 pub(crate) mod private;
 pub(crate) mod problem;
 pub(crate) mod regular;
+pub(crate) mod temporary;

@@ -1,6 +1,6 @@
 //! An error that the user can act upon: what failed, where, and what to type next.
 
-use std::{error::Error, fmt::Write as _};
+use std::{error::Error, fmt::Write as _, io};
 
 use crate::text::escape;
 
@@ -29,6 +29,12 @@ impl Problem {
     }
 }
 
+/// A problem, or one that an error of input and output was made of.
+fn problem<'e>(err: &'e (dyn Error + 'static)) -> Option<&'e Problem> {
+    let inside = || err.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<Problem>();
+    err.downcast_ref::<Problem>().or_else(inside)
+}
+
 /// Further lines of a message are set in, so that none passes for a hint or for another error.
 fn continued(message: &str) -> String {
     message.replace('\n', "\n  ").replace("\n    ", "\n  ")
@@ -46,7 +52,7 @@ pub(crate) fn explain(err: &anyhow::Error) -> String {
             last = cause;
         }
     }
-    let hint = err.chain().find_map(|cause| cause.downcast_ref::<Problem>()).map(Problem::hint);
+    let hint = err.chain().find_map(problem).map(Problem::hint);
     if let Some(hint) = hint {
         writeln!(text, "hint: {hint}").ok();
     }

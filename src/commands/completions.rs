@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::base::{exit::Exit, output::Output};
+use crate::base::{exit::Exit, output::Output, temporary};
 
 /// Print shell completions
 ///
@@ -54,7 +54,7 @@ pub(crate) fn man(args: &ManArgs, command: Command, out: &mut dyn Write) -> anyh
         Some(dir) => {
             fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
             // Made elsewhere first: the generator would write through links.
-            let made = tempfile::tempdir().context("cannot make a temporary folder")?;
+            let made = temporary::folder()?;
             clap_mangen::generate_to(command, made.path()).context("cannot make manual pages")?;
             for page in fs::read_dir(made.path())? {
                 let page = page?;

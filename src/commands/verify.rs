@@ -25,7 +25,7 @@ use crate::{
         report::AuditReport,
         verdict::{Overall, Reason},
     },
-    base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem},
+    base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem, temporary},
     contract::schema::Schema,
     index::{read::IndexState, wait},
     judge::runs::choose_runs,
@@ -273,7 +273,7 @@ fn stand_in(settings: Settings, args: &VerifyArgs) -> anyhow::Result<Bench> {
     }
     let temporary = match args.data_dir {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("e2e-store-").tempdir()?),
+        None => Some(temporary::folder()?),
     };
     let place = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
     let data_dir = args.data_dir.clone().or_else(|| place(".dbdata")).unwrap_or_default();

@@ -14,7 +14,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use crate::base::{private, regular};
+use crate::base::{
+    regular,
+    temporary::{self, Temporary},
+};
 
 const ATTEMPTS: u32 = 5;
 /// Before the second attempt; each further one waits twice as long.
@@ -103,14 +106,11 @@ fn try_copy(database: &Path) -> Result<Copied, String> {
     if before.journal.is_some_and(|(size, _)| size > 0) {
         return Err("a program holds it locked: its rollback journal is open".to_owned());
     }
-    let folder = tempfile::Builder::new()
-        .prefix("e2e-store-")
-        .tempdir()
-        .map_err(|err| format!("it cannot be copied: {err}"))?;
+    let folder = temporary::folder().map_err(|err| format!("it cannot be copied: {err}"))?;
     let place = folder.path().join("metadata.db");
-    copy_file(database, &place).map_err(unreadable)?;
+    copy_file(database, &place)?;
     if before.log.is_some() {
-        copy_file(&beside(database, "-wal"), &beside(&place, "-wal")).map_err(unreadable)?;
+        copy_file(&beside(database, "-wal"), &beside(&place, "-wal"))?;
     }
     if Stamps::of(database).map_err(unreadable)? != before {
         return Err("it changed each time that it was read".to_owned());
@@ -125,10 +125,10 @@ fn try_copy(database: &Path) -> Result<Copied, String> {
     Ok(Copied::Copy(PrivateCopy { connection, written_at: before.written_at(), _folder: folder }))
 }
 
-fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
-    let mut copy = private::options().write(true).create_new(true).open(to)?;
-    io::copy(&mut regular::open(from)?, &mut copy)?;
-    Ok(())
+fn copy_file(from: &Path, to: &Path) -> Result<(), String> {
+    let mut original = regular::open(from).map_err(|err| format!("it cannot be read: {err}"))?;
+    let copied = Temporary::named(to).and_then(|mut copy| io::copy(&mut original, &mut copy));
+    copied.map(drop).map_err(|err| format!("it cannot be copied: {err}"))
 }
 
 /// Opens the copy, and reads as much of it as tells whether it is whole.

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, BufWriter, Write},
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
@@ -18,7 +17,10 @@ use datafusion::{
 
 use super::{evidence::Address, spool::Spool};
 use crate::{
-    base::arrays::{self, Kind, number},
+    base::{
+        arrays::{self, Kind, number},
+        temporary::{self, Temporary},
+    },
     contract::{row::Cell, schema::Schema},
     store::{footer::read_at, layout::Tier, rows::StoredCells},
 };
@@ -110,8 +112,8 @@ pub(crate) struct DifferingRows {
 }
 
 struct Appended {
-    file: Arc<File>,
-    writer: BufWriter<File>,
+    file: Arc<Temporary>,
+    writer: BufWriter<Temporary>,
     length: u64,
 }
 
@@ -184,7 +186,7 @@ impl DifferingRows {
         let file = file.as_ref().map(|appended| Arc::clone(&appended.file));
         let file = file.ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut bytes = vec![0; usize::try_from(place.length).unwrap_or_default()];
-        read_at(&file, place.offset, &mut bytes)?;
+        read_at(file.as_file(), place.offset, &mut bytes)?;
         let mut rest = Bytes(&bytes);
         let (tier, schema) = (rest.take(1)[0], rest.take(1)[0]);
         let row_number = rest.long();
@@ -201,7 +203,7 @@ impl DifferingRows {
 
 impl Appended {
     fn create() -> io::Result<Self> {
-        let file = tempfile::tempfile()?;
+        let file = temporary::file()?;
         let writer = BufWriter::with_capacity(1 << 18, file.try_clone()?);
         Ok(Self { file: Arc::new(file), writer, length: 0 })
     }

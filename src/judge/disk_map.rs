@@ -6,11 +6,13 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    fs::File,
     io::{self, BufWriter, Write},
 };
 
-use crate::store::footer::read_at;
+use crate::{
+    base::temporary::{self, Temporary},
+    store::footer::read_at,
+};
 
 /// Entries that are read at a time.
 const BLOCK: usize = 128;
@@ -34,7 +36,7 @@ pub(super) struct DiskMap {
 /// Entries in the order of their keys.
 #[derive(Debug)]
 struct Run {
-    file: File,
+    file: Temporary,
     entries: usize,
     /// The first key of each block.
     firsts: Vec<u128>,
@@ -88,7 +90,7 @@ impl DiskMap {
 
 impl Run {
     fn write(entries: impl Iterator<Item = io::Result<(u128, u128)>>) -> io::Result<Self> {
-        let mut run = Self { file: tempfile::tempfile()?, entries: 0, firsts: Vec::new(), last: None };
+        let mut run = Self { file: temporary::file()?, entries: 0, firsts: Vec::new(), last: None };
         let mut writer = BufWriter::with_capacity(BLOCK * ENTRY, run.file.try_clone()?);
         for entry in entries {
             let (key, value) = entry?;
@@ -106,7 +108,7 @@ impl Run {
     fn block(&self, number: usize) -> io::Result<Vec<(u128, u128)>> {
         let first = number * BLOCK;
         let mut bytes = vec![0; BLOCK.min(self.entries - first) * ENTRY];
-        read_at(&self.file, (first * ENTRY) as u64, &mut bytes)?;
+        read_at(self.file.as_file(), (first * ENTRY) as u64, &mut bytes)?;
         let word = |bytes: &[u8]| u128::from_le_bytes(std::array::from_fn(|at| bytes[at]));
         Ok(bytes.chunks_exact(ENTRY).map(|entry| (word(&entry[..16]), word(&entry[16..]))).collect())
     }

@@ -8,7 +8,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     panic::resume_unwind,
@@ -20,7 +19,10 @@ use std::{
 };
 
 use super::{fact::Fact, fact_bytes, trace_bucket::TraceBucket};
-use crate::base::jobs::Jobs;
+use crate::base::{
+    jobs::Jobs,
+    temporary::{self, Temporary},
+};
 
 pub(crate) const BUCKETS: usize = 64;
 
@@ -51,7 +53,7 @@ pub(crate) struct Facts {
 #[derive(Debug, Default)]
 struct Bucket {
     held: Vec<Fact>,
-    spilled: Option<File>,
+    spilled: Option<Temporary>,
     rows: usize,
 }
 
@@ -133,7 +135,7 @@ impl Facts {
         self.held.fetch_sub(bucket.held.len() * ROW_BYTES, Ordering::Relaxed);
         let file = match &mut bucket.spilled {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
+            none => none.insert(temporary::file()?),
         };
         let mut bytes = Vec::with_capacity(FEW * fact_bytes::LEN);
         for facts in bucket.held.chunks(FEW) {
@@ -230,7 +232,7 @@ impl Facts {
     }
 }
 
-fn read_facts(file: &mut File, facts: &mut Vec<Fact>) -> io::Result<()> {
+fn read_facts(file: &mut Temporary, facts: &mut Vec<Fact>) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     let mut reader = io::BufReader::with_capacity(1 << 18, &mut *file);
     let mut bytes = [0; fact_bytes::LEN];

@@ -4,7 +4,6 @@
 //! lie in files without a name where there is more than one.
 
 use std::{
-    fs::File,
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     sync::Arc,
 };
@@ -18,6 +17,8 @@ use datafusion::{
     common::Result,
 };
 use twox_hash::XxHash3_128;
+
+use crate::base::temporary::{self, Temporary};
 
 /// As many files are open at a time.
 const MAX_PARTS: usize = 256;
@@ -39,7 +40,7 @@ pub(super) struct Grouping {
 enum Part {
     /// Lengths and bytes of rows.
     Held(Vec<u8>),
-    OnDisk(BufWriter<File>),
+    OnDisk(BufWriter<Temporary>),
 }
 
 impl Grouping {
@@ -62,7 +63,7 @@ impl Grouping {
             let part = if parts == 1 {
                 Part::Held(Vec::new())
             } else {
-                Part::OnDisk(BufWriter::with_capacity(BUFFER, tempfile::tempfile()?))
+                Part::OnDisk(BufWriter::with_capacity(BUFFER, temporary::file()?))
             };
             Ok(part)
         };

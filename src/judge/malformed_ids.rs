@@ -5,7 +5,6 @@
 //! store that is damaged throughout every row may have one of its own.
 
 use std::{
-    fs::File,
     io::{self, Write},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -13,7 +12,10 @@ use std::{
 use twox_hash::XxHash3_128;
 
 use super::{claim::id_bytes, disk_map::DiskMap};
-use crate::store::footer::read_at;
+use crate::{
+    base::temporary::{self, Temporary},
+    store::footer::read_at,
+};
 
 /// What an id's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +54,7 @@ struct Texts {
     places: DiskMap,
     held: Vec<u8>,
     on_disk: u64,
-    file: Option<File>,
+    file: Option<Temporary>,
 }
 
 impl Texts {
@@ -63,7 +65,7 @@ impl Texts {
         if self.held.len() + text.len() > self.budget && !self.held.is_empty() {
             let file = match &mut self.file {
                 Some(file) => file,
-                none => none.insert(tempfile::tempfile()?),
+                none => none.insert(temporary::file()?),
             };
             file.write_all(&self.held)?;
             self.on_disk += self.held.len() as u64;
@@ -79,7 +81,7 @@ impl Texts {
         let (from, length) = ((place >> 64) as u64, place as u64 as usize);
         let mut bytes = vec![0; length];
         match (&self.file, from.checked_sub(self.on_disk)) {
-            (Some(file), None) => read_at(file, from, &mut bytes)?,
+            (Some(file), None) => read_at(file.as_file(), from, &mut bytes)?,
             (_, from) => bytes.copy_from_slice(&self.held[from.unwrap_or_default() as usize..][..length]),
         }
         Ok(String::from_utf8(bytes).ok())

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, BufReader, BufWriter, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -19,9 +18,12 @@ use datafusion::{
 };
 
 use super::grouping::Grouping;
-use crate::store::{
-    footer::read_at,
-    lazy_table::{Batches, lazy_table},
+use crate::{
+    base::temporary::{self, Temporary},
+    store::{
+        footer::read_at,
+        lazy_table::{Batches, lazy_table},
+    },
 };
 
 /// Batches of one schema, in the order in which they were added.
@@ -39,8 +41,8 @@ struct State {
     /// Of all rows, those on disk among them.
     all_bytes: usize,
     rows: u64,
-    file: Option<Arc<File>>,
-    writer: Option<StreamWriter<BufWriter<File>>>,
+    file: Option<Arc<Temporary>>,
+    writer: Option<StreamWriter<BufWriter<Temporary>>>,
 }
 
 impl fmt::Debug for Spool {
@@ -78,7 +80,7 @@ impl Spool {
 
     fn spill(&self, state: &mut State) -> Result<()> {
         if state.writer.is_none() {
-            let file = tempfile::tempfile()?;
+            let file = temporary::file()?;
             let writer = StreamWriter::try_new(BufWriter::new(file.try_clone()?), &self.schema)?;
             (state.file, state.writer) = (Some(Arc::new(file)), Some(writer));
         }
@@ -122,7 +124,7 @@ impl Spool {
         let state = self.state();
         let held = state.held.clone().into_iter().map(Ok);
         let Some(file) = &state.file else { return Ok(Box::new(held)) };
-        let length = file.metadata()?.len();
+        let length = file.length()?;
         let from_start = FromStart { file: Arc::clone(file), at: 0, length };
         let reader = StreamReader::try_new(BufReader::new(from_start), None)?;
         let spilled = reader.map(|batch| batch.map_err(DataFusionError::from));
@@ -132,7 +134,7 @@ impl Spool {
 
 /// A file from its beginning on, wherever others are in it.
 struct FromStart {
-    file: Arc<File>,
+    file: Arc<Temporary>,
     at: u64,
     length: u64,
 }
@@ -141,7 +143,7 @@ impl Read for FromStart {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.length - self.at).unwrap_or(usize::MAX);
         let count = bytes.len().min(left);
-        read_at(&self.file, self.at, &mut bytes[..count])?;
+        read_at(self.file.as_file(), self.at, &mut bytes[..count])?;
         self.at += count as u64;
         Ok(count)
     }

@@ -20,7 +20,7 @@ use super::{
     otlp_json::Parsed,
     spool::{self, SpoolReader},
 };
-use crate::base::regular;
+use crate::base::{regular, temporary::Temporary};
 
 /// What the user named, file by file.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct RequestFile {
     /// What reports call it.
     pub(crate) shown: String,
     /// What came through a pipe, which can be read once only.
-    pub(crate) spool: Option<Arc<File>>,
+    pub(crate) spool: Option<Arc<Temporary>>,
 }
 
 impl RequestFile {

@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use crate::base::problem::Problem;
+use anyhow::Context;
+
+use crate::base::{
+    problem::Problem,
+    temporary::{self, Temporary},
+};
 
 /// Standard input.
 pub(crate) const STDIN: &str = "-";
@@ -28,13 +33,9 @@ fn is_fifo(_: &Path) -> bool {
 }
 
 /// Reads a pipe to its end, into a file that goes with this process.
-pub(super) fn keep(path: &Path) -> anyhow::Result<File> {
-    let failed = |err: io::Error| {
-        let folder = std::env::temp_dir();
-        let what = format!("cannot keep what comes through `{}` in `{}`", path.display(), folder.display());
-        Problem::new(what, "set TMPDIR to a folder with room, or name a file").caused_by(err)
-    };
-    let mut file = tempfile::tempfile().map_err(failed)?;
+pub(super) fn keep(path: &Path) -> anyhow::Result<Temporary> {
+    let what = || format!("cannot keep what comes through `{}`", path.display());
+    let mut file = temporary::file().with_context(what)?;
     let mut pipe: Box<dyn Read> = if path == Path::new(STDIN) {
         Box::new(io::stdin())
     } else {
@@ -44,25 +45,25 @@ pub(super) fn keep(path: &Path) -> anyhow::Result<File> {
         })?;
         Box::new(opened)
     };
-    io::copy(&mut pipe, &mut file).map_err(failed)?;
+    io::copy(&mut pipe, &mut file).with_context(what)?;
     Ok(file)
 }
 
 /// Reads from the beginning, beside any other that reads.
 pub(super) struct SpoolReader {
-    file: Arc<File>,
+    file: Arc<Temporary>,
     at: u64,
 }
 
 impl SpoolReader {
-    pub(super) fn new(file: Arc<File>) -> Self {
+    pub(super) fn new(file: Arc<Temporary>) -> Self {
         Self { file, at: 0 }
     }
 }
 
 impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = read_at(&self.file, self.at, buffer)?;
+        let count = read_at(self.file.as_file(), self.at, buffer)?;
         self.at += count as u64;
         Ok(count)
     }

@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
     io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -11,9 +10,12 @@ use std::{
     },
 };
 
-use crate::judge::{
-    facts::{BUCKETS, bucket_of},
-    interner::Symbol,
+use crate::{
+    base::temporary::{self, Temporary},
+    judge::{
+        facts::{BUCKETS, bucket_of},
+        interner::Symbol,
+    },
 };
 
 /// Bytes of a bucket that are analysed at a time; a trace that is larger is analysed as a whole.
@@ -51,7 +53,7 @@ pub(crate) struct Records {
 #[derive(Debug, Default)]
 struct Bucket {
     held: Vec<u8>,
-    file: Option<File>,
+    file: Option<Temporary>,
     on_disk: u64,
 }
 
@@ -123,7 +125,7 @@ impl Records {
         }
         let parts = (2 * bytes / PART + 1).min(MAX_PARTS);
         let mut files = (0..parts)
-            .map(|_| Ok(BufWriter::with_capacity(4 << 10, tempfile::tempfile()?)))
+            .map(|_| Ok(BufWriter::with_capacity(4 << 10, temporary::file()?)))
             .collect::<io::Result<Vec<_>>>()?;
         bucket.each_record(|record| {
             let trace = record.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
@@ -152,7 +154,7 @@ impl Bucket {
     fn spill(&mut self) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
+            none => none.insert(temporary::file()?),
         };
         file.write_all(&self.held)?;
         self.on_disk += self.held.len() as u64;
