@@ -30,6 +30,12 @@ const TAIL: u64 = 8;
 /// Some hundred times what 25 MB of spans need; what is parsed takes several times its size in memory.
 const MAX_METADATA: u64 = 16 << 20;
 
+/// Ids of spans are random: a row of a studio takes some ten bytes at least. A run of one value takes none, and a few
+/// kilobytes of them may claim any number of rows.
+const ROWS_PER_BYTE: u64 = 8;
+/// Files with fewer are read, whatever they hold.
+const MANY_ROWS: u64 = 1_000_000;
+
 /// A Parquet file's own account.
 #[derive(Debug, Clone)]
 pub(crate) struct Footer {
@@ -72,7 +78,11 @@ pub(crate) fn footer(path: &Path) -> Result<Footer, FileProblem> {
 pub(crate) fn footer_of(file: &File, statistics: Statistics) -> Result<Footer, FileProblem> {
     let size = file.metadata()?.len();
     let bytes = metadata_bytes(file, size)?;
-    parse(&bytes, size, statistics).map_err(FileProblem::BadFooter)
+    let footer = parse(&bytes, size, statistics).map_err(FileProblem::BadFooter)?;
+    match footer.rows {
+        rows if rows > MANY_ROWS && rows / ROWS_PER_BYTE > size => Err(FileProblem::ManyRows { rows, size }),
+        _ => Ok(footer),
+    }
 }
 
 fn parse(bytes: &[u8], size: u64, statistics: Statistics) -> Result<Footer, String> {
@@ -187,8 +197,10 @@ fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
 mod tests {
     use std::{fs, path::PathBuf};
 
+    use datafusion::arrow::array::{ArrayRef, Int8Array, RecordBatch};
+
     use super::*;
-    use crate::contract::schema::Schema;
+    use crate::{contract::schema::Schema, testing::write_batch};
 
     fn fixture(name: &str) -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -229,6 +241,21 @@ mod tests {
         check(&long, "the footer claims");
         let gone = footer(&dir.path().join("none.parquet"));
         assert!(matches!(gone, Err(FileProblem::Gone)));
+    }
+
+    #[test]
+    fn a_few_bytes_cannot_claim_millions_of_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = |rows: usize| {
+            let path = dir.path().join("many.parquet");
+            let kinds: ArrayRef = Arc::new(Int8Array::from(vec![1; rows]));
+            write_batch(&path, &RecordBatch::try_from_iter([("span_kind", kinds)]).unwrap());
+            footer(&path).map(|footer| footer.rows)
+        };
+        assert_eq!(written(1_000_000), Ok(1_000_000));
+        let refused = written(2_000_000).unwrap_err();
+        assert!(matches!(refused, FileProblem::ManyRows { rows: 2_000_000, .. }), "{refused:?}");
+        assert!(refused.to_string().starts_with("it claims 2 000 000 rows in "), "{refused}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::io;
 use serde::{Serialize, Serializer};
 
 use super::{columns::ColumnFaults, health::Health, layout::Tier};
+use crate::text::numbers::{bytes, grouped};
 
 /// Why a file, or a part of it, cannot be read as what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,9 @@ pub(crate) enum FileProblem {
     /// The footer of a Parquet file contradicts itself, or the file.
     #[error("{0}")]
     BadFooter(String),
+    /// So many that a few bytes stand for all of them: reading them would take days.
+    #[error("it claims {} rows in {}, which no studio writes", grouped(*rows), bytes(*size))]
+    ManyRows { rows: u64, size: u64 },
     #[error("column `{column}` {reason}")]
     Page { column: String, reason: String },
     /// The decoder refused what all measures let pass.
@@ -90,6 +94,7 @@ impl FileProblem {
             | Self::BadMagic { .. }
             | Self::NoStream
             | Self::BadFooter(_)
+            | Self::ManyRows { .. }
             | Self::Page { .. }
             | Self::Undecodable(_)
             | Self::RowsMissing { .. }
@@ -110,6 +115,7 @@ impl FileProblem {
             | Self::TrailingBytes { .. }
             | Self::NoEndMarker
             | Self::OverBudget { .. }
+            | Self::ManyRows { .. }
             | Self::Replaced => false,
             Self::Empty
             | Self::TooShort { .. }
