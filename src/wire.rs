@@ -22,4 +22,5 @@ mod retry_info;
 pub(crate) mod target;
 #[cfg(test)]
 mod tests;
+mod trailers;
 pub(crate) mod transport;

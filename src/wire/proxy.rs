@@ -33,6 +33,7 @@ use super::{
     outcome::ExportOutcome,
     raw_codec::RawCodec,
     target::Target,
+    trailers,
     transport::Transport,
 };
 use crate::base::{clock::unix_nanos, memory::Memory, problem::Problem};
@@ -150,7 +151,7 @@ impl Service<http::Request<Body>> for Proxy {
                 .apply_max_message_size_config(Some(proxy.bounds.message), Some(MAX_ANSWER));
             let held = proxy.in_flight.nothing();
             let request = request.map(|body| Body::new(Counted::new(body, held)));
-            Ok(server.unary(Forward { proxy, encoding }, request).await)
+            Ok(trailers::behind(server.unary(Forward { proxy, encoding }, request).await))
         })
     }
 }
@@ -209,7 +210,10 @@ impl UnaryService<Bytes> for Forward {
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd);
             let answer = match client.ready().await {
-                Ok(()) => client.unary(onward, EXPORT, RawCodec).await,
+                Ok(()) => match client.server_streaming(onward, EXPORT, RawCodec).await {
+                    Ok(answer) => trailers::whole(answer).await,
+                    Err(status) => Err(status),
+                },
                 Err(err) => Err(unreachable_target(err)),
             };
             drop(held);
