@@ -19,6 +19,7 @@ pub(crate) mod loss;
 pub(crate) mod mapping;
 pub(crate) mod otlp;
 pub(crate) mod protobuf;
+pub(crate) mod request_fields;
 pub(crate) mod row;
 pub(crate) mod schema;
 pub(crate) mod scrub;

@@ -25,6 +25,7 @@ pub(crate) mod send;
 pub(crate) mod service_names;
 pub(crate) mod spool;
 pub(crate) mod survey;
+mod unknown_fields;
 #[cfg(test)]
 mod unsent_tests;
 mod utf16;

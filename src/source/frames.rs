@@ -13,6 +13,7 @@ use prost::Message;
 use super::{
     json_stream::{JsonStream, Met},
     otlp_json::{self, NotTraces, Parsed, foreign},
+    unknown_fields,
     utf16::{self, Utf16},
 };
 use crate::{base::memory::decode_budget, contract::decoded_size::decoded_size};
@@ -274,9 +275,10 @@ fn decode_plain(record: &[u8]) -> Result<Parsed, String> {
         return decode_json(record).map_err(|not| not.reason);
     }
     decoded_size(record, decode_budget()).map_err(|err| format!("{err}: see --memory-limit"))?;
-    let request = ExportTraceServiceRequest::decode(record);
-    let request = request.map_err(|err| format!("is no OTLP request: {err}"))?;
-    Ok(Parsed { request, ..Parsed::default() })
+    let mut parsed = Parsed::default();
+    let request = ExportTraceServiceRequest::decode(&*unknown_fields::without(record, &mut parsed.extras));
+    parsed.request = request.map_err(|err| format!("is no OTLP request: {err}"))?;
+    Ok(parsed)
 }
 
 fn decode_json(text: &[u8]) -> Result<Parsed, NotTraces> {

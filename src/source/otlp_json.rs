@@ -34,7 +34,7 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
-    fn count(&mut self, what: Cow<'_, str>) {
+    pub(super) fn count(&mut self, what: Cow<'_, str>) {
         if let Some(count) = self.ignored.get_mut(&*what) {
             *count += 1;
         } else if self.ignored.len() < MAX_KINDS {
