@@ -5,12 +5,18 @@
 //! everywhere, and every lost span is laid to the fault that explains it, or to none. Only what was started here is
 //! ended here.
 
+pub(crate) mod aside;
 pub(crate) mod experiment;
+mod files;
+mod flush;
 pub(crate) mod journal;
 mod lost;
-mod nemesis;
+pub(crate) mod nemesis;
 pub(crate) mod plan;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod promises;
 pub(crate) mod report;
+pub(crate) mod shrink;
+pub(crate) mod story;
+pub(crate) mod window;

@@ -14,6 +14,8 @@ pub(crate) mod ingestion;
 pub(crate) mod outcome;
 pub(crate) mod proxy;
 mod raw_codec;
+#[cfg(target_os = "linux")]
+pub(crate) mod relay;
 pub(crate) mod rest;
 #[cfg(test)]
 mod rest_tests;

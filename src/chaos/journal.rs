@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::files::Damaged;
 use crate::{
     base::clock::unix_nanos,
     ledger::{
@@ -44,8 +45,26 @@ pub(crate) struct FaultRecord {
     pub(crate) step: Step,
     pub(crate) began: u64,
     pub(crate) ended: Option<u64>,
+    pub(crate) effect: Effect,
+}
+
+/// What a fault did, beyond what the studio's processes tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Effect {
     /// Why it could not be carried out, where that is so.
     pub(crate) untried: Option<String>,
+    /// When the flush began that it cut short.
+    pub(crate) flush_began: Option<u64>,
+    /// The files that it damaged, and the acks that they may hold the spans of.
+    pub(crate) damaged: Vec<Damaged>,
+    /// What a flush said while a damaged file lay there; none where none was asked for, or it went well.
+    pub(crate) wedged: Option<String>,
+}
+
+impl Effect {
+    pub(crate) fn untried(why: impl Into<String>) -> Self {
+        Self { untried: Some(why.into()), ..Self::default() }
+    }
 }
 
 /// Keeps what happened; the ledger gets it as soon as there is one.
@@ -97,19 +116,25 @@ impl Journal {
     pub(crate) fn fault_began(&mut self, step: Step) -> anyhow::Result<()> {
         let began = unix_nanos();
         let number = self.faults.len() as u32;
-        self.faults.push(FaultRecord { step, began, ended: None, untried: None });
+        self.faults.push(FaultRecord { step, began, ended: None, effect: Effect::default() });
         self.record(Entry::FaultBegan { step: number, nemesis: step.nemesis, at: began })
     }
 
-    pub(crate) fn fault_ended(&mut self, untried: Option<String>) -> anyhow::Result<()> {
+    pub(crate) fn fault_ended(&mut self, effect: Effect) -> anyhow::Result<()> {
         let at = unix_nanos();
         let step = self.faults.len().saturating_sub(1) as u32;
-        let (tried, note) = (untried.is_none(), untried.clone().unwrap_or_default());
+        let tried = effect.untried.is_none();
+        let note = effect.untried.clone().or(effect.wedged.clone()).unwrap_or_default();
         if let Some(last) = self.faults.last_mut() {
             last.ended = Some(at);
-            last.untried = untried;
+            last.effect = effect;
         }
         self.record(Entry::FaultEnded { step, at, tried, note })
+    }
+
+    /// The ledger, once there is one.
+    pub(crate) fn ledger(&self) -> Option<Arc<LedgerWriter>> {
+        self.ledger.clone()
     }
 
     fn studio(&mut self, state: StudioState, at: u64, pid: Option<u32>, note: String) -> anyhow::Result<()> {

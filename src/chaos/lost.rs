@@ -1,9 +1,17 @@
-//! Which fault explains a lost span.
+//! Which fault explains a lost span, and how.
+
+use std::collections::HashMap;
 
 use datafusion::arrow::{array::AsArray, datatypes::TimestampNanosecondType};
 
-use super::journal::{EndedBy, Generation, Journal};
-use crate::{audit::report::AuditReport, ledger::chaos::Nemesis};
+use super::{
+    files::Damaged,
+    journal::{EndedBy, Generation, Journal},
+};
+use crate::{
+    audit::report::AuditReport,
+    ledger::{chaos::Nemesis, history::History},
+};
 
 /// Older spans were not waiting for the studio's timer any more when it ended, nanoseconds.
 const PENDING: u64 = 10_000_000_000;
@@ -20,71 +28,145 @@ pub(crate) struct Lost {
 /// What one fault cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Losses {
+    /// In the memory of the process that it ended.
+    pub(crate) pending: Amount,
+    /// In segments while it cut a flush short.
+    pub(crate) in_flush: Amount,
+    /// Acked while it lasted.
+    pub(crate) meanwhile: Amount,
+    /// In files that it damaged.
+    pub(crate) in_damaged: Amount,
+}
+
+/// Spans, and how long before the fault the oldest of them was acked, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
     pub(crate) spans: u64,
-    /// How long before the fault the oldest of them was acked, in nanoseconds.
     pub(crate) oldest: u64,
 }
 
+/// Where a lost span was, as far as that is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Pending,
+    InFlush,
+    Meanwhile,
+    InDamaged,
+}
+
+impl Amount {
+    fn add(&mut self, age: u64) {
+        self.spans += 1;
+        self.oldest = self.oldest.max(age);
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { spans: self.spans + other.spans, oldest: self.oldest.max(other.oldest) }
+    }
+}
+
+impl Losses {
+    pub(crate) fn total(&self) -> Amount {
+        self.pending.and(self.in_flush).and(self.meanwhile).and(self.in_damaged)
+    }
+}
+
+/// When a lost span was sent and acked: it came to the studio in between, which a bad network makes long.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    started: u64,
+    acked: u64,
+}
+
 impl Lost {
-    pub(crate) fn of(report: &AuditReport, journal: &Journal) -> Self {
+    pub(crate) fn of(report: &AuditReport, journal: &Journal, history: &History) -> Self {
         let mut lost = Self { by_fault: vec![Losses::default(); journal.faults.len()], unexplained: 0 };
         let found = report.checked.iter().find(|one| one.check.id == "lost_spans");
         let Some(findings) = found.and_then(|one| one.verdict.findings()) else { return lost };
+        let mut started: HashMap<u64, u64> = HashMap::new();
+        for export in &history.exports {
+            let Some(acked) = export.ended_at() else { continue };
+            let earliest = started.entry(acked).or_insert(export.started_at);
+            *earliest = export.started_at.min(*earliest);
+        }
         let mut kept = 0;
         for batch in &findings.samples {
             let Some(acked_at) = batch.column_by_name("acked_at") else { continue };
             let Some(acked_at) = acked_at.as_primitive_opt::<TimestampNanosecondType>() else { continue };
             kept += acked_at.len() as u64;
-            acked_at.iter().flatten().for_each(|at| lost.add(at.cast_unsigned(), journal));
+            for acked in acked_at.iter().flatten().map(i64::cast_unsigned) {
+                let started = started.get(&acked).copied().unwrap_or(acked);
+                lost.add(Sent { started, acked }, journal);
+            }
         }
         lost.unexplained += findings.total - kept;
         lost
     }
 
-    fn add(&mut self, acked_at: u64, journal: &Journal) {
-        match explanation(acked_at, journal) {
-            Some((fault, age)) => {
-                let losses = &mut self.by_fault[fault];
-                losses.spans += 1;
-                losses.oldest = losses.oldest.max(age);
-            }
-            None => self.unexplained += 1,
-        }
+    fn add(&mut self, sent: Sent, journal: &Journal) {
+        let Some((fault, place)) = explanation(sent, journal) else {
+            self.unexplained += 1;
+            return;
+        };
+        let ended = journal.generations.iter().filter_map(|generation| generation.ended.as_ref());
+        let ended = ended.filter(|end| end.by == EndedBy::Fault(fault)).map(|end| end.at).next();
+        let losses = &mut self.by_fault[fault];
+        let amount = match place {
+            Where::Pending => &mut losses.pending,
+            Where::InFlush => &mut losses.in_flush,
+            Where::Meanwhile => &mut losses.meanwhile,
+            Where::InDamaged => &mut losses.in_damaged,
+        };
+        amount.add(ended.unwrap_or(journal.faults[fault].began).saturating_sub(sent.acked));
     }
 }
 
-/// The fault that ended the process which acked a span, unless the ack was long ago; else a freeze that the ack came
-/// in. With how long before the fault the ack came.
-fn explanation(acked_at: u64, journal: &Journal) -> Option<(usize, u64)> {
-    let of_process = |generation: &&Generation| generation.started <= acked_at;
-    let generation = journal.generations.iter().rev().find(of_process)?;
-    if let Some(end) = &generation.ended
-        && let EndedBy::Fault(fault) = end.by
-    {
-        // An ack may be written down after the signal that its studio did not live to see.
-        let age = journal.faults[fault].began.saturating_sub(acked_at);
-        return (age <= PENDING && acked_at <= end.at + PENDING).then_some((fault, age));
+fn explanation(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
+    in_damaged(sent, journal).or_else(|| in_the_process(sent, journal)).or_else(|| meanwhile(sent, journal))
+}
+
+fn in_damaged(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
+    let overlaps = |file: &Damaged| sent.started <= file.until && sent.acked >= file.from;
+    let fault = journal.faults.iter().position(|fault| fault.effect.damaged.iter().any(overlaps))?;
+    Some((fault, Where::InDamaged))
+}
+
+/// By the fault that ended the process which acked the span, unless the ack was too long before.
+fn in_the_process(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
+    // The ack of a dead process may still be on its way when the next has started.
+    let of_process = |generation: &&Generation| generation.started <= sent.started;
+    let end = journal.generations.iter().rev().find(of_process)?.ended.as_ref()?;
+    let EndedBy::Fault(fault) = end.by else { return None };
+    match journal.faults[fault].effect.flush_began {
+        // The flush first wrote what was in memory.
+        Some(began) if sent.acked < began => Some((fault, Where::InFlush)),
+        _ => (sent.acked + PENDING >= end.at).then_some((fault, Where::Pending)),
     }
-    let freeze = journal.faults.iter().position(|fault| {
+}
+
+fn meanwhile(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
+    let fault = journal.faults.iter().position(|fault| {
         let until = fault.ended.unwrap_or(u64::MAX).saturating_add(PENDING);
-        fault.step.nemesis == Nemesis::Freeze && (fault.began..until).contains(&acked_at)
+        let lasts = !fault.step.nemesis.ends_it()
+            && !matches!(fault.step.nemesis, Nemesis::TornSegment | Nemesis::EmptySegment);
+        lasts && (fault.began.saturating_sub(PENDING)..until).contains(&sent.acked)
     })?;
-    Some((freeze, 0))
+    Some((fault, Where::Meanwhile))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        chaos::journal::{End, FaultRecord},
+        chaos::journal::{Effect, End, FaultRecord},
         ledger::chaos::Step,
     };
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn fault(nemesis: Nemesis, began: u64, ended: u64) -> FaultRecord {
+    fn fault(nemesis: Nemesis, began: u64, ended: u64, effect: Effect) -> FaultRecord {
         let step = Step { at_ms: 0, nemesis, for_ms: 0 };
-        FaultRecord { step, began: began * SECOND, ended: Some(ended * SECOND), untried: None }
+        FaultRecord { step, began: began * SECOND, ended: Some(ended * SECOND), effect }
     }
 
     fn generation(started: u64, ended: Option<(u64, EndedBy)>) -> Generation {
@@ -93,22 +175,36 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_span_is_laid_to_the_end_of_the_process_that_acked_it() {
+    fn a_lost_span_is_laid_to_the_fault_that_explains_it() {
+        let torn = Damaged { path: "a.ipc".into(), from: 66 * SECOND, until: 69 * SECOND };
+        let damage = Effect { damaged: vec![torn], ..Effect::default() };
+        let cut = Effect { flush_began: Some(119 * SECOND), ..Effect::default() };
         let journal = Journal {
             generations: vec![
                 generation(0, Some((20, EndedBy::Fault(0)))),
                 generation(21, Some((50, EndedBy::Itself("signal 6".to_owned())))),
-                generation(51, Some((90, EndedBy::Us))),
+                generation(51, Some((120, EndedBy::Fault(3)))),
+                generation(121, Some((200, EndedBy::Us))),
             ],
-            faults: vec![fault(Nemesis::Sigterm, 20, 21), fault(Nemesis::Freeze, 60, 63)],
+            faults: vec![
+                fault(Nemesis::Sigterm, 20, 21, Effect::default()),
+                fault(Nemesis::TornSegment, 70, 71, damage),
+                fault(Nemesis::DiskFull, 90, 93, Effect::default()),
+                fault(Nemesis::KillInDeletes, 118, 121, cut),
+            ],
             ..Journal::default()
         };
-        let explained =
-            |at: u64| explanation(at * SECOND, &journal).map(|(fault, age)| (fault, age / SECOND));
-        assert_eq!(explained(18), Some((0, 2)));
+        let explained_between = |started: u64, acked: u64| {
+            explanation(Sent { started: started * SECOND, acked: acked * SECOND }, &journal)
+        };
+        let explained = |at: u64| explained_between(at, at);
+        assert_eq!(explained(18), Some((0, Where::Pending)));
         assert_eq!(explained(5), None, "it was in a segment long before");
         assert_eq!(explained(49), None, "nobody ended that process");
-        assert_eq!(explained(61), Some((1, 0)));
-        assert_eq!(explained(85), None);
+        assert_eq!(explained(67), Some((1, Where::InDamaged)));
+        assert_eq!(explained_between(68, 75), Some((1, Where::InDamaged)), "its ack came late");
+        assert_eq!(explained(100), Some((3, Where::InFlush)));
+        assert_eq!(explained(120), Some((3, Where::Pending)));
+        assert_eq!(explained(150), None);
     }
 }

@@ -1,8 +1,11 @@
 //! Draws a schedule of faults from a seed.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+
+use anyhow::Context;
 
 use crate::{
+    base::{problem::Problem, regular},
     ledger::chaos::{ChaosPlan, Nemesis, Step},
     traffic::dice::Dice,
 };
@@ -16,22 +19,60 @@ const SALT: u64 = 0x6368_616f_735f_706c;
 /// No fault lasts longer.
 const LONGEST: u64 = 3_000;
 
+/// Reads a plan that a story left.
+pub(crate) fn read(path: &Path) -> anyhow::Result<ChaosPlan> {
+    let shown = path.display();
+    let text = regular::read(path).with_context(|| format!("cannot read plan `{shown}`"))?;
+    let hint = "`e2e-store chaos` writes one for each broken promise";
+    let plan: ChaosPlan = serde_json::from_slice(&text)
+        .map_err(|err| Problem::new(format!("`{shown}` is not a plan of faults"), hint).caused_by(err))?;
+    if plan.version != ChaosPlan::VERSION {
+        let what = format!("`{shown}` is a plan of version {}, not {}", plan.version, ChaosPlan::VERSION);
+        return Err(Problem::new(what, "play it with the e2e-store that made it").into());
+    }
+    if !plan.steps.is_sorted_by_key(|step| step.at_ms) {
+        return Err(Problem::new(
+            format!("the faults in `{shown}` are not in the order of their times"),
+            hint,
+        )
+        .into());
+    }
+    Ok(plan)
+}
+
+/// Time for each of so many kinds of faults.
+pub(crate) fn duration_for(kinds: usize) -> Duration {
+    EVERY * kinds.max(6) as u32
+}
+
 /// Every kind comes up before any comes up again; each fault has a slot of its own.
 pub(crate) fn draw(seed: u64, kinds: &[Nemesis], duration: Duration, rate: String) -> ChaosPlan {
     let duration_ms = duration.as_millis() as u64;
-    let steps = (duration_ms / EVERY.as_millis() as u64).max(kinds.len() as u64);
-    let slot = duration_ms / steps.max(1);
+    let count = if kinds == [Nemesis::Upgrade] {
+        1
+    } else {
+        (duration_ms / EVERY.as_millis() as u64).max(kinds.len() as u64)
+    };
+    let slot = duration_ms / count.max(1);
+    // What comes after an upgrade would meet another studio.
+    let upgrades = kinds.contains(&Nemesis::Upgrade);
+    let others: Vec<Nemesis> = kinds.iter().copied().filter(|kind| *kind != Nemesis::Upgrade).collect();
     let mut dice = Dice::at(seed ^ SALT, 0);
     let mut round = Vec::new();
-    let steps = (0..steps).map(|number| {
+    let steps = (0..count).map(|number| {
         if round.is_empty() {
-            round = kinds.to_vec();
+            round.clone_from(&others);
         }
-        let nemesis = round.swap_remove(dice.below(round.len() as u64) as usize);
+        let is_last = number + 1 == count;
+        let nemesis = if others.is_empty() || upgrades && is_last {
+            Nemesis::Upgrade
+        } else {
+            round.swap_remove(dice.below(round.len() as u64) as usize)
+        };
         let at_ms = number * slot + slot / 4 + dice.below(slot / 4 + 1);
         let longest = (slot / 3).min(LONGEST);
         // A studio that is started again at once meets other trouble than one that was away.
-        let at_once = nemesis != Nemesis::Freeze && dice.below(2) == 0;
+        let at_once = nemesis.ends_it() && dice.below(2) == 0;
         let for_ms = if at_once { 0 } else { longest / 4 + dice.below(longest * 3 / 4 + 1) };
         Step { at_ms, nemesis, for_ms }
     });
@@ -45,15 +86,17 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Nemesis; 3] = [Nemesis::Sigterm, Nemesis::Sigkill, Nemesis::Freeze];
+    fn all() -> &'static [Nemesis] {
+        clap::ValueEnum::value_variants()
+    }
 
     proptest! {
         #[test]
-        fn a_schedule_is_a_function_of_its_seed_and_has_every_kind(seed: u64, kinds in 1..=3_usize, seconds in 1..100_u64) {
-            let plan = || draw(seed, &ALL[..kinds], Duration::from_secs(seconds), "100/s".to_owned());
+        fn a_schedule_is_a_function_of_its_seed_and_has_every_kind(seed: u64, kinds in 1..=all().len(), seconds in 1..100_u64) {
+            let plan = || draw(seed, &all()[..kinds], Duration::from_secs(seconds), "100/s".to_owned());
             let ChaosPlan { steps, duration_ms, .. } = plan();
             prop_assert_eq!(&steps, &plan().steps);
-            for nemesis in &ALL[..kinds] {
+            for nemesis in &all()[..kinds] {
                 prop_assert!(steps.iter().any(|step| step.nemesis == *nemesis));
             }
             prop_assert!(steps.windows(2).all(|pair| pair[0].at_ms + pair[0].for_ms <= pair[1].at_ms));

@@ -6,6 +6,7 @@
 
 use std::{
     fs::File,
+    io,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -13,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit};
 
 use crate::base::problem::Problem;
 
@@ -57,21 +58,29 @@ impl Studio {
         &self.launch
     }
 
+    /// Another command starts it from now on.
+    pub(crate) fn replace(&mut self, command: String) {
+        self.launch.command = command;
+    }
+
     /// Starts it and gives back the id of the process. Must be called on a thread that lives as long as this process:
     /// the kernel takes the end of the thread for that of the parent.
     pub(crate) fn start(&mut self) -> anyhow::Result<u32> {
         let log = File::options().append(true).create(true).open(&self.launch.log);
-        let log = log.with_context(|| format!("cannot write `{}`", self.launch.log.display()))?;
+        let mut log = log.with_context(|| format!("cannot write `{}`", self.launch.log.display()))?;
+        // Through a pipe: a studio that may write no file can still say so.
+        let (mut said, saying) = io::pipe()?;
         let child = Command::new(std::env::current_exe()?)
             .args([SHIM, &std::process::id().to_string(), &becoming(&self.launch.command)])
             .envs(self.launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(saying.try_clone()?)
+            .stderr(saying)
             // Signals reach all that the command started, and Ctrl-C is not for it.
             .process_group(0)
             .spawn()
             .context("cannot start the studio")?;
+        std::thread::spawn(move || io::copy(&mut said, &mut log));
         let id = child.id();
         self.child = Some(child);
         Ok(id)
@@ -90,6 +99,27 @@ impl Studio {
     /// Of the process that the command started, where it is running.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
+    }
+
+    /// Whether the command only starts something that goes on elsewhere.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.launch.stop.is_some()
+    }
+
+    /// The process group of a studio that is a process of ours: a command of the user's is too slow for some faults.
+    pub(crate) fn group(&self) -> Option<Pid> {
+        self.child.as_ref().filter(|_| self.launch.stop.is_none()).map(Pid::from_child)
+    }
+
+    /// Lets it write files up to a size, or any again. Whether it is the process to tell comes back.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> anyhow::Result<bool> {
+        let Some(process) = self.group().filter(|_| is_simple(&self.launch.command)) else {
+            return Ok(false);
+        };
+        // It began with our own limit.
+        let Rlimit { current, maximum } = getrlimit(Resource::Fsize);
+        prlimit(Some(process), Resource::Fsize, Rlimit { current: bytes.or(current), maximum })?;
+        Ok(true)
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
@@ -147,10 +177,15 @@ fn name(signal: Signal) -> &'static str {
     }
 }
 
-/// A simple command takes the place of its shell, so that the process is the studio; anything else is left alone.
+/// A simple command takes the place of its shell, so that the process is the studio; anything else is left alone. A
+/// write beyond a limit is an error to it and not its end.
 fn becoming(command: &str) -> String {
-    let is_simple = !command.replace(">&", "").contains(['\n', ';', '|', '&', '(', '`']);
-    if is_simple { format!("exec env {command}") } else { command.to_owned() }
+    let exec = if is_simple(command) { "exec env " } else { "" };
+    format!("trap '' XFSZ; {exec}{command}")
+}
+
+fn is_simple(command: &str) -> bool {
+    !command.replace(">&", "").contains(['\n', ';', '|', '&', '(', '`'])
 }
 
 #[cfg(test)]
@@ -159,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_simple_command_takes_the_place_of_its_shell() {
-        assert_eq!(becoming("GRPC_PORT=1 ./ingestion"), "exec env GRPC_PORT=1 ./ingestion");
-        assert_eq!(becoming("cd studio && ./ingestion"), "cd studio && ./ingestion");
+        assert_eq!(becoming("GRPC_PORT=1 ./ingestion"), "trap '' XFSZ; exec env GRPC_PORT=1 ./ingestion");
+        assert_eq!(becoming("cd studio && ./ingestion"), "trap '' XFSZ; cd studio && ./ingestion");
     }
 }

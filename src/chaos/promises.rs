@@ -1,14 +1,16 @@
 //! What a studio promises, and whether it kept it under what was done to it.
 
+use std::time::Duration;
+
 use super::{
-    journal::{EndedBy, FaultRecord, Journal},
-    lost::{Losses, Lost},
+    journal::{Effect, EndedBy, FaultRecord, Journal},
+    lost::{Amount, Losses, Lost},
 };
 use crate::{
     audit::report::AuditReport,
     checks::runner::Verdict,
     ledger::{
-        chaos::Nemesis,
+        chaos::{Nemesis, Step},
         history::{Export, History},
     },
     send::barrier::BarrierOutcome,
@@ -19,8 +21,17 @@ use crate::{
 /// A promise, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Promise {
-    Survives(Nemesis),
+    SurvivesSigterm,
+    SurvivesSigkill,
+    SurvivesPowerLoss,
+    SurvivesCutFlush,
+    SurvivesFreeze,
+    SurvivesNetwork,
+    FullDiskRefuses,
+    ReadOnlyRefuses,
     StoredOnce,
+    BadFileStopsNothing,
+    UpgradeKeepsWal,
     RefusedLeavesNothing,
     StaysUp,
     CatchesUp,
@@ -48,8 +59,8 @@ pub(crate) struct Judged {
 /// What is known when an experiment is over.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    /// The kinds of faults that were asked for.
-    pub(crate) asked: &'a [Nemesis],
+    /// What was planned.
+    pub(crate) steps: &'a [Step],
     pub(crate) journal: &'a Journal,
     pub(crate) lost: &'a Lost,
     pub(crate) history: &'a History,
@@ -59,41 +70,98 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Promise {
+    const ALL: [Self; 15] = [
+        Self::SurvivesSigterm,
+        Self::SurvivesSigkill,
+        Self::SurvivesPowerLoss,
+        Self::SurvivesCutFlush,
+        Self::SurvivesFreeze,
+        Self::SurvivesNetwork,
+        Self::FullDiskRefuses,
+        Self::ReadOnlyRefuses,
+        Self::StoredOnce,
+        Self::BadFileStopsNothing,
+        Self::UpgradeKeepsWal,
+        Self::RefusedLeavesNothing,
+        Self::StaysUp,
+        Self::CatchesUp,
+        Self::NothingElse,
+    ];
+
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Survives(Nemesis::Sigterm) => "acked spans survive SIGTERM",
-            Self::Survives(Nemesis::Sigkill) => "acked spans survive SIGKILL",
-            Self::Survives(Nemesis::Freeze) => "acked spans survive a freeze",
+            Self::SurvivesSigterm => "acked spans survive SIGTERM",
+            Self::SurvivesSigkill => "acked spans survive SIGKILL",
+            Self::SurvivesPowerLoss => "acked spans survive a power loss",
+            Self::SurvivesCutFlush => "acked spans survive a flush cut short",
+            Self::SurvivesFreeze => "acked spans survive a freeze",
+            Self::SurvivesNetwork => "acked spans survive a bad network",
+            Self::FullDiskRefuses => "a full disk refuses rather than loses",
+            Self::ReadOnlyRefuses => "a read-only store refuses rather than loses",
             Self::StoredOnce => "nothing is stored twice after a crash",
+            Self::BadFileStopsNothing => "one bad file does not stop the others",
+            Self::UpgradeKeepsWal => "an upgrade keeps what was in the WAL",
             Self::RefusedLeavesNothing => "a refused export leaves nothing",
             Self::StaysUp => "the studio runs until it is stopped",
             Self::CatchesUp => "after recovery the studio catches up by itself",
             Self::NothingElse => "all else that is stored is as it was sent",
         }
     }
-}
 
-impl Promise {
-    /// Whether an experiment that cannot tell has not done what it was to do. The others depend on what comes about.
-    pub(crate) fn is_always_asked(self) -> bool {
+    /// Whether a kind of fault puts it to the test.
+    fn is_of(self, nemesis: Nemesis) -> bool {
         match self {
-            Self::Survives(_) | Self::StaysUp | Self::CatchesUp | Self::NothingElse => true,
+            Self::SurvivesSigterm => matches!(nemesis, Nemesis::Sigterm | Nemesis::Upgrade),
+            Self::SurvivesSigkill => nemesis == Nemesis::Sigkill || nemesis.cuts(),
+            Self::SurvivesPowerLoss => nemesis == Nemesis::PowerLoss,
+            Self::SurvivesCutFlush => nemesis.cuts(),
+            Self::UpgradeKeepsWal => nemesis == Nemesis::Upgrade,
+            Self::SurvivesFreeze => nemesis == Nemesis::Freeze,
+            Self::SurvivesNetwork => nemesis.is_of_network(),
+            Self::FullDiskRefuses => nemesis == Nemesis::DiskFull,
+            Self::ReadOnlyRefuses => nemesis == Nemesis::ReadOnly,
+            Self::StoredOnce => nemesis.ends_it(),
+            Self::BadFileStopsNothing => {
+                matches!(nemesis, Nemesis::PowerLoss | Nemesis::TornSegment | Nemesis::EmptySegment)
+            }
+            Self::RefusedLeavesNothing | Self::StaysUp | Self::CatchesUp | Self::NothingElse => true,
+        }
+    }
+
+    /// What a fault cost that puts it to the test, of what it speaks of.
+    fn cost(self, losses: &Losses) -> Amount {
+        match self {
+            Self::SurvivesSigterm | Self::SurvivesSigkill => losses.pending,
+            Self::SurvivesCutFlush => losses.in_flush,
+            Self::SurvivesPowerLoss => losses.total(),
+            _ => losses.meanwhile,
+        }
+    }
+
+    /// Whether a fault puts it to the test and, where `guilty` is asked for, is known to have broken it.
+    pub(crate) fn is_at_stake(self, fault: &FaultRecord, losses: &Losses, guilty: bool) -> bool {
+        let is_guilty = match self {
+            Self::BadFileStopsNothing | Self::UpgradeKeepsWal => fault.effect.wedged.is_some(),
+            Self::StoredOnce => fault.step.nemesis == Nemesis::KillInDeletes,
+            _ => self.cost(losses).spans > 0,
+        };
+        fault.effect.untried.is_none() && self.is_of(fault.step.nemesis) && (is_guilty || !guilty)
+    }
+
+    /// Whether an experiment that cannot tell has not done what it was to do. The others depend on what comes about.
+    pub(crate) fn is_asked(self, is_typed: bool) -> bool {
+        match self {
             Self::StoredOnce | Self::RefusedLeavesNothing => false,
+            Self::StaysUp | Self::CatchesUp | Self::NothingElse => true,
+            _ => is_typed,
         }
     }
 }
 
-/// One line per promise. Those that nobody asked to try are left out.
+/// One line per promise that the faults put to the test.
 pub(crate) fn judge(facts: &Facts<'_>) -> Vec<Judged> {
-    let survivals = facts.asked.iter().map(|nemesis| Promise::Survives(*nemesis));
-    let others = [
-        Promise::StoredOnce,
-        Promise::RefusedLeavesNothing,
-        Promise::StaysUp,
-        Promise::CatchesUp,
-        Promise::NothingElse,
-    ];
-    survivals.chain(others).map(|promise| facts.judge(promise)).collect()
+    let asked = |promise: &Promise| facts.steps.iter().any(|step| promise.is_of(step.nemesis));
+    Promise::ALL.into_iter().filter(asked).map(|promise| facts.judge(promise)).collect()
 }
 
 /// Checks whose findings are broken promises of their own.
@@ -103,8 +171,17 @@ const OF_A_PROMISE: [&str; 4] =
 impl Facts<'_> {
     fn judge(&self, promise: Promise) -> Judged {
         let (standing, because) = match promise {
-            Promise::Survives(nemesis) => self.survives(nemesis),
+            Promise::SurvivesSigterm
+            | Promise::SurvivesSigkill
+            | Promise::SurvivesPowerLoss
+            | Promise::SurvivesCutFlush
+            | Promise::SurvivesFreeze
+            | Promise::SurvivesNetwork
+            | Promise::FullDiskRefuses
+            | Promise::ReadOnlyRefuses => self.loses_nothing(promise),
             Promise::StoredOnce => self.stored_once(),
+            Promise::BadFileStopsNothing => self.flushes_after(promise, "no file came to harm"),
+            Promise::UpgradeKeepsWal => self.flushes_after(promise, "no upgrade was carried out"),
             Promise::RefusedLeavesNothing => self.refused(),
             Promise::StaysUp => self.stays_up(),
             Promise::CatchesUp => self.catches_up(),
@@ -113,31 +190,56 @@ impl Facts<'_> {
         Judged { promise, standing, because }
     }
 
-    fn survives(&self, nemesis: Nemesis) -> (Standing, String) {
-        let of_kind = self.journal.faults.iter().zip(&self.lost.by_fault);
-        let of_kind: Vec<_> = of_kind.filter(|(fault, _)| fault.step.nemesis == nemesis).collect();
-        let tried: Vec<&Losses> = of_kind
-            .iter()
-            .filter(|(fault, _)| fault.untried.is_none() && self.has_acks_before(fault))
-            .map(|(_, losses)| *losses)
-            .collect();
-        let spans: u64 = of_kind.iter().map(|(_, losses)| losses.spans).sum();
-        if spans > 0 {
-            let costly = of_kind.iter().filter(|(_, losses)| losses.spans > 0).count();
-            let oldest = of_kind.iter().map(|(_, losses)| losses.oldest).max().unwrap_or_default();
-            let oldest = duration(std::time::Duration::from_nanos(oldest));
-            let spans = counted(spans, "acked span");
+    /// The faults that put a promise to the test.
+    fn faults_of(&self, promise: Promise) -> impl Iterator<Item = (&FaultRecord, &Losses)> {
+        let of_promise = move |(fault, _): &(&FaultRecord, &Losses)| promise.is_of(fault.step.nemesis);
+        self.journal.faults.iter().zip(&self.lost.by_fault).filter(of_promise)
+    }
+
+    fn loses_nothing(&self, promise: Promise) -> (Standing, String) {
+        let tried = |fault: &FaultRecord| fault.effect.untried.is_none() && self.has_acks_before(fault);
+        let tried = self.faults_of(promise).filter(|(fault, _)| tried(fault)).count() as u64;
+        let costs: Vec<Amount> = self.faults_of(promise).map(|(_, losses)| promise.cost(losses)).collect();
+        let cost = costs.iter().fold(Amount::default(), |sum, cost| sum.and(*cost));
+        if cost.spans > 0 {
+            let costly = costs.iter().filter(|cost| cost.spans > 0).count();
+            let oldest = duration(Duration::from_nanos(cost.oldest));
             let because = format!(
-                "{spans} lost by {costly} of {}, acked up to {oldest} before",
-                counted_faults(&of_kind)
+                "{} lost by {costly} of {}, acked up to {oldest} before",
+                counted(cost.spans, "acked span"),
+                counted(costs.len() as u64, "fault")
             );
             return (Standing::Broken, because);
         }
-        if tried.is_empty() {
-            let untried = of_kind.iter().find_map(|(fault, _)| fault.untried.clone());
-            return (Standing::NotTried, untried.unwrap_or_else(|| "no acked span was at stake".to_owned()));
+        if tried == 0 {
+            return self.not_tried(promise, "no acked span was at stake");
         }
-        (Standing::Kept, counted(tried.len() as u64, "fault"))
+        (Standing::Kept, counted(tried, "fault"))
+    }
+
+    /// With what kept the faults from being carried out, if anything did.
+    fn not_tried(&self, promise: Promise, otherwise: &str) -> (Standing, String) {
+        let why = self.faults_of(promise).find_map(|(fault, _)| fault.effect.untried.clone());
+        (Standing::NotTried, why.unwrap_or_else(|| otherwise.to_owned()))
+    }
+
+    /// Whether a flush went well with a damaged file, or one of another version, in the WAL.
+    fn flushes_after(&self, promise: Promise, otherwise: &str) -> (Standing, String) {
+        let met = |fault: &FaultRecord| {
+            let Effect { untried, damaged, .. } = &fault.effect;
+            untried.is_none() && (promise == Promise::UpgradeKeepsWal || !damaged.is_empty())
+        };
+        let faults = self.faults_of(promise).map(|(fault, _)| fault);
+        let tried: Vec<&FaultRecord> = faults.filter(|fault| met(fault)).collect();
+        let wedged: Vec<&String> = tried.iter().filter_map(|fault| fault.effect.wedged.as_ref()).collect();
+        match wedged.first() {
+            Some(first) => {
+                let faults = counted(tried.len() as u64, "fault");
+                (Standing::Broken, format!("no flush after {} of {faults}: {first}", wedged.len()))
+            }
+            None if tried.is_empty() => self.not_tried(promise, otherwise),
+            None => (Standing::Kept, counted(tried.len() as u64, "fault")),
+        }
     }
 
     /// Whether anything was acked that a fault could cost.
@@ -156,7 +258,7 @@ impl Facts<'_> {
         match (crashes, copies) {
             (_, 1..) => (Standing::Broken, format!("{} stored more than once", counted(copies, "span"))),
             (0, 0) => (Standing::NotTried, "the studio never ended".to_owned()),
-            (_, 0) => (Standing::Kept, format!("{crashes} ends of the studio")),
+            (_, 0) => (Standing::Kept, counted(crashes, "end") + " of the studio"),
         }
     }
 
@@ -184,12 +286,12 @@ impl Facts<'_> {
             Some(first) => {
                 (Standing::Broken, format!("ended by itself {} times, first: {first}", ends.len()))
             }
-            None => (Standing::Kept, format!("{} starts", self.journal.generations.len())),
+            None => (Standing::Kept, counted(self.journal.generations.len() as u64, "start")),
         }
     }
 
     fn catches_up(&self) -> (Standing, String) {
-        let tried = self.journal.faults.iter().filter(|fault| fault.untried.is_none()).count() as u64;
+        let tried = self.journal.faults.iter().filter(|fault| fault.effect.untried.is_none()).count() as u64;
         match (&self.journal.gone, self.flush) {
             (Some(gone), _) => (Standing::Broken, gone.clone()),
             (None, Some(BarrierOutcome::Refused { rpc, refusal })) => {
@@ -241,8 +343,4 @@ impl Facts<'_> {
 
 fn is_acked(export: &Export) -> bool {
     matches!(export.outcome, ExportOutcome::Acked)
-}
-
-fn counted_faults(faults: &[(&FaultRecord, &Losses)]) -> String {
-    counted(faults.len() as u64, "fault")
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::{
     experiment::Outcome,
-    journal::{FaultRecord, Journal},
-    lost::Losses,
+    journal::{Effect, FaultRecord, Journal},
+    lost::{Amount, Losses},
     promises::{Judged, Standing},
+    window::Window,
 };
 use crate::{
+    ledger::chaos::Nemesis,
     report::{
         document::{Block, Document, Fact, Level, Line, Section, Style, Table},
         table::Align,
@@ -18,7 +20,7 @@ use crate::{
 
 /// The whole report.
 pub(crate) fn document(outcome: &Outcome) -> Document {
-    let Outcome { plan, run, journal, lost, promises, report } = outcome;
+    let Outcome { plan, run, journal, lost, promises, report, .. } = outcome;
     let mut document = Document::default();
     let (style, verdict) = verdict(promises);
     let title = Line::from("chaos: ").and_styled(style, verdict);
@@ -32,16 +34,23 @@ pub(crate) fn document(outcome: &Outcome) -> Document {
         duration(Duration::from_millis(plan.duration_ms)),
         plan.seed
     );
-    let facts = vec![
+    let mut facts = vec![
         Fact::new("traffic", traffic),
         Fact::new("run", Line::code(run.folder.display().to_string())),
         Fact::new("store", Line::code(report.coverage.store.display().to_string())),
     ];
+    let windows = [("segment", outcome.windows.to_segment), ("cold file", outcome.windows.to_cold)];
+    let windows = windows.into_iter().filter_map(|(file, window)| Some(window_line(file, window?)));
+    let windows: Vec<Line> = windows.map(Line::from).collect();
+    if !windows.is_empty() {
+        facts.push(Fact::lines("durable", windows));
+    }
     document.add(Section::headed(Level::Report, title, [Block::Facts(facts)]));
     let faults =
         journal.faults.iter().zip(&lost.by_fault).map(|(fault, losses)| fault_row(journal, fault, losses));
-    let columns = ["at", "fault", "away", "serves again", "lost", "oldest ack"];
-    let align = [Align::Right, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
+    let columns = ["at", "fault", "away", "serves again", "lost", "oldest ack", ""];
+    let align =
+        [Align::Right, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Left];
     let header = columns.iter().map(|name| (*name).to_owned()).zip(align);
     let table = Table { header: header.collect(), rows: faults.collect(), ..Table::default() };
     document.add(Section::headed(Level::Part, "faults", [Block::Table(table)]));
@@ -50,6 +59,12 @@ pub(crate) fn document(outcome: &Outcome) -> Document {
     let table = Table { header, is_bare: true, rows, ..Table::default() };
     document.add(Section::headed(Level::Part, "promises", [Block::Table(table)]));
     document
+}
+
+/// How long acked spans were in memory, or in no cold file.
+fn window_line(file: &str, Window { p50, p99, max }: Window) -> String {
+    let [p50, p99, max] = [p50, p99, max].map(|nanos| duration(Duration::from_nanos(nanos)));
+    format!("from ack to {file} at most {p50} in half of the exports, {p99} in 99 %, {max} in all")
 }
 
 fn verdict(promises: &[Judged]) -> (Style, String) {
@@ -69,20 +84,29 @@ fn fault_row(journal: &Journal, fault: &FaultRecord, losses: &Losses) -> Vec<Lin
         generation.started > fault.began && fault.ended.is_none_or(|ended| generation.started <= ended)
     });
     let serves = next.and_then(|next| Some(since(next.started, next.ready?))).unwrap_or_default();
-    let (spans, oldest) = if losses.spans > 0 {
-        (grouped(losses.spans), duration(Duration::from_nanos(losses.oldest)))
-    } else {
-        ("0".to_owned(), String::new())
-    };
-    let lost = if losses.spans > 0 { Style::Bad } else { Style::Plain };
+    let Amount { spans, oldest } = losses.total();
+    let oldest = if spans > 0 { duration(Duration::from_nanos(oldest)) } else { String::new() };
+    let lost = if spans > 0 { Style::Bad } else { Style::Plain };
     vec![
         since(first, fault.began).into(),
         Line::code(fault.step.nemesis.name()),
-        fault.untried.clone().map_or(away, |why| format!("not tried: {why}")).into(),
+        away.into(),
         serves.into(),
-        Line::styled(lost, spans),
+        Line::styled(lost, grouped(spans)),
         oldest.into(),
+        note(fault).into(),
     ]
+}
+
+fn note(fault: &FaultRecord) -> String {
+    let Effect { untried, damaged, wedged, .. } = &fault.effect;
+    let untried = untried.as_ref().map(|why| format!("not tried: {why}"));
+    let damaged = (!damaged.is_empty()).then(|| {
+        let what = if fault.step.nemesis == Nemesis::Upgrade { "left behind" } else { "damaged" };
+        format!("{} {what}", counted(damaged.len() as u64, "file"))
+    });
+    let wedged = wedged.as_ref().map(|why| format!("no flush: {why}"));
+    [untried, damaged, wedged].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn promise_row(Judged { promise, standing, because }: &Judged) -> Vec<Line> {

@@ -8,22 +8,34 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::sync::watch;
 
-use super::{progress, verify};
+use super::{
+    pages::{self, PageFile},
+    progress, verify,
+};
 use crate::{
-    base::{duration, exit::Exit, interrupt::Interrupts, private, problem::Problem},
+    base::{duration, exit::Exit, interrupt::Interrupts, notice, private, problem::Problem},
     chaos::{
+        aside::Aside,
         experiment::{self, Outcome, Setup},
+        nemesis::Internal,
         plan, ports,
         process::Launch,
         promises::Standing,
         report,
+        shrink::{Story, shrink},
+        story,
     },
     ledger::{
         chaos::{ChaosPlan, Nemesis},
+        manifest::output_json,
         runs::DEFAULT_FOLDER,
     },
-    report::page::{self, Page},
+    report::{
+        document::Document,
+        page::{self, Page},
+    },
     send::{
         pace::{Open, Pace},
         planner::{PlanRequest, Services, Traffic},
@@ -60,10 +72,12 @@ use crate::{
 Examples:
   e2e-store chaos
   e2e-store chaos --nemesis sigterm --durable
+  e2e-store chaos --nemesis kill-in-deletes -o story.md; e2e-store chaos --plan runs/ID/plan.json
   e2e-store chaos --nemesis sigterm,sigkill --duration 2m --rate 500/s --seed 7
   e2e-store chaos --studio './ingestion >log 2>&1' --endpoint localhost:26155 --data-dir data --api-key KEY
   e2e-store chaos --studio 'docker compose up -d --wait ingestion' --stop 'docker compose kill -s $SIGNAL ingestion' \\
       --endpoint localhost:26155 --data-dir .dbdata --api-key KEY")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ChaosArgs {
     /// Shell command that starts the studio [default: the stand-in]
     #[arg(long, value_name = "COMMAND", requires = "data_dir")]
@@ -72,6 +86,10 @@ pub(crate) struct ChaosArgs {
     /// Shell command that sends $SIGNAL (TERM, KILL, STOP or CONT) to a studio that --studio only starts, as a container
     #[arg(long, value_name = "COMMAND", requires = "studio")]
     stop: Option<String>,
+
+    /// Shell command that starts another version of the studio, for the fault `upgrade`
+    #[arg(long, value_name = "COMMAND", requires = "studio")]
+    upgrade_to: Option<String>,
 
     /// Data directory of the studio, or for the stand-in [default there: a temporary folder]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
@@ -89,9 +107,9 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     nemesis: Vec<Nemesis>,
 
-    /// Time in which exports start and faults come about
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s")]
-    duration: Duration,
+    /// Time in which exports start and faults come about [default: 5s for each kind of fault, at least 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
 
     /// Arrival rate of workflows
     #[arg(long, value_name = "RATE", default_value = "100/s")]
@@ -100,6 +118,18 @@ pub(crate) struct ChaosArgs {
     /// Seed of the schedule and of the traffic [default: random]
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
+
+    /// Plan to play again, as a story leaves one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nemesis", "duration", "rate", "seed"])]
+    plan: Option<PathBuf>,
+
+    /// Do not look for the smallest schedule that breaks each broken promise
+    #[arg(long)]
+    no_shrink: bool,
+
+    /// Report file (repeatable); format by extension (.html, .md, .txt)
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<PageFile>,
 
     /// Runs folder [default: `runs`, or with the stand-in's data in a temporary folder]
     #[arg(long, value_name = "DIR", env = "E2E_STORE_RUNS")]
@@ -146,7 +176,7 @@ pub(crate) async fn run(
         Some(command) => args.real(settings, command)?,
         None => args.stand_in(settings)?,
     };
-    let tried = args.experiment(&bench, out, interrupts).await;
+    let tried = Box::pin(args.experiment(&bench, out, interrupts)).await;
     let is_clean = matches!(tried, Ok(Exit::Clean));
     if let Some(temporary) = bench.temporary {
         if args.keep || bench.runs.exists() && !is_clean {
@@ -165,76 +195,120 @@ impl ChaosArgs {
         out: &mut dyn Write,
         interrupts: &Interrupts,
     ) -> anyhow::Result<Exit> {
-        let setup = self.setup(bench)?;
+        let plan = self.plan()?;
+        let setup = self.setup(bench, plan)?;
         private::create_folder(&bench.runs)?;
-        let bar = progress::timed();
-        let stop = interrupts.stop_with(bar.bar());
-        let show = |summary: &_, elapsed| bar.show(summary, elapsed);
-        let outcome = experiment::perform(&setup, stop, show, progress::waiting).await?;
-        bar.finish();
-        let page = Page::terminal(Paint::for_stdout(self.color));
-        write!(out, "{}", page::render(&report::document(&outcome), page))?;
+        let waiting = pages::open(&self.output)?;
+        let (outcome, stop) = perform(&setup, interrupts).await?;
+        let stories = if self.no_shrink || self.plan.is_some() || self.use_existing_data {
+            Vec::new()
+        } else {
+            Box::pin(self.stories(bench, &outcome, &stop, interrupts)).await?
+        };
+        let document = self.document(bench, &outcome, &stories)?;
+        write!(out, "{}", page::render(&document, Page::terminal(Paint::for_stdout(self.color))))?;
+        waiting.fill("e2e-store chaos", |_| document.clone())?;
         Ok(exit_of(&outcome))
     }
 
-    fn setup(&self, bench: &Bench) -> anyhow::Result<Setup> {
-        let asked = self.asked();
+    fn document(&self, bench: &Bench, outcome: &Outcome, stories: &[Story]) -> anyhow::Result<Document> {
+        let mut document = report::document(outcome);
+        for story in stories {
+            let plan_file = story.outcome.run.folder.join("plan.json");
+            output_json(&plan_file, &story.outcome.plan)?;
+            document.add(story::section(story, &plan_file, &self.again(bench)));
+        }
+        Ok(document)
+    }
+
+    /// The smallest schedule for each promise that was broken.
+    async fn stories(
+        &self,
+        bench: &Bench,
+        outcome: &Outcome,
+        stop: &watch::Receiver<bool>,
+        interrupts: &Interrupts,
+    ) -> anyhow::Result<Vec<Story>> {
+        let broken = outcome.promises.iter().filter(|judged| judged.standing == Standing::Broken);
+        let mut stories = Vec::new();
+        let first = Aside::put(&bench.data_dir, outcome.run.folder.join("store"))?;
+        for judged in broken {
+            notice::note(&format!("looking for the smallest schedule: {}", judged.promise.text()));
+            let story = shrink(judged.promise, outcome, async |plan| {
+                if *stop.borrow() {
+                    return Ok(None);
+                }
+                let setup = self.setup(bench, plan.clone())?;
+                let (tried, _) = perform(&setup, interrupts).await?;
+                Aside::put(&bench.data_dir, tried.run.folder.join("store"))?;
+                Ok(Some(tried))
+            });
+            stories.extend(Box::pin(story).await?);
+        }
+        first.restore()?;
+        Ok(stories)
+    }
+
+    /// The options that play a plan again as this was played.
+    fn again(&self, bench: &Bench) -> Vec<String> {
+        let durable = self.durable.then(|| "--durable".to_owned());
+        let Some(studio) = &self.studio else { return durable.into_iter().collect() };
+        let mut options = vec![
+            ("--studio", studio.clone()),
+            ("--endpoint", bench.settings.endpoint.to_string()),
+            ("--internal-endpoint", bench.settings.internal_endpoint.to_string()),
+            ("--data-dir", bench.data_dir.display().to_string()),
+        ];
+        options.extend(self.upgrade_to.clone().map(|command| ("--upgrade-to", command)));
+        options.extend(self.stop.clone().map(|stop| ("--stop", stop)));
+        options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+
+    fn plan(&self) -> anyhow::Result<ChaosPlan> {
+        if let Some(file) = &self.plan {
+            return plan::read(file);
+        }
+        let mut asked = self.nemesis.clone();
+        if asked.is_empty() {
+            asked = clap::ValueEnum::value_variants().to_vec();
+            asked.retain(|kind| {
+                self.studio.is_none() || self.upgrade_to.is_some() || *kind != Nemesis::Upgrade
+            });
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        let duration = self.duration.unwrap_or_else(|| plan::duration_for(asked.len()));
         let seed = self.seed.unwrap_or_else(rand::random);
-        let plan = plan::draw(seed, &asked, self.duration, self.rate.to_string());
+        Ok(plan::draw(seed, &asked, duration, self.rate.to_string()))
+    }
+
+    fn setup(&self, bench: &Bench, plan: ChaosPlan) -> anyhow::Result<Setup> {
+        let upgrades = plan.steps.iter().any(|step| step.nemesis == Nemesis::Upgrade);
+        let (command, upgrade_to) = match &self.studio {
+            Some(_) => (bench.command.clone(), self.upgrade_to.clone()),
+            None if upgrades => {
+                let of_schema = |schema: u8| format!("{} --schema {schema}", bench.command);
+                (of_schema(1), Some(of_schema(2)))
+            }
+            None => (bench.command.clone(), None),
+        };
         let launch = Launch {
-            command: bench.command.clone(),
+            command,
             stop: self.stop.clone(),
             environment: bench.environment.clone(),
             log: bench.runs.join("studio.log"),
         };
         Ok(Setup {
-            load: self.load(bench, &plan)?,
+            load: load(bench, &plan)?,
             plan,
-            asked,
+            is_typed: self.plan.is_some() || !self.nemesis.is_empty(),
             launch,
-            internal_endpoint: bench.settings.internal_endpoint.clone(),
-            internal_token: bench.settings.internal_token.clone().map(Secret),
+            upgrade_to,
+            internal: Internal {
+                endpoint: bench.settings.internal_endpoint.clone(),
+                token: bench.settings.internal_token.clone().map(Secret),
+            },
             data_dir: bench.data_dir.clone(),
-        })
-    }
-
-    fn asked(&self) -> Vec<Nemesis> {
-        let mut asked = self.nemesis.clone();
-        if asked.is_empty() {
-            asked = clap::ValueEnum::value_variants().to_vec();
-        }
-        asked.sort_unstable();
-        asked.dedup();
-        asked
-    }
-
-    fn load(&self, bench: &Bench, plan: &ChaosPlan) -> anyhow::Result<LoadSpec> {
-        let Settings { endpoint, api_key, transport, .. } = &bench.settings;
-        let schedule = Schedule::constant(self.rate, Some(self.duration));
-        Ok(LoadSpec {
-            endpoint: endpoint.clone(),
-            api_key: Secret(api_key.clone()),
-            transport: transport.clone(),
-            connections: 1,
-            traffic: Traffic::New(PlanRequest {
-                services: Services::Drawn(SERVICES),
-                workflows_per_service: None,
-                mix: "getting-started".parse()?,
-                telemetry: Telemetry::default(),
-                collectors: None,
-                seed: plan.seed,
-            }),
-            pace: Pace::Open(Open { schedule, shown: self.rate.to_string(), in_flight: IN_FLIGHT }),
-            duration: Some(self.duration),
-            batching: Batching::Workflow,
-            straddling: None,
-            retry: RetryPolicy::None,
-            thresholds: Vec::new(),
-            abort_on_fail: false,
-            chaos: None,
-            label: None,
-            runs: bench.runs.clone(),
-            data_dir: Some(std::path::absolute(&bench.data_dir)?),
         })
     }
 
@@ -299,6 +373,49 @@ impl ChaosArgs {
         let what = format!("`{}` holds data already, which a fault may destroy", data_dir.display());
         Err(Problem::new(what, "name an empty or absent folder, or add --use-existing-data").into())
     }
+}
+
+/// The traffic of a plan.
+fn load(bench: &Bench, plan: &ChaosPlan) -> anyhow::Result<LoadSpec> {
+    let Settings { endpoint, api_key, transport, .. } = &bench.settings;
+    let duration = Duration::from_millis(plan.duration_ms);
+    let rate: Rate = plan.rate.parse()?;
+    let schedule = Schedule::constant(rate, Some(duration));
+    Ok(LoadSpec {
+        endpoint: endpoint.clone(),
+        api_key: Secret(api_key.clone()),
+        transport: transport.clone(),
+        connections: 1,
+        traffic: Traffic::New(PlanRequest {
+            services: Services::Drawn(SERVICES),
+            workflows_per_service: None,
+            mix: "getting-started".parse()?,
+            telemetry: Telemetry::default(),
+            collectors: None,
+            seed: plan.seed,
+        }),
+        pace: Pace::Open(Open { schedule, shown: plan.rate.clone(), in_flight: IN_FLIGHT }),
+        duration: Some(duration),
+        batching: Batching::Workflow,
+        straddling: None,
+        retry: RetryPolicy::None,
+        thresholds: Vec::new(),
+        abort_on_fail: false,
+        chaos: None,
+        label: None,
+        runs: bench.runs.clone(),
+        data_dir: Some(std::path::absolute(&bench.data_dir)?),
+    })
+}
+
+/// One experiment with its progress; whether it was interrupted can be asked of what comes back.
+async fn perform(setup: &Setup, interrupts: &Interrupts) -> anyhow::Result<(Outcome, watch::Receiver<bool>)> {
+    let bar = progress::timed();
+    let stop = interrupts.stop_with(bar.bar());
+    let show = |summary: &_, elapsed| bar.show(summary, elapsed);
+    let outcome = experiment::perform(setup, stop.clone(), show, progress::waiting).await?;
+    bar.finish();
+    Ok((outcome, stop))
 }
 
 /// Whether anything but folders lies in a folder.

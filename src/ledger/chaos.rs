@@ -35,8 +35,38 @@ pub(crate) enum Nemesis {
     Sigterm,
     /// Kill the studio by SIGKILL, and start it again at once or later
     Sigkill,
+    /// Kill the studio while it writes a cold file, before that has its name
+    KillInFlush,
+    /// Kill the studio when a cold file has its name and its segments are not all deleted
+    KillInDeletes,
+    /// Kill the studio while it writes a hot snapshot
+    KillInSnapshot,
+    /// Kill the studio, and let files of the last 5 s be empty or short, as files may that were not synced
+    PowerLoss,
+    /// Cut the newest WAL segment in half
+    TornSegment,
+    /// Cut the newest WAL segment to nothing
+    EmptySegment,
     /// Stop the studio's process for a while by SIGSTOP and let it go on by SIGCONT
     Freeze,
+    /// Let the studio write no byte for a while, as on a full disk (RLIMIT_FSIZE)
+    DiskFull,
+    /// Take the permission to write into the store's folders for a while
+    ReadOnly,
+    /// Let requests come 300 ms late
+    Delay,
+    /// Let no request come through, without a word
+    Drop,
+    /// Reset connections before a request comes through
+    ResetBefore,
+    /// Reset connections when the studio answers
+    ResetAfter,
+    /// Let requests come through and no answer
+    HalfOpen,
+    /// Let requests trickle
+    Slow,
+    /// Stop the studio by SIGTERM and start another version, with segments in the WAL; always the last
+    Upgrade,
 }
 
 /// What the manifest keeps of an experiment.
@@ -46,6 +76,9 @@ pub(crate) struct Experiment {
     pub(crate) plan: ChaosPlan,
     /// The shell command that starts the studio.
     pub(crate) studio: String,
+    /// The shell command that starts another version of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upgrade_to: Option<String>,
     /// The shell command that signals it, where it is no process of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop: Option<String>,
@@ -61,7 +94,40 @@ impl Nemesis {
         match self {
             Self::Sigterm => "sigterm",
             Self::Sigkill => "sigkill",
+            Self::KillInFlush => "kill-in-flush",
+            Self::KillInDeletes => "kill-in-deletes",
+            Self::KillInSnapshot => "kill-in-snapshot",
+            Self::PowerLoss => "power-loss",
+            Self::TornSegment => "torn-segment",
+            Self::EmptySegment => "empty-segment",
             Self::Freeze => "freeze",
+            Self::DiskFull => "disk-full",
+            Self::ReadOnly => "read-only",
+            Self::Delay => "delay",
+            Self::Drop => "drop",
+            Self::ResetBefore => "reset-before",
+            Self::ResetAfter => "reset-after",
+            Self::HalfOpen => "half-open",
+            Self::Slow => "slow",
+            Self::Upgrade => "upgrade",
         }
+    }
+
+    /// Whether the studio ends by it.
+    pub(crate) fn ends_it(self) -> bool {
+        matches!(self, Self::Sigterm | Self::Sigkill | Self::PowerLoss | Self::Upgrade) || self.cuts()
+    }
+
+    /// Whether the studio ends in the midst of writing a file.
+    pub(crate) fn cuts(self) -> bool {
+        matches!(self, Self::KillInFlush | Self::KillInDeletes | Self::KillInSnapshot)
+    }
+
+    /// Whether it lies between the exporters and the studio.
+    pub(crate) fn is_of_network(self) -> bool {
+        matches!(
+            self,
+            Self::Delay | Self::Drop | Self::ResetBefore | Self::ResetAfter | Self::HalfOpen | Self::Slow
+        )
     }
 }
