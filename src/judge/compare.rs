@@ -84,7 +84,8 @@ impl<'r> Comparer<'r> {
         self.row.start_time
     }
 
-    /// Nothing for a row that is as planned, up to the order and spacing of JSON text.
+    /// What differs in a row, and whether its every byte is as planned: JSON may be written in another order or with
+    /// spaces and still mean the same.
     pub(crate) fn differences(
         &mut self,
         run_index: usize,
@@ -93,10 +94,10 @@ impl<'r> Comparer<'r> {
         schema: Schema,
         stored: &StoredCells<'_>,
         losses: &mut Losses,
-    ) -> Vec<Difference> {
+    ) -> (Vec<Difference>, bool) {
         let workflow = expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
         losses.count(workflow.lost(place.position, schema));
-        let mut differences = differences(&self.row, stored);
+        let (mut differences, is_exact) = compared(&self.row, stored);
         for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES)
         {
             let lost = difference.key.as_deref().map(|key| workflow.lost_of(place.position, key));
@@ -104,23 +105,28 @@ impl<'r> Comparer<'r> {
                 difference.kind = DifferenceKind::Declared;
             }
         }
-        differences
+        (differences, is_exact)
     }
 }
 
 /// Nothing for a row that is as expected, up to the order and spacing of JSON text.
 pub(crate) fn differences(expected: &Row, stored: &StoredCells<'_>) -> Vec<Difference> {
-    let mut differences = Vec::new();
+    compared(expected, stored).0
+}
+
+fn compared(expected: &Row, stored: &StoredCells<'_>) -> (Vec<Difference>, bool) {
+    let (mut differences, mut is_exact) = (Vec::new(), true);
     for (column, (expected, stored)) in expected.cells().into_iter().zip(stored).enumerate() {
         // What a column would hold that the file lacks is unknown; that it lacks it is said of the file.
         match stored {
             Some(actual) if *actual != expected => {
+                is_exact = false;
                 compare_column(column, expected, *actual, &mut differences);
             }
             _ => {}
         }
     }
-    differences
+    (differences, is_exact)
 }
 
 /// Writes the row that the plan calls for.

@@ -244,9 +244,9 @@ fn text_range(texts: &StringViewArray) -> Option<(&str, &str)> {
     let start = |view: u128| ((view >> 32) as u32).swap_bytes();
     let first = (0..texts.len()).find(|index| texts.is_valid(*index))?;
     let (mut least, mut most) = (first, first);
-    let mut before = views[first];
+    let (mut before, has_nulls) = (views[first], texts.null_count() > 0);
     for (index, view) in views.iter().enumerate().skip(first + 1) {
-        if *view == before || texts.is_null(index) {
+        if *view == before || has_nulls && texts.is_null(index) {
             continue;
         }
         before = *view;

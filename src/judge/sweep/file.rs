@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::{Sweep, record, row::RowJudge};
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{
-        judgement::FileRecord, junjo::records::RecordBatchBytes, sweep_output::FileOutput, tally::Evidence,
-    },
+    judge::{judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
     store::{
         health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
         statistics::ClaimedStatistics,
@@ -20,8 +18,6 @@ pub(super) struct SweptFile {
     pub(super) record: FileRecord,
     /// Of a cold file, what has not been handed on yet; of a segment, all of it, since a flush may take it away.
     pub(super) notes: FileOutput,
-    /// What the rows of a batch say of Junjo's executions.
-    pub(super) records: RecordBatchBytes,
     pub(super) bytes_scanned: u64,
     /// The planned spans of a segment.
     pub(super) claimed: Vec<(usize, u64)>,
@@ -41,7 +37,6 @@ impl SweptFile {
         Self {
             record,
             notes: FileOutput::default(),
-            records: RecordBatchBytes::default(),
             bytes_scanned: 0,
             claimed: Vec::new(),
             digests: Vec::new(),
@@ -82,7 +77,7 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
                 statistics.add(&batch);
                 sweep.progress.rows(batch.num_rows());
             }
-            let kept = sweep.collected.records.take(&mut one.records);
+            let kept = sweep.collected.records.take(&mut judge.records);
             kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
             // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
             if file.tier == Tier::Cold {

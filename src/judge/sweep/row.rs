@@ -27,6 +27,7 @@ use crate::{
         junjo::{
             Attributes,
             record::{self, RowText},
+            records::RecordBatchBytes,
         },
         tally::Evidence,
         unplannable::Stray,
@@ -56,6 +57,8 @@ pub(super) struct RowJudge<'s> {
     schema: Schema,
     /// Whether it has all columns of its era, so that its rows can be compared with others.
     is_complete: bool,
+    /// What the rows of a batch say of Junjo's executions.
+    pub(super) records: RecordBatchBytes,
     index_keys: Option<KeyNotes>,
 }
 
@@ -76,6 +79,7 @@ impl<'s> RowJudge<'s> {
             present,
             schema,
             is_complete,
+            records: RecordBatchBytes::default(),
             index_keys: (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default),
         }
     }
@@ -93,9 +97,6 @@ impl<'s> RowJudge<'s> {
             one.record.rows += 1;
             if let Some(keys) = &mut self.index_keys {
                 keys.note(&cells);
-            }
-            if let Some(by) = cells[column::ATTRIBUTES].and_then(Cell::text).and_then(missed_by) {
-                self.note_hidden(by, &cells, row_number, one);
             }
             match self.tier {
                 Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
@@ -116,6 +117,7 @@ impl<'s> RowJudge<'s> {
                 Vec::new()
             };
             if let Some((span, as_sent)) = self.recorded(&recorded, planned, &cells) {
+                self.note_missed(&cells, row_number, one);
                 self.judge_recorded(span, as_sent, &cells, row_number, one);
                 continue;
             }
@@ -123,8 +125,18 @@ impl<'s> RowJudge<'s> {
                 Claim::Planned { run, slot, place } => {
                     self.planned(run, slot, place, &cells, row_number, one);
                 }
-                Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one),
+                Claim::Unclaimed { run } => {
+                    self.note_missed(&cells, row_number, one);
+                    self.unclaimed(run, &cells, row_number, one);
+                }
             }
+        }
+    }
+
+    /// Notes a row that a list of the studio's misses.
+    fn note_missed(&self, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+        if let Some(by) = cells[column::ATTRIBUTES].and_then(Cell::text).and_then(missed_by) {
+            self.note_hidden(by, cells, row_number, one);
         }
     }
 
@@ -225,12 +237,18 @@ impl<'s> RowJudge<'s> {
         let known = &self.sweep.runs.runs[run];
         let Expectation::Derived(derived) = &*known.expectation else { return };
         if !self.is_planned_in_scope(run, derived, place, cells) {
+            self.note_missed(cells, row_number, one);
             one.notes.rows.out_of_scope += 1;
             self.count(known, slot, false);
             return;
         }
         let losses = &mut one.notes.losses;
-        let differences = self.comparer.differences(run, derived, place, self.schema, cells, losses);
+        let (differences, is_exact) =
+            self.comparer.differences(run, derived, place, self.schema, cells, losses);
+        // The plan's own text is as the studio writes it.
+        if !is_exact {
+            self.note_missed(cells, row_number, one);
+        }
         self.count(known, slot, !differences.is_empty());
         if self.tier != Tier::Cold {
             one.claimed.push((run, slot));
@@ -331,7 +349,7 @@ impl<'s> RowJudge<'s> {
                     dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
                     dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
                 };
-                one.records.add(fact.trace, |out| record::encode(&fact, &row, out));
+                self.records.add(fact.trace, |out| record::encode(&fact, &row, out));
             }
             return;
         };
