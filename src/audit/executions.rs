@@ -52,6 +52,9 @@ pub(crate) enum Place {
         kind: &'static str,
         name: String,
         outcome: &'static str,
+        /// Unix nanoseconds.
+        start_time_unix_nano: i64,
+        end_time_unix_nano: i64,
     },
     /// It is named as theirs by the spans below it.
     NotStored { runtime_id: String },
@@ -151,10 +154,13 @@ fn execution(outline: Outline, marks: &mut BTreeMap<(u128, u64), Vec<Mark>>) -> 
     let trace = u128::from_str_radix(&trace_id, 16).unwrap_or_default();
     let mut line = |Line { depth, is_last, what }: Line| {
         let (what, findings) = match what {
-            What::Span { span_id, kind, name, outcome } => {
+            What::Span { span_id, kind, name, outcome, start_time, end_time } => {
                 let span = u64::from_str_radix(&span_id, 16).unwrap_or_default();
                 let findings = marks.remove(&(trace, span)).unwrap_or_default();
-                (Place::Span { span_id, kind, name, outcome }, findings)
+                let (start_time_unix_nano, end_time_unix_nano) = (start_time, end_time);
+                let place =
+                    Place::Span { span_id, kind, name, outcome, start_time_unix_nano, end_time_unix_nano };
+                (place, findings)
             }
             What::Absent { runtime_id } => (Place::NotStored { runtime_id }, Vec::new()),
             What::More(more_spans) => (Place::More { more_spans }, Vec::new()),

@@ -53,11 +53,12 @@ pub(crate) enum What {
         kind: &'static str,
         name: String,
         outcome: &'static str,
+        /// Unix nanoseconds.
+        start_time: i64,
+        end_time: i64,
     },
     /// An execution that others name as theirs, by its runtime id.
-    Absent {
-        runtime_id: String,
-    },
+    Absent { runtime_id: String },
     /// Spans that are not drawn.
     More(usize),
 }
@@ -207,6 +208,8 @@ impl Drawing<'_, '_> {
             kind: span.kind.name(),
             name: span.name.to_owned(),
             outcome: span.outcome().name(),
+            start_time: span.head.start_time,
+            end_time: span.head.end_time,
         };
         self.lines.push(Line { depth, is_last, what });
         // Only on the way to a finding is the tree opened.

@@ -98,6 +98,16 @@ pub(crate) struct TreeLine {
     pub(crate) before: String,
     pub(crate) below: String,
     pub(crate) line: Line,
+    /// When it was, where the lines of the tree have times.
+    pub(crate) bar: Option<Bar>,
+}
+
+/// A part of the time that a whole tree took, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bar {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) style: Style,
 }
 
 /// A line of text in several styles.

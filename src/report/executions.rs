@@ -1,9 +1,9 @@
 //! Executions with findings: each a small tree with the broken places marked, and commands that show more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    document::{Block, Fact, Level, Line, Section, Style, TreeLine, Value},
+    document::{Bar, Block, Fact, Level, Line, Section, Style, TreeLine, Value},
     tree::branches,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
     checks::finding_id,
     text::{
-        numbers::{counted, service, short},
+        numbers::{self, counted, service, short},
         shell,
     },
 };
@@ -60,10 +60,12 @@ fn section(report: &AuditReport, execution: &Execution) -> Section {
 fn lines(tree: &[Found]) -> Vec<TreeLine> {
     let branches = branches(tree.iter().map(|line| (line.depth, line.is_last)));
     let mut lines = Vec::new();
+    let all = whole_time(tree);
     for (place, (found, branch)) in tree.iter().zip(branches).enumerate() {
         let has_children = tree.get(place + 1).is_some_and(|next| next.depth > found.depth);
         let below = branch.below + if has_children { "│  " } else { "   " };
-        lines.push(TreeLine { before: branch.own, below: below.clone(), line: span(found) });
+        let bar = all.and_then(|all| bar(found, all));
+        lines.push(TreeLine { before: branch.own, below: below.clone(), line: span(found), bar });
         let hang = format!("{below}     ");
         let marks = found.findings.iter().take(MARKS_SHOWN).map(mark);
         let more = found.findings.len().saturating_sub(MARKS_SHOWN);
@@ -72,9 +74,33 @@ fn lines(tree: &[Found]) -> Vec<TreeLine> {
             before: below.clone(),
             below: hang.clone(),
             line,
+            bar: None,
         }));
     }
     lines
+}
+
+/// When a span began and ended, in Unix nanoseconds; none where it ends before it begins.
+fn time(found: &Found) -> Option<(i64, i64)> {
+    match found.what {
+        Place::Span { start_time_unix_nano: start, end_time_unix_nano: end, .. } if start <= end => {
+            Some((start, end))
+        }
+        Place::Span { .. } | Place::NotStored { .. } | Place::More { .. } => None,
+    }
+}
+
+/// From the first start to the last end.
+fn whole_time(tree: &[Found]) -> Option<(i64, i64)> {
+    let times = tree.iter().filter_map(time);
+    times.reduce(|(start, end), (from, to)| (start.min(from), end.max(to))).filter(|(start, end)| start < end)
+}
+
+fn bar(found: &Found, (start, end): (i64, i64)) -> Option<Bar> {
+    let (from, to) = time(found)?;
+    let part = |at: i64| at.abs_diff(start) as f64 / end.abs_diff(start) as f64;
+    let style = if found.findings.is_empty() { Style::Plain } else { Style::Bad };
+    Some(Bar { from: part(from), to: part(to), style })
 }
 
 fn span(found: &Found) -> Line {
@@ -83,7 +109,14 @@ fn span(found: &Found) -> Line {
             let style = if found.findings.is_empty() { Style::Plain } else { Style::Strong };
             let line =
                 Line::styled(Style::Quiet, format!("{kind} ")).and_styled(style, short(name, TEXT_CHARS));
-            if *outcome == "completed" { line } else { line.and(format!(", {outcome}")) }
+            let line = if *outcome == "completed" { line } else { line.and(format!(", {outcome}")) };
+            match time(found) {
+                Some((from, to)) => {
+                    let took = Duration::from_nanos(to.abs_diff(from));
+                    line.and_styled(Style::Quiet, format!(", {}", numbers::duration(took)))
+                }
+                None => line,
+            }
         }
         Place::NotStored { runtime_id } => {
             Line::styled(Style::Doubtful, format!("({} is not stored)", short(runtime_id, TEXT_CHARS)))

@@ -97,7 +97,7 @@ impl TableProvider for Delivery {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let pushed = |filter: &&Expr| {
-            if depends_on_state_alone(filter) {
+            if depends_on_state_alone(filter) || asks_for_lost_parents(filter) {
                 TableProviderFilterPushDown::Inexact
             } else {
                 TableProviderFilterPushDown::Unsupported
@@ -117,9 +117,16 @@ impl TableProvider for Delivery {
             Some(columns) => Arc::new(self.schema.project(columns)?),
             None => Arc::clone(&self.schema),
         };
+        // Where nothing is lost, no parent is.
+        let loses = |judged: &JudgedRun| {
+            let tally = self.judgement.known(judged).tally();
+            (0..tally.len()).any(|slot| is_lost(tally.get(slot)))
+        };
+        let any_parent = !filters.iter().any(asks_for_lost_parents);
         let rows = PlannedRows {
             judgement: Arc::clone(&self.judgement),
             suspects: Arc::clone(&self.suspects),
+            runs: self.judgement.judged.iter().map(|judged| any_parent || loses(judged)).collect(),
             wanted: wanted_states(state, filters)?,
             schema: projected,
         };
@@ -132,6 +139,14 @@ impl TableProvider for Delivery {
 fn depends_on_state_alone(filter: &Expr) -> bool {
     !filter.is_volatile()
         && filter.column_refs().iter().all(|column| STATE_COLUMNS.contains(&column.name.as_str()))
+}
+
+fn asks_for_lost_parents(filter: &Expr) -> bool {
+    matches!(filter, Expr::Column(column) if column.name == "parent_lost")
+}
+
+fn is_lost(state: State) -> bool {
+    state.found() == 0 && state.fate() == Fate::Durable
 }
 
 /// For each of the 256 bytes, whether all filters let it pass.
@@ -184,6 +199,9 @@ fn outcome(state: State) -> &'static str {
 struct PlannedRows {
     judgement: Arc<Judgement>,
     suspects: Arc<Vec<Suspect>>,
+    /// Of the judged runs, whether any row of theirs may be wanted.
+    runs: Vec<bool>,
+    /// Of the 256 bytes of a tally, whether a row with this one is wanted.
     wanted: Vec<bool>,
     schema: SchemaRef,
 }
@@ -203,6 +221,7 @@ impl PartitionStream for PlannedRows {
         let rows = Self {
             judgement: Arc::clone(&self.judgement),
             suspects: Arc::clone(&self.suspects),
+            runs: self.runs.clone(),
             wanted: self.wanted.clone(),
             schema: Arc::clone(&self.schema),
         };
@@ -220,6 +239,10 @@ impl PlannedRows {
     fn next_batch(&self, mut run: usize, mut slot: u64) -> Option<(Result<RecordBatch>, usize, u64)> {
         loop {
             let judged = self.judgement.judged.get(run)?;
+            if !self.runs[run] {
+                (run, slot) = (run + 1, 0);
+                continue;
+            }
             let tally = self.judgement.known(judged).tally();
             let mut slots = Vec::new();
             while slot < tally.len() && slots.len() < BATCH_ROWS {
@@ -283,8 +306,8 @@ impl PlannedRows {
                 text(&mut slots().map(|slot| expectation.parent_span_id(slot).map(const_hex::encode)))
             }
             "parent_lost" => {
-                let lost = |slot| tally.get(slot).found() == 0 && tally.get(slot).fate() == Fate::Durable;
-                let parents = slots().map(|slot| expectation.parent_slot(slot).map(lost));
+                let lost = |slot| expectation.parent_slot(slot).map(|parent| is_lost(tally.get(parent)));
+                let parents = slots().map(lost);
                 Arc::new(parents.collect::<BooleanArray>())
             }
             state => state_column(state, &slots().map(|slot| tally.get(slot)).collect::<Vec<_>>()),
@@ -294,6 +317,8 @@ impl PlannedRows {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use datafusion::{datasource::MemTable, prelude::SessionContext};
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -319,10 +344,10 @@ mod tests {
         },
     };
 
-    const ROUNDS: usize = 300;
+    const ROUNDS: usize = 150;
 
-    /// A run of which every span has a random fate.
-    fn judgement(random: &mut StdRng) -> Judgement {
+    /// A run of which every span has a random fate, and copies within a range.
+    fn judgement(random: &mut StdRng, copies: Range<u32>) -> Judgement {
         let plan = Plan::new(Outline {
             run: RunId::from_bits(7),
             seed: 7,
@@ -349,7 +374,7 @@ mod tests {
         ];
         for slot in 0..tally.len() {
             tally.set_fate(slot, fates[random.random_range(0..fates.len())]);
-            for _ in 0..random.random_range(0..3) {
+            for _ in 0..random.random_range(copies.clone()) {
                 let tier = if random.random_bool(0.7) { Evidence::Cold } else { Evidence::Wal };
                 tally.count(slot, tier, random.random_bool(0.1));
             }
@@ -395,6 +420,7 @@ mod tests {
             "n_found BETWEEN 1 AND 2",
             "altered",
             "parent_lost",
+            "NOT parent_lost",
             "parent_span_id IS NULL",
             "workflow % 7 = 3",
             "service_name = 'two' AND span < 3",
@@ -418,14 +444,20 @@ mod tests {
     #[tokio::test]
     async fn filters_that_are_pushed_down_keep_exactly_the_rows_that_they_should() {
         let mut random = StdRng::seed_from_u64(1);
+        for copies in [0..3, 1..3] {
+            let judgement = Arc::new(judgement(&mut random, copies));
+            compare_with_all_rows(Arc::new(Delivery::new(judgement)), &mut random).await;
+        }
+    }
+
+    async fn compare_with_all_rows(delivery: Arc<dyn TableProvider>, random: &mut StdRng) {
         let session = SessionContext::new();
-        let delivery: Arc<dyn TableProvider> = Arc::new(Delivery::new(Arc::new(judgement(&mut random))));
         session.register_table("delivery", Arc::clone(&delivery)).unwrap();
         let all = session.table("delivery").await.unwrap().collect().await.unwrap();
         let plain = MemTable::try_new(delivery.schema(), vec![all]).unwrap();
         session.register_table("plain", Arc::new(plain)).unwrap();
         for _ in 0..ROUNDS {
-            let predicate = predicate(&mut random, 3);
+            let predicate = predicate(random, 3);
             let of =
                 |table: &str| format!("SELECT * FROM {table} WHERE {predicate} ORDER BY trace_id, span_id");
             assert_eq!(

@@ -6,7 +6,7 @@ use super::{figures, line};
 use crate::{
     checks::finding_id,
     report::{
-        document::{Block, Fact, Line, Samples, Table, Value},
+        document::{Bar, Block, Fact, Line, Samples, Style, Table, TreeLine, Value},
         samples,
         table::Align,
     },
@@ -25,12 +25,37 @@ pub(super) fn block(block: &Block) -> Markup {
         Block::Facts(facts) => self::facts(facts),
         Block::Table(table) => self::table(table),
         Block::Samples(samples) => self::samples(samples),
-        Block::Tree(lines) => html! {
-            pre tabindex="0" { @for of in lines { (of.before) (line(&of.line)) "\n" } }
-        },
+        Block::Tree(lines) => tree(lines),
         Block::Figure(figure) => figures::figure(figure),
         Block::Code { text, .. } => html! { pre tabindex="0" { code { (lines(text)) } } },
     }
+}
+
+/// Lines with a bar beside each where they have times: what is in the bars is in the lines, too.
+fn tree(lines: &[TreeLine]) -> Markup {
+    if lines.iter().all(|of| of.bar.is_none()) {
+        return html! { pre tabindex="0" { @for of in lines { (of.before) (line(&of.line)) "\n" } } };
+    }
+    html! {
+        div.waterfall tabindex="0" {
+            @for of in lines {
+                div.row {
+                    pre { (of.before) (line(&of.line)) }
+                    span.time aria-hidden="true" { @if let Some(bar) = &of.bar { (time_bar(bar)) } }
+                }
+            }
+        }
+    }
+}
+
+fn time_bar(bar: &Bar) -> Markup {
+    let percent = |part: f64| format!("{:.2}", part.clamp(0.0, 1.0) * 100.0);
+    let place = format!("margin-left:{}%;width:{}%", percent(bar.from), percent(bar.to - bar.from));
+    let tone = match bar.style {
+        Style::Bad => "bad",
+        _ => "neutral",
+    };
+    html! { span class={ "fill " (tone) } style=(place) {} }
 }
 
 /// A fact without a label goes on with the one before it.
