@@ -13,7 +13,7 @@ use crate::{
     base::{exit::Exit, interrupt::Interrupts, notice, problem},
     commands::{
         audit, capture, checks, completions, doctor, export, faults, flush, generate, inspect, profiles,
-        replay, runs, serve, snapshot, sql, trace, ui, verify, watch,
+        replay, runs, selftest, serve, snapshot, sql, trace, ui, verify, watch,
     },
     store::nesting::{STACK_BYTES, WORKER_STACK_BYTES},
 };
@@ -44,6 +44,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "runs",
             #[cfg(target_os = "linux")]
             "chaos",
+            "selftest",
         ],
     ),
     ("Investigate", &["inspect", "trace", "ui", "sql", "checks", "doctor"]),
@@ -98,6 +99,7 @@ enum Command {
     Profiles(profiles::ProfilesArgs),
     Faults(faults::FaultsArgs),
     Serve(serve::ServeArgs),
+    Selftest(selftest::SelftestArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
@@ -182,6 +184,7 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         | Command::Man(_)
         | Command::Profiles(_)
         | Command::Runs(_)
+        | Command::Selftest(_)
         | Command::Snapshot(_)
         | Command::Trace(_)
         | Command::Ui(_) => 1,
@@ -224,6 +227,7 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Doctor(args) => Box::pin(doctor::run(&args, out)).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
         Command::Man(args) => completions::man(&args, Cli::command(), out),
+        Command::Selftest(args) => Box::pin(selftest::run(&args, out)).await,
         Command::Serve(args) => serve::run(&args, out, interrupts).await,
     }?;
     out.flush()?;

@@ -21,6 +21,7 @@ pub(crate) mod replay;
 mod reporting;
 pub(crate) mod runs;
 pub(crate) mod selection;
+pub(crate) mod selftest;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod sql;

@@ -17,6 +17,7 @@ mod inspect;
 mod judge;
 mod junjo;
 mod ledger;
+mod proof;
 #[expect(clippy::allow_attributes, clippy::pedantic, unreachable_pub, reason = "generated code")]
 mod proto;
 mod query;

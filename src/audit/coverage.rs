@@ -9,7 +9,7 @@ use crate::{
     judge::{
         account::Account,
         barrier::{Proof, last_ack},
-        judgement::{Depth, JudgedRun, Judgement},
+        judgement::{Depth, JudgedRun, Judgement, Losses},
         runs,
         scope::Scope,
     },
@@ -74,6 +74,8 @@ pub(crate) struct RunCoverage {
     /// The ledger ends in half a line, or the manifest has no results: the generator was killed, or is still at work.
     pub(crate) unfinished: bool,
     pub(crate) barrier: BarrierCoverage,
+    /// None where no acked span is known to be lost.
+    pub(crate) lost: Option<Losses>,
 }
 
 /// What lies between a run's last ack and the read. Times are Unix nanoseconds, durations since the last ack.
@@ -271,6 +273,7 @@ fn run_coverage(subject: &Subject<'_>, judgement: &Judgement, judged: &JudgedRun
         barrier: barrier(last_ack(&judged.history), judged.proof(), judgement.read_began, || {
             judged.has_pending(&judgement.runs)
         }),
+        lost: judged.losses(&judgement.runs).filter(|_| judgement.whole_store),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     contract::{row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
+    proof::damages,
     report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{files, parquet_rows, replayed::make_replays, segment_rows, write_parquet},
@@ -34,10 +35,10 @@ mod wholesale;
 async fn each_damage_fires_exactly_its_checks() {
     let mut matrix = Matrix::default();
     for (name, schema) in planned::STORES {
-        for (damage, run, apply, expected) in planned::CASES {
+        for (damage, run, apply, expected) in damages::all() {
             let bench = Bench::of(name, schema);
             let run = if *run == "first" { first_run(&bench) } else { (*run).to_owned() };
-            apply(&bench);
+            apply(&bench).unwrap();
             matrix.enter(&format!("{damage} on {name}"), &bench.audit(&run).await, expected);
         }
     }
@@ -88,10 +89,12 @@ const OF_REPLAYS: [(&str, Schema, &str); 2] = [
 async fn a_replay_with_the_same_damage_fires_the_same_checks() {
     let mut wrong = Vec::new();
     for (name, schema) in planned::STORES {
-        for (damage, run, apply, _) in planned::CASES {
+        for (damage, run, apply, _) in damages::all() {
             let [generated, replayed] = [(); 2].map(|()| Bench::of(name, schema));
             let run = if *run == "first" { first_run(&generated) } else { (*run).to_owned() };
-            [&generated, &replayed].into_iter().for_each(apply);
+            for bench in [&generated, &replayed] {
+                apply(bench).unwrap();
+            }
             make_replays(&replayed.runs()).await;
             let [generated, replayed] = [generated.audit(&run).await, replayed.audit(&run).await];
             let exception = OF_REPLAYS
@@ -155,8 +158,8 @@ async fn every_profile_is_stored_as_planned_by_the_services_of_both_eras() {
 #[tokio::test]
 async fn a_remark_is_shown_and_lets_an_audit_pass() {
     let bench = Bench::of("getting-started/studio-0.82.1", Schema::V2);
-    planned::retry_exports(&bench, &["indeterminate"]);
-    bench.change_cold(|rows| planned::store_five_again(rows, 1));
+    damages::ledger::retry_exports(&bench, &["indeterminate"]).unwrap();
+    bench.change_cold(|rows| damages::ledger::store_five_again(rows, 1));
     let report = bench.audit("latest").await;
     assert_eq!(report.overall, Overall::Pass);
 
@@ -306,7 +309,7 @@ async fn a_planned_row_is_in_scope_by_its_plan_and_by_every_witness() {
     let run = first_run(&bench);
     let runs = choose_runs(&bench.runs(), run.as_str(), &layout).unwrap();
     let healthy = parquet_rows(&bench.cold(), Schema::V2);
-    let (from, other) = (healthy[0].start_time - 1, planned::other_row(&healthy).service_name);
+    let (from, other) = (healthy[0].start_time - 1, damages::rows::other_row(&healthy).unwrap().service_name);
     let mine = healthy[0].service_name.clone();
     let in_time = Scope { from: Some(from - 60_000_000_000), ..Scope::default() };
     let of_other = Scope { services: vec![other.clone()], ..Scope::default() };
@@ -428,7 +431,7 @@ async fn a_duplicate_has_the_cause_that_its_copies_prove() {
     for (name, schema) in planned::STORES {
         for (cause, run, apply, count) in planned::DUPLICATES {
             let bench = Bench::of(name, schema);
-            apply(&bench);
+            apply(&bench).unwrap();
             let report = bench.audit(run).await;
             let found = report.checked.iter().find(|one| one.check.id == "duplicate_spans").unwrap();
             let total = found.verdict.findings().map_or(0, |findings| findings.total);

@@ -206,6 +206,14 @@ pub(crate) struct ExportFate {
     pub(crate) maybe_unread: bool,
 }
 
+/// Acked spans that had to be stored and are not. Times are Unix nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Losses {
+    pub(crate) spans: u64,
+    pub(crate) first_acked: u64,
+    pub(crate) last_acked: u64,
+}
+
 impl JudgedRun {
     /// The export that carried a span, if it was sent.
     pub(crate) fn export_of(&self, expectation: &Expectation, slot: u64) -> Option<&Export> {
@@ -270,6 +278,27 @@ impl JudgedRun {
             fate.found < taken(export) && !fate.behind_barrier
         };
         (0..tally.len()).any(|slot| absent(tally.get(slot))) || self.history.exports.iter().any(short)
+    }
+
+    /// The acked spans that are lost, and between which acks.
+    pub(crate) fn losses(&self, runs: &KnownRuns) -> Option<Losses> {
+        let run = &runs.runs[self.index];
+        let is_lost = |slot: &u64| {
+            let state = run.tally().get(*slot);
+            state.found() == 0 && state.fate() == Fate::Durable
+        };
+        let mut losses: Option<Losses> = None;
+        for export in self.history.exports.iter().filter(|export| export.outcome == ExportOutcome::Acked) {
+            let spans = run.expectation.slots_of(export).filter(is_lost).count() as u64;
+            let Some(acked) = export.ended_at().filter(|_| spans > 0) else { continue };
+            let before = losses.unwrap_or(Losses { spans: 0, first_acked: acked, last_acked: acked });
+            losses = Some(Losses {
+                spans: before.spans + spans,
+                first_acked: before.first_acked.min(acked),
+                last_acked: before.last_acked.max(acked),
+            });
+        }
+        losses
     }
 
     /// Whether an acked span was found nowhere, whatever that proves.

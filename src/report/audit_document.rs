@@ -148,7 +148,7 @@ fn tier(tier: &TierCoverage, depth: Depth) -> Line {
     format!("{}: {rows}{}{note}", counted(tier.files, noun), bytes(tier.bytes)).into()
 }
 
-fn run(run: &RunCoverage) -> [Fact; 2] {
+fn run(run: &RunCoverage) -> Vec<Fact> {
     let counts = [
         (run.acked, "acked"),
         (run.rejected, "rejected"),
@@ -167,7 +167,9 @@ fn run(run: &RunCoverage) -> [Fact; 2] {
     if run.acked > 0 && run.found == 0 {
         lines.push("none of its spans is here: is this the store that it was sent to?".into());
     }
-    [Fact::lines("run", lines), Fact::new("barrier", words::barrier(&run.barrier).1)]
+    let mut facts = vec![Fact::lines("run", lines), Fact::new("barrier", words::barrier(&run.barrier).1)];
+    facts.extend(run.lost.map(|lost| Fact::new("lost", words::losses(lost))));
+    facts
 }
 
 fn baseline(used: &BaselineUse) -> Fact {

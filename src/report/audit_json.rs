@@ -87,6 +87,17 @@ struct RunJson<'a> {
     found: u64,
     unfinished: bool,
     barrier: BarrierJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<LostJson>,
+}
+
+/// Acked spans that are lost, and between which acks.
+#[derive(Serialize)]
+struct LostJson {
+    spans: u64,
+    first_acked_at: String,
+    last_acked_at: String,
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -210,6 +221,12 @@ fn run_json(run: &RunCoverage) -> RunJson<'_> {
         found: run.found,
         unfinished: run.unfinished,
         barrier: BarrierJson { kind, text },
+        lost: run.lost.map(|lost| LostJson {
+            spans: lost.spans,
+            first_acked_at: moment(lost.first_acked),
+            last_acked_at: moment(lost.last_acked),
+            seconds: (lost.last_acked - lost.first_acked) as f64 / 1e9,
+        }),
     }
 }
 

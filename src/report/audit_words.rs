@@ -1,6 +1,6 @@
 //! The words of an audit's typed data: reasons, limits, barriers, runs that were not judged, evidence.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     audit::{
@@ -11,6 +11,7 @@ use crate::{
         verdict::Reason,
     },
     checks::runner::{Checked, OwnScan, Verdict},
+    judge::judgement::Losses,
     text::numbers::{bytes, counted, duration, grouped, moment, service},
 };
 
@@ -144,6 +145,12 @@ pub(crate) fn barrier(barrier: &BarrierCoverage) -> (&'static str, String) {
             ("none", "none, and none needed: every acked span was found".to_owned())
         }
     }
+}
+
+/// `100 acked spans, acked within 1.2 s, from 2026-11-23T20:44:41Z on`.
+pub(crate) fn losses(Losses { spans, first_acked, last_acked }: Losses) -> String {
+    let within = duration(Duration::from_nanos(last_acked - first_acked));
+    format!("{}, acked within {within}, from {} on", counted(spans, "acked span"), moment(first_acked))
 }
 
 pub(crate) fn not_judged(why: &NotJudged) -> String {

@@ -8,7 +8,7 @@ use super::{
     json,
     table::{self, Align},
 };
-use crate::standin::faults::{Fault, expected::Expected};
+use crate::standin::faults::Fault;
 
 /// The form of `--format json`.
 const VERSION: u32 = 1;
@@ -26,19 +26,12 @@ pub(crate) fn print(out: &mut dyn Write, faults: &[Fault]) -> anyhow::Result<()>
             fault.name.clone(),
             fault.opportunity().to_owned(),
             fault.trigger.to_string(),
-            found_by(&fault.expected()),
+            fault.expected().to_string(),
             fault.about.clone(),
         ]
     };
     out.write_all(table::render(&header, faults.iter().map(row)).as_bytes())?;
     Ok(())
-}
-
-/// `a, b`, or `a or b` where it depends on the span that was hit.
-pub(crate) fn found_by(expected: &Expected) -> String {
-    let any = expected.any.join(" or ");
-    let parts = expected.all.iter().copied().chain([any.as_str()]).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Serialize)]

@@ -235,8 +235,7 @@ impl Faults {
 
     /// Adds what went with the memory to what the fault hit that ended the process.
     pub(super) fn note_lost(&self, rows: &[Row]) {
-        let ends = |act| matches!(act, Act::Export(ExportAct::Restart) | Act::Flush(FlushAct::Crash));
-        for armed in self.armed.iter().filter(|armed| ends(armed.fault.act)) {
+        for armed in self.armed.iter().filter(|armed| armed.fault.ends_the_service()) {
             if let Some(hit) = lock(&armed.dice).strikes.last_mut() {
                 hit.spans = Hit::spans(rows).spans;
             }

@@ -74,7 +74,7 @@ async fn rows_of_a_wedged_wal_are_on_no_page() {
     let bench = Bench::of(indexed::STORE.0, indexed::STORE.1);
     index(&bench);
     let before = counts(&predicted(&bench, None).await);
-    crate::checks::tests::planned::truncate(&bench.segment());
+    crate::proof::damages::files::truncate(&bench.segment()).unwrap();
     let wedged = predicted(&bench, None).await;
     assert!(counts(&wedged).1 < before.1, "{wedged:?}");
     let reasons: BTreeSet<Hidden> =

@@ -74,7 +74,6 @@ const HEADER_HINT: &str =
 
 impl Transport {
     /// No option set: the system's authorities, no identity, no extra metadata, no compression.
-    #[cfg(test)]
     pub(crate) fn plain(timeout: Duration) -> Self {
         Self { ca_cert: None, client_identity: None, headers: Vec::new(), compression: None, timeout }
     }

@@ -253,7 +253,49 @@ fn a_stopped_stand_in_loses_what_was_in_memory_unless_it_is_durable() {
             losses,
             "{audited}"
         );
+        let figure = lines(&audited, &["lost 100 acked spans, acked within "]);
+        assert_eq!(figure.len(), usize::from(args.is_empty()), "{audited}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stand_in_stopped_under_load_loses_what_it_had_acked_and_not_written() {
+    let folder = folder();
+    let serving = Serving::start(folder.path(), ".dbdata");
+    let mut load = command(folder.path())
+        .args(["generate", "--no-flush", "--workflows-per-service", "4000", "--endpoint", &serving.endpoint])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wal = folder.path().join(".dbdata/spans/wal");
+    let has_segment = || {
+        let names = fs::read_dir(&wal).unwrap().map(|entry| entry.unwrap().file_name());
+        names.into_iter().any(|name| name.to_string_lossy().ends_with(".ipc"))
+    };
+    while !has_segment() {
+        assert_eq!(load.try_wait().unwrap(), None, "the generator ended by itself");
+        std::thread::yield_now();
+    }
+    let said = serving.terminate();
+    load.wait().unwrap();
+    let in_memory = said.split("stopped: ").nth(1).and_then(|rest| rest.split(" acked span").next());
+    let in_memory: String = in_memory.unwrap_or("0").chars().filter(char::is_ascii_digit).collect();
+    let in_memory: u64 = in_memory.parse().unwrap();
+
+    let _again = Serving::start(folder.path(), ".dbdata");
+    let audited =
+        command(folder.path()).args(["audit", "--settle", "1", "--format", "json"]).output().unwrap();
+    let audited: serde_json::Value = serde_json::from_slice(&audited.stdout).unwrap();
+    let run = &audited["coverage"]["runs"][0];
+    let lost = run["lost"]["spans"].as_u64().unwrap_or(0);
+    let check = audited["checks"].as_array().unwrap().iter().find(|check| check["id"] == "lost_spans");
+    assert_eq!(check.unwrap()["findings"].as_u64().unwrap_or(0), lost);
+    // Of what was in memory, the last acks may not have reached the generator any more.
+    let unanswered = run["indeterminate"].as_u64().unwrap();
+    assert!(lost <= in_memory && in_memory <= lost + unanswered, "{lost} lost of {in_memory}: {run}");
+    assert!(run["lost"]["seconds"].as_f64().unwrap_or(0.0) < 10.0, "{run}");
 }
 
 #[cfg(unix)]

@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
     &["report"],
     &["doctor", "chaos"],
     &["query"],
+    &["proof"],
     &["commands"],
     &["cli"],
 ];

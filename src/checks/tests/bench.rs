@@ -1,12 +1,9 @@
-//! A store of the real services to be damaged, and what an audit then says.
+//! A store of the real services to be damaged, by operations that have to succeed, and what an audit then says.
 
 use std::{
-    fmt::Write as _,
-    fs,
-    ops::Range,
+    ops::{Deref, Range},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
 };
 
 use datafusion::arrow::{
@@ -14,54 +11,53 @@ use datafusion::arrow::{
     compute::nullif,
     datatypes::{Field, FieldRef, Schema as ArrowSchema},
 };
-use tempfile::TempDir;
 
+pub(crate) use crate::proof::fired::{beside_junjo, fired};
 use crate::{
     audit::{AuditOptions, examine, report::AuditReport},
     checks::catalog::built_in,
     contract::{columns, row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs},
-    ledger::runs,
+    proof,
     report::format::{self, ReportFormat, View},
     store::find::find_store,
-    testing::{copy_tree, files, fixture, parquet_rows, write_batch, write_parquet},
+    testing::{fixture, parquet_rows, write_batch},
 };
 
 /// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
-pub(crate) struct Bench {
-    pub(crate) folder: TempDir,
-    pub(crate) schema: Schema,
+pub(crate) struct Bench(proof::bench::Bench);
+
+impl Deref for Bench {
+    type Target = proof::bench::Bench;
+
+    fn deref(&self) -> &proof::bench::Bench {
+        &self.0
+    }
 }
 
 impl Bench {
     pub(crate) fn of(name: &str, schema: Schema) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy_tree(&fixture(name), folder.path());
-        Self { folder, schema }
+        let other_era = match schema {
+            Schema::V1 => "getting-started/studio-0.82.1",
+            Schema::V2 => "getting-started/studio-0.80.0",
+        };
+        Self(proof::bench::Bench::copy(&fixture(name), schema, &fixture(other_era)).unwrap())
     }
 
     pub(crate) fn cold(&self) -> PathBuf {
-        files(&self.folder.path().join("spans/parquet"), ".parquet").remove(0)
+        self.cold_file().unwrap()
     }
 
     pub(crate) fn segment(&self) -> PathBuf {
-        files(&self.folder.path().join("spans/wal"), ".ipc").remove(0)
+        self.segment_file().unwrap()
     }
 
     pub(crate) fn ledger(&self, run: usize) -> PathBuf {
-        let runs = runs::load_all(&self.runs()).unwrap().runs;
-        runs[run].parts[0].folder.join("ledger.ndjson")
-    }
-
-    pub(crate) fn runs(&self) -> PathBuf {
-        self.folder.path().join("runs")
+        self.ledger_file(run).unwrap()
     }
 
     pub(crate) fn change_cold(&self, change: impl FnOnce(&mut Vec<Row>)) {
-        let file = self.cold();
-        let mut rows = parquet_rows(&file, self.schema);
-        change(&mut rows);
-        write_parquet(&file, &rows, self.schema);
+        self.alter_cold(change).unwrap();
     }
 
     /// Replaces columns of the cold file by others.
@@ -78,28 +74,12 @@ impl Bench {
         });
     }
 
-    pub(crate) fn snapshot(&self) -> PathBuf {
-        self.folder.path().join("spans/hot_snapshot.parquet")
-    }
-
-    /// An empty file in the WAL folder that nobody has written to for so long.
-    pub(crate) fn leave_temp_file(&self, age: Duration) {
-        let file = self.segment().with_extension("ipc.tmp");
-        fs::write(&file, "").unwrap();
-        let handle = fs::OpenOptions::new().write(true).open(file).unwrap();
-        handle.set_modified(SystemTime::now() - age).unwrap();
-    }
-
     pub(crate) fn edit_ledger(&self, run: usize, edit: impl Fn(&str) -> String) {
-        let file = self.ledger(run);
-        let text = fs::read_to_string(&file).unwrap();
-        fs::write(file, edit(&text)).unwrap();
+        self.alter_ledger(run, edit).unwrap();
     }
 
     pub(crate) fn change_snapshot(&self, change: impl FnOnce(&mut Vec<Row>)) {
-        let mut rows = parquet_rows(&self.snapshot(), self.schema);
-        change(&mut rows);
-        write_parquet(&self.snapshot(), &rows, self.schema);
+        self.alter_snapshot(change).unwrap();
     }
 
     /// What a check finds, as JSON objects, in its own order.
@@ -143,28 +123,7 @@ pub(crate) fn without_waiting() -> AuditOptions {
     AuditOptions { wait: false, samples: 10, ..AuditOptions::of(built_in().unwrap()) }
 }
 
-/// What fired, without the checks of Junjo's own evidence.
-pub(crate) fn beside_junjo(fired: &str) -> String {
-    fired.split("; ").filter(|one| !one.starts_with("junjo_")).collect::<Vec<_>>().join("; ")
-}
-
-/// Every check that did not pass or was not skipped, with the number of its findings.
-pub(crate) fn fired(report: &AuditReport) -> String {
-    let mut text = String::new();
-    for one in &report.checked {
-        let findings = one.verdict.findings().map_or(0, |findings| findings.total);
-        match one.verdict.name() {
-            "pass" | "skipped" => {}
-            // What a run's spans lose by design is counted on every store that holds one.
-            _ if one.check.id == "declared_losses" => {}
-            "fail" => write!(text, "{}: {findings}; ", one.check.id).unwrap(),
-            other => write!(text, "{}: {other}, {findings}; ", one.check.id).unwrap(),
-        }
-    }
-    text.trim_end_matches("; ").to_owned()
-}
-
 /// The run whose spans are in the cold file.
 pub(crate) fn first_run(bench: &Bench) -> String {
-    runs::load_all(&bench.runs()).unwrap().runs.remove(0).manifest.run_id
+    bench.first_run().unwrap()
 }

@@ -5,10 +5,11 @@ use std::fs;
 use datafusion::arrow::datatypes::DataType;
 use serde_json::{Value, json};
 
-use super::{bench::Bench, planned};
+use super::bench::Bench;
 use crate::{
     contract::schema::Schema,
     judge::judgement::Depth,
+    proof::damages,
     testing::{parquet_rows, write_parquet},
 };
 
@@ -28,7 +29,7 @@ async fn told(bench: &Bench, check: &str, columns: &[&str]) -> Vec<Vec<Value>> {
 #[tokio::test]
 async fn a_false_statistic_is_told_beside_the_value() {
     let bench = bench();
-    planned::flip_a_statistic(&bench);
+    damages::files::flip_a_statistic(&bench).unwrap();
     let least = parquet_rows(&bench.cold(), STORE.1).into_iter().map(|row| row.trace_id).min().unwrap();
     let stated = format!("z{}", &least[1..]);
     let columns = ["tier", "row_group_index", "column_name", "statistic", "expected", "actual"];
@@ -42,7 +43,7 @@ async fn a_false_statistic_is_told_beside_the_value() {
 #[tokio::test]
 async fn statistics_are_not_judged_by_structure_alone() {
     let bench = bench();
-    planned::flip_a_statistic(&bench);
+    damages::files::flip_a_statistic(&bench).unwrap();
     let report = bench.audit_at(Depth::Structure).await;
     let one = report.checked.iter().find(|one| one.check.id == "false_statistics").unwrap();
     assert_eq!(one.verdict.name(), "skipped");
@@ -59,7 +60,7 @@ async fn each_row_too_many_of_a_snapshot_has_its_cause() {
     let changed = causes(|bench| bench.change_snapshot(|rows| rows[3].name.push('x')));
     assert_eq!(changed.await, one(3, "changed_in_wal"));
     let changed = causes(|bench| {
-        planned::flush(bench);
+        damages::copies::flush(bench).unwrap();
         bench.change_snapshot(|rows| rows[3].name.push('x'));
     });
     assert_eq!(changed.await, one(3, "changed_in_cold"));
@@ -75,16 +76,16 @@ async fn each_row_too_many_of_a_snapshot_has_its_cause() {
 #[tokio::test]
 async fn a_row_of_the_snapshot_is_not_made_up_while_a_file_is_unread() {
     let bench = bench();
-    planned::flush(&bench);
+    damages::copies::flush(&bench).unwrap();
     let flushed = bench.cold().with_file_name("20261123_235959_00000001.parquet");
-    planned::truncate(&flushed);
+    damages::files::truncate(&flushed).unwrap();
     assert_eq!(bench.samples("none", "snapshot_differs_from_wal").await, Vec::<Value>::new());
 }
 
 #[tokio::test]
 async fn a_wrong_type_is_named_with_the_column() {
     let bench = bench();
-    planned::store_as(&bench, "duration_ns", &DataType::Float64);
+    damages::columns::store_as(&bench, "duration_ns", &DataType::Float64).unwrap();
     assert_eq!(
         told(&bench, "unreadable_files", &["tier", "rows_read", "problem"]).await,
         [[json!("cold"), json!(20), json!("column `duration_ns` is of type Float64, not Int64")]]

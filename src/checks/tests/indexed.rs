@@ -11,11 +11,12 @@ use rusqlite::Connection;
 
 use super::{
     bench::{Bench, fired},
-    planned, structure,
+    structure,
 };
 use crate::{
     audit::verdict::Overall,
     contract::{row::Row, schema::Schema},
+    proof::damages,
     standin::indexer::Indexer,
     testing::{files, fixture, parquet_rows, write_parquet},
 };
@@ -308,7 +309,7 @@ fn damage(bench: &Bench) {
 
 fn index_a_file_that_is_not_whole(bench: &Bench) {
     let whole = fs::read(bench.cold()).unwrap();
-    planned::truncate(&bench.cold());
+    damages::files::truncate(&bench.cold()).unwrap();
     index(bench);
     fs::write(bench.cold(), whole).unwrap();
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use datafusion::arrow::datatypes::DataType;
 use serde_json::Value;
 
-use super::{bench::Bench, planned};
+use super::bench::Bench;
 use crate::{
     contract::{row::Row, schema::Schema},
+    proof::damages,
     testing::{segment_rows, write_parquet},
 };
 
@@ -233,11 +234,19 @@ pub(crate) const CASES: &[Case] = &[
     ("store_a_state_as_null", |bench| bench.set_null("trace_state", 3..4), ""),
     (
         "store_durations_with_a_fraction",
-        |bench| planned::store_as(bench, "duration_ns", &DataType::Float64),
+        |bench| damages::columns::store_as(bench, "duration_ns", &DataType::Float64).unwrap(),
         "unreadable_files: 1",
     ),
-    ("put_a_foreign_file_beside", planned::foreign_beside, "unreadable_files: 1"),
-    ("flip_a_bit_in_a_footer_statistic", planned::flip_a_statistic, "false_statistics: 1"),
+    (
+        "put_a_foreign_file_beside",
+        |bench| damages::files::foreign_beside(bench).unwrap(),
+        "unreadable_files: 1",
+    ),
+    (
+        "flip_a_bit_in_a_footer_statistic",
+        |bench| damages::files::flip_a_statistic(bench).unwrap(),
+        "false_statistics: 1",
+    ),
 ];
 
 fn root(rows: &[Row]) -> usize {

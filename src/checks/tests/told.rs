@@ -23,6 +23,7 @@ use crate::{
     base::panic_guard::catch_panic,
     contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
+    proof::damages,
     store::find::find_store,
     testing::{files, parquet_rows, segment_rows, write_in_pages, write_parquet},
 };
@@ -243,7 +244,7 @@ async fn a_row_that_a_snapshot_should_not_have_is_told_with_its_cause() {
         for cause in ["changed_in_wal", "changed_in_cold", "extra_copy", "nowhere"] {
             cases.push(case(format!("{cause} of {extent}"), move |bench| {
                 if cause == "changed_in_cold" {
-                    planned::flush(bench);
+                    damages::copies::flush(bench).unwrap();
                 }
                 let mut told = Told::new();
                 // Rows of the WAL that the snapshot lacks, or that a flush took with it, make it stale, too.
@@ -392,7 +393,7 @@ async fn a_column_of_another_type_is_told_with_its_file_and_both_types() {
             ("start_time", DataType::Int64, "Timestamp"),
         ] {
             let bench = Bench::of(store, schema);
-            planned::store_as(&bench, column, &kind);
+            damages::columns::store_as(&bench, column, &kind).unwrap();
             let report = audit(&bench, "all").await;
             assert_eq!(report.overall, Overall::Fail, "{column} on {store}");
             let samples = &report.evidence["unreadable_files"].samples;
@@ -648,17 +649,17 @@ async fn a_file_without_spans_is_told_with_its_name_and_size() {
     };
     let cases = vec![
         case("a segment without a row", move |bench| {
-            planned::segment_without_a_row(bench);
+            damages::files::segment_without_a_row(bench).unwrap();
             let (file, size) = named(bench, ".ipc", "_0009");
             vec![("empty_files", json!({"tier": "wal", "file": file, "size": size, "rows": 0}))]
         }),
         case("a cold file without a row", move |bench| {
-            planned::cold_file_without_a_row(bench);
+            damages::files::cold_file_without_a_row(bench).unwrap();
             let (file, size) = named(bench, ".parquet", "_235959_");
             vec![("empty_files", json!({"tier": "cold", "file": file, "size": size, "rows": 0}))]
         }),
         case("a foreign file", move |bench| {
-            planned::foreign_beside(bench);
+            damages::files::foreign_beside(bench).unwrap();
             let (file, size) = named(bench, ".parquet", "_235959_");
             vec![("unreadable_files", json!({"tier": "cold", "file": file, "size": size, "rows_read": 0}))]
         }),
@@ -671,7 +672,7 @@ async fn a_file_without_spans_is_told_with_its_name_and_size() {
         case("half a cold file", move |bench| {
             let file = bench.cold().with_file_name("20261123_235959_00000001.parquet");
             fs::copy(bench.cold(), &file).unwrap();
-            planned::truncate(&file);
+            damages::files::truncate(&file).unwrap();
             let (file, size) = named(bench, ".parquet", "_235959_");
             vec![("unreadable_files", json!({"tier": "cold", "file": file, "size": size, "rows_read": 0}))]
         }),

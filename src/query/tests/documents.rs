@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::*;
 use crate::{
     checks::catalog::{Check, Needs as CheckNeeds, built_in},
-    report::faults::found_by,
     standin::faults::catalogue,
     tables::functions::FUNCTIONS,
 };
@@ -141,7 +140,7 @@ fn faults() -> String {
             fault.opportunity(),
             fault.trigger,
             fault.about,
-            linked(&found_by(&fault.expected())),
+            linked(&fault.expected().to_string()),
             linked(&fault.shown_by_structure().join(", ")),
         )
         .unwrap();

@@ -15,6 +15,7 @@ use crate::{
         },
     },
     judge::runs::choose_runs,
+    proof::damages,
     report::sql_line,
 };
 
@@ -111,12 +112,11 @@ async fn every_check_pasted_gives_its_findings_and_its_investigation_shows_them(
     let all = all.map(|check| check.id).collect();
     let mut proof = Proof { open: all, wrong: Vec::new() };
     let (name, schema) = planned::STORES[1];
-    for (damage, run, apply, expected) in planned::CASES.iter().filter(|(.., expected)| !expected.is_empty())
-    {
+    for (damage, run, apply, expected) in damages::all().filter(|(.., expected)| !expected.is_empty()) {
         if proof.needs(expected) || proof.open.contains("declared_losses") {
             let damaged = Damaged::of(name, schema);
             let run = if *run == "first" { first_run(&damaged) } else { (*run).to_owned() };
-            apply(&damaged);
+            apply(&damaged).unwrap();
             proof.examine(damage, damaged.folder.path(), &run).await;
         }
     }
@@ -159,7 +159,7 @@ async fn every_check_pasted_gives_its_findings_and_its_investigation_shows_them(
 async fn pollution_sees_rows_without_a_service_as_the_check_does() {
     let (name, schema) = planned::STORES[1];
     let damaged = Damaged::of(name, schema);
-    planned::rename_column(&damaged, "service_name");
+    damages::columns::rename_column(&damaged, "service_name").unwrap();
     let report = audit(damaged.folder.path(), "none").await;
     let found = report.checked.iter().find(|one| one.check.id == "polluted_service_name").unwrap();
     let engine = engine(find_store(Some(damaged.folder.path())).unwrap(), Path::new("nowhere"), "none");

@@ -69,6 +69,11 @@ impl Fault {
         self.act.opportunity()
     }
 
+    /// Whether the service ends, so that spans may be in memory whose ack nobody got.
+    pub(crate) fn ends_the_service(&self) -> bool {
+        matches!(self.act, Act::Export(ExportAct::Restart) | Act::Flush(FlushAct::Crash))
+    }
+
     /// The checks that find it where the run that was sent is at hand.
     pub(crate) fn expected(&self) -> Expected {
         self.act.expected()

@@ -1,5 +1,7 @@
 //! Which checks find which fault, as runs have shown it.
 
+use std::fmt;
+
 use super::{
     catalogue::Act,
     export::ExportAct,
@@ -37,6 +39,15 @@ impl Expected {
 
     const fn also(self, also: &'static [&'static str]) -> Self {
         Self { also, ..self }
+    }
+}
+
+/// `a, b or c`: all of the first, and one of the last where there are several.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any = self.any.join(" or ");
+        let parts = self.all.iter().copied().chain([any.as_str()]).filter(|part| !part.is_empty());
+        f.write_str(&parts.collect::<Vec<_>>().join(", "))
     }
 }
 
