@@ -8,7 +8,7 @@ pub(crate) mod baseline;
 pub(crate) mod catalog;
 pub(crate) mod finding_id;
 pub(crate) mod findings;
-mod grammar;
+pub(crate) mod grammar;
 pub(crate) mod investigations;
 pub(crate) mod runner;
 mod sample;

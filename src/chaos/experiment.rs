@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     journal::{EndedBy, Journal},
-    lost::Lost,
+    lost::{LOST_ACKS, Lost},
     nemesis::{Door, Internal, Patient},
     process::{Launch, Studio},
     promises::{self, Facts, Judged, Promise, Standing},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     audit::{AuditOptions, examine, report::AuditReport},
     base::{notice, problem::Problem},
-    checks::selection,
+    checks::{grammar, selection},
     judge::runs::choose_runs,
     ledger::{
         chaos::{ChaosPlan, Experiment},
@@ -41,7 +41,7 @@ use crate::{
 /// absent for one, follows from a loss.
 const FAMILIES: [&str; 6] = ["delivery", "duplicates", "fidelity", "files", "form", "pollution"];
 
-/// Lost spans that are laid to a fault one by one.
+/// Times of acks of lost spans that are laid to a fault.
 const SAMPLES: usize = 1_000_000;
 
 /// All that an experiment needs.
@@ -217,7 +217,9 @@ async fn audit(setup: &Setup, run: &Performed, waiting: impl FnMut(Duration)) ->
     let folder: &Path = &setup.load.runs;
     let runs = choose_runs(folder, run.manifest.run_id.as_str(), &layout)?;
     let families = FAMILIES.map(str::to_owned);
-    let checks = selection::select(selection::with_own(None)?, &families, &[])?;
+    let mut checks = selection::select(selection::with_own(None)?, &families, &[])?;
+    let lost_acks = include_str!("../../sql/chaos/lost_acks.sql");
+    checks.push(grammar::parse(LOST_ACKS, "delivery", lost_acks).map_err(anyhow::Error::msg)?);
     let options = AuditOptions { samples: SAMPLES, ..AuditOptions::of(checks) };
     examine(&layout, &runs, options, waiting).await
 }

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::{array::AsArray, datatypes::TimestampNanosecondType};
+use datafusion::arrow::{
+    array::{AsArray, PrimitiveArray},
+    datatypes::{Int64Type, TimestampNanosecondType},
+};
 
 use super::{
     files::Damaged,
@@ -10,11 +13,15 @@ use super::{
 };
 use crate::{
     audit::report::AuditReport,
+    checks::findings::Findings,
     ledger::{chaos::Nemesis, history::History},
 };
 
 /// Older spans were not waiting for the studio's timer any more when it ended, nanoseconds.
 const PENDING: u64 = 10_000_000_000;
+
+/// The check that finds lost spans by the time of their ack.
+pub(crate) const LOST_ACKS: &str = "lost_acks";
 
 /// Lost spans by what explains them.
 #[derive(Debug, Default)]
@@ -55,8 +62,8 @@ enum Where {
 }
 
 impl Amount {
-    fn add(&mut self, age: u64) {
-        self.spans += 1;
+    fn add(&mut self, spans: u64, age: u64) {
+        self.spans += spans;
         self.oldest = self.oldest.max(age);
     }
 
@@ -80,32 +87,36 @@ struct Sent {
 
 impl Lost {
     pub(crate) fn of(report: &AuditReport, journal: &Journal, history: &History) -> Self {
-        let mut lost = Self { by_fault: vec![Losses::default(); journal.faults.len()], unexplained: 0 };
-        let found = report.checked.iter().find(|one| one.check.id == "lost_spans");
-        let Some(findings) = found.and_then(|one| one.verdict.findings()) else { return lost };
         let mut started: HashMap<u64, u64> = HashMap::new();
         for export in &history.exports {
             let Some(acked) = export.ended_at() else { continue };
             let earliest = started.entry(acked).or_insert(export.started_at);
             *earliest = export.started_at.min(*earliest);
         }
-        let mut kept = 0;
-        for batch in &findings.samples {
-            let Some(acked_at) = batch.column_by_name("acked_at") else { continue };
-            let Some(acked_at) = acked_at.as_primitive_opt::<TimestampNanosecondType>() else { continue };
-            kept += acked_at.len() as u64;
-            for acked in acked_at.iter().flatten().map(i64::cast_unsigned) {
+        let mut lost = Self { by_fault: vec![Losses::default(); journal.faults.len()], unexplained: 0 };
+        let total = findings(report, "lost_spans").map_or(0, |found| found.total);
+        let batches = findings(report, LOST_ACKS).map_or(&[][..], |found| found.samples.as_slice());
+        let mut told = 0;
+        for batch in batches {
+            let acked = batch.column_by_name("acked_at").and_then(|column| column.as_primitive_opt());
+            let spans = batch.column_by_name("spans").and_then(|column| column.as_primitive_opt());
+            let acked: Option<&PrimitiveArray<TimestampNanosecondType>> = acked;
+            let spans: Option<&PrimitiveArray<Int64Type>> = spans;
+            for (acked, spans) in acked.into_iter().flatten().zip(spans.into_iter().flatten()) {
+                let (acked, spans) = (acked.unwrap_or_default().cast_unsigned(), spans.unwrap_or_default());
                 let started = started.get(&acked).copied().unwrap_or(acked);
-                lost.add(Sent { started, acked }, journal);
+                told += spans.cast_unsigned();
+                lost.add(Sent { started, acked }, spans.cast_unsigned(), journal);
             }
         }
-        lost.unexplained += findings.total - kept;
+        // Beyond what a check keeps of its findings.
+        lost.unexplained += total.saturating_sub(told);
         lost
     }
 
-    fn add(&mut self, sent: Sent, journal: &Journal) {
+    fn add(&mut self, sent: Sent, spans: u64, journal: &Journal) {
         let Some((fault, place)) = explanation(sent, journal) else {
-            self.unexplained += 1;
+            self.unexplained += spans;
             return;
         };
         let ended = journal.generations.iter().filter_map(|generation| generation.ended.as_ref());
@@ -117,7 +128,7 @@ impl Lost {
             Where::Meanwhile => &mut losses.meanwhile,
             Where::InDamaged => &mut losses.in_damaged,
         };
-        amount.add(ended.unwrap_or(journal.faults[fault].began).saturating_sub(sent.acked));
+        amount.add(spans, ended.unwrap_or(journal.faults[fault].began).saturating_sub(sent.acked));
     }
 }
 
@@ -125,8 +136,18 @@ fn explanation(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
     in_damaged(sent, journal).or_else(|| in_the_process(sent, journal)).or_else(|| meanwhile(sent, journal))
 }
 
+fn findings<'a>(report: &'a AuditReport, check: &str) -> Option<&'a Findings> {
+    report.checked.iter().find(|one| one.check.id == check)?.verdict.findings()
+}
+
 fn in_damaged(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
-    let overlaps = |file: &Damaged| sent.started <= file.until && sent.acked >= file.from;
+    // No process writes what another had in memory.
+    let written_by = |file: &Damaged| {
+        let processes = journal.generations.iter().map(|process| process.started);
+        processes.filter(|started| *started < file.until).max().unwrap_or_default()
+    };
+    let overlaps =
+        |file: &Damaged| sent.started <= file.until && sent.acked >= file.from.max(written_by(file));
     let fault = journal.faults.iter().position(|fault| fault.effect.damaged.iter().any(overlaps))?;
     Some((fault, Where::InDamaged))
 }
@@ -176,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_lost_span_is_laid_to_the_fault_that_explains_it() {
-        let torn = Damaged { path: "a.ipc".into(), from: 66 * SECOND, until: 69 * SECOND };
+        // Nothing tells of a file before it; what an earlier process had in memory is not in it all the same.
+        let torn = Damaged { path: "a.ipc".into(), from: 0, until: 69 * SECOND };
         let damage = Effect { damaged: vec![torn], ..Effect::default() };
         let cut = Effect { flush_began: Some(119 * SECOND), ..Effect::default() };
         let journal = Journal {

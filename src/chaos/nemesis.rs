@@ -332,17 +332,19 @@ impl Patient {
             return Ok(Effect::untried("no segment came about"));
         }
         self.end(Signal::TERM).await?;
-        let segments = match self.folders()? {
-            (_, Some(wal)) => data_files(&wal, "ipc")?,
-            _ => Vec::new(),
-        };
+        let (mut segments, mut all) = (Vec::new(), Vec::new());
+        if let (Some(cold), Some(wal)) = self.folders()? {
+            segments = data_files(&wal, "ipc")?;
+            all.clone_from(&segments);
+            all.extend(data_files(&cold, "parquet")?);
+        }
         tokio::time::sleep(down).await;
         self.studio.replace(command);
         self.bring_back().await?;
         let wedged = self.flush().await?.refusal();
         let mut effect = Effect { wedged, ..Effect::default() };
         if effect.wedged.is_some() {
-            effect.damaged = segments.iter().map(|file| files::held(file, &segments)).collect();
+            effect.damaged = segments.iter().map(|file| files::held(file, &all)).collect();
             files::take_away(&effect.damaged, &self.damaged_folder())?;
         }
         Ok(effect)
