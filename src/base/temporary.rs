@@ -4,8 +4,10 @@
 
 use std::{
     env,
+    error::Error,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
+    iter,
     path::Path,
 };
 
@@ -28,20 +30,32 @@ pub(crate) fn folder() -> io::Result<TempDir> {
 }
 
 /// An error of the same kind that names the folder, what is wrong, and what helps.
-fn explained(err: &io::Error) -> io::Error {
+pub(crate) fn explained(err: &io::Error) -> io::Error {
+    io::Error::new(err.kind(), problem(err))
+}
+
+/// What is wrong with temporary data, where an error of a library that keeps some is about that: the disk is full,
+/// which nobody hears who only reads, or no file can be made.
+pub(crate) fn trouble(err: &(dyn Error + 'static)) -> Option<Problem> {
+    let mut causes = iter::successors(Some(err), |&err| err.source());
+    let err = causes.find_map(|cause| cause.downcast_ref::<io::Error>())?;
+    if is_full(err) { Some(problem(err)) } else { tempfile::tempfile().err().map(|err| problem(&err)) }
+}
+
+fn is_full(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn problem(err: &io::Error) -> Problem {
     let folder = env::temp_dir();
-    let hint = match err.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room there, or set TMPDIR to a folder with more"
-        }
-        _ => "set TMPDIR to a folder that is there and that this user may write to",
+    let hint = if is_full(err) {
+        "make room there, or set TMPDIR to a folder with more"
+    } else {
+        "set TMPDIR to a folder that is there and that this user may write to"
     };
     // Of a temporary file the error names a path that nobody asked for.
-    let cause = err
-        .raw_os_error()
-        .map_or_else(|| err.to_string(), |code| io::Error::from_raw_os_error(code).to_string());
-    let what = format!("cannot keep temporary data in `{}`: {cause}", folder.display());
-    io::Error::new(err.kind(), Problem::new(what, hint))
+    let cause = err.raw_os_error().map_or_else(|| io::Error::from(err.kind()), io::Error::from_raw_os_error);
+    Problem::new(format!("cannot keep temporary data in `{}`: {cause}", folder.display()), hint)
 }
 
 impl Temporary {
@@ -122,5 +136,16 @@ mod tests {
         };
         check(io::ErrorKind::StorageFull, "make room there");
         check(io::ErrorKind::NotFound, "set TMPDIR");
+    }
+
+    #[test]
+    fn a_full_disk_is_found_among_the_causes() {
+        let wrapped =
+            |kind: io::ErrorKind| anyhow::Error::from(io::Error::from(kind)).context("a query failed");
+        let full = trouble(wrapped(io::ErrorKind::StorageFull).as_ref()).unwrap();
+        assert!(full.to_string().starts_with("cannot keep temporary data in `"), "{full}");
+        // Files can be made here, so that something else was not found.
+        assert!(trouble(wrapped(io::ErrorKind::NotFound).as_ref()).is_none());
+        assert!(trouble(anyhow::anyhow!("nothing of files").as_ref()).is_none());
     }
 }

@@ -19,6 +19,7 @@ use super::{
     findings::{Collector, Findings, SampleLimits},
 };
 use crate::{
+    base::temporary,
     index::read::IndexState,
     judge::{
         account::Account,
@@ -196,7 +197,11 @@ impl<'k> Running<'k> {
             }
             Err(err) => {
                 let hint = tables.sources.take_missing().map(|name| format!(": {}", catalog::hint(&name)));
-                let what = err.strip_backtrace().replace('\n', " ");
+                let told = temporary::trouble(&err).map_or_else(
+                    || err.strip_backtrace(),
+                    |problem| format!("{problem}; {}", problem.hint()),
+                );
+                let what = told.replace('\n', " ");
                 self.outcome = Outcome::Broken(what + &hint.unwrap_or_default());
             }
         }

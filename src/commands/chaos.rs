@@ -15,7 +15,7 @@ use super::{
     progress, verify,
 };
 use crate::{
-    base::{duration, exit::Exit, interrupt::Interrupts, notice, private, problem::Problem},
+    base::{duration, exit::Exit, interrupt::Interrupts, notice, private, problem::Problem, temporary},
     chaos::{
         aside::Aside,
         experiment::{self, Outcome, Setup},
@@ -337,7 +337,7 @@ impl ChaosArgs {
         }
         let temporary = match self.data_dir {
             Some(_) => None,
-            None => Some(tempfile::Builder::new().prefix("e2e-store-").tempdir()?),
+            None => Some(temporary::folder()?),
         };
         let place = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
         let data_dir = self.data_dir.clone().or_else(|| place(".dbdata")).unwrap_or_default();

@@ -55,7 +55,7 @@ pub(crate) fn man(args: &ManArgs, command: Command, out: &mut dyn Write) -> anyh
             fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
             // Made elsewhere first: the generator would write through links.
             let made = temporary::folder()?;
-            clap_mangen::generate_to(command, made.path()).context("cannot make manual pages")?;
+            clap_mangen::generate_to(command, made.path()).map_err(|err| temporary::explained(&err))?;
             for page in fs::read_dir(made.path())? {
                 let page = page?;
                 Output::create(&dir.join(page.file_name()), &[])?.fill(&fs::read(page.path())?)?;

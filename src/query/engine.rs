@@ -32,6 +32,7 @@ use crate::{
     base::{
         memory::{Limits, Memory},
         panic_guard::{Guarded, catch_panic},
+        temporary,
     },
     checks::investigations::Params,
     store::{
@@ -160,6 +161,9 @@ impl Engine {
         source: Source<'_>,
         begins: Location,
     ) -> anyhow::Error {
+        if let Some(problem) = temporary::trouble(err) {
+            return problem.into();
+        }
         let damaged = if diagnostics::blames_a_file(err) {
             self.tables.sources.damaged_inside().await
         } else {
