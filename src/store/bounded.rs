@@ -66,7 +66,7 @@ mod tests {
             "select length(repeat('a', 100000000) || repeat('b', 100000000) || repeat('c', 100000000))",
             "select length(array_to_string(array_repeat('a', 100000), repeat('b', 100000)))",
             "select array_length(array_concat(range(0, 20000000), range(0, 20000000)))",
-            "select length(encode(encode(encode(repeat('a', 2000000), 'hex'), 'hex'), 'hex'))",
+            "select length(encode(encode(encode(repeat('a', 600000), 'hex'), 'hex'), 'hex'))",
             "select length(concat_ws(repeat('a', 100000000), 'b', 'c', 'd', 'e'))",
             // The same value in every row.
             "select repeat('a', 100000000) from generate_series(1, 8000)",
@@ -88,7 +88,7 @@ mod tests {
     async fn what_has_room_is_answered() {
         for (sql, value) in [
             ("select length(repeat('ab', 1000))", "2000"),
-            ("select length(repeat('ab', 2000000))", "4000000"),
+            ("select length(repeat('ab', 500000))", "1000000"),
             ("select lpad('a', 3, 'ü')", "üüa"),
             ("select array_length(range(0, 100))", "100"),
             ("select array_length(array_repeat('abc', 3))", "3"),

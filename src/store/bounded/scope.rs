@@ -10,7 +10,7 @@ use crate::base::memory::decode_budget;
 const COPIES: u64 = 4;
 
 /// Constants become part of the plan, whose expressions are written out many times while it is made better.
-const CONSTANT: u64 = 4 << 20;
+const CONSTANT: u64 = 1 << 20;
 const CONSTANT_LIST: u64 = 16 << 20;
 
 /// Any call may make so much, however many there are.
