@@ -166,7 +166,7 @@ pub(crate) enum Pages<'a> {
     /// Those of some services, or of all where none is named.
     Services(&'a [String]),
     Trace(&'a str),
-    /// Those of services as above, and of some traces: two of each file, [`SAMPLED`] at most.
+    /// Those of services as above, and of some traces: of each file in turn, [`SAMPLED`] at most.
     Sampled(&'a [String]),
 }
 

@@ -24,7 +24,7 @@ use crate::{
 ///
 /// Reads the files and a copy of the studio's index, and follows the rules of its backend: which services are listed,
 /// which workflows and agents, which spans of a trace. Calls nothing, unless --studio asks the studio itself: for the
-/// list of services, the workflows of each, and traces, two of each file and 20 at most. `audit` judges the index itself.
+/// list of services, the workflows of each, and traces, of each file in turn and 20 at most. `audit` judges the index itself.
 ///
 /// Exits with 0 when everything stored is shown, 1 when something is not, or when the studio shows anything else than
 /// predicted, and 2 when there is no store, no index, or no answer.

@@ -1,6 +1,6 @@
 //! The pages of traces.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use datafusion::{
     arrow::{
@@ -8,31 +8,40 @@ use datafusion::{
         compute::cast,
         datatypes::{DataType, UInt64Type},
     },
-    functions_aggregate::expr_fn::{count, max, min},
+    functions::expr_fn::substring,
+    functions_aggregate::expr_fn::{count, min},
     logical_expr::{col, lit},
     prelude::SessionContext,
 };
 
 use super::{Hidden, SAMPLED, TracePage, known::Known, services::texts};
 
-/// Two traces of each file, or of so many of them that there are [`SAMPLED`] in all.
+/// Traces of each file in turn, [`SAMPLED`] in all, or fewer where no file has more beginnings of ids.
 pub(super) async fn sample(services: &[String], session: &SessionContext) -> anyhow::Result<Vec<String>> {
     let mut rows = session.table("stored").await?;
     if !services.is_empty() {
         let names = services.iter().map(|name| lit(name.as_str())).collect();
         rows = rows.filter(col("service_name").in_list(names, false))?;
     }
-    let ends = vec![min(col("trace_id")), max(col("trace_id"))];
-    let mut traces = Vec::new();
-    for batch in rows.aggregate(vec![col("file")], ends)?.collect().await? {
-        traces.extend(texts(&batch, 1)?);
-        traces.extend(texts(&batch, 2)?);
+    let by = vec![col("file"), substring(col("trace_id"), lit(1), lit(1))];
+    let mut of_file: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for batch in rows.aggregate(by, vec![min(col("trace_id"))])?.collect().await? {
+        for (file, trace) in texts(&batch, 0)?.into_iter().zip(texts(&batch, 2)?) {
+            if !trace.is_empty() {
+                of_file.entry(file).or_default().insert(trace);
+            }
+        }
     }
-    traces.retain(|trace| !trace.is_empty());
-    traces.sort_unstable();
-    traces.dedup();
-    let step = traces.len().div_ceil(SAMPLED).max(1);
-    Ok(traces.into_iter().step_by(step).collect())
+    let step = of_file.len().div_ceil(SAMPLED).max(1);
+    let mut files: Vec<_> = of_file.into_values().step_by(step).map(BTreeSet::into_iter).collect();
+    let mut sample = BTreeSet::new();
+    while sample.len() < SAMPLED && !files.is_empty() {
+        files.retain_mut(|traces| {
+            let next = traces.next().filter(|_| sample.len() < SAMPLED);
+            next.map(|trace| sample.insert(trace)).is_some()
+        });
+    }
+    Ok(sample.into_iter().collect())
 }
 
 /// One for each of the traces, stored or not.
