@@ -1,6 +1,6 @@
 //! Damage to Junjo traces of three stores, at one execution and at all: which checks of the family fire.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, iter};
 
 use serde_json::{Value, json};
 
@@ -657,14 +657,16 @@ pub(crate) fn damaged() -> impl Iterator<Item = (&'static str, &'static str, imp
         });
         (*name, *expected, make)
     });
-    of_rows.chain(of_three().into_iter().map(|(all, expected)| {
+    let of_stores = of_rows.chain(of_three().into_iter().map(|(all, expected)| {
         let make: Box<dyn Fn() -> Bench> = Box::new(move || {
             let (bench, rows) = bench(STORES[0]);
             bench.change_cold(|cold| *cold = family_of_three(&rows[0], all.clone()));
             bench
         });
         ("a family of three", expected, make)
-    }))
+    }));
+    let make: Box<dyn Fn() -> Bench> = Box::new(|| with_a_source(|row| row.start_time -= 2_000));
+    of_stores.chain(iter::once(("a plugin span of another time", "junjo_plugin_rows", make)))
 }
 
 /// The checks that found something: those of the family, and the others.
@@ -803,7 +805,7 @@ async fn a_trace_beyond_the_bound_leaves_the_audit_open() {
         let span_id = format!("{:016x}", 0xaaaa_0000_0000_0000 + number as u64);
         Row { span_id, ..node.clone() }
     });
-    let large: Vec<Row> = std::iter::once(root.clone()).chain(nodes).collect();
+    let large: Vec<Row> = iter::once(root.clone()).chain(nodes).collect();
     bench.change_cold(|cold| *cold = large);
     assert_eq!(found(&bench.audit("none").await).0, "junjo_unjudged");
 }
@@ -830,6 +832,17 @@ fn sourced(row: &mut Row) {
     (row.status_code, row.status_message) = (2, Some("down".to_owned()));
 }
 
+/// A store with such a span, changed.
+fn with_a_source(change: fn(&mut Row)) -> Bench {
+    let (bench, rows) = bench(STORES[0]);
+    let mut row = rows[0].clone();
+    (row.trace_id, row.parent_span_id) = ("ab".repeat(16), None);
+    sourced(&mut row);
+    change(&mut row);
+    bench.change_cold(|cold| cold.push(row));
+    bench
+}
+
 #[tokio::test]
 async fn a_plugin_span_is_what_its_source_says() {
     type Change = fn(&mut Row);
@@ -844,12 +857,7 @@ async fn a_plugin_span_is_what_its_source_says() {
         (|row| row.status_code = 1, "status_code".to_owned()),
     ];
     for (change, subject) in cases {
-        let (bench, rows) = bench(STORES[0]);
-        let mut row = rows[0].clone();
-        (row.trace_id, row.parent_span_id) = ("ab".repeat(16), None);
-        sourced(&mut row);
-        change(&mut row);
-        bench.change_cold(|cold| cold.push(row));
+        let bench = with_a_source(change);
         let found = bench.samples("none", "junjo_plugin_rows").await;
         let subjects: Vec<&str> = found.iter().filter_map(|one| one["subject"].as_str()).collect();
         assert_eq!(subjects, Vec::from_iter((!subject.is_empty()).then_some(&*subject)));
