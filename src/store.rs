@@ -23,6 +23,7 @@ pub(crate) mod precedence;
 pub(crate) mod predicate;
 pub(crate) mod problem;
 pub(crate) mod reader;
+pub(crate) mod rewrite;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod segment;

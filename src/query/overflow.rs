@@ -14,22 +14,20 @@ use datafusion::{
         error::ArrowError,
     },
     common::{
-        DFSchema, DataFusionError, ExprSchema, Result, ScalarValue,
-        config::ConfigOptions,
-        tree_node::{Transformed, TreeNode},
+        DataFusionError, ExprSchema, Result, ScalarValue, config::ConfigOptions, tree_node::Transformed,
     },
     functions_aggregate::sum::Sum,
     logical_expr::{
         Accumulator, AggregateUDF, AggregateUDFImpl, BinaryExpr, ColumnarValue, Expr, ExprSchemable,
         GroupsAccumulator, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
         ScalarUDFImpl, Signature, Volatility,
-        expr_rewriter::NamePreserver,
         function::{AccumulatorArgs, StateFieldsArgs},
-        utils::merge_schema,
     },
     optimizer::AnalyzerRule,
     prelude::SessionContext,
 };
+
+use crate::store::rewrite;
 
 pub(super) fn register(session: &SessionContext) {
     session.add_analyzer_rule(Arc::new(CheckedArithmetic));
@@ -41,26 +39,12 @@ struct CheckedArithmetic;
 
 impl AnalyzerRule for CheckedArithmetic {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(check_plan)?.data)
+        rewrite::expressions(plan, |expr, schema| Ok(check(expr, schema)))
     }
 
     fn name(&self) -> &'static str {
         "checked_arithmetic"
     }
-}
-
-fn check_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let mut schema = merge_schema(&plan.inputs());
-    if let LogicalPlan::TableScan(scan) = &plan {
-        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
-    }
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let checked = expr.transform_up(|expr| Ok(check(expr, &schema)))?;
-        Ok(checked.update_data(|expr| name.restore(expr)))
-    })?
-    .map_data(LogicalPlan::recompute_schema)
 }
 
 /// A checked operation in place of one that wraps.

@@ -8,14 +8,11 @@ use std::sync::Arc;
 use datafusion::{
     arrow::datatypes::DataType,
     common::{
-        DFSchema, DataFusionError, ExprSchema, Result, ScalarValue,
+        DataFusionError, ExprSchema, Result, ScalarValue,
         config::ConfigOptions,
-        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+        tree_node::{Transformed, TreeNodeRecursion},
     },
-    logical_expr::{
-        BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, expr::ScalarFunction,
-        expr_rewriter::NamePreserver, utils::merge_schema,
-    },
+    logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, expr::ScalarFunction},
     optimizer::AnalyzerRule,
     prelude::SessionConfig,
 };
@@ -26,7 +23,7 @@ use super::{
     growth::{self, Growth},
     scope::Scope,
 };
-use crate::text::numbers;
+use crate::{store::rewrite, text::numbers};
 
 #[derive(Debug)]
 pub(super) struct BoundedExpressions;
@@ -41,26 +38,12 @@ impl AnalyzerRule for BoundedExpressions {
             scope.add_operator(plan);
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(plan.transform_up_with_subqueries(|plan| bound_plan(plan, &scope))?.data)
+        rewrite::expressions(plan, |expr, schema| bound_expr(expr, schema, &scope))
     }
 
     fn name(&self) -> &'static str {
         "bounded_expressions"
     }
-}
-
-fn bound_plan(plan: LogicalPlan, scope: &Arc<Scope>) -> Result<Transformed<LogicalPlan>> {
-    let mut schema = merge_schema(&plan.inputs());
-    if let LogicalPlan::TableScan(scan) = &plan {
-        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
-    }
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let bounded = expr.transform_up(|expr| bound_expr(expr, &schema, scope))?;
-        Ok(bounded.update_data(|expr| name.restore(expr)))
-    })?
-    .map_data(LogicalPlan::recompute_schema)
 }
 
 fn bound_expr(expr: Expr, schema: &dyn ExprSchema, scope: &Arc<Scope>) -> Result<Transformed<Expr>> {
