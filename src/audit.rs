@@ -22,7 +22,7 @@ use crate::{
         baseline::Baseline,
         catalog::Check,
         findings::{KEPT, SampleLimits},
-        runner::run_checks,
+        runner::{reads_records, run_checks},
         summary::summarise,
     },
     judge::{
@@ -130,6 +130,7 @@ pub(crate) async fn examine(
         wait: options.wait,
         scope: Arc::new(options.scope),
         depth: options.depth,
+        keeps_records: options.checks.iter().any(|check| reads_records(check, &session)),
         old_files: options.old_files,
         budget: options.memory.budget(),
         progress: options.progress.clone(),

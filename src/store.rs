@@ -8,6 +8,7 @@ pub(crate) mod bounded;
 pub(crate) mod columns;
 #[cfg(test)]
 mod damage;
+mod expansion;
 pub(crate) mod find;
 pub(crate) mod footer;
 pub(crate) mod health;

@@ -94,7 +94,8 @@ pub(super) fn executions(judged: &Judged, report: &AuditReport) -> anyhow::Resul
         wanted.entry(*trace).or_default().insert(*span);
     }
     let collected = &judged.judgement.collected;
-    let source = Source { records: &collected.records, facts: &collected.facts, names: &collected.names };
+    let Some(records) = &collected.records else { return Ok(Vec::new()) };
+    let source = Source { records, facts: &collected.facts, names: &collected.names };
     let outlines = outlines(&source, &wanted)?;
     let mut executions: Vec<Execution> =
         outlines.into_iter().map(|outline| execution(outline, &mut marks)).collect();

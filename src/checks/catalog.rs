@@ -254,6 +254,19 @@ impl Examines {
         matches!(self, Self::StoredRows | Self::PlannedRows | Self::RowsWithWitnesses)
     }
 
+    /// Whether they are counted in the Junjo telemetry of rows.
+    pub(crate) fn are_recorded(self) -> bool {
+        matches!(
+            self,
+            Self::JunjoExecutions
+                | Self::JunjoGraphs
+                | Self::JunjoStores
+                | Self::JunjoAgents
+                | Self::JunjoEvaluations
+                | Self::PluginSpans
+        )
+    }
+
     /// The versions that record them, where not all do: what others cannot show is no fault.
     pub(crate) fn since(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::compute::SortOptions,
+    config::Dialect,
     error::DataFusionError,
     execution::context::SQLOptions,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Sort},
@@ -117,6 +118,21 @@ impl Checked {
         let of_check = baseline.of_check(&self.check.id).filter(|(key, _)| self.looked() && gone(key));
         of_check.map(|((id, _), accepted)| (id.clone(), accepted.finding.clone())).collect()
     }
+}
+
+/// Whether a check asks for what rows say of Junjo's executions.
+pub(crate) fn reads_records(check: &Check, session: &SessionContext) -> bool {
+    let reads = || {
+        nesting::check(&check.sql).ok()?;
+        let state = session.state();
+        let statement = state.sql_to_statement(&check.sql, &Dialect::PostgreSQL).ok()?;
+        let tables = state.resolve_table_references(&statement).ok()?;
+        let may_need =
+            |name: &str| catalog::table(name).is_none_or(|table| table.needs == catalog::Needs::Records);
+        Some(tables.iter().any(|table| may_need(table.table())))
+    };
+    // One that cannot be read is broken, and asks for nothing.
+    check.examines.are_recorded() || reads().unwrap_or(false)
 }
 
 /// Runs `checks` over the tables of a judgement.
@@ -398,6 +414,31 @@ mod tests {
         assert_eq!((found, scan.rows), (20, 40));
         assert!(scan.bytes > 0, "{scan:?}");
         assert_eq!(asked("SELECT 1 AS one").await.unwrap(), (1, None));
+    }
+
+    #[test]
+    fn junjo_telemetry_is_kept_for_those_that_ask_for_it() {
+        let session =
+            crate::store::session::session(crate::base::memory::Memory::default().session()).unwrap();
+        for check in crate::checks::catalog::built_in().unwrap() {
+            assert_eq!(reads_records(&check, &session), check.family == "junjo", "{}", check.id);
+        }
+        let head = "-- A rule.\n--\n-- Why.\n--\n-- Usually: u.\n--\n-- Not covered: x.\n";
+        for (sql, reads) in [
+            ("SELECT name FROM executables", true),
+            (
+                "WITH own AS (SELECT * FROM spans) SELECT * FROM own JOIN (SELECT 1 FROM graph_edges) ON true",
+                true,
+            ),
+            ("SELECT 1 FROM spans WHERE trace_id IN (SELECT trace_id FROM evaluations)", true),
+            ("SELECT table_name FROM information_schema.tables", true),
+            ("WITH executables AS (SELECT * FROM spans) SELECT * FROM executables", false),
+            ("SELECT 'executables' FROM unplanned_rows", false),
+            ("SELECT name FRM executables", false),
+        ] {
+            let check = grammar::parse("mine", "user", &format!("{head}{sql}\n")).unwrap();
+            assert_eq!(reads_records(&check, &session), reads, "{sql}");
+        }
     }
 
     #[tokio::test]

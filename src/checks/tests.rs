@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(crate) mod bench;
+mod dropped;
 mod files;
 mod healthy;
 pub(crate) mod indexed;

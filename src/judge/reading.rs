@@ -66,6 +66,8 @@ pub(crate) struct SweepInput<'a> {
     pub(crate) wait: bool,
     pub(crate) scope: Arc<Scope>,
     pub(crate) depth: Depth,
+    /// Whether what the rows say of Junjo's executions is kept.
+    pub(crate) keeps_records: bool,
     /// Which cold files are left out where the user named the run to judge.
     pub(crate) old_files: OldFiles,
     pub(crate) budget: Budget,
@@ -157,7 +159,7 @@ pub(crate) async fn read(
             layout: input.layout.clone(),
             runs: Arc::clone(&runs),
             context: session.task_ctx(),
-            collected: Arc::new(SweepOutput::new(input.budget)),
+            collected: Arc::new(SweepOutput::new(input.budget, input.keeps_records)),
             scope: Arc::clone(&input.scope),
             depth: input.depth,
             progress: input.progress.clone(),

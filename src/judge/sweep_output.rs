@@ -44,8 +44,8 @@ pub(crate) struct SweepOutput {
     pub(crate) names: Arc<Interner>,
     pub(crate) odd: Arc<MalformedIds>,
     pub(crate) facts: Arc<Facts>,
-    /// Rows with telemetry of Junjo's, among those of the facts.
-    pub(crate) records: Arc<Records>,
+    /// Rows with telemetry of Junjo's, among those of the facts; none where nobody asks for them.
+    pub(crate) records: Option<Arc<Records>>,
     pub(crate) differences: Arc<Spool>,
     pub(crate) strays: Arc<Spool>,
     pub(crate) hidden_rows: Arc<Spool>,
@@ -88,12 +88,12 @@ pub(crate) struct ResourceRows {
 }
 
 impl SweepOutput {
-    pub(crate) fn new(budget: Budget) -> Self {
+    pub(crate) fn new(budget: Budget, keeps_records: bool) -> Self {
         Self {
             names: Arc::default(),
             odd: Arc::new(MalformedIds::new(budget.notes / 2)),
             facts: Arc::new(Facts::new(budget.facts, budget.jobs)),
-            records: Arc::new(Records::new(budget.notes)),
+            records: keeps_records.then(|| Arc::new(Records::new(budget.notes))),
             differences: Arc::new(Spool::new(encode::differences_schema(), budget.notes)),
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes / 4)),
             hidden_rows: Arc::new(Spool::new(hidden_rows::schema(), budget.notes / 4)),

@@ -229,6 +229,11 @@ fn count(
         look.add(flow, Difference::new("known_defect").about("B4").between(Some(recorded), Some(found)));
     } else {
         let difference = Difference::new("node_count").about("node.count");
+        let difference = if found == recorded + 1 && !is_over {
+            difference.because("a last node that ended the process (B4), or a changed count")
+        } else {
+            difference
+        };
         look.add(flow, difference.between(Some(found), Some(recorded)));
     }
     Counted::Unknown

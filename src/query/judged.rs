@@ -30,6 +30,7 @@ impl Sweep for Sweeper {
             wait: false,
             scope: Arc::default(),
             depth: Depth::Content,
+            keeps_records: true,
             old_files: OldFiles::Read,
             budget: self.memory.budget(),
             progress: Progress::default(),

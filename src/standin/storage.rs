@@ -5,6 +5,7 @@
 //! where they run; whole-log work goes to a blocking thread.
 
 use std::{
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -20,7 +21,7 @@ use super::{
     recent::RecentCold,
     wal::{SEGMENT_INTERVAL, Snapshot, Unwritten, Wal},
 };
-use crate::contract::row::Row;
+use crate::{base::notice, contract::row::Row};
 
 /// How often the age of the log is looked at.
 const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -90,16 +91,25 @@ impl Storage {
 
     /// Writes segments and flushes on time and by size, for ever.
     ///
-    /// The studio only logs a failure here; whoever asks for the next flush gets the same error.
+    /// As in the studio, a failure here ends nothing, and whoever asks for the next flush gets the same error. What
+    /// the system refused is said once.
     pub(super) async fn tend(self: Arc<Self>) -> anyhow::Result<()> {
         let mut segment_timer = interval(SEGMENT_INTERVAL);
         let mut age_timer = interval(AGE_CHECK_INTERVAL);
+        let mut said = String::new();
         loop {
-            tokio::select! {
-                _ = segment_timer.tick() => self.write_pending_on_timer().await.ok(),
-                _ = age_timer.tick() => self.flush_if_due().await.ok(),
-                () = self.segment_written.notified() => self.flush_if_due().await.ok(),
+            let done = tokio::select! {
+                _ = segment_timer.tick() => self.write_pending_on_timer().await,
+                _ = age_timer.tick() => self.flush_if_due().await,
+                () = self.segment_written.notified() => self.flush_if_due().await,
             };
+            let refused = done.err().filter(|err| err.chain().any(|cause| cause.is::<io::Error>()));
+            if let Some(refused) = refused.map(|err| format!("the stand-in cannot write: {err:#}"))
+                && refused != said
+            {
+                notice::note(&refused);
+                said = refused;
+            }
         }
     }
 

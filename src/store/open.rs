@@ -11,6 +11,7 @@ use futures::StreamExt;
 
 use super::{
     columns::{self, WrongType},
+    expansion::Expansion,
     footer::{self, Footer},
     health::Health,
     inventory::{FoundFile, Kind},
@@ -158,7 +159,7 @@ impl OpenedFile {
             Content::Segment(segment) => Source::Segment(segment.batches.into_iter()),
             Content::None => Source::Ended,
         };
-        RowStream(source)
+        RowStream { source, expansion: Expansion::of(self.file.size) }
     }
 
     /// Measures every page of every column of a Parquet file, and tells how many bytes that took.
@@ -182,7 +183,10 @@ impl OpenedFile {
 }
 
 /// Rows of one file, batch by batch, until its end or its first problem.
-pub(crate) struct RowStream(Source);
+pub(crate) struct RowStream {
+    source: Source,
+    expansion: Expansion,
+}
 
 enum Source {
     Parquet(FileScan),
@@ -194,9 +198,9 @@ enum Source {
 impl RowStream {
     /// The rows before a problem are good.
     pub(crate) async fn next(&mut self) -> Option<Result<RecordBatch, FileProblem>> {
-        let next = match &mut self.0 {
+        let next = match &mut self.source {
             Source::Parquet(scan) => match scan.stream.next().await? {
-                Ok(batch) => return Some(Ok(batch)),
+                Ok(batch) => return Some(self.expansion.add(&batch).map(|()| batch)),
                 // What was read so far stays countable.
                 Err(err) => return Some(Err(scan::problem_of(&err))),
             },
@@ -204,13 +208,13 @@ impl RowStream {
             Source::Failed(problem) => Some(Err(problem.clone())),
             Source::Ended => None,
         };
-        self.0 = Source::Ended;
+        self.source = Source::Ended;
         next
     }
 
     /// Bytes of column chunks that were read so far; segments were read when they were opened.
     pub(crate) fn bytes_scanned(&self) -> u64 {
-        match &self.0 {
+        match &self.source {
             Source::Parquet(scan) => scan.bytes_scanned() as u64,
             Source::Segment(_) | Source::Failed(_) | Source::Ended => 0,
         }

@@ -26,6 +26,9 @@ pub(crate) enum FileProblem {
     /// So many that a few bytes stand for all of them: reading them would take days.
     #[error("it claims {} rows in {}, which no studio writes", grouped(*rows), bytes(*size))]
     ManyRows { rows: u64, size: u64 },
+    /// The same of what its rows say.
+    #[error("its rows say {} and more, in a file of {}, which no studio writes", bytes(*said), bytes(*size))]
+    Expands { said: u64, size: u64 },
     #[error("column `{column}` {reason}")]
     Page { column: String, reason: String },
     /// The decoder refused what all measures let pass.
@@ -95,6 +98,7 @@ impl FileProblem {
             | Self::NoStream
             | Self::BadFooter(_)
             | Self::ManyRows { .. }
+            | Self::Expands { .. }
             | Self::Page { .. }
             | Self::Undecodable(_)
             | Self::RowsMissing { .. }
@@ -116,6 +120,7 @@ impl FileProblem {
             | Self::NoEndMarker
             | Self::OverBudget { .. }
             | Self::ManyRows { .. }
+            | Self::Expands { .. }
             | Self::Replaced => false,
             Self::Empty
             | Self::TooShort { .. }

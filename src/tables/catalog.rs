@@ -51,6 +51,8 @@ pub(crate) enum Needs {
     SavedAudit,
     /// A sweep of the whole store, held against its runs; once, and again when files have changed.
     Sweep,
+    /// A sweep that keeps what rows say of Junjo's executions.
+    Records,
 }
 
 impl Needs {
@@ -60,7 +62,7 @@ impl Needs {
             Self::Listing => "",
             Self::Ledger => "runs",
             Self::SavedAudit => "a saved audit",
-            Self::Sweep => "a sweep",
+            Self::Sweep | Self::Records => "a sweep",
         }
     }
 }

@@ -388,11 +388,10 @@ mod tests {
             runs: Arc::new(runs),
             judged: vec![judged],
             files: Vec::new(),
-            collected: Arc::new(SweepOutput::new(Budget {
-                facts: 1 << 20,
-                notes: 1 << 20,
-                jobs: Jobs::default(),
-            })),
+            collected: Arc::new(SweepOutput::new(
+                Budget { facts: 1 << 20, notes: 1 << 20, jobs: Jobs::default() },
+                false,
+            )),
             sightings: Arc::new(Spool::new(encode::sightings_schema(), 1 << 20)),
             evidence: Vec::new(),
             unreadable: Vec::new(),

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     base::arrays::{flag, number, text, time},
-    judge::{facts::Facts, judgement::Judgement, sweep_output::SweepOutput},
+    judge::{facts::Facts, judgement::Judgement, junjo::records::Records, sweep_output::SweepOutput},
     junjo::{
         analysis::{Analysis, Input, analyse},
         rows::{self, RowSource},
@@ -99,13 +99,19 @@ impl Judged {
         let collected = &self.judgement.collected;
         let is_whole = self.judgement.whole_store && self.judgement.scope.is_all();
         let analysis = Arc::new(analyse(&Input {
-            records: &collected.records,
+            records: self.records()?,
             facts: &collected.facts,
             names: &collected.names,
             settled_before: if is_whole { self.settled_before } else { i64::MIN },
             budget: self.budget,
         })?);
         Ok(Arc::clone(known.insert(analysis)))
+    }
+
+    fn records(&self) -> Result<&Arc<Records>> {
+        let none =
+            || DataFusionError::Internal("an audit that kept no Junjo telemetry was asked for it".to_owned());
+        self.judgement.collected.records.as_ref().ok_or_else(none)
     }
 
     /// A table of planned spans, or its columns alone beside a later shard.
@@ -133,7 +139,7 @@ pub(super) fn execution_differences(judged: &Judged) -> Result<Arc<dyn TableProv
 pub(super) fn junjo_rows(judged: &Judged, table: &str, grain: rows::Grain) -> Result<Arc<dyn TableProvider>> {
     let collected = &judged.judgement.collected;
     let source = RowSource {
-        records: Arc::clone(&collected.records),
+        records: Arc::clone(judged.records()?),
         facts: Arc::clone(&collected.facts),
         names: Arc::clone(&collected.names),
         settled_before: judged.settled_before,

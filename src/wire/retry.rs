@@ -15,7 +15,10 @@ use super::{
     target::Target,
     transport::Transport,
 };
-use crate::base::problem::Problem;
+use crate::{
+    base::{notice, problem::Problem},
+    text::numbers,
+};
 
 /// Which exports are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -132,6 +135,13 @@ pub(crate) async fn connect(
         let Some(delay) = policy.delay(attempts, began.elapsed(), &refused.reply, rand::random()) else {
             return Err(refused.problem);
         };
+        if attempts == 1 {
+            notice::note(&format!(
+                "no export is taken yet, which is tried again for {}, as --retry says: {}",
+                numbers::long(GIVE_UP_AFTER),
+                refused.problem
+            ));
+        }
         attempts += 1;
         tokio::time::sleep(delay).await;
     }

@@ -52,7 +52,9 @@ impl SweptFile {
 
     pub(super) fn forget(&self, sweep: &Sweep) {
         self.claimed.iter().for_each(|&(run, slot)| sweep.runs.runs[run].tally().forget_wal_copy(slot));
-        sweep.collected.records.forget(sweep.collected.names.name(&self.record.file));
+        if let Some(records) = &sweep.collected.records {
+            records.forget(sweep.collected.names.name(&self.record.file));
+        }
     }
 }
 
@@ -77,8 +79,10 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
                 statistics.add(&batch);
                 sweep.progress.rows(batch.num_rows());
             }
-            let kept = sweep.collected.records.take(&mut judge.records);
-            kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
+            if let Some(records) = &sweep.collected.records {
+                let kept = records.take(&mut judge.records);
+                kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
+            }
             // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
             if file.tier == Tier::Cold {
                 let kept = sweep.collected.take(&mut one.notes);

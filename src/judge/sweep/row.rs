@@ -337,7 +337,8 @@ impl<'s> RowJudge<'s> {
             }
             one.notes.facts.push(fact);
             // The snapshot is a copy.
-            if fact.marks.has(Marks::JUNJO) && self.tier != Tier::Hot {
+            let keeps_records = self.sweep.collected.records.is_some();
+            if keeps_records && fact.marks.has(Marks::JUNJO) && self.tier != Tier::Hot {
                 let number = |column: usize| cells[column].and_then(Cell::number).unwrap_or_default();
                 let row = RowText {
                     name: text(column::NAME).unwrap_or_default(),

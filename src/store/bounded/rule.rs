@@ -22,6 +22,7 @@ use super::{
     concat::Concat,
     growth::{self, Growth},
     scope::Scope,
+    window,
 };
 use crate::{store::rewrite, text::numbers};
 
@@ -53,6 +54,14 @@ fn bound_expr(expr: Expr, schema: &dyn ExprSchema, scope: &Arc<Scope>) -> Result
             if right.get_type(schema).is_ok_and(|kind| kind.is_string()) =>
         {
             Ok(Transformed::yes(concat(*left, *right, scope)))
+        }
+        Expr::WindowFunction(mut call) => {
+            let kind = Expr::WindowFunction(call.clone()).get_type(schema)?;
+            if !window::may_be_large(&kind) {
+                return Ok(Transformed::no(Expr::WindowFunction(call)));
+            }
+            call.fun = window::bounded(&call.fun, scope);
+            Ok(Transformed::yes(Expr::WindowFunction(call)))
         }
         Expr::Cast(ref cast) => check_width(cast.field.data_type(), scope).map(|()| Transformed::no(expr)),
         Expr::TryCast(ref cast) => check_width(cast.field.data_type(), scope).map(|()| Transformed::no(expr)),

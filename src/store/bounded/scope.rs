@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use datafusion::{logical_expr::LogicalPlan, prelude::SessionConfig};
+use datafusion::{
+    common::{DataFusionError, Result},
+    logical_expr::LogicalPlan,
+    prelude::SessionConfig,
+};
 
-use crate::base::memory::decode_budget;
+use crate::{base::memory::decode_budget, text::numbers};
 
 /// A result stands in memory so often at a time: where it grows, as a constant, as an argument, in its batch.
 const COPIES: u64 = 4;
@@ -15,6 +19,9 @@ const CONSTANT_LIST: u64 = 16 << 20;
 
 /// Any call may make so much, however many there are.
 const LEAST: u64 = 1 << 20;
+
+/// Answers of this many bytes take as much as the rows that they stand in.
+const SMALL: u64 = 1 << 10;
 
 /// Bytes of an element of a list at most, and of a value of text in a further column.
 const ELEMENT: u64 = 8;
@@ -35,6 +42,8 @@ pub(super) struct Scope {
     makes_texts: AtomicBool,
     /// Columns beside lists that are taken apart.
     unnested: AtomicU64,
+    /// Bytes of large answers that windows hold.
+    held: AtomicU64,
 }
 
 impl Scope {
@@ -90,6 +99,25 @@ impl Scope {
         // A list that is only taken apart is not repeated by that.
         let is_alone = is_list && !rows && !texts;
         (repeats || (rows && is_constant)) && !is_alone
+    }
+
+    /// Counts an answer that a window holds, and refuses it where there is no room.
+    pub(super) fn hold(&self, function: &str, bytes: usize) -> Result<()> {
+        let bytes = bytes as u64;
+        if bytes <= SMALL {
+            return Ok(());
+        }
+        let (held, allowed) =
+            (self.held.fetch_add(bytes, Ordering::Relaxed) + bytes, decode_budget() / COPIES);
+        if held <= allowed {
+            return Ok(());
+        }
+        Err(DataFusionError::ResourcesExhausted(format!(
+            "`{function}` over a window would make more than the {} that --memory-limit leaves it: an answer for each \
+             row, and now one of {}",
+            numbers::bytes(allowed),
+            numbers::bytes(bytes)
+        )))
     }
 
     /// Bytes that an element of a list takes, with what stands beside it once the list is taken apart.

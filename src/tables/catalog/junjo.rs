@@ -21,7 +21,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "executables",
         about: "one row per execution of a Junjo workflow, subflow, node, RunConcurrent or agent",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -64,7 +64,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "store_transitions",
         about: "one row per event of a state store (`set_state`), whatever span carries it",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -92,7 +92,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "graph_nodes",
         about: "one row per node of the graph that a workflow or subflow carries (SDK 0.63 and later)",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -116,7 +116,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "graph_edges",
         about: "one row per edge of the graph that a workflow or subflow carries (SDK 0.63 and later)",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -139,7 +139,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "agent_operations",
         about: "one row per model request or tool call of a Junjo agent",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -168,7 +168,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "evaluations",
         about: "one row per span of an evaluation (SDK 0.67 and later)",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -193,7 +193,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "agent_plugin_spans",
         about: "one row per span of Junjo's plugin for OpenAI Agents (SDK 0.67 and later)",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
@@ -218,7 +218,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "execution_differences",
         about: "one row per statement of a Junjo execution that another one contradicts",
-        needs: Needs::Sweep,
+        needs: Needs::Records,
         columns: &[
             ADDRESS,
             IDS,
