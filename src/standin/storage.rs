@@ -5,6 +5,7 @@
 //! where they run; whole-log work goes to a blocking thread.
 
 use std::{
+    error::Error,
     io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -103,7 +104,7 @@ impl Storage {
                 _ = age_timer.tick() => self.flush_if_due().await,
                 () = self.segment_written.notified() => self.flush_if_due().await,
             };
-            let refused = done.err().filter(|err| err.chain().any(|cause| cause.is::<io::Error>()));
+            let refused = done.err().filter(|err| err.chain().any(<dyn Error>::is::<io::Error>));
             if let Some(refused) = refused.map(|err| format!("the stand-in cannot write: {err:#}"))
                 && refused != said
             {

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_file_says_a_thousand_times_its_size_at_most() {
         let text = "x".repeat(1 << 20);
-        let column: ArrayRef = Arc::new(StringViewArray::from_iter((0..512).map(|_| Some(&*text))));
+        let column: ArrayRef = Arc::new((0..512).map(|_| Some(&*text)).collect::<StringViewArray>());
         let batch = RecordBatch::try_from_iter([("attributes", column)]).unwrap();
         let mut expansion = Expansion::of(100_000);
         expansion.add(&batch).unwrap();

@@ -181,7 +181,7 @@ pub(super) fn trace_text(source: &FactSource, trace: u128, form: IdForm) -> Opti
     id_text(source, trace, form, || const_hex::encode(trace.to_be_bytes()))
 }
 
-fn span_text(source: &FactSource, span: u64, form: IdForm) -> Option<String> {
+pub(super) fn span_text(source: &FactSource, span: u64, form: IdForm) -> Option<String> {
     id_text(source, span.into(), form, || const_hex::encode(span.to_be_bytes()))
 }
 

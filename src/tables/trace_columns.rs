@@ -3,15 +3,15 @@
 use datafusion::{arrow::array::ArrayRef, common::Result};
 
 use super::{
-    fact_columns::{tier, trace_text},
+    fact_columns::{span_text, tier, trace_text},
     fact_table::FactSource,
     unknown_column,
 };
 use crate::{
     base::arrays::{flag, number, text, time},
     judge::{
-        fact::Id,
-        trace_bucket::{Trace, TraceBucket},
+        fact::{Id, Marks},
+        trace_bucket::{Trace, TraceBucket, Witness},
     },
 };
 
@@ -41,6 +41,7 @@ pub(super) fn column(
         "absent_remote_parents" => count(|trace| trace.absent_remote),
         "absent_unknown_parents" => count(|trace| trace.absent_unknown),
         "absent_owners" => count(|trace| trace.absent_owners),
+        "absent_owner_span_id" => text(traces().map(|trace| absent_owner(source, family, trace))),
         "parents_elsewhere" => number(traces().map(|trace| Some(elsewhere(source, family, trace)))),
         "has_cycle" => flag(traces().map(|trace| Some(trace.has_cycle))),
         "start_time" => time(traces().map(|trace| Some(trace.start_time))),
@@ -49,6 +50,16 @@ pub(super) fn column(
         "a_day_old" => flag(traces().map(|trace| Some(trace.end_time < source.day_before))),
         other => return unknown_column("unplanned_traces", other),
     })
+}
+
+/// The span of the absent owner that the first such row names as its parent.
+fn absent_owner(source: &FactSource, family: &TraceBucket, trace: &Trace) -> Option<String> {
+    let mut places = trace.first_row as usize..(trace.first_row + trace.rows) as usize;
+    let fact = |place: usize| &family.facts[place];
+    let place = places.find(|place| {
+        family.kin[*place].witness == Some(Witness::Named) && !fact(*place).marks.has(Marks::REMOTE_PARENT)
+    })?;
+    span_text(source, fact(place).parent, fact(place).marks.id_form(Id::Parent))
 }
 
 /// How many rows of a trace have their parent in another trace.

@@ -16,7 +16,7 @@
 -- unresolved_parents, running_parents), traces with parents in another process (see remote_parents), parents in
 -- another trace (see parent_in_other_trace), cycles (see parent_cycles), and stores with a file that could not be read
 -- to its end.
-SELECT tier, file, row_number, trace_id, service_name, spans, absent_local_parents, end_time
+SELECT tier, file, row_number, trace_id, service_name, spans, absent_local_parents, absent_owner_span_id, end_time
 FROM unplanned_traces
 WHERE roots = 0 AND absent_owners > 0 AND absent_remote_parents = 0 AND parents_elsewhere = 0
   AND NOT has_cycle AND a_day_old

@@ -621,7 +621,7 @@ fn agents(rows: &[Row]) -> Vec<Row> {
 }
 
 /// The rows of a store's cold files, in one of them, that lie in traces of Junjo's, and no other.
-fn bench(store: &str) -> (Bench, Vec<Row>) {
+pub(super) fn bench(store: &str) -> (Bench, Vec<Row>) {
     let bench = Bench::of(store, Schema::V2);
     for part in ["wal", "hot_snapshot.parquet"] {
         let part = bench.folder.path().join("spans").join(part);

@@ -101,10 +101,11 @@ impl Scope {
         (repeats || (rows && is_constant)) && !is_alone
     }
 
-    /// Counts an answer that a window holds, and refuses it where there is no room.
-    pub(super) fn hold(&self, function: &str, bytes: usize) -> Result<()> {
-        let bytes = bytes as u64;
-        if bytes <= SMALL {
+    /// Counts what a window holds more of answers, the last one of which has a size, and refuses it where there is no
+    /// room.
+    pub(super) fn hold(&self, function: &str, more: usize, answer: usize) -> Result<()> {
+        let (bytes, answer) = (more as u64, answer as u64);
+        if answer <= SMALL {
             return Ok(());
         }
         let (held, allowed) =
@@ -116,7 +117,7 @@ impl Scope {
             "`{function}` over a window would make more than the {} that --memory-limit leaves it: an answer for each \
              row, and now one of {}",
             numbers::bytes(allowed),
-            numbers::bytes(bytes)
+            numbers::bytes(answer)
         )))
     }
 

@@ -73,7 +73,14 @@ impl Hash for Aggregate {
 
 impl Aggregate {
     fn bound(&self, inner: Box<dyn Accumulator>) -> Box<dyn Accumulator> {
-        Box::new(Answers { inner, function: self.inner.name().to_owned(), scope: Arc::clone(&self.scope) })
+        Box::new(Answers {
+            inner,
+            function: self.inner.name().to_owned(),
+            scope: Arc::clone(&self.scope),
+            rows: 0,
+            answered: 0,
+            held: 0,
+        })
     }
 }
 
@@ -139,22 +146,31 @@ impl AggregateUDFImpl for Aggregate {
     }
 }
 
-/// The answers of an aggregate, one for each row.
+/// The answers of an aggregate: one for each row, or where all rows have the same, one that is copied for each.
 #[derive(Debug)]
 struct Answers {
     inner: Box<dyn Accumulator>,
     function: String,
     scope: Arc<Scope>,
+    /// In the window.
+    rows: usize,
+    /// Bytes of all answers, and those of them or of their copies that were counted.
+    answered: usize,
+    held: usize,
 }
 
 impl Accumulator for Answers {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.rows += values.first().map_or(0, |values| values.len());
         self.inner.update_batch(values)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let answer = self.inner.evaluate()?;
-        self.scope.hold(&self.function, answer.size())?;
+        self.answered = self.answered.saturating_add(answer.size());
+        let held = self.answered.max(answer.size().saturating_mul(self.rows));
+        self.scope.hold(&self.function, held.saturating_sub(self.held), answer.size())?;
+        self.held = self.held.max(held);
         Ok(answer)
     }
 
@@ -171,6 +187,7 @@ impl Accumulator for Answers {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.rows -= values.first().map_or(0, |values| values.len());
         self.inner.retract_batch(values)
     }
 
@@ -277,7 +294,7 @@ impl PartitionEvaluator for Evaluator {
 
     fn evaluate(&mut self, values: &[ArrayRef], range: &Range<usize>) -> Result<ScalarValue> {
         let answer = self.inner.evaluate(values, range)?;
-        self.scope.hold(&self.function, answer.size())?;
+        self.scope.hold(&self.function, answer.size(), answer.size())?;
         Ok(answer)
     }
 

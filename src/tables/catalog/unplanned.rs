@@ -97,6 +97,7 @@ pub(super) const TABLES: &[Table] = &[
                     "absent_owners",
                     "rows whose absent parent runs in a Junjo execution that is absent, too",
                 ),
+                text("absent_owner_span_id", "the parent that the first of them names"),
                 number("parents_elsewhere", "rows whose parent is in another trace"),
                 flag("has_cycle", "whether spans are their own ancestors"),
                 time("start_time", "earliest start"),
