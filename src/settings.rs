@@ -11,7 +11,7 @@ pub(crate) mod file;
 use std::{path::Path, time::Duration};
 
 use self::{
-    args::{InternalArgs, OtlpArgs, RawHeader},
+    args::{InternalArgs, MetricsArgs, OtlpArgs, RawHeader},
     file::{Exporter, Found, Origin, endpoint, wrong_value},
 };
 use crate::{
@@ -198,6 +198,22 @@ fn transport(args: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Transport,
     })
 }
 
+/// Where metrics go, and how; none where nobody asked for it. Nothing of it comes from a file.
+pub(crate) fn metrics_endpoint(args: &MetricsArgs) -> Result<Option<(Target, Transport)>, Problem> {
+    let Some(target) = args.otlp_metrics.clone().map(|target| target.or_tls(false)) else { return Ok(None) };
+    let identity = args.otlp_metrics_client_cert.clone().zip(args.otlp_metrics_client_key.clone());
+    let transport = Transport {
+        ca_cert: args.otlp_metrics_ca_cert.clone(),
+        client_identity: identity.map(|(cert, key)| ClientIdentity { cert, key }),
+        headers: typed_headers("header of metrics", &args.otlp_metrics_headers)?,
+        ..Transport::plain(DEFAULT_TIMEOUT)
+    };
+    if !target.uses_tls() && !target.is_loopback() {
+        say_plain_text(&target, "metrics and their headers");
+    }
+    Ok(Some((target, transport)))
+}
+
 fn half_an_identity(given: &str, lacking: &str, flag: &str) -> Problem {
     let what = format!("a client {given} without its {lacking} proves nothing");
     Problem::new(what, format!("name the {lacking} with {flag}"))
@@ -208,8 +224,12 @@ fn headers(args: &OtlpArgs, file: &Exporter, path: &Path) -> Result<Vec<Header>,
         let place = format!("a header of `exporter.headers` in config `{}`", path.display());
         return file.headers.iter().map(|(name, value)| Header::new(&place, name, value)).collect();
     }
-    let typed = args.headers.iter().filter(|RawHeader(text)| !text.trim().is_empty()).enumerate();
-    typed.map(|(index, RawHeader(text))| Header::parse(&format!("header {}", index + 1), text)).collect()
+    typed_headers("header", &args.headers)
+}
+
+fn typed_headers(what: &str, headers: &[RawHeader]) -> Result<Vec<Header>, Problem> {
+    let typed = headers.iter().filter(|RawHeader(text)| !text.trim().is_empty()).enumerate();
+    typed.map(|(index, RawHeader(text))| Header::parse(&format!("{what} {}", index + 1), text)).collect()
 }
 
 /// The API key of a flag, or of the name that users already have.

@@ -1,4 +1,4 @@
-//! The network: OTLP exports, the studio's internal RPCs, and its REST API.
+//! The network: OTLP exports of spans and metrics, the studio's internal RPCs, and its REST API.
 //!
 //! With the stand-in the only place that names tonic. A refused export is data
 //! ([`outcome::ExportOutcome`]), not an error; an error means that the job cannot be done at all.
@@ -8,9 +8,14 @@
 mod certificates;
 pub(crate) mod exporter;
 #[cfg(test)]
+pub(crate) mod fake_collector;
+#[cfg(test)]
 pub(crate) mod fake_studio;
 mod in_flight;
 pub(crate) mod ingestion;
+pub(crate) mod metrics;
+#[cfg(test)]
+mod metrics_tests;
 pub(crate) mod outcome;
 pub(crate) mod proxy;
 mod raw_codec;

@@ -12,6 +12,8 @@ use std::{
 use self::{
     cycle::{Canary, Cycle, Ended},
     metrics::Metrics,
+    push::Push,
+    visible::{Looking, Visible},
 };
 use crate::{
     audit::verdict::Overall,
@@ -21,24 +23,31 @@ use crate::{
     send::{barrier::BarrierMethod, schedule::Rate},
     settings::{
         Settings,
-        args::{InternalArgs, OtlpArgs, at_least_one},
+        args::{InternalArgs, MetricsArgs, OtlpArgs, at_least_one},
+        metrics_endpoint,
     },
     store::find::find_store,
     text::numbers::{self, moment},
     traffic::mix::Mix,
+    wire::metrics::MetricsExporter,
 };
 
 mod cycle;
 mod forget;
 mod metrics;
+mod push;
 mod server;
+#[cfg(test)]
+mod tests;
+mod visible;
 
 /// Watch a running studio: send a little, audit it, again and again
 ///
 /// In each cycle a small run is sent and audited by itself: files that were last written before it began are not
 /// read, and spans of other services are not judged. Runs of `watch` that are older than `--keep` are removed from
 /// the runs folder. Prints a line per cycle; `--metrics` serves the same as OpenMetrics at `/metrics`, and at
-/// `/healthz` whether the last cycle passed.
+/// `/healthz` whether the last cycle passed; `--otlp-metrics` sends it to an OTLP endpoint. Where the studio's index is
+/// beside the spans, it also measures when the index names what was sent.
 ///
 /// Ends at Ctrl-C or SIGTERM: with 0 when every cycle passed, 1 when one found something, and 2 when one could not
 /// be completed or settled.
@@ -47,6 +56,7 @@ mod server;
 Examples:
   e2e-store watch .dbdata
   e2e-store watch /data --every 30s --metrics 127.0.0.1:9464
+  e2e-store watch /data --otlp-metrics http://localhost:4317
   e2e-store watch /data --rate 5/s --exit-on-finding")]
 pub(crate) struct WatchArgs {
     /// Data directory of the studio [default: .dbdata, then ~/.junjo]
@@ -105,6 +115,9 @@ pub(crate) struct WatchArgs {
     otlp: OtlpArgs,
 
     #[command(flatten)]
+    otlp_metrics: MetricsArgs,
+
+    #[command(flatten)]
     internal: InternalArgs,
 }
 
@@ -115,43 +128,84 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     let settings = Settings::resolve(Some(&args.otlp), &args.internal)?;
     // A typo in the path must not look like a studio that keeps nothing.
-    find_store(args.path.as_deref())?;
+    let layout = find_store(args.path.as_deref())?;
     let canary = Canary::new(args, settings)?;
     let metrics = Arc::new(Metrics::new(args.every)?);
+    let push = match metrics_endpoint(&args.otlp_metrics)? {
+        None => None,
+        Some((target, transport)) => {
+            let exporter = MetricsExporter::open(&target, &transport)?;
+            Some(Push::start(exporter, &target, Arc::clone(&metrics)))
+        }
+    };
     if let Some(address) = args.metrics {
         let bound = server::start(address, Arc::clone(&metrics)).await?;
         writeln!(out, "metrics at http://{bound}/metrics")?;
         out.flush()?;
     }
+    let looking = Looking::start(layout.index(), args.keep, Arc::clone(&metrics));
     let mut stop = interrupts.stop_signals();
-    let mut exit = Exit::Clean;
-    let mut done = 0;
-    while args.cycles.is_none_or(|cycles| done < cycles.get()) {
-        let began = Instant::now();
-        let cycle = tokio::select! {
-            cycle = canary.cycle() => cycle,
-            () = stop.received() => return Ok(exit),
-        };
-        done += 1;
-        metrics.record(&cycle, &canary.wal(), unix_nanos());
-        writeln!(out, "{}  {}", moment(unix_nanos()), cycle.line(&args.runs, args.path.as_deref()))?;
-        out.flush()?;
-        exit = worse(exit, &cycle);
-        if args.exit_on_finding && cycle.found_something() {
-            return Ok(Exit::Found);
-        }
-        if let Err(err) = forget::forget(&args.runs, args.keep) {
-            notice::note(&format!("old runs stay: {err:#}"));
-        }
-        if args.cycles.is_some_and(|cycles| done >= cycles.get()) {
-            break;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(args.every.saturating_sub(began.elapsed())) => {}
-            () = stop.received() => return Ok(exit),
-        }
+    let mut watch = Watch { args, canary, metrics, push, looking, exit: Exit::Clean };
+    tokio::select! {
+        ended = watch.cycles(out) => ended?,
+        () = stop.received() => return Ok(watch.exit),
     }
-    Ok(exit)
+    if let Some(push) = watch.push {
+        push.finish().await;
+    }
+    Ok(watch.exit)
+}
+
+/// A watch that goes on.
+struct Watch<'a> {
+    args: &'a WatchArgs,
+    canary: Canary,
+    metrics: Arc<Metrics>,
+    push: Option<Push>,
+    looking: Looking,
+    /// What the cycles so far come to.
+    exit: Exit,
+}
+
+impl Watch<'_> {
+    /// Returns after the last cycle, or at the first finding where that ends it.
+    async fn cycles(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let WatchArgs { runs, path, every, keep, exit_on_finding, .. } = self.args;
+        let cycles = self.args.cycles.map(NonZeroU64::get);
+        for number in 1_u64.. {
+            let began = Instant::now();
+            let mut cycle = self.canary.cycle().await;
+            self.metrics.record(&cycle, &self.canary.wal(), unix_nanos());
+            if let Some(awaited) = cycle.awaited.take() {
+                self.looking.add(awaited);
+            }
+            if let Some(push) = &self.push {
+                push.send();
+            }
+            let seen = visible_words(&self.looking.take_visible());
+            writeln!(out, "{}  {}{seen}", moment(unix_nanos()), cycle.line(runs, path.as_deref()))?;
+            out.flush()?;
+            self.exit = worse(self.exit, &cycle);
+            if *exit_on_finding && cycle.found_something() {
+                return Ok(());
+            }
+            if let Err(err) = forget::forget(runs, *keep) {
+                notice::note(&format!("old runs stay: {err:#}"));
+            }
+            if cycles.is_some_and(|cycles| number >= cycles) {
+                break;
+            }
+            tokio::time::sleep(every.saturating_sub(began.elapsed())).await;
+        }
+        Ok(())
+    }
+}
+
+/// Cycles that became visible since the last line.
+fn visible_words(cycles: &[Visible]) -> String {
+    let Some(longest) = cycles.iter().map(|cycle| cycle.after).max() else { return String::new() };
+    let cycles = numbers::counted(cycles.len() as u64, "cycle");
+    format!("; {cycles} visible within {}", numbers::duration(longest))
 }
 
 /// What was found outranks what is not known.

@@ -191,13 +191,13 @@ impl Index {
     }
 }
 
-fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+pub(super) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
     connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).map(|count| count > 0)
 }
 
 /// A text, whatever its bytes are.
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     let bytes = match row.get_ref(column)? {
         rusqlite::types::ValueRef::Text(bytes) | rusqlite::types::ValueRef::Blob(bytes) => bytes,
         _ => &[],
@@ -331,7 +331,7 @@ fn moment(text: &str) -> Option<i64> {
 }
 
 /// `2026-11-23 20:44:43`, which SQLite writes in UTC.
-fn second(text: &str) -> Option<i64> {
+pub(super) fn second(text: &str) -> Option<i64> {
     let parsed = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     parsed.and_utc().timestamp_nanos_opt()
 }

@@ -47,6 +47,49 @@ pub(crate) struct OtlpArgs {
     pub(super) timeout: Option<NonZeroU64>,
 }
 
+/// A further OTLP endpoint, for metrics. It has an identity and headers of its own: those of the studio are not for it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "OTLP metrics")]
+#[expect(clippy::struct_field_names, reason = "fields are flags, beside those of the studio's endpoint")]
+pub(crate) struct MetricsArgs {
+    /// OTLP gRPC endpoint that gets the metrics after each cycle: `host:port`, or with `http://` or `https://`
+    #[arg(long, value_name = "ENDPOINT", env = "E2E_STORE_OTLP_METRICS", hide_env_values = true)]
+    pub(super) otlp_metrics: Option<Target>,
+
+    /// Metadata of every export of metrics (repeatable; in the environment one per line)
+    #[arg(
+        long = "otlp-metrics-header",
+        value_name = "NAME=VALUE",
+        env = "E2E_STORE_OTLP_METRICS_HEADERS",
+        hide_env_values = true,
+        value_delimiter = '\n',
+        requires = "otlp_metrics"
+    )]
+    pub(super) otlp_metrics_headers: Vec<RawHeader>,
+
+    /// PEM file of trusted authorities for an `https://` endpoint of metrics [default: the system's]
+    #[arg(long, value_name = "FILE", env = "E2E_STORE_OTLP_METRICS_CA_CERT", requires = "otlp_metrics")]
+    pub(super) otlp_metrics_ca_cert: Option<PathBuf>,
+
+    /// PEM file of the client certificate for the endpoint of metrics
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "E2E_STORE_OTLP_METRICS_CLIENT_CERT",
+        requires = "otlp_metrics_client_key"
+    )]
+    pub(super) otlp_metrics_client_cert: Option<PathBuf>,
+
+    /// PEM file of that certificate's private key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "E2E_STORE_OTLP_METRICS_CLIENT_KEY",
+        requires = "otlp_metrics_client_cert"
+    )]
+    pub(super) otlp_metrics_client_key: Option<PathBuf>,
+}
+
 /// A header as it was typed, which clap must not repeat in its own messages.
 #[derive(Clone)]
 pub(super) struct RawHeader(pub(super) String);

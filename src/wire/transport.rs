@@ -105,10 +105,16 @@ impl Transport {
         })
     }
 
-    /// What goes with every call.
+    /// What goes with every call to the studio.
     pub(super) fn metadata(&self, api_key: AsciiMetadataValue) -> MetadataMap {
-        let mut metadata = MetadataMap::new();
+        let mut metadata = self.headers();
         metadata.insert(API_KEY, api_key);
+        metadata
+    }
+
+    /// What goes with every call, whoever answers.
+    pub(super) fn headers(&self) -> MetadataMap {
+        let mut metadata = MetadataMap::new();
         for Header { name, value } in &self.headers {
             metadata.append(name.clone(), value.clone());
         }

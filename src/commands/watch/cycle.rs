@@ -2,12 +2,12 @@
 
 use std::{
     path::PathBuf,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::watch;
 
-use super::WatchArgs;
+use super::{WatchArgs, visible::Awaited};
 use crate::{
     audit::{AuditOptions, examine, limits::Limit, report::AuditReport},
     base::clock::unix_nanos,
@@ -56,13 +56,15 @@ pub(super) struct Canary {
 pub(super) struct Cycle {
     pub(super) sent: Option<SentSummary>,
     pub(super) ended: Ended,
+    /// What the index is to name, where all acked spans are on disk.
+    pub(super) awaited: Option<Awaited>,
 }
 
 /// How sending went.
 pub(super) struct SentSummary {
     pub(super) total: Counts,
-    /// Quantiles of the response times of acked exports, in seconds; none where none was acked.
-    pub(super) latency: Option<[(f64, f64); 3]>,
+    /// Median, 95th and 99th percentile of the response times of acked exports, in seconds; none where none was acked.
+    pub(super) latency: Option<[f64; 3]>,
 }
 
 pub(super) enum Ended {
@@ -81,6 +83,12 @@ pub(super) struct Judged {
     /// From the last ack to the end of the read that found everything; none where something is missing.
     pub(super) on_disk_after: Option<Duration>,
     pub(super) barrier_failed: Option<String>,
+}
+
+impl Cycle {
+    pub(super) fn not_sent(sent: Option<SentSummary>, why: String) -> Self {
+        Self { sent, ended: Ended::NotSent(why), awaited: None }
+    }
 }
 
 impl Judged {
@@ -157,23 +165,21 @@ impl Canary {
         let since = SystemTime::now() - SKEW;
         let performed = match self.send().await {
             Ok(performed) => performed,
-            Err(err) => return Cycle { sent: None, ended: Ended::NotSent(format!("{err:#}")) },
+            Err(err) => return Cycle::not_sent(None, format!("{err:#}")),
         };
-        let last_ack = unix_nanos();
+        let last_ack = Instant::now();
         let sent = Some(SentSummary::of(&performed));
         let total = performed.summary.total();
         if total.taken() == 0 {
             let troubles = performed.summary.troubles.iter();
             let why: Vec<String> =
                 troubles.map(|(code, trouble)| format!("{code} {}", trouble.message)).collect();
-            return Cycle { sent, ended: Ended::NotSent(format!("nothing was acked: {}", why.join("; "))) };
+            return Cycle::not_sent(sent, format!("nothing was acked: {}", why.join("; ")));
         }
-        let judged = Box::pin(self.judge(&performed, since, last_ack)).await;
-        let ended = judged.map_or_else(
-            |err| Ended::NotAudited(format!("{err:#}")),
-            |judged| Ended::Judged(Box::new(judged)),
-        );
-        Cycle { sent, ended }
+        match Box::pin(self.judge(&performed, since, last_ack)).await {
+            Ok((judged, awaited)) => Cycle { sent, ended: Ended::Judged(Box::new(judged)), awaited },
+            Err(err) => Cycle { sent, ended: Ended::NotAudited(format!("{err:#}")), awaited: None },
+        }
     }
 
     /// New names in every cycle: what another run left can never be taken for this one's.
@@ -186,7 +192,12 @@ impl Canary {
         run::prepare(&spec).await?.perform(stopped, |_, _| {}).await
     }
 
-    async fn judge(&self, performed: &Performed, since: SystemTime, last_ack: u64) -> anyhow::Result<Judged> {
+    async fn judge(
+        &self,
+        performed: &Performed,
+        since: SystemTime,
+        last_ack: Instant,
+    ) -> anyhow::Result<(Judged, Option<Awaited>)> {
         let raised = match self.via {
             None => None,
             Some(via) => {
@@ -209,15 +220,19 @@ impl Canary {
         let missing = report.completeness.iter().map(|service| service.missing).sum();
         let total = performed.summary.total();
         let is_whole = missing == 0 && found >= total.acked;
-        Ok(Judged {
+        let on_disk_after = is_whole.then(|| last_ack.elapsed());
+        let sent = runs.known.iter().find(|known| known.manifest.run_id == performed.manifest.run_id);
+        let awaited = sent.filter(|_| is_whole).map(|sent| Awaited::of(sent, &report.completeness, last_ack));
+        let judged = Judged {
             run,
             acked: total.acked,
             found,
             missing,
-            on_disk_after: is_whole.then(|| Duration::from_nanos(unix_nanos().saturating_sub(last_ack))),
+            on_disk_after,
             barrier_failed: raised.as_ref().filter(|raised| has_failed(raised)).map(barrier_line),
             report,
-        })
+        };
+        Ok((judged, awaited.transpose()?))
     }
 
     /// Nothing where the store cannot be found.
@@ -250,7 +265,7 @@ fn wal(layout: &Layout) -> Wal {
 impl SentSummary {
     fn of(performed: &Performed) -> Self {
         let times = &performed.summary.response;
-        let quantile = |at: f64| (at, times.value_at_quantile(at) as f64 / 1e6);
+        let quantile = |at: f64| times.value_at_quantile(at) as f64 / 1e6;
         Self {
             total: performed.summary.total(),
             latency: (!times.is_empty()).then(|| [0.5, 0.95, 0.99].map(quantile)),

@@ -1,69 +1,45 @@
-//! What `watch` knows, as OpenMetrics.
-//!
-//! Every check has its counter from the beginning, because an increase from nothing is none to a rule.
+//! What `watch` knows, for `/metrics`, `/healthz` and an OTLP endpoint.
 
 use std::{
-    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::{Registry, Unit},
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+
+use self::{
+    otlp::Interval,
+    values::{Number, Values},
 };
+use super::{
+    cycle::{Cycle, Ended, Wal},
+    visible::{IndexView, Visible},
+};
+use crate::{audit::verdict::Overall, base::clock::unix_nanos};
 
-use super::cycle::{Cycle, Ended, Wal};
-use crate::{audit::verdict::Overall, checks::catalog};
+mod open_metrics;
+mod otlp;
+#[cfg(test)]
+mod tests;
+mod values;
 
-/// From a tenth of a second to ten minutes.
-const SECONDS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0];
+/// Before the name of every metric.
+const PREFIX: &str = "e2e_store";
 /// Cycles that may be overdue before `/healthz` says so.
 const OVERDUE: u32 = 3;
 /// A cycle may take so long beyond its time.
 const GRACE: Duration = Duration::from_mins(1);
+const QUANTILES: [&str; 3] = ["0.5", "0.95", "0.99"];
 
-type Seconds = Gauge<f64, AtomicU64>;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CheckLabel {
-    check: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Quantile {
-    quantile: &'static str,
-}
-
+#[derive(Debug)]
 pub(super) struct Metrics {
-    registry: Registry,
     every: Duration,
-    cycles: Family<Outcome, Counter>,
-    spans: Family<Outcome, Counter>,
-    findings: Family<CheckLabel, Counter>,
-    ack_to_disk: Histogram,
-    audit: Histogram,
-    export_latency: Family<Quantile, Seconds>,
-    studio_up: Gauge,
-    wal_files: Gauge,
-    wal_bytes: Gauge,
-    wal_oldest: Seconds,
-    flush_failures: Counter,
-    last_cycle: Seconds,
-    last_success: Seconds,
-    state: Mutex<State>,
-}
-
-/// What `/healthz` answers from.
-#[derive(Debug, Clone, Copy, Default)]
-struct State {
+    /// In Unix nanoseconds.
+    began: u64,
+    instance: String,
+    values: Mutex<Values>,
     /// When the last cycle ended, in Unix nanoseconds, and whether it passed.
-    last: Option<(u64, bool)>,
+    last: Mutex<Option<(u64, bool)>>,
 }
 
 /// An answer of `/healthz`.
@@ -77,109 +53,32 @@ pub(super) enum Health {
 
 impl Metrics {
     pub(super) fn new(every: Duration) -> anyhow::Result<Self> {
-        let mut registry = Registry::with_prefix("e2e_store");
-        let version = [("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("build", "Version of e2e-store", Info::new(version.to_vec()));
-        let metrics = Self {
+        Ok(Self {
             every,
-            cycles: Family::default(),
-            spans: Family::default(),
-            findings: Family::default(),
-            ack_to_disk: Histogram::new(SECONDS),
-            audit: Histogram::new(SECONDS),
-            export_latency: Family::default(),
-            studio_up: Gauge::default(),
-            wal_files: Gauge::default(),
-            wal_bytes: Gauge::default(),
-            wal_oldest: Gauge::default(),
-            flush_failures: Counter::default(),
-            last_cycle: Gauge::default(),
-            last_success: Gauge::default(),
-            state: Mutex::default(),
-            registry,
-        };
-        for outcome in ["pass", "fail", "inconclusive", "not_sent", "not_audited"] {
-            drop(metrics.cycles.get_or_create(&Outcome { outcome }));
-        }
-        for outcome in ["acked", "rejected", "indeterminate", "partial", "found", "missing"] {
-            drop(metrics.spans.get_or_create(&Outcome { outcome }));
-        }
-        for check in catalog::built_in()? {
-            drop(metrics.findings.get_or_create(&CheckLabel { check: check.id.clone() }));
-        }
-        Ok(metrics.registered())
+            began: unix_nanos(),
+            instance: format!("{:032x}", rand::random::<u128>()),
+            values: Mutex::new(Values::new()?),
+            last: Mutex::default(),
+        })
     }
 
-    fn registered(mut self) -> Self {
-        let registry = &mut self.registry;
-        registry.register("cycles", "Cycles by how they ended", self.cycles.clone());
-        registry.register("spans", "Spans by what became of them", self.spans.clone());
-        registry.register("findings", "Findings by check", self.findings.clone());
-        registry.register_with_unit(
-            "ack_to_disk",
-            "From the last ack of a cycle to the end of the read that found all its spans",
-            Unit::Seconds,
-            self.ack_to_disk.clone(),
-        );
-        registry.register_with_unit("audit", "Time that audits took", Unit::Seconds, self.audit.clone());
-        registry.register_with_unit(
-            "export_latency",
-            "Response times of acked exports in the last cycle",
-            Unit::Seconds,
-            self.export_latency.clone(),
-        );
-        registry.register(
-            "studio_up",
-            "Whether exports were acked in the last cycle",
-            self.studio_up.clone(),
-        );
-        registry.register("wal_files", "Segments of the write-ahead log", self.wal_files.clone());
-        registry.register_with_unit(
-            "wal",
-            "Size of the write-ahead log",
-            Unit::Bytes,
-            self.wal_bytes.clone(),
-        );
-        registry.register_with_unit(
-            "wal_oldest",
-            "Age of the oldest segment of the write-ahead log",
-            Unit::Seconds,
-            self.wal_oldest.clone(),
-        );
-        registry.register("flush_failures", "Flushes and snapshots that failed", self.flush_failures.clone());
-        registry.register_with_unit(
-            "last_cycle_timestamp",
-            "When the last cycle ended",
-            Unit::Seconds,
-            self.last_cycle.clone(),
-        );
-        registry.register_with_unit(
-            "last_success_timestamp",
-            "When the last cycle that passed ended",
-            Unit::Seconds,
-            self.last_success.clone(),
-        );
-        self
+    fn values(&self) -> MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn record(&self, cycle: &Cycle, wal: &Wal, now: u64) {
-        let spans = |outcome, count| _ = self.spans.get_or_create(&Outcome { outcome }).inc_by(count);
-        let seconds = now as f64 / 1e9;
+        let mut values = self.values();
+        let values = &mut *values;
+        let mut spans = |outcome: &str, count| add(&mut values.spans, outcome, count);
         if let Some(sent) = &cycle.sent {
             let total = &sent.total;
             spans("acked", total.acked);
             spans("rejected", total.rejected);
             spans("indeterminate", total.indeterminate);
             spans("partial", total.partial);
-            for (at, value) in sent.latency.into_iter().flatten() {
-                let quantile = if at < 0.6 {
-                    "0.5"
-                } else if at < 0.97 {
-                    "0.95"
-                } else {
-                    "0.99"
-                };
-                self.export_latency.get_or_create(&Quantile { quantile }).set(value);
+            if let Some(latency) = sent.latency {
+                let points = latency.map(Number::Real);
+                values.export_latency.extend(QUANTILES.into_iter().zip(points));
             }
         }
         let outcome = match &cycle.ended {
@@ -189,15 +88,13 @@ impl Metrics {
                 spans("found", judged.found);
                 spans("missing", judged.missing);
                 for (check, found) in judged.findings() {
-                    self.findings.get_or_create(&CheckLabel { check: check.to_owned() }).inc_by(found);
+                    add(&mut values.findings, check, found);
                 }
-                self.audit.observe(judged.report.coverage.took.as_secs_f64());
+                values.audit.observe(judged.report.coverage.took);
                 if let Some(after) = judged.on_disk_after {
-                    self.ack_to_disk.observe(after.as_secs_f64());
+                    values.ack_to_disk.observe(after);
                 }
-                if judged.barrier_failed.is_some() {
-                    self.flush_failures.inc();
-                }
+                values.flush_failures += u64::from(judged.barrier_failed.is_some());
                 match judged.report.overall {
                     Overall::Pass => "pass",
                     Overall::Fail => "fail",
@@ -205,27 +102,61 @@ impl Metrics {
                 }
             }
         };
-        self.cycles.get_or_create(&Outcome { outcome }).inc();
-        self.studio_up.set(i64::from(outcome != "not_sent"));
-        self.wal_files.set(wal.files.cast_signed());
-        self.wal_bytes.set(wal.bytes.cast_signed());
-        self.wal_oldest.set(wal.oldest);
-        self.last_cycle.set(seconds);
+        add(&mut values.cycles, outcome, 1);
+        let seconds = now as f64 / 1e9;
+        values.studio_up = u64::from(outcome != "not_sent");
+        values.wal_files = wal.files;
+        values.wal_bytes = wal.bytes;
+        values.wal_oldest = wal.oldest;
+        values.last_cycle = seconds;
         if outcome == "pass" {
-            self.last_success.set(seconds);
+            values.last_success = seconds;
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).last = Some((now, outcome == "pass"));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, outcome == "pass"));
+    }
+
+    /// What a look at the index has shown.
+    pub(super) fn record_index(&self, view: &IndexView, became_visible: &[Visible]) {
+        let mut values = self.values();
+        values.index_state = ["absent", "unreadable", "read"]
+            .into_iter()
+            .map(|state| (state, Number::Count(u64::from(state == view.state))))
+            .collect();
+        values.index_files = view.figures.map(|figures| figures.files);
+        values.index_failed_files = view.figures.map(|figures| figures.failed);
+        let last_work = view.figures.and_then(|figures| figures.last_work);
+        values.index_last_work = last_work.map(|at| at as f64 / 1e9);
+        for cycle in became_visible {
+            add(&mut values.spans, "visible", cycle.spans);
+            values.ack_to_visible.observe(cycle.after);
+        }
+    }
+
+    /// Spans that no look at the index has found yet, and the time since the oldest ack of them; none without an index.
+    pub(super) fn record_awaiting(&self, awaiting: Option<(u64, Duration)>) {
+        let mut values = self.values();
+        values.awaiting_index_spans = awaiting.map(|(spans, _)| spans);
+        values.awaiting_index_oldest = awaiting.map(|(_, oldest)| oldest.as_secs_f64());
+    }
+
+    /// An export to the metrics endpoint has ended.
+    pub(super) fn record_export(&self, was_taken: bool) {
+        add(&mut self.values().metrics_exports, if was_taken { "sent" } else { "failed" }, 1);
     }
 
     /// In the text form of OpenMetrics.
     pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        let values = self.values().clone();
+        open_metrics::render(values)
+    }
+
+    /// As an OTLP export.
+    pub(super) fn request(&self, now: u64) -> ExportMetricsServiceRequest {
+        otlp::request(&self.values(), &self.instance, Interval { began: self.began, now })
     }
 
     pub(super) fn health(&self, now: u64) -> Health {
-        let Some((ended, passed)) = self.state.lock().unwrap_or_else(PoisonError::into_inner).last else {
+        let Some((ended, passed)) = *self.last.lock().unwrap_or_else(PoisonError::into_inner) else {
             return Health::Starting;
         };
         let age = Duration::from_nanos(now.saturating_sub(ended));
@@ -239,34 +170,9 @@ impl Metrics {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn not_sent() -> Cycle {
-        Cycle { sent: None, ended: Ended::NotSent("refused".to_owned()) }
-    }
-
-    #[test]
-    fn every_check_has_a_counter_before_it_finds_anything() {
-        let metrics = Metrics::new(Duration::from_mins(1)).unwrap();
-        let text = metrics.encode().unwrap();
-        for check in catalog::built_in().unwrap() {
-            let line = format!("e2e_store_findings_total{{check=\"{}\"}} 0", check.id);
-            assert!(text.lines().any(|found| found == line), "{line}");
-        }
-        assert!(text.ends_with("# EOF\n"));
-    }
-
-    #[test]
-    fn health_is_that_of_the_last_cycle_until_it_is_overdue() {
-        let metrics = Metrics::new(Duration::from_mins(1)).unwrap();
-        assert_eq!(metrics.health(1), Health::Starting);
-        metrics.record(&not_sent(), &Wal::default(), 1_000_000_000);
-        assert_eq!(metrics.health(2_000_000_000), Health::Failed);
-        assert_eq!(metrics.health(1_000_000_000_000), Health::Overdue);
-        let text = metrics.encode().unwrap();
-        assert!(text.contains("e2e_store_cycles_total{outcome=\"not_sent\"} 1"), "{text}");
-        assert!(text.contains("e2e_store_studio_up 0"), "{text}");
+fn add(counters: &mut values::Counters, label: &str, count: u64) {
+    match counters.get_mut(label) {
+        Some(counter) => *counter += count,
+        None => _ = counters.insert(label.to_owned(), count),
     }
 }
