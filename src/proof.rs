@@ -8,6 +8,7 @@ mod changes;
 pub(crate) mod damages;
 pub(crate) mod fired;
 pub(crate) mod matrix;
+pub(crate) mod page;
 pub(crate) mod rows;
 pub(crate) mod selftest;
 mod store;

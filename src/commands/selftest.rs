@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
+use super::pages::{self, PageFile};
 use crate::{
     base::{exit::Exit, notice},
     proof::{
         matrix::{self, ProofFormat},
+        page,
         selftest::{self, Selection},
     },
 };
@@ -20,6 +22,7 @@ use crate::{
 Examples:
   e2e-store selftest
   e2e-store selftest --only drop-span --only delete_cold_file
+  e2e-store selftest -o proof.html
   e2e-store selftest --seeds 25 --format markdown > proof.md")]
 pub(crate) struct SelftestArgs {
     /// Number of seeds: stores, runs and traffic of each are others
@@ -33,12 +36,17 @@ pub(crate) struct SelftestArgs {
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: ProofFormat,
+
+    /// Report file (repeatable); format by extension (.html, .md, .txt)
+    #[arg(short, long, value_name = "FILE")]
+    output: Vec<PageFile>,
 }
 
 /// How many defects are planted between two lines of progress.
 const PROGRESS: usize = 50;
 
 pub(crate) async fn run(args: &SelftestArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let waiting = pages::open(&args.output)?;
     let selection = Selection { seeds: args.seeds, only: args.only.clone() };
     let proof = selftest::run(&selection, |done, all| {
         if done.is_multiple_of(PROGRESS) || done == all {
@@ -46,6 +54,7 @@ pub(crate) async fn run(args: &SelftestArgs, out: &mut dyn Write) -> anyhow::Res
         }
     })
     .await?;
+    waiting.fill(page::NAME, |_| page::document(&proof))?;
     matrix::print(out, args.format, &proof)?;
     Ok(if matrix::holds(&proof) { Exit::Clean } else { Exit::Found })
 }

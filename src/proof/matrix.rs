@@ -7,10 +7,13 @@ use std::{
 
 use serde::Serialize;
 
-use super::selftest::{DefectKind, Proof, Tried, Wrong};
+use super::{
+    page,
+    selftest::{DefectKind, Proof, Tried, Wrong},
+};
 use crate::{
     report::{
-        json,
+        html, json,
         table::{self, Align},
     },
     text::numbers::{counted, grouped},
@@ -27,35 +30,37 @@ pub(crate) enum ProofFormat {
     Json,
     /// A page, as docs/proof.md
     Markdown,
+    /// A page for a browser
+    Html,
 }
 
 /// All times that one defect was planted.
 #[derive(Debug, Default, Clone)]
-struct Line {
-    by_run: BTreeSet<String>,
-    by_structure: BTreeSet<String>,
+pub(super) struct Line {
+    pub(super) by_run: BTreeSet<String>,
+    pub(super) by_structure: BTreeSet<String>,
     planted: u64,
     wrong: u64,
-    places: usize,
+    pub(super) places: usize,
 }
 
 /// What the proof comes to.
 #[derive(Debug, Clone, Serialize)]
-struct Figures {
+pub(super) struct Figures {
     seeds: u64,
-    defects: usize,
+    pub(super) defects: usize,
     audits: usize,
     /// Audits in which some check was expected to fire, and those in which all of them did.
-    expected: usize,
-    found: usize,
+    pub(super) expected: usize,
+    pub(super) found: usize,
     /// Audits of clean stores and runs, and those that were not silent.
     clean: usize,
-    alarms: usize,
+    pub(super) alarms: usize,
     /// Audits of defects in which something else fired.
-    false_alarms: usize,
+    pub(super) false_alarms: usize,
     /// Spans and files that were hit, and findings or spans that are not where they should be.
     places: usize,
-    astray: usize,
+    pub(super) astray: usize,
     not_planted: usize,
 }
 
@@ -64,6 +69,7 @@ pub(crate) fn print(out: &mut dyn Write, format: ProofFormat, proof: &Proof) -> 
         ProofFormat::Table => print_table(out, proof),
         ProofFormat::Json => print_json(out, proof),
         ProofFormat::Markdown => print_markdown(out, proof),
+        ProofFormat::Html => Ok(out.write_all(html::render(&page::document(proof), page::NAME).as_bytes())?),
     }
 }
 
@@ -73,7 +79,7 @@ pub(crate) fn holds(proof: &Proof) -> bool {
         && proof.clean.iter().all(|clean| clean.fired.is_empty())
 }
 
-fn lines(proof: &Proof) -> BTreeMap<(DefectKind, &str), Line> {
+pub(super) fn lines(proof: &Proof) -> BTreeMap<(DefectKind, &str), Line> {
     let mut lines: BTreeMap<(DefectKind, &str), Line> = BTreeMap::new();
     for tried in &proof.tried {
         let line = lines.entry((tried.kind, tried.defect.as_str())).or_default();
@@ -87,13 +93,17 @@ fn lines(proof: &Proof) -> BTreeMap<(DefectKind, &str), Line> {
 }
 
 impl Line {
-    fn expected(set: &BTreeSet<String>) -> String {
+    pub(super) fn expected(set: &BTreeSet<String>) -> String {
         set.iter().map(String::as_str).collect::<Vec<_>>().join(" / ")
     }
 
-    fn verdict(&self) -> String {
+    pub(super) fn is_right(&self) -> bool {
+        self.wrong == 0
+    }
+
+    pub(super) fn verdict(&self) -> String {
         let right = self.planted - self.wrong;
-        if self.wrong == 0 {
+        if self.is_right() {
             format!("ok {right}")
         } else {
             format!("WRONG {} of {}", self.wrong, self.planted)
@@ -108,7 +118,7 @@ fn kind(kind: DefectKind) -> &'static str {
     }
 }
 
-fn figures(proof: &Proof) -> Figures {
+pub(super) fn figures(proof: &Proof) -> Figures {
     let count = |wanted: fn(&Wrong) -> bool| {
         proof.tried.iter().filter(|tried| tried.wrong.iter().any(wanted)).count()
     };
@@ -130,13 +140,22 @@ fn figures(proof: &Proof) -> Figures {
     }
 }
 
+impl Figures {
+    pub(super) fn recall(&self) -> f64 {
+        if self.expected == 0 { 1.0 } else { self.found as f64 / self.expected as f64 }
+    }
+}
+
+pub(super) fn number(count: usize) -> String {
+    grouped(count as u64)
+}
+
 /// What each figure means, in the order of the report.
-fn words(figures: &Figures) -> Vec<(&'static str, String)> {
+pub(super) fn words(figures: &Figures) -> Vec<(&'static str, String)> {
     let Figures {
         seeds, defects, audits, expected, found, clean, alarms, false_alarms, places, astray, ..
     } = figures;
-    let number = |count: usize| grouped(count as u64);
-    let recall = if *expected == 0 { 1.0 } else { *found as f64 / *expected as f64 };
+    let recall = figures.recall();
     vec![
         (
             "planted",
@@ -211,7 +230,7 @@ fn print_table(out: &mut dyn Write, proof: &Proof) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(wrong: &Wrong) -> String {
+pub(super) fn told(wrong: &Wrong) -> String {
     match wrong {
         Wrong::NotPlanted => "nothing was there to be hit".to_owned(),
         Wrong::Missed(checks) => format!("missed: {checks}"),
