@@ -6,8 +6,11 @@
 pub(crate) mod bench;
 mod changes;
 pub(crate) mod damages;
+pub(crate) mod expectation;
 pub(crate) mod fired;
 pub(crate) mod matrix;
+#[cfg(test)]
+mod mutants;
 pub(crate) mod page;
 pub(crate) mod rows;
 pub(crate) mod selftest;

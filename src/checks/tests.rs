@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use self::bench::{Bench, beside_junjo, fired, first_run, without_waiting};
+use self::bench::{Bench, fired, first_run, without_waiting};
 use super::{catalog::built_in, selection};
 use crate::{
     audit::{
@@ -15,7 +15,11 @@ use crate::{
     contract::{row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs, scope::Scope},
     ledger::runs,
-    proof::damages,
+    proof::{
+        damages::{self, Ground},
+        expectation::differences,
+        fired::fired_of,
+    },
     report::format::{self, ReportFormat, View},
     store::find::find_store,
     testing::{files, parquet_rows, replayed::make_replays, segment_rows, write_parquet},
@@ -28,52 +32,23 @@ mod healthy;
 pub(crate) mod indexed;
 pub(crate) mod junjo;
 pub(crate) mod planned;
-pub(crate) mod structure;
+pub(crate) mod stores;
 mod told;
 mod wholesale;
 
 #[tokio::test]
 async fn each_damage_fires_exactly_its_checks() {
     let mut matrix = Matrix::default();
-    for (name, schema) in planned::STORES {
-        for (damage, run, apply, expected) in damages::all() {
-            let bench = Bench::of(name, schema);
-            let run = if *run == "first" { first_run(&bench) } else { (*run).to_owned() };
-            apply(&bench).unwrap();
-            matrix.enter(&format!("{damage} on {name}"), &bench.audit(&run).await, expected);
+    for damage in damages::every() {
+        for (store, bench) in stores::of(&damage) {
+            damage.apply(&bench).unwrap();
+            let report = bench.audit(&stores::run(&damage, &bench)).await;
+            matrix.enter(&format!("{} on {store}", damage.name), &report, damage.fires);
         }
     }
-    let (name, schema) = structure::STORE;
-    for (damage, apply, expected) in structure::CASES {
-        let bench = Bench::of(name, schema);
-        apply(&bench);
-        matrix.enter(damage, &bench.audit("none").await, expected);
-    }
-    for (damage, (name, schema), apply, expected) in indexed::CASES {
-        let bench = Bench::of(name, *schema);
-        apply(&bench);
-        matrix.enter(damage, &bench.audit("none").await, expected);
-    }
-    for (damage, apply, expected) in indexed::OF_PROFILES {
-        let bench = Bench::of("profiles/studio-0.82.1", Schema::V2);
-        apply(&bench);
-        matrix.enter(damage, &bench.audit("all").await, expected);
-    }
-    let bench = Bench::of("studio-0.80.0", Schema::V1);
-    structure::drop_a_root_of_schema_1(&bench);
-    matrix.enter("drop_a_root_of_schema_1", &bench.audit("none").await, "rootless_traces: 1");
-    let bench = Bench::of("studio-0.80.0", Schema::V1);
-    structure::name_an_absent_parent_of_schema_1(&bench);
-    // Runs of a legacy workflow share one id, so that a stored one proves nothing of the next.
-    let absent = "unresolved_parents: warn, 1";
-    matrix.enter("name_an_absent_parent_of_schema_1", &bench.audit("none").await, absent);
-    matrix.enter("gain", &random_tests::gain().audit("latest").await, "undeclared_gains: 1");
 
     assert_eq!(matrix.wrong, Vec::<String>::new());
-    // Those of Junjo's executions have a matrix of their own.
-    let checks = built_in().unwrap().into_iter().filter(|check| check.family != "junjo");
-    let all: BTreeSet<String> = checks.map(|check| check.id).collect();
-    matrix.ever_fired.retain(|id| !id.starts_with("junjo_"));
+    let all: BTreeSet<String> = built_in().unwrap().into_iter().map(|check| check.id).collect();
     assert_eq!(matrix.ever_fired, all, "a check that no damage fires proves nothing");
 }
 
@@ -89,23 +64,27 @@ const OF_REPLAYS: [(&str, Schema, &str); 2] = [
 #[tokio::test]
 async fn a_replay_with_the_same_damage_fires_the_same_checks() {
     let mut wrong = Vec::new();
-    for (name, schema) in planned::STORES {
-        for (damage, run, apply, _) in damages::all() {
-            let [generated, replayed] = [(); 2].map(|()| Bench::of(name, schema));
-            let run = if *run == "first" { first_run(&generated) } else { (*run).to_owned() };
+    for damage in damages::every().filter(|damage| damage.ground == Ground::Runs) {
+        for ((name, generated), (_, replayed)) in stores::of(&damage).zip(stores::of(&damage)) {
+            let run = stores::run(&damage, &generated);
             for bench in [&generated, &replayed] {
-                apply(bench).unwrap();
+                damage.apply(bench).unwrap();
             }
             make_replays(&replayed.runs()).await;
+            let schema = generated.schema;
             let [generated, replayed] = [generated.audit(&run).await, replayed.audit(&run).await];
             let exception = OF_REPLAYS
                 .iter()
-                .find(|(of, era, _)| (of, *era) == (damage, schema))
+                .find(|(of, era, _)| (*of, *era) == (damage.name, schema))
                 .map(|(.., expected)| *expected);
             let expected = exception.map_or_else(|| fired(&generated), str::to_owned);
             if (fired(&replayed), replayed.overall) != (expected.clone(), generated.overall) {
                 let found = (fired(&replayed), replayed.overall, &replayed.because);
-                wrong.push(format!("{damage} on {name}: {found:?}, not {:?}", (expected, generated.overall)));
+                wrong.push(format!(
+                    "{} on {name}: {found:?}, not {:?}",
+                    damage.name,
+                    (expected, generated.overall)
+                ));
             }
         }
     }
@@ -121,9 +100,8 @@ struct Matrix {
 
 impl Matrix {
     fn enter(&mut self, damage: &str, report: &AuditReport, expected: &str) {
-        // Junjo's evidence speaks of damaged executions, too; its checks have a matrix of their own.
-        let fired = if expected.contains("junjo_") { fired(report) } else { beside_junjo(&fired(report)) };
-        if fired != expected {
+        let fired = fired_of(report, expected);
+        if !differences(expected, &fired).is_empty() {
             self.wrong.push(format!("{damage}: {fired}, not {expected}"));
         }
         let found = report.checked.iter().filter(|one| one.verdict.findings().is_some());

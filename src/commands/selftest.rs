@@ -33,6 +33,10 @@ pub(crate) struct SelftestArgs {
     #[arg(long, value_name = "DEFECT")]
     only: Vec<String>,
 
+    /// Number of clean runs beside those of the seeds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    clean: u64,
+
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: ProofFormat,
@@ -47,7 +51,7 @@ const PROGRESS: usize = 50;
 
 pub(crate) async fn run(args: &SelftestArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let waiting = pages::open(&args.output)?;
-    let selection = Selection { seeds: args.seeds, only: args.only.clone() };
+    let selection = Selection { seeds: args.seeds, only: args.only.clone(), clean: args.clean };
     let proof = selftest::run(&selection, |done, all| {
         if done.is_multiple_of(PROGRESS) || done == all {
             notice::note(&format!("selftest: {done} of {all} defects planted"));

@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::Context;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::rows::{copy_tree, files, parquet_rows, segment_rows, write_parquet};
@@ -17,8 +19,12 @@ use crate::{
     contract::{row::Row, schema::Schema},
     judge::runs::choose_runs,
     ledger::runs,
+    standin::indexer::Indexer,
     store::find::find_store,
 };
+
+/// The time in the name of a cold file.
+pub(super) const FLUSHED_AT: &str = "%Y%m%d_%H%M%S";
 
 /// A copy of a store. Its first run lies in the cold file, its second in the segment, of which there is a snapshot.
 pub(crate) struct Bench {
@@ -39,9 +45,48 @@ impl Bench {
         self.folder.path().join("spans")
     }
 
+    /// All cold files, the oldest first.
+    pub(crate) fn cold_files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        files(&self.spans().join("parquet"), ".parquet")
+    }
+
     /// The oldest cold file.
     pub(crate) fn cold_file(&self) -> anyhow::Result<PathBuf> {
-        first(files(&self.spans().join("parquet"), ".parquet")?, "no cold file")
+        first(self.cold_files()?, "no cold file")
+    }
+
+    pub(crate) fn newest_cold_file(&self) -> anyhow::Result<PathBuf> {
+        self.cold_files()?.pop().context("no cold file")
+    }
+
+    /// When a cold file was flushed, by its name.
+    pub(crate) fn flushed_at(cold: &Path) -> anyhow::Result<DateTime<Utc>> {
+        let name = cold.file_name().and_then(|name| name.to_str()).context("no name")?;
+        let time = name.get(..15).context("a cold file without a time")?;
+        Ok(NaiveDateTime::parse_from_str(time, FLUSHED_AT)?.and_utc())
+    }
+
+    /// Where a cold file that was flushed then lies, in a folder that is there.
+    pub(crate) fn cold_place(&self, flushed: DateTime<Utc>, number: i64) -> anyhow::Result<PathBuf> {
+        let day = self.spans().join("parquet").join(flushed.format("year=%Y/month=%m/day=%d").to_string());
+        fs::create_dir_all(&day)?;
+        Ok(day.join(format!("{}_{number:08x}.parquet", flushed.format(FLUSHED_AT))))
+    }
+
+    /// The index of the studio, if there is one.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("sqlite/metadata.db")
+    }
+
+    /// Indexes all cold files.
+    pub(crate) fn index(&self) -> anyhow::Result<()> {
+        Indexer::open(self.folder.path(), self.schema)?.catch_up()
+    }
+
+    pub(crate) fn edit_index(&self, sql: &str) -> anyhow::Result<()> {
+        let connection = Connection::open(self.database())?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        Ok(connection.execute_batch(sql)?)
     }
 
     /// The oldest segment.

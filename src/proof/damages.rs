@@ -1,26 +1,142 @@
 //! The library of damages: what is done to a copy of a store, and every check that fires.
 //!
-//! Named operations on bytes, files, rows, snapshots and ledgers, shared by the tests of the checks and `selftest`.
+//! Named operations on bytes, files, rows, snapshots, indexes and ledgers, shared by the tests of the checks and
+//! `selftest`. What is expected to fire is a text that [`expectation`](super::expectation) reads.
 
+use anyhow::Context;
+
+use self::executions::Case;
 use super::bench::Bench;
+use crate::contract::{row::Row, schema::Schema};
 
+pub(crate) mod agents;
 pub(crate) mod columns;
 pub(crate) mod copies;
+pub(crate) mod executions;
+pub(crate) mod families;
 pub(crate) mod files;
+mod index;
 pub(crate) mod ledger;
+mod losses;
 pub(crate) mod rows;
 mod snapshot;
+pub(crate) mod structure;
+pub(crate) mod workflows;
 
 /// A name, the run to hold against (`first` is the one in the cold file, `latest` the one in the segment and every
 /// other that the store has rows of), what is done to the store, and all that fires: of each check that neither passes
 /// nor is skipped, its verdict where that is no failure, and how many findings it has.
 pub(crate) type Damage = (&'static str, &'static str, fn(&Bench) -> anyhow::Result<()>, &'static str);
 
-/// Damages to a store with two runs of the profile `getting-started`, two services with two workflows each.
-pub(crate) fn all() -> impl Iterator<Item = &'static Damage> {
-    [rows::DAMAGES, columns::DAMAGES, files::DAMAGES, snapshot::DAMAGES, copies::DAMAGES, ledger::DAMAGES]
-        .into_iter()
-        .flatten()
+/// The stores that damages are done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ground {
+    /// Two runs of the profile `getting-started`, two services with two workflows each: one is in a cold file, one in
+    /// a segment, of which there is a snapshot.
+    Runs,
+    /// Workflows of several services that no known run sent, days ago, in cold files and a segment.
+    Apps,
+    /// As apps, workflows and agents in one cold file and nothing beside it.
+    Executions,
+    /// A run of the profile `adversarial` in a cold file.
+    EdgeValues,
+}
+
+impl Ground {
+    /// The runs that a store is held against, and silent where nothing was done to it.
+    pub(super) fn runs(self) -> &'static [&'static str] {
+        match self {
+            Self::Runs => &["first", "latest", "none"],
+            Self::Apps | Self::Executions => &["none"],
+            // Without its run nobody knows that what is odd was sent so.
+            Self::EdgeValues => &["all"],
+        }
+    }
+}
+
+/// A damage of the library, and what it is done to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planting {
+    pub(crate) name: &'static str,
+    pub(crate) ground: Ground,
+    pub(crate) schemas: &'static [Schema],
+    pub(crate) run: &'static str,
+    pub(crate) fires: &'static str,
+    act: Act,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Store(fn(&Bench) -> anyhow::Result<()>),
+    /// The first execution that is fit for it.
+    Execution(fn(&[Row]) -> Vec<Row>, fn(&mut Vec<Row>, &Row) -> Option<()>),
+}
+
+impl Planting {
+    pub(crate) fn apply(&self, bench: &Bench) -> anyhow::Result<()> {
+        match self.act {
+            Act::Store(apply) => apply(bench),
+            Act::Execution(fit, apply) => bench.try_alter_cold(|rows| {
+                let execution = fit(rows).into_iter().next()?;
+                apply(rows, &execution)
+            }),
+        }
+        .with_context(|| format!("cannot do the damage `{}`", self.name))
+    }
+
+    /// What it fires where no run is held against the store, if that is another audit.
+    pub(crate) fn by_structure(&self) -> Option<&'static str> {
+        (self.ground == Ground::Runs && self.run != "none").then(|| by_structure(self.name))
+    }
+}
+
+const BOTH: &[Schema] = &[Schema::V1, Schema::V2];
+
+/// All damages, each with its ground.
+pub(crate) fn every() -> impl Iterator<Item = Planting> {
+    let on = |ground: Ground, schemas: &'static [Schema], damages: &'static [Damage]| {
+        damages.iter().map(move |(name, run, apply, fires)| Planting {
+            name,
+            ground,
+            schemas,
+            run,
+            fires,
+            act: Act::Store(*apply),
+        })
+    };
+    let of = |fit: fn(&[Row]) -> Vec<Row>, cases: &'static [Case]| {
+        cases.iter().map(move |(name, apply, fires)| Planting {
+            name,
+            ground: Ground::Executions,
+            schemas: &[Schema::V2],
+            run: "none",
+            fires,
+            act: Act::Execution(fit, *apply),
+        })
+    };
+    let of_runs = [
+        rows::DAMAGES,
+        columns::DAMAGES,
+        files::DAMAGES,
+        snapshot::DAMAGES,
+        copies::DAMAGES,
+        ledger::DAMAGES,
+    ];
+    let of_runs = of_runs.into_iter().flat_map(move |damages| on(Ground::Runs, BOTH, damages));
+    let of_apps: [(&'static [Schema], &'static [Damage]); 4] = [
+        (&[Schema::V2], structure::DAMAGES),
+        (&[Schema::V2], index::DAMAGES),
+        (&[Schema::V1], structure::OF_SCHEMA_1),
+        (&[Schema::V1], index::OF_SCHEMA_1),
+    ];
+    let of_apps = of_apps.into_iter().flat_map(move |(schemas, damages)| on(Ground::Apps, schemas, damages));
+    let of_executions = [index::OF_EXECUTIONS, families::DAMAGES];
+    let of_executions =
+        of_executions.into_iter().flat_map(move |damages| on(Ground::Executions, &[Schema::V2], damages));
+    let of_each =
+        of(executions::workflows, workflows::DAMAGES).chain(of(executions::agents, agents::DAMAGES));
+    let of_edge_values = on(Ground::EdgeValues, &[Schema::V2], losses::DAMAGES);
+    of_runs.chain(of_apps).chain(of_executions).chain(of_each).chain(of_edge_values)
 }
 
 /// What fires by structure alone, where that is anything.
@@ -84,7 +200,6 @@ const BY_STRUCTURE: &[(&str, &str)] = &[
     ("lose_what_was_just_acked", "snapshot_differs_from_wal: 20"),
 ];
 
-/// What a damage fires where no run is held against the store.
-pub(crate) fn by_structure(name: &str) -> &'static str {
+fn by_structure(name: &str) -> &'static str {
     BY_STRUCTURE.iter().find(|(damage, _)| *damage == name).map_or("", |(_, fires)| fires)
 }

@@ -8,6 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    expectation::demanded,
     page,
     selftest::{DefectKind, Proof, Tried, Wrong},
 };
@@ -122,7 +123,8 @@ pub(super) fn figures(proof: &Proof) -> Figures {
     let count = |wanted: fn(&Wrong) -> bool| {
         proof.tried.iter().filter(|tried| tried.wrong.iter().any(wanted)).count()
     };
-    let expected = proof.tried.iter().filter(|tried| !tried.expected.is_empty());
+    let is_expected = |tried: &&Tried| demanded(&tried.expected).next().is_some();
+    let expected = proof.tried.iter().filter(is_expected);
     let is_missed = |wrong: &Wrong| matches!(wrong, Wrong::Missed(_) | Wrong::NotPlanted);
     let first_audits = proof.tried.iter().filter(|tried| tried.run != "none");
     Figures {
@@ -299,10 +301,11 @@ const INTRODUCTION: &str = "\
 <!-- Made by `scripts/proof`. Do not edit. -->
 
 `e2e-store selftest` plants every defect that it knows and demands the checks that must find it, all of them and
-nothing else, with findings that name the spans or files that were hit. *Damages* are done to copies of a store, under
-both schemas; *faults* are the stand-in's while it takes traffic ([faults](faults.md)). Clean stores and clean runs of
-the same seeds come first and must be silent. Each defect is also judged by structure alone, without the run that was
-sent: the third column is what shows then.
+nothing else, with findings that name the spans or files that were hit. *Damages* are done to copies of stores: of known
+runs, under both schemas; of apps whose runs nobody knows, with the studio's index; of Junjo's workflows and agents; of
+edge values. *Faults* are the stand-in's while it takes traffic ([faults](faults.md)). Clean stores and clean runs of the
+same seeds come first and must be silent. A defect of a known run is also judged by structure alone, without the run: the
+third column is what shows then. A check without a number may have any number of findings.
 
 A defect without an expected check is one that leaves every promise kept: a refusal that was told, a slow answer, keys in
 another order.

@@ -4,20 +4,23 @@
 //! schema. A defect that is wrongly told is an entry of the proof, not an error; an error is what keeps it from being
 //! planted.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use futures::{StreamExt, TryStreamExt, future::try_join, stream};
+use anyhow::Context;
+use futures::{
+    StreamExt, TryStreamExt,
+    future::{try_join, try_join4},
+    stream,
+};
 use tempfile::TempDir;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
     bench::Bench,
     changes::{Contents, Touched},
-    damages::{self, Damage},
-    fired::{beside_junjo, counts, fired},
+    damages::{self, Ground, Planting},
+    expectation::differences,
+    fired::{counts, fired, fired_of},
     store,
     trial::{Scene, Trial},
 };
@@ -41,6 +44,8 @@ pub(crate) struct Selection {
     pub(crate) seeds: u64,
     /// Names of defects; all where there are none.
     pub(crate) only: Vec<String>,
+    /// Clean runs beside those of the seeds.
+    pub(crate) clean: u64,
 }
 
 /// What came of all.
@@ -97,9 +102,9 @@ pub(crate) enum Wrong {
 }
 
 /// What all defects of one seed are planted into.
-struct Ground {
+pub(super) struct Grounds {
     seed: u64,
-    stores: [(Schema, TempDir); 2],
+    stores: BTreeMap<(Ground, Schema), TempDir>,
     /// How many findings each check has by structure where nothing is planted.
     by_structure: BTreeMap<Scene, BTreeMap<String, u64>>,
     checks: Vec<Check>,
@@ -107,14 +112,14 @@ struct Ground {
 
 #[derive(Debug, Clone, Copy)]
 enum Defect {
-    Damage(&'static Damage, Schema),
+    Damage(Planting, Schema),
     Fault(&'static Fault),
 }
 
 impl Defect {
     fn name(&self) -> &'static str {
         match self {
-            Self::Damage(damage, _) => damage.0,
+            Self::Damage(damage, _) => damage.name,
             Self::Fault(fault) => &fault.name,
         }
     }
@@ -130,7 +135,7 @@ pub(crate) async fn run(
     let mut proof = Proof { seeds: selection.seeds, ..Proof::default() };
     let mut done = 0;
     for seed in 0..selection.seeds {
-        let ground = Arc::new(Ground::make(seed, built_in()?, &mut proof.clean).await?);
+        let ground = Arc::new(Grounds::make(seed, built_in()?, &mut proof.clean).await?);
         let planted = stream::iter(&defects).map(|defect| {
             let (ground, defect, handle) = (Arc::clone(&ground), *defect, Handle::current());
             async move { spawn_blocking(move || handle.block_on(ground.plant(defect))).await? }
@@ -142,13 +147,28 @@ pub(crate) async fn run(
             progress(done, all);
         }
     }
+    let clean = stream::iter(0..selection.clean).map(|number| {
+        // Of other traffic than the seeds'.
+        let (seed, handle) = (selection.seeds + number, Handle::current());
+        async move { spawn_blocking(move || handle.block_on(clean_run(Scene::Plain, seed))).await? }
+    });
+    let mut clean = clean.buffered(SIDE_BY_SIDE);
+    while let Some(run) = clean.try_next().await? {
+        proof.clean.push(run);
+    }
     Ok(proof)
 }
 
+async fn clean_run(scene: Scene, seed: u64) -> anyhow::Result<CleanRun> {
+    let trial = Box::pin(Trial::of(scene, None, seed)).await?;
+    let fired = fired(&trial.audit("all").await?);
+    Ok(CleanRun { what: format!("run without a fault, {scene:?}, seed {seed}"), fired })
+}
+
 fn selected(only: &[String]) -> anyhow::Result<Vec<Defect>> {
-    let of_both = damages::all()
-        .flat_map(|damage| [Schema::V1, Schema::V2].map(|schema| Defect::Damage(damage, schema)));
-    let defects: Vec<Defect> = of_both.chain(catalogue().iter().map(Defect::Fault)).collect();
+    let damages = damages::every()
+        .flat_map(|damage| damage.schemas.iter().map(move |schema| Defect::Damage(damage, *schema)));
+    let defects: Vec<Defect> = damages.chain(catalogue().iter().map(Defect::Fault)).collect();
     let unknown = only.iter().find(|name| defects.iter().all(|defect| defect.name() != *name));
     if let Some(unknown) = unknown {
         let what = format!("unknown defect `{unknown}`");
@@ -162,22 +182,35 @@ fn selected(only: &[String]) -> anyhow::Result<Vec<Defect>> {
     Ok(defects.into_iter().filter(is_wanted).collect())
 }
 
-impl Ground {
+impl Grounds {
     /// Makes clean stores and runs, and notes what an audit says of them.
-    async fn make(seed: u64, checks: Vec<Check>, clean: &mut Vec<CleanRun>) -> anyhow::Result<Self> {
-        let [old, new] = [Schema::V1, Schema::V2].map(|schema| Box::pin(store::with_two_runs(schema, seed)));
-        let (old, new) = try_join(old, new).await?;
-        let mut ground = Self {
-            seed,
-            stores: [(Schema::V1, old), (Schema::V2, new)],
-            by_structure: BTreeMap::new(),
-            checks,
-        };
-        for schema in [Schema::V1, Schema::V2] {
-            let bench = ground.bench(schema)?;
-            for run in ["first", "latest", "none"] {
-                let fired = fired(&bench.examine(&named_run(&bench, run)?, &ground.checks).await?);
-                let what = format!("store of schema {}, run {run}, seed {seed}", schema.version());
+    pub(super) async fn make(
+        seed: u64,
+        checks: Vec<Check>,
+        clean: &mut Vec<CleanRun>,
+    ) -> anyhow::Result<Self> {
+        let (old, new) = (Schema::V1, Schema::V2);
+        let made = Box::pin(try_join4(
+            try_join(store::with_two_runs(old, seed), store::with_two_runs(new, seed)),
+            try_join(store::of_apps(old, seed), store::of_apps(new, seed)),
+            store::of_executions(seed),
+            store::of_edge_values(seed),
+        ));
+        let ((old_runs, new_runs), (old_apps, new_apps), executions, edge_values) = made.await?;
+        let stores = BTreeMap::from([
+            ((Ground::Runs, old), old_runs),
+            ((Ground::Runs, new), new_runs),
+            ((Ground::Apps, old), old_apps),
+            ((Ground::Apps, new), new_apps),
+            ((Ground::Executions, new), executions),
+            ((Ground::EdgeValues, new), edge_values),
+        ]);
+        let mut grounds = Self { seed, stores, by_structure: BTreeMap::new(), checks };
+        for (ground, schema) in grounds.stores.keys().copied() {
+            let bench = grounds.bench(ground, schema)?;
+            for run in ground.runs() {
+                let fired = fired(&bench.examine(&named_run(&bench, run)?, &grounds.checks).await?);
+                let what = format!("{ground:?}, schema {}, run {run}, seed {seed}", schema.version());
                 clean.push(CleanRun { what, fired });
             }
         }
@@ -185,15 +218,20 @@ impl Ground {
             let trial = Box::pin(Trial::of(scene, None, seed)).await?;
             let fired = fired(&trial.audit("all").await?);
             clean.push(CleanRun { what: format!("run without a fault, {scene:?}, seed {seed}"), fired });
-            ground.by_structure.insert(scene, counts(&trial.audit("none").await?));
+            grounds.by_structure.insert(scene, counts(&trial.audit("none").await?));
         }
-        Ok(ground)
+        Ok(grounds)
     }
 
-    fn bench(&self, schema: Schema) -> anyhow::Result<Bench> {
-        let [(_, old), (_, new)] = &self.stores;
-        let (store, other) = if schema == Schema::V1 { (old, new) } else { (new, old) };
-        Bench::copy(store.path(), schema, other.path())
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = (Ground, Schema)> {
+        self.stores.keys().copied()
+    }
+
+    pub(super) fn bench(&self, ground: Ground, schema: Schema) -> anyhow::Result<Bench> {
+        let other = if schema == Schema::V1 { Schema::V2 } else { Schema::V1 };
+        let of = |ground, schema| self.stores.get(&(ground, schema)).context("no such store");
+        Bench::copy(of(ground, schema)?.path(), schema, of(Ground::Runs, other)?.path())
     }
 
     async fn plant(&self, defect: Defect) -> anyhow::Result<Vec<Tried>> {
@@ -203,24 +241,18 @@ impl Ground {
         }
     }
 
-    async fn damage(
-        &self,
-        (name, run, apply, fires): &'static Damage,
-        schema: Schema,
-    ) -> anyhow::Result<Vec<Tried>> {
-        let bench = self.bench(schema)?;
+    async fn damage(&self, damage: Planting, schema: Schema) -> anyhow::Result<Vec<Tried>> {
+        let bench = self.bench(damage.ground, schema)?;
         let spans = bench.folder.path().join("spans");
         let before = Contents::of(&spans, schema)?;
-        apply(&bench)?;
+        damage.apply(&bench)?;
         let touched = before.touched(&Contents::of(&spans, schema)?);
-        let mut audits = vec![(*run, *fires)];
-        if *run != "none" {
-            audits.push(("none", damages::by_structure(name)));
-        }
+        let by_structure = damage.by_structure().map(|fires| ("none", fires));
+        let audits = [(damage.run, damage.fires)].into_iter().chain(by_structure);
         let mut tried = Vec::new();
         for (run, expected) in audits {
             let report = bench.examine(&named_run(&bench, run)?, &self.checks).await?;
-            let found = beside_junjo(&fired(&report));
+            let found = fired_of(&report, expected);
             let mut wrong = differences(expected, &found);
             // What was done to a ledger is at no place of the store.
             if touched.places() > 0 {
@@ -229,7 +261,7 @@ impl Ground {
                 );
             }
             tried.push(Tried {
-                defect: (*name).to_owned(),
+                defect: damage.name.to_owned(),
                 kind: DefectKind::Damage,
                 schema,
                 seed: self.seed,
@@ -294,30 +326,18 @@ impl Ground {
 }
 
 /// `first` is the run in the cold file.
-fn named_run(bench: &Bench, run: &str) -> anyhow::Result<String> {
+pub(super) fn named_run(bench: &Bench, run: &str) -> anyhow::Result<String> {
     if run == "first" { bench.first_run() } else { Ok(run.to_owned()) }
 }
 
 /// Once, and into the first spans, which every run has.
-fn once(fault: &'static Fault) -> FaultSpec {
+pub(super) fn once(fault: &'static Fault) -> FaultSpec {
     let trigger = match fault.opportunity() {
         "export" => Trigger::Nth(5),
         "span" => Trigger::Nth(1),
         _ => fault.trigger,
     };
     FaultSpec { fault, trigger }
-}
-
-/// How what fired differs from what should have, both as a text of checks with their findings.
-fn differences(expected: &str, fired: &str) -> Vec<Wrong> {
-    let parts = |text: &str| text.split("; ").filter(|part| !part.is_empty()).map(str::to_owned).collect();
-    let (expected, fired): (BTreeSet<String>, BTreeSet<String>) = (parts(expected), parts(fired));
-    let only = |these: &BTreeSet<String>, others: &BTreeSet<String>| {
-        let only: Vec<&str> = these.difference(others).map(String::as_str).collect();
-        (!only.is_empty()).then(|| only.join("; "))
-    };
-    let missed = only(&expected, &fired).map(Wrong::Missed);
-    missed.into_iter().chain(only(&fired, &expected).map(Wrong::FalseAlarm)).collect()
 }
 
 /// How what was found differs from what a fault is expected to fire.
@@ -336,16 +356,15 @@ fn unlike(expected: &Expected, found: &BTreeMap<String, u64>) -> Vec<Wrong> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::proof::expectation::demanded;
 
     #[test]
-    fn a_difference_is_what_was_missed_and_what_should_be_silent() {
+    fn a_fault_misses_what_it_demands_and_alarms_by_what_it_does_not_know() {
         let missed = |text: &str| Wrong::Missed(text.to_owned());
         let alarm = |text: &str| Wrong::FalseAlarm(text.to_owned());
-        assert_eq!(differences("a: 1; b: info, 2", "a: 1; b: info, 2"), []);
-        assert_eq!(differences("a: 1; b: 2", "a: 1"), [missed("b: 2")]);
-        assert_eq!(differences("a: 1", "a: 2"), [missed("a: 1"), alarm("a: 2")]);
-        assert_eq!(differences("", "c: 3"), [alarm("c: 3")]);
         let expected = Expected { all: &["a"], any: &["b", "c"], also: &["d"] };
         let found = |checks: &[&str]| checks.iter().map(|check| ((*check).to_owned(), 1)).collect();
         assert_eq!(unlike(&expected, &found(&["a", "c", "d"])), []);
@@ -355,32 +374,41 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_defect_is_found_by_its_checks_where_it_is_and_nothing_else_is() {
-        let proof = run(&Selection { seeds: 1, only: Vec::new() }, |_, _| {}).await.unwrap();
+        let proof = run(&Selection { seeds: 1, only: Vec::new(), clean: 0 }, |_, _| {}).await.unwrap();
         let alarms: Vec<_> = proof.clean.iter().filter(|clean| !clean.fired.is_empty()).collect();
         assert!(alarms.is_empty(), "{alarms:#?}");
         let wrong: Vec<_> = proof.tried.iter().filter(|tried| !tried.wrong.is_empty()).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
+    /// A name selects one damage, and is a key of the proof.
+    #[test]
+    fn no_name_is_given_to_two_defects() {
+        let names =
+            damages::every().map(|damage| damage.name).chain(catalogue().iter().map(|fault| &*fault.name));
+        let mut known = BTreeSet::new();
+        let twice: Vec<&str> = names.filter(|name| !known.insert(name.to_string())).collect();
+        assert_eq!(twice, Vec::<&str>::new());
+    }
+
     /// A check without its query is a check that finds nothing: whatever it is to find is then missed.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn without_its_query_each_check_is_missed() {
-        let mut ground = Ground::make(0, built_in().unwrap(), &mut Vec::new()).await.unwrap();
-        let mut of_check: BTreeMap<&str, &'static Damage> = BTreeMap::new();
-        for damage in damages::all() {
-            let (.., fires) = damage;
-            for check in
-                fires.split("; ").filter_map(|fired| fired.split(':').next()).filter(|id| !id.is_empty())
-            {
+        let mut grounds = Grounds::make(0, built_in().unwrap(), &mut Vec::new()).await.unwrap();
+        let mut of_check: BTreeMap<&str, Planting> = BTreeMap::new();
+        for damage in damages::every() {
+            for check in demanded(damage.fires) {
                 of_check.entry(check).or_insert(damage);
             }
         }
-        assert!(of_check.len() > 25, "{:?}", of_check.keys());
+        let all: Vec<String> = built_in().unwrap().into_iter().map(|check| check.id).collect();
+        let uncovered: Vec<&String> = all.iter().filter(|check| !of_check.contains_key(&***check)).collect();
+        assert_eq!(uncovered, Vec::<&String>::new());
         for (check, damage) in of_check {
-            ground.checks = built_in().unwrap();
-            let gone = ground.checks.iter_mut().find(|one| one.id == check).unwrap();
+            grounds.checks = built_in().unwrap();
+            let gone = grounds.checks.iter_mut().find(|one| one.id == check).unwrap();
             gone.sql = format!("SELECT * FROM (\n{}\n) WHERE false", gone.sql);
-            let tried = ground.damage(damage, Schema::V2).await.unwrap();
+            let tried = grounds.damage(damage, *damage.schemas.last().unwrap()).await.unwrap();
             let is_missed = |wrong: &Wrong| matches!(wrong, Wrong::Missed(missed) if missed.contains(check));
             assert!(tried.iter().any(|tried| tried.wrong.iter().any(is_missed)), "{check}: {tried:?}");
         }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::{
+    bench::FLUSHED_AT,
     rows::files,
     traffic::{KEY, Sender},
 };
@@ -83,6 +84,11 @@ impl Trial {
         Ok(Self { folder, strikes })
     }
 
+    #[cfg(test)]
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Judges the store, as if everything had been acked long ago.
     pub(super) async fn audit(&self, run: &str) -> anyhow::Result<AuditReport> {
         let layout = Layout::find(Some(&self.folder.path().join(".dbdata")))?;
@@ -125,15 +131,13 @@ async fn finish(scene: Scene, stand_in: StandIn, folder: &Path) -> anyhow::Resul
 
 /// Makes all cold files a day older, by their names and by their times.
 fn age_cold_files(cold: &Path) -> anyhow::Result<()> {
-    const FORM: &str = "%Y%m%d_%H%M%S";
-
     for file in files(cold, ".parquet")? {
         let name = file.file_name().and_then(|name| name.to_str()).context("no name")?;
         let (flushed, rest) = name.split_at_checked(15).context("a cold file without a time")?;
-        let flushed = NaiveDateTime::parse_from_str(flushed, FORM)? - DAY;
+        let flushed = NaiveDateTime::parse_from_str(flushed, FLUSHED_AT)? - DAY;
         let day = cold.join(flushed.format("year=%Y/month=%m/day=%d").to_string());
         fs::create_dir_all(&day)?;
-        let place = day.join(format!("{}{rest}", flushed.format(FORM)));
+        let place = day.join(format!("{}{rest}", flushed.format(FLUSHED_AT)));
         fs::rename(&file, &place)?;
         fs::OpenOptions::new().write(true).open(place)?.set_modified(SystemTime::now() - DAY)?;
     }

@@ -87,7 +87,6 @@ impl Failure {
 
 impl Indexer {
     /// Opens the index of a data directory, makes its tables, and forgets files that are gone.
-    #[cfg(test)]
     pub(crate) fn open(root: &Path, schema: Schema) -> anyhow::Result<Self> {
         Self::with_faults(root, schema, Arc::new(Faults::new(&[], 0)))
     }

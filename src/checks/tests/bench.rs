@@ -37,11 +37,15 @@ impl Deref for Bench {
 
 impl Bench {
     pub(crate) fn of(name: &str, schema: Schema) -> Self {
+        Self::copy_of(&fixture(name), schema)
+    }
+
+    pub(crate) fn copy_of(store: &Path, schema: Schema) -> Self {
         let other_era = match schema {
             Schema::V1 => "getting-started/studio-0.82.1",
             Schema::V2 => "getting-started/studio-0.80.0",
         };
-        Self(proof::bench::Bench::copy(&fixture(name), schema, &fixture(other_era)).unwrap())
+        Self(proof::bench::Bench::copy(store, schema, &fixture(other_era)).unwrap())
     }
 
     pub(crate) fn cold(&self) -> PathBuf {

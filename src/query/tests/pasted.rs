@@ -5,17 +5,14 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    audit::{AuditOptions, evidence::Sample, examine, random_tests, report::AuditReport},
+    audit::{AuditOptions, evidence::Sample, examine, report::AuditReport},
     checks::{
         catalog::built_in,
         findings::Findings,
-        tests::{
-            bench::{Bench as Damaged, first_run},
-            indexed, junjo, planned, structure,
-        },
+        tests::{bench::Bench as Damaged, planned, stores},
     },
     judge::runs::choose_runs,
-    proof::damages,
+    proof::{damages, expectation::demanded},
     report::sql_line,
 };
 
@@ -29,11 +26,6 @@ struct Proof {
 }
 
 impl Proof {
-    /// Whether any of the checks in a line of the matrix is open.
-    fn needs(&self, fired: &str) -> bool {
-        fired.split("; ").any(|one| self.open.contains(one.split(':').next().unwrap_or_default()))
-    }
-
     async fn examine(&mut self, damage: &str, folder: &Path, run: &str) {
         let report = audit(folder, run).await;
         let engine = engine(find_store(Some(folder)).unwrap(), &folder.join("runs"), run);
@@ -107,50 +99,16 @@ fn names(answer: &str, sample: &Sample) -> bool {
 
 #[tokio::test]
 async fn every_check_pasted_gives_its_findings_and_its_investigation_shows_them() {
-    // A trace beyond the bound takes a store of its own.
-    let all = built_in().unwrap().into_iter().filter(|check| check.id != "junjo_unjudged");
-    let all = all.map(|check| check.id).collect();
+    let all = built_in().unwrap().into_iter().map(|check| check.id).collect();
     let mut proof = Proof { open: all, wrong: Vec::new() };
-    let (name, schema) = planned::STORES[1];
-    for (damage, run, apply, expected) in damages::all().filter(|(.., expected)| !expected.is_empty()) {
-        if proof.needs(expected) || proof.open.contains("declared_losses") {
-            let damaged = Damaged::of(name, schema);
-            let run = if *run == "first" { first_run(&damaged) } else { (*run).to_owned() };
-            apply(&damaged).unwrap();
-            proof.examine(damage, damaged.folder.path(), &run).await;
+    for damage in damages::every().filter(|damage| !damage.fires.is_empty()) {
+        if demanded(damage.fires).any(|check| proof.open.contains(check)) {
+            for (_, damaged) in stores::of(&damage) {
+                damage.apply(&damaged).unwrap();
+                proof.examine(damage.name, damaged.folder.path(), &stores::run(&damage, &damaged)).await;
+            }
         }
     }
-    let (name, schema) = structure::STORE;
-    for (damage, apply, expected) in structure::CASES {
-        if proof.needs(expected) {
-            let damaged = Damaged::of(name, schema);
-            apply(&damaged);
-            proof.examine(damage, damaged.folder.path(), "none").await;
-        }
-    }
-    for (damage, (name, schema), apply, expected) in indexed::CASES {
-        if proof.needs(expected) {
-            let damaged = Damaged::of(name, *schema);
-            apply(&damaged);
-            proof.examine(damage, damaged.folder.path(), "none").await;
-        }
-    }
-    for (damage, apply, expected) in indexed::OF_PROFILES {
-        if proof.needs(expected) {
-            let damaged = Damaged::of("profiles/studio-0.82.1", Schema::V2);
-            apply(&damaged);
-            proof.examine(damage, damaged.folder.path(), "all").await;
-        }
-    }
-    for (damage, expected, make) in junjo::damaged() {
-        if expected.split(' ').any(|id| proof.open.contains(id)) {
-            proof.examine(damage, make().folder.path(), "none").await;
-        }
-    }
-    let damaged = Damaged::of("studio-0.80.0", Schema::V1);
-    structure::name_an_absent_parent_of_schema_1(&damaged);
-    proof.examine("name_an_absent_parent_of_schema_1", damaged.folder.path(), "none").await;
-    proof.examine("gain", random_tests::gain().folder.path(), "latest").await;
     assert_eq!(proof.wrong, Vec::<String>::new());
     assert_eq!(proof.open, BTreeSet::new(), "no damage fires these checks");
 }
