@@ -114,21 +114,28 @@ pub(crate) async fn judge(
     Ok(judgement)
 }
 
-/// Reads the store, runs the checks, and puts both into a report.
-pub(crate) async fn examine(
+/// A store that was judged, and the session in which checks ask of it.
+pub(crate) struct Judging {
+    pub(crate) judgement: Arc<Judgement>,
+    pub(crate) judged: Arc<Judged>,
+    pub(crate) session: SessionContext,
+    pub(crate) tables: Arc<Tables>,
+}
+
+/// Reads a store as options say.
+pub(crate) async fn read(
     layout: &Layout,
     runs: &Arc<Runs>,
-    options: AuditOptions,
+    options: &AuditOptions,
     waiting: impl FnMut(Duration),
-) -> anyhow::Result<AuditReport> {
-    let began = Instant::now();
+) -> anyhow::Result<Judging> {
     let mut session = session::session(options.memory.session())?;
     let input = SweepInput {
         layout,
         runs,
         settle: options.settle,
         wait: options.wait,
-        scope: Arc::new(options.scope),
+        scope: Arc::new(options.scope.clone()),
         depth: options.depth,
         keeps_records: options.checks.iter().any(|check| reads_records(check, &session)),
         old_files: options.old_files,
@@ -149,6 +156,18 @@ pub(crate) async fn examine(
     let sources = Sources::of_audit(layout.clone(), Arc::clone(runs), Arc::clone(&judged), limits)?;
     let tables = Tables::new(sources);
     provider::register(&mut session, &tables)?;
+    Ok(Judging { judgement, judged, session, tables })
+}
+
+/// Reads the store, runs the checks, and puts both into a report.
+pub(crate) async fn examine(
+    layout: &Layout,
+    runs: &Arc<Runs>,
+    options: AuditOptions,
+    waiting: impl FnMut(Duration),
+) -> anyhow::Result<AuditReport> {
+    let began = Instant::now();
+    let Judging { judgement, judged, session, tables } = read(layout, runs, &options, waiting).await?;
     let baseline = options.baseline.as_ref();
     let keeping = SampleLimits {
         samples: options.samples,

@@ -145,37 +145,21 @@ fn write_plan(plan: &Plan, schema: Schema, random: &mut StdRng) -> Written {
 
 impl Written {
     pub(crate) async fn audit(&self, run: &str) -> AuditReport {
-        self.audit_with(run, Memory::default()).await
+        self.audit_with(run, Memory::default(), 1_000).await
     }
 
-    async fn audit_with(&self, run: &str, memory: Memory) -> AuditReport {
+    async fn audit_with(&self, run: &str, memory: Memory, samples: usize) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
-        let options =
-            AuditOptions { wait: false, samples: 1_000, memory, ..AuditOptions::of(built_in().unwrap()) };
+        let options = AuditOptions { wait: false, samples, memory, ..AuditOptions::of(built_in().unwrap()) };
         examine(&layout, &runs, options, |_| {}).await.unwrap()
     }
 }
 
-/// A store in which NaN, or another value that is stored as null, is there as text.
-pub(crate) fn gain() -> Written {
+/// A run with values that are stored as null, as NaN is.
+pub(crate) fn edge_values() -> Written {
     let plan = crate::testing::plan("adversarial", None, 2, 40);
-    let mut written = write_plan(&plan, Schema::V2, &mut StdRng::seed_from_u64(7));
-    let null = |row: &Row| {
-        let attributes: serde_json::Map<String, Value> = serde_json::from_str(&row.attributes).unwrap();
-        let key = attributes.iter().find(|(_, value)| value.is_null())?.0.clone();
-        Some((attributes, key))
-    };
-    let changed = written.cold.iter_mut().find_map(|(file, rows)| {
-        let (row, (mut attributes, key)) =
-            rows.iter_mut().find_map(|row| null(row).map(|found| (row, found)))?;
-        attributes.insert(key, "NaN".into());
-        row.attributes = Value::Object(attributes).to_string();
-        Some((file.clone(), rows.clone()))
-    });
-    let (file, rows) = changed.expect("a null among so many odd values");
-    write_parquet(&file, &rows, written.schema);
-    written
+    write_plan(&plan, Schema::V2, &mut StdRng::seed_from_u64(7))
 }
 
 fn findings(report: &AuditReport) -> Vec<String> {
@@ -554,7 +538,7 @@ async fn random_damage_never_passes_and_breaks_no_check() {
         let mut written = write(&mut random);
         let damage = damage(&mut written, &mut random);
         for run in ["all", "none"] {
-            let report = written.audit_with(run, "16MB".parse().unwrap()).await;
+            let report = written.audit_with(run, "16MB".parse().unwrap(), 1_000).await;
             let found = findings(&report);
             let broken: Vec<_> = found.iter().filter(|check| check.ends_with("broken")).collect();
             assert_eq!(broken, Vec::<&String>::new(), "seed {seed}: {damage:?}, run {run}");
@@ -562,5 +546,62 @@ async fn random_damage_never_passes_and_breaks_no_check() {
             let silent = found.is_empty() || report.overall == Overall::Pass;
             assert!(run == "none" || !silent, "seed {seed}: {damage:?}: {:?} {found:?}", report.overall);
         }
+    }
+}
+
+/// Some rows take one column of another row: what is there is as it should be, and not where it belongs.
+fn exchange(written: &mut Written, random: &mut StdRng) {
+    let all: Vec<Row> = written.cold.iter().chain(&written.wal).flat_map(|(_, rows)| rows.clone()).collect();
+    let column = random.random_range(0..8);
+    let rate = [0.02, 0.1, 0.5][random.random_range(0..3)];
+    for (file, rows) in written.cold.iter_mut().chain(&mut written.wal) {
+        for row in rows.iter_mut() {
+            if !random.random_bool(rate) {
+                continue;
+            }
+            let other = all[random.random_range(0..all.len())].clone();
+            match column {
+                0 => row.trace_id = other.trace_id,
+                1 => row.span_id = other.span_id,
+                2 => row.parent_span_id = other.parent_span_id,
+                3 => row.parent_span_id = Some(other.span_id),
+                4 => row.service_name = other.service_name,
+                5 => row.resource_attributes = other.resource_attributes,
+                6 => row.attributes = other.attributes,
+                _ => {
+                    row.service_name = other.service_name;
+                    row.resource_attributes = other.resource_attributes;
+                }
+            }
+        }
+        write_rows(file, rows, written.schema);
+    }
+}
+
+/// Damaged stores, each with what an audit by structure finds, for another engine to judge.
+#[tokio::test]
+#[ignore = "writes stores: `scripts/second_opinion` runs it"]
+async fn damaged_stores_are_written_for_a_second_opinion() {
+    let folder = PathBuf::from(std::env::var("E2E_STORE_SECOND_OPINION").unwrap());
+    for seed in 0..damages(100) {
+        let mut random = StdRng::seed_from_u64(seed ^ 0x5ec0_4d00);
+        let mut written = write(&mut random);
+        for _ in 0..random.random_range(0..4) {
+            if written.cold.iter().chain(&written.wal).any(|(_, rows)| rows.is_empty()) {
+                break;
+            }
+            if random.random_bool(0.6) {
+                exchange(&mut written, &mut random);
+            } else {
+                damage(&mut written, &mut random);
+            }
+        }
+        let report = written.audit_with("none", Memory::default(), usize::MAX).await;
+        let store = folder.join(format!("{seed:06}"));
+        crate::testing::copy_tree(&written.folder.path().join("spans"), &store.join("spans"));
+        let report =
+            format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE });
+        fs::write(store.join("report.json"), report.unwrap()).unwrap();
+        fs::write(store.join("now"), crate::base::clock::unix_nanos().to_string()).unwrap();
     }
 }
