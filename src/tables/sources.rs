@@ -173,6 +173,22 @@ pub(super) async fn swept(
     make(&*sources.judged().await?)
 }
 
+/// The same of tables that hold rows without a plan alone, which is said where there are others.
+pub(super) async fn unplanned(
+    sources: &Sources,
+    make: fn(&Judged) -> Result<Arc<dyn TableProvider>>,
+) -> Result<Arc<dyn TableProvider>> {
+    let judged = sources.judged().await?;
+    let planned = judged.judgement.rows.claimed();
+    if planned > 0 {
+        let rows = numbers::counted(planned, "row");
+        sources.note(format!(
+            "tables of Junjo's executions leave out {rows} of known runs: `--run none` shows them"
+        ));
+    }
+    make(&judged)
+}
+
 impl Sources {
     /// For statements of a user: the store and its runs are read when they are needed, but for the files `without`.
     pub(crate) fn on_demand(

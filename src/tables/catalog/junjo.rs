@@ -3,7 +3,7 @@
 use super::{ADDRESS, Column, IDS, Needs, Table, flag, number, text, time};
 use crate::{
     junjo::rows::Grain,
-    tables::{judged, sources::swept},
+    tables::{judged, sources::unplanned},
 };
 
 /// Whose span it is.
@@ -58,7 +58,9 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| judged::junjo_rows(judged, "executables", Grain::Executable)))
+            Box::pin(unplanned(sources, |judged| {
+                judged::junjo_rows(judged, "executables", Grain::Executable)
+            }))
         },
     },
     Table {
@@ -84,7 +86,7 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| {
+            Box::pin(unplanned(sources, |judged| {
                 judged::junjo_rows(judged, "store_transitions", Grain::Transition)
             }))
         },
@@ -110,7 +112,7 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| judged::junjo_rows(judged, "graph_nodes", Grain::GraphNode)))
+            Box::pin(unplanned(sources, |judged| judged::junjo_rows(judged, "graph_nodes", Grain::GraphNode)))
         },
     },
     Table {
@@ -133,7 +135,7 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| judged::junjo_rows(judged, "graph_edges", Grain::GraphEdge)))
+            Box::pin(unplanned(sources, |judged| judged::junjo_rows(judged, "graph_edges", Grain::GraphEdge)))
         },
     },
     Table {
@@ -160,7 +162,7 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| {
+            Box::pin(unplanned(sources, |judged| {
                 judged::junjo_rows(judged, "agent_operations", Grain::AgentOperation)
             }))
         },
@@ -187,7 +189,9 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| judged::junjo_rows(judged, "evaluations", Grain::Evaluation)))
+            Box::pin(unplanned(sources, |judged| {
+                judged::junjo_rows(judged, "evaluations", Grain::Evaluation)
+            }))
         },
     },
     Table {
@@ -210,7 +214,7 @@ pub(super) const TABLES: &[Table] = &[
             ],
         ],
         make: |sources| {
-            Box::pin(swept(sources, |judged| {
+            Box::pin(unplanned(sources, |judged| {
                 judged::junjo_rows(judged, "agent_plugin_spans", Grain::PluginSpan)
             }))
         },
@@ -234,6 +238,6 @@ pub(super) const TABLES: &[Table] = &[
                 flag("settled", "whether the execution ended longer ago than the settle time"),
             ],
         ],
-        make: |sources| Box::pin(swept(sources, judged::execution_differences)),
+        make: |sources| Box::pin(unplanned(sources, judged::execution_differences)),
     },
 ];
