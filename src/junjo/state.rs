@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::de::IgnoredAny;
 use serde_json::{Number, Value};
 
 use super::{
@@ -158,11 +159,15 @@ pub(crate) fn judge(
         found.push((None, difference.between(Some(MAX_TRANSITIONS), Some(transitions.len()))));
         return found;
     }
-    form(store, transitions, &mut found);
+    let [start, end] = [store.start, store.end].map(|slot| slot.text.map(serde_json::from_str::<Value>));
+    let is_json = [&start, &end].map(|state| !matches!(state, Some(Err(_))));
+    form(store, transitions, is_json, &mut found);
     let has_order = order(store, transitions, setting, &mut found);
     if has_order && found.is_empty() {
         revisions(store, transitions, &mut found);
-        if let Some(replayed) = replay(store, transitions) {
+        if let (Some(Ok(start)), Some(Ok(end))) = (start, end)
+            && let Some(replayed) = replay(store, transitions, start, &end)
+        {
             found.push(replayed);
         }
     }
@@ -170,12 +175,17 @@ pub(crate) fn judge(
 }
 
 /// The parts that every store and transition has.
-fn form(store: &Store<'_>, transitions: &[Transition<'_>], found: &mut Vec<(Option<usize>, Difference)>) {
+fn form(
+    store: &Store<'_>,
+    transitions: &[Transition<'_>],
+    is_json: [bool; 2],
+    found: &mut Vec<(Option<usize>, Difference)>,
+) {
     // A terminal state that could not be collected is said to be none.
     let has_end =
         store.count.is_some() || store.revision_end.is_some() || store.reconstructable != Some(false);
     let slots = [("state.start", store.start, true), ("state.end", store.end, has_end)];
-    for (name, slot, is_needed) in slots {
+    for ((name, slot, is_needed), is_json) in slots.into_iter().zip(is_json) {
         if let Some(fault) = slot.fault().filter(|_| is_needed) {
             found.push((None, Difference::new("slot").about(name).because(fault)));
         } else if is_needed && !slot.is_of(store.start) {
@@ -183,7 +193,10 @@ fn form(store: &Store<'_>, transitions: &[Transition<'_>], found: &mut Vec<(Opti
                 None,
                 Difference::new("slot").about(name).because("another mode or policy than the start"),
             ));
-        } else if slot.text.is_some_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()) {
+        } else if !is_json && slot.text.is_some_and(|text| serde_json::from_str::<IgnoredAny>(text).is_err())
+        {
+            // A number may be too large for us, and is JSON.
+
             found.push((None, Difference::new("slot").about(name).because("no JSON")));
         }
     }
@@ -311,10 +324,12 @@ fn revisions(
     }
 }
 
-fn replay(store: &Store<'_>, transitions: &[Transition<'_>]) -> Option<(Option<usize>, Difference)> {
-    let (start, end) = (store.start.text?, store.end.text?);
-    let mut state: Value = serde_json::from_str(start).ok()?;
-    let end: Value = serde_json::from_str(end).ok()?;
+fn replay(
+    store: &Store<'_>,
+    transitions: &[Transition<'_>],
+    mut state: Value,
+    end: &Value,
+) -> Option<(Option<usize>, Difference)> {
     // Nothing to replay where patches are not exported.
     let patches: Option<Vec<&str>> = transitions.iter().map(|transition| transition.patch.text).collect();
     let mut failed = None;
@@ -327,7 +342,7 @@ fn replay(store: &Store<'_>, transitions: &[Transition<'_>]) -> Option<(Option<u
             break;
         }
     }
-    let is_reached = failed.is_none() && are_equal(&state, &end);
+    let is_reached = failed.is_none() && are_equal(&state, end);
     let claim = store.reconstructable?;
     if is_reached {
         let difference = Difference::new("reconstructable_claim").about("reconstructable");
@@ -352,8 +367,8 @@ fn replay(store: &Store<'_>, transitions: &[Transition<'_>]) -> Option<(Option<u
     if let Some((place, err)) = failed {
         return Some((Some(place), Difference::new("replay").about(transitions[place].label()).because(err)));
     }
-    let place = first_difference("", &state, &end).unwrap_or_default();
-    let (expected, actual) = (pointed(&end, &place), pointed(&state, &place));
+    let place = first_difference("", &state, end).unwrap_or_default();
+    let (expected, actual) = (pointed(end, &place), pointed(&state, &place));
     let difference = Difference::new("replay").about(format!("state.end{place}"));
     Some((None, difference.between(Some(expected), Some(actual))))
 }

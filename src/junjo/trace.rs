@@ -1,9 +1,6 @@
 //! The spans of one trace that carry telemetry of Junjo's, and how they belong together.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-};
+use std::{collections::HashSet, io};
 
 use super::span::{Kind, Span};
 use crate::{
@@ -41,11 +38,33 @@ pub(crate) struct Trace<'b> {
     /// The spans right below each.
     pub(crate) children: Vec<Vec<usize>>,
     /// Executables by their runtime id, in the order of their start.
-    by_runtime_id: HashMap<&'b str, Vec<usize>>,
+    by_runtime_id: ByRuntimeId<'b>,
     /// Whether a row of it has attributes or events that cannot be read, so that an absence proves nothing.
     pub(crate) is_blind: bool,
     /// Executions whose members are named by other spans than lie below them.
     pub(crate) disputed: HashSet<&'b str>,
+}
+
+/// Places of executables, those with one runtime id in the order of their start.
+#[derive(Debug)]
+struct ByRuntimeId<'b> {
+    ids: Vec<&'b str>,
+    places: Vec<usize>,
+}
+
+impl<'b> ByRuntimeId<'b> {
+    /// Of ids with their start, their end and their place.
+    fn of(mut executables: Vec<(&'b str, i64, i64, usize)>) -> Self {
+        executables.sort_unstable();
+        let (ids, places) = executables.into_iter().map(|(id, .., place)| (id, place)).unzip();
+        Self { ids, places }
+    }
+
+    fn get(&self, id: &str) -> &[usize] {
+        let start = self.ids.partition_point(|known| *known < id);
+        let length = self.ids[start..].iter().take_while(|known| **known == id).count();
+        &self.places[start..start + length]
+    }
 }
 
 /// The traces of a part of a bucket, one after the other; what `look` gets of a trace that is too large is its first
@@ -87,7 +106,7 @@ impl<'b> Trace<'b> {
         let by_span = |span: u64| spans.binary_search_by_key(&span, |known| known.head.span).ok();
         let ancestors = spans.iter().map(|span| ancestor(span, &spans, family, rows)).collect();
         let mut children = vec![Vec::new(); spans.len()];
-        let mut by_runtime_id: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut executables = Vec::new();
         for (index, span) in spans.iter().enumerate() {
             if span.head.has_parent
                 && let Some(parent) = by_span(span.head.parent)
@@ -98,14 +117,14 @@ impl<'b> Trace<'b> {
             if span.kind.is_executable()
                 && let Some(id) = span.runtime_id()
             {
-                by_runtime_id.entry(id).or_default().push(index);
+                executables.push((id, span.head.start_time, span.head.end_time, index));
             }
         }
         let by_start = |indices: &mut Vec<usize>| {
             indices.sort_by_key(|index| (spans[*index].head.start_time, spans[*index].head.end_time));
         };
         children.iter_mut().for_each(by_start);
-        by_runtime_id.values_mut().for_each(by_start);
+        let by_runtime_id = ByRuntimeId::of(executables);
         let is_read = |form: Form| matches!(form, Form::Canonical | Form::Valid);
         let facts = || family.facts[rows.0..rows.1].iter();
         let is_blind =
@@ -134,7 +153,7 @@ impl<'b> Trace<'b> {
 
     /// The executions with a runtime id: a node that runs in a loop has several.
     pub(crate) fn executions(&self, runtime_id: &str) -> &[usize] {
-        self.by_runtime_id.get(runtime_id).map_or(&[], Vec::as_slice)
+        self.by_runtime_id.get(runtime_id)
     }
 
     /// Whether all that a flow ran is known to be where it says.

@@ -1,5 +1,7 @@
 //! The attributes of Junjo that are judged, each with its number in a record.
 
+use std::sync::LazyLock;
+
 macro_rules! keys {
     ($($name:ident = $text:literal,)*) => {
         /// An attribute of a span or of an event.
@@ -10,13 +12,6 @@ macro_rules! keys {
 
         impl Key {
             const ALL: &[Self] = &[$(Self::$name),*];
-
-            pub(crate) fn of(text: &str) -> Option<Self> {
-                Some(match text {
-                    $($text => Self::$name,)*
-                    _ => return None,
-                })
-            }
 
             pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -121,7 +116,25 @@ keys! {
     WorkflowStoreId = "junjo.workflow.store.id",
 }
 
+/// Keys by the length of their names, so that one is held against a few others.
+static BY_LENGTH: LazyLock<Vec<Vec<(&str, Key)>>> = LazyLock::new(|| {
+    let mut by_length = Vec::new();
+    for key in Key::ALL {
+        let name = key.name();
+        if by_length.len() <= name.len() {
+            by_length.resize(name.len() + 1, Vec::new());
+        }
+        by_length[name.len()].push((name, *key));
+    }
+    by_length
+});
+
 impl Key {
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let alike = BY_LENGTH.get(text.len())?;
+        alike.iter().find(|(name, _)| *name == text).map(|(_, key)| *key)
+    }
+
     pub(super) fn number(self) -> u8 {
         self as u8
     }

@@ -205,8 +205,10 @@ fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
     }
     let mut count = 0_u32;
     let mut reader = JsonReader::new(text);
+    let mut members = Vec::new();
     reader.array(|reader| {
         let (mut kind, mut time, mut attributes) = (None, 0, "{}");
+        members.clear();
         reader.object(|reader, key| {
             match key {
                 "name" => {
@@ -219,7 +221,7 @@ fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
                 "timeUnixNano" => time = reader.unsigned()?.cast_signed(),
                 "attributes" => {
                     let start = reader.position();
-                    reader.skip_value()?;
+                    attribute_members(reader, &mut members)?;
                     attributes = reader.since(start);
                 }
                 _ => reader.skip_value()?,
@@ -227,21 +229,38 @@ fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
             Ok(())
         })?;
         let Some(kind) = kind else { return Ok(()) };
-        let mut members = Vec::new();
-        let (form, _) =
-            json_form::object(attributes, |key, value| members.extend(Key::of(key).map(|key| (key, value))));
-        if !matches!(form, Form::Canonical | Form::Valid) {
+        // Rising keys repeat none.
+        let is_object =
+            || matches!(json_form::object(attributes, |_, _| ()).0, Form::Canonical | Form::Valid);
+        if !(reader.sorted && attributes.starts_with('{')) && !is_object() {
             return Err(JsonError::Syntax);
         }
         out.push(kind as u8);
         out.extend_from_slice(&time.to_le_bytes());
-        encode_members(members.into_iter(), out)?;
+        encode_members(members.iter().copied(), out)?;
         count += 1;
         Ok(())
     })?;
     reader.end()?;
     out[at..at + 4].copy_from_slice(&count.to_le_bytes());
     Ok(())
+}
+
+/// Those members of an event's attributes that are judged; of what is no object none.
+fn attribute_members<'t>(
+    reader: &mut JsonReader<'t>,
+    members: &mut Vec<(Key, &'t str)>,
+) -> Result<(), JsonError> {
+    if reader.peek() != Some(b'{') {
+        return reader.skip_value();
+    }
+    reader.object(|reader, key| {
+        let key = Key::of(key);
+        let start = reader.position();
+        reader.skip_value()?;
+        members.extend(key.map(|key| (key, reader.since(start))));
+        Ok(())
+    })
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
