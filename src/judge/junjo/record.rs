@@ -230,9 +230,9 @@ fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
         })?;
         let Some(kind) = kind else { return Ok(()) };
         // Rising keys repeat none.
-        let is_object =
+        let is_object = reader.sorted && attributes.starts_with('{')
             || matches!(json_form::object(attributes, |_, _| ()).0, Form::Canonical | Form::Valid);
-        if !(reader.sorted && attributes.starts_with('{')) && !is_object() {
+        if !is_object {
             return Err(JsonError::Syntax);
         }
         out.push(kind as u8);
