@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Row;
 
 use super::{
-    copy::{Copied, PrivateCopy, copy},
+    copy::{Copied, PrivateCopy, Proof, copy},
     read::{has_table, second, text},
 };
 
@@ -30,7 +30,7 @@ pub(crate) struct Overview {
 }
 
 pub(crate) fn glance(database: Option<&Path>) -> Glance {
-    match database.map(copy) {
+    match database.map(|database| copy(database, Proof::AsAsked)) {
         None | Some(Copied::Absent(_)) => Glance::Absent,
         Some(Copied::Unreadable(_)) => Glance::Unreadable,
         Some(Copied::Copy(copy)) => match Overview::of(copy) {

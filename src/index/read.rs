@@ -13,7 +13,7 @@ use std::{
 use chrono::{DateTime, NaiveDateTime};
 use rusqlite::{Connection, Row};
 
-use super::copy::{Copied, PrivateCopy, copy};
+use super::copy::{Copied, PrivateCopy, Proof, copy};
 use crate::judge::index_keys::{KeySet, digest, digest_of_pair};
 
 /// The studio's index, or why there is nothing to read.
@@ -93,10 +93,10 @@ pub(crate) struct IndexedTrace {
 
 pub(crate) fn read(database: Option<&Path>) -> IndexState {
     let Some(database) = database else {
-        return IndexState::Absent("one file alone has no index".to_owned());
+        return IndexState::Absent("a part of a store has no index".to_owned());
     };
     let name = "the studio's index (sqlite/metadata.db)";
-    match copy(database) {
+    match copy(database, Proof::Whole) {
         Copied::Absent(why) => IndexState::Absent(format!("no {name}: {why}", name = &name[4..])),
         Copied::Unreadable(why) => IndexState::Unreadable(why),
         Copied::Copy(copy) => match Index::of(copy) {

@@ -86,9 +86,10 @@ impl Layout {
     }
 
     /// Where the studio's backend keeps the index of this store. By its exact name: the database beside it holds API
-    /// keys, and is nobody's to open. None where one file was named.
+    /// keys, and is nobody's to open. None where this is a part of a store alone: it is of the whole.
     pub(crate) fn index(&self) -> Option<PathBuf> {
-        (!self.single_file).then(|| parent(&self.spans).join("sqlite").join("metadata.db"))
+        let is_whole = !self.single_file && self.written_since.is_none();
+        is_whole.then(|| parent(&self.spans).join("sqlite").join("metadata.db"))
     }
 
     /// Where a path inside the studio's container lies here; none for a path of another shape.

@@ -1,14 +1,14 @@
 //! From disk to sight: when the studio's index names a file for what a cycle has sent.
 //!
 //! Goes on beside the cycles, because the indexer looks for files every 30 s and the studio's own timer flushes once an
-//! hour. The index is read again only when it was written to or there is more to look for; what its figures say is of
-//! its last read.
+//! hour. The index is read again only when it was written to, and for a cycle that it had not been written to since; what
+//! its figures say is of its last read.
 
 use std::{
     collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -32,6 +32,9 @@ mod tests;
 
 /// Between two looks at whether the index was written to.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// File systems tell times by a clock that ticks.
+const TICK: Duration = Duration::from_secs(2);
 
 /// A cycle that is whole on disk.
 #[derive(Debug)]
@@ -85,8 +88,8 @@ struct Waiting {
     cycles: Vec<Awaited>,
     /// Whether the last look found an index: without one there is nothing to wait for.
     has_index: bool,
-    /// Cycles that were ever added: whether there are new ones.
-    added: u64,
+    /// Cycles that were added since the last look.
+    added: usize,
     /// Since [`Looking::take_visible`] was called last.
     became_visible: Vec<Visible>,
 }
@@ -106,6 +109,12 @@ impl Awaited {
             traces: traces.into_iter().map(const_hex::encode).collect(),
             services: found.collect(),
         })
+    }
+
+    /// Whether an index that was written to at this moment may name it.
+    fn may_be_named(&self, written_at: SystemTime) -> bool {
+        let acked_at = SystemTime::now().checked_sub(self.acked_at.elapsed());
+        acked_at.is_none_or(|acked_at| written_at + TICK >= acked_at)
     }
 
     fn spans(&self) -> u64 {
@@ -155,9 +164,8 @@ async fn look_on(shared: Arc<Shared>) {
     let mut seen = None;
     loop {
         let stamps = shared.database.as_deref().and_then(|database| Stamps::of(database).ok());
-        let added = shared.waiting().added;
-        if seen != Some((stamps, added)) {
-            seen = Some((stamps, added));
+        if seen != Some(stamps) || shared.may_name_more(stamps) {
+            seen = Some(stamps);
             let looking = Arc::clone(&shared);
             // A panic there is one of a library that reads what may be damaged: the next change is another chance.
             spawn_blocking(move || looking.look()).await.ok();
@@ -172,8 +180,17 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether cycles came since the last look that the index of that look may name.
+    fn may_name_more(&self, stamps: Option<Stamps>) -> bool {
+        let Some(written_at) = stamps.and_then(|stamps| stamps.written_at()) else { return false };
+        let waiting = self.waiting();
+        let new = waiting.cycles.iter().rev().take(waiting.added);
+        new.into_iter().any(|cycle| cycle.may_be_named(written_at))
+    }
+
     /// Reads the index, and takes what it names from those that are waited for.
     fn look(&self) {
+        let looked_for = self.waiting().added;
         let (state, overview) = match glance(self.database.as_deref()) {
             Glance::Absent => ("absent", None),
             Glance::Unreadable => ("unreadable", None),
@@ -188,6 +205,7 @@ impl Shared {
         let mut became_visible = Vec::new();
         let mut waiting = self.waiting();
         waiting.has_index = state != "absent";
+        waiting.added -= looked_for;
         if let Some(overview) = overview {
             waiting.cycles.retain(|cycle| {
                 // What cannot be asked is not named.
