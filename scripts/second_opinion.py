@@ -25,8 +25,8 @@ COLUMNS = {
     "resource_attributes": pa.string(), "resource_dropped_attributes_count": pa.int64(),
 }
 
-TEXT = "CASE WHEN json_valid({0}) AND json_type({0}) = 'OBJECT' AND json_type({0}, '$.\"{1}\"') = 'VARCHAR' " \
-       "THEN {0} ->> '$.\"{1}\"' END"
+TEXT = "CASE WHEN kind({0}) = 'OBJECT' AND json_type(sound({0}), '$.\"{1}\"') = 'VARCHAR' " \
+       "THEN sound({0}) ->> '$.\"{1}\"' END"
 
 
 def text(column: str, key: str) -> str:
@@ -35,6 +35,10 @@ def text(column: str, key: str) -> str:
 
 # A row with what it says of itself. `own` and `owner` are the Junjo execution that it is, and the one that runs it.
 ROWS = f"""
+-- DuckDB refuses a text that is no JSON, and asks all sides of an AND.
+CREATE MACRO sound(json) AS CASE WHEN json_valid(json) THEN json END;
+CREATE MACRO kind(json) AS json_type(sound(json));
+
 CREATE TABLE rows AS
 SELECT *,
        regexp_full_match(parent_span_id, '.*') AND parent_span_id <> '0000000000000000' AS has_parent,
@@ -46,7 +50,7 @@ SELECT *,
        coalesce({text("attributes", "junjo.parent_executable_runtime_id")}, {text("attributes", "junjo.parent_id")})
            AS executed_by,
        {text("attributes", "junjo.agent.runtime_id")} AS agent,
-       CASE WHEN json_valid(attributes) THEN json_exists(attributes, '$."junjo.id"') ELSE false END AS legacy,
+       coalesce(json_exists(sound(attributes), '$."junjo.id"'), false) AS legacy,
        trace_flags & 512 <> 0 AS remote,
        (tier = 'wal') AS in_wal
 FROM stored
@@ -127,8 +131,8 @@ SELECT file, row_number,
        CAST(event ->> '$.timeUnixNano' AS HUGEINT)
            - CASE WHEN CAST(event ->> '$.timeUnixNano' AS HUGEINT) >= 9223372036854775808 THEN 18446744073709551616
                   ELSE 0 END AS happened
-FROM (SELECT file, row_number, unnest(CAST(json_extract(events, '$[*]') AS JSON[])) AS event FROM rows
-      WHERE json_valid(events) AND json_type(events) = 'ARRAY')
+FROM (SELECT file, row_number, unnest(CAST(json_extract(sound(events), '$[*]') AS JSON[])) AS event FROM rows
+      WHERE kind(events) = 'ARRAY')
 WHERE json_type(event) = 'OBJECT' AND regexp_full_match(event ->> '$.timeUnixNano', '[0-9]{1,20}')
 """
 
@@ -182,7 +186,7 @@ CHECKS = {
     "service_mismatch": f"""
         SELECT {PLACE} FROM rows WHERE tagged IS NULL AND service_name IS DISTINCT FROM resource_service
         AND (resource_service IS NOT NULL OR service_name <> '')
-        AND json_valid(resource_attributes) AND json_type(resource_attributes) = 'OBJECT'""",
+        AND kind(resource_attributes) = 'OBJECT'""",
     "child_of_other_service": f"""
         SELECT {PLACE} FROM kin WHERE parent_here AND coalesce(owner, '') <> '' AND (owner = parent_own OR owner = parent_owner)
         AND parent_service <> service_name AND service_name = resource_service AND parent_service = parent_resource
@@ -198,10 +202,10 @@ CHECKS = {
         OR NOT regexp_full_match(span_id, '[0-9a-f]{{16}}') OR regexp_full_match(span_id, '0{{16}}')
         OR NOT regexp_full_match(parent_span_id, '[0-9a-f]{{16}}')""",
     "invalid_json": f"""
-        SELECT {PLACE} FROM rows WHERE NOT (json_valid(attributes) AND json_type(attributes) = 'OBJECT')
-        OR NOT (json_valid(resource_attributes) AND json_type(resource_attributes) = 'OBJECT')
-        OR NOT (json_valid(events) AND json_type(events) = 'ARRAY')
-        OR (links IS NOT NULL AND NOT (json_valid(links) AND json_type(links) = 'ARRAY'))""",
+        SELECT {PLACE} FROM rows WHERE kind(attributes) IS DISTINCT FROM 'OBJECT'
+        OR kind(resource_attributes) IS DISTINCT FROM 'OBJECT'
+        OR kind(events) IS DISTINCT FROM 'ARRAY'
+        OR (links IS NOT NULL AND kind(links) IS DISTINCT FROM 'ARRAY')""",
     "inverted_intervals": f"SELECT {PLACE} FROM rows WHERE end_time < start_time",
     "wrong_durations": f"""
         SELECT {PLACE} FROM rows WHERE CAST(end_time AS HUGEINT) - start_time - duration_ns
@@ -221,10 +225,10 @@ CHECKS = {
         AND start_time <= end_time AND parent_start <= parent_end""",
     "llm_elsewhere": f"""
         SELECT {PLACE} FROM spans JOIN of_trace USING (trace_id) WHERE root_service <> service_name AND copy = 1
-        AND CASE WHEN json_valid(attributes) AND json_type(attributes) = 'OBJECT' THEN
-             coalesce(attributes ->> '$."openinference.span.kind"' = 'LLM', false)
-             OR coalesce(attributes -> '$."gen_ai.provider.name"', 'null') NOT IN ('null', '""', '0', 'false', '[]', '{{}}')
-             OR coalesce(attributes -> '$."gen_ai.operation.name"', 'null') NOT IN ('null', '""', '0', 'false', '[]', '{{}}')
+        AND CASE WHEN kind(attributes) = 'OBJECT' THEN
+             coalesce(sound(attributes) ->> '$."openinference.span.kind"' = 'LLM', false)
+             OR coalesce(sound(attributes) -> '$."gen_ai.provider.name"', 'null') NOT IN ('null', '""', '0', 'false', '[]', '{{}}')
+             OR coalesce(sound(attributes) -> '$."gen_ai.operation.name"', 'null') NOT IN ('null', '""', '0', 'false', '[]', '{{}}')
             ELSE false END""",
 }
 
