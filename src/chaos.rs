@@ -6,9 +6,11 @@
 //! ended here.
 
 pub(crate) mod aside;
+mod checkup;
 pub(crate) mod experiment;
 mod files;
 mod flush;
+mod idle;
 pub(crate) mod journal;
 mod lost;
 pub(crate) mod nemesis;

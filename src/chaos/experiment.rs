@@ -1,7 +1,7 @@
 //! One experiment: traffic and faults side by side, a recovery, an audit.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,20 +11,20 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 
 use super::{
+    checkup::Auditor,
+    idle::Process,
     journal::{EndedBy, Journal},
-    lost::{LOST_ACKS, Lost},
+    lost::Lost,
     nemesis::{Door, Internal, Patient},
     process::{Launch, Studio},
     promises::{self, Facts, Judged, Promise, Standing},
     window::{Watch, Windows},
 };
 use crate::{
-    audit::{AuditOptions, examine, report::AuditReport},
+    audit::report::AuditReport,
     base::{notice, problem::Problem},
-    checks::{grammar, selection},
-    judge::runs::choose_runs,
     ledger::{
-        chaos::{ChaosPlan, Experiment},
+        chaos::{ChaosPlan, Experiment, Nemesis},
         history::{Export, History},
         runs::ledger_path,
     },
@@ -33,16 +33,8 @@ use crate::{
         run::{self, LoadSpec, Performed},
         summary::Summary,
     },
-    store::find::find_store,
     wire::{outcome::ExportOutcome, relay::Relay, target::Target},
 };
-
-/// What an acked span, a refused one, and a file as such can tell. Whatever else an audit looks at, parents that are
-/// absent for one, follows from a loss.
-const FAMILIES: [&str; 6] = ["delivery", "duplicates", "fidelity", "files", "form", "pollution"];
-
-/// Times of acks of lost spans that are laid to a fault.
-const SAMPLES: usize = 1_000_000;
 
 /// All that an experiment needs.
 #[derive(Debug, Clone)]
@@ -86,8 +78,9 @@ impl Outcome {
     /// The faults that broke a promise, as far as that is known, else those that put it to the test.
     pub(crate) fn suspects(&self, promise: Promise) -> Vec<usize> {
         let numbers = |guilty: bool| {
-            let faults = self.journal.faults.iter().zip(&self.lost.by_fault).enumerate();
-            let faults = faults.filter(|(_, (fault, losses))| promise.is_at_stake(fault, losses, guilty));
+            let faults = self.lost.by_fault.iter().enumerate();
+            let faults =
+                faults.filter(|(number, losses)| promise.is_at_stake(&self.journal, *number, losses, guilty));
             faults.map(|(number, _)| number).collect::<Vec<_>>()
         };
         Some(numbers(true)).filter(|guilty| !guilty.is_empty()).unwrap_or_else(|| numbers(false))
@@ -110,20 +103,27 @@ pub(crate) async fn perform(
 ) -> anyhow::Result<Outcome> {
     let LoadSpec { endpoint, api_key, transport, .. } = &setup.load;
     let door = Door { endpoint: endpoint.clone(), api_key: api_key.clone(), transport: transport.clone() };
-    let needs_relay = setup.plan.steps.iter().any(|step| step.nemesis.is_of_network());
-    let relay = if needs_relay { Some(start_relay(endpoint).await?) } else { None };
+    let has = |kind: fn(Nemesis) -> bool| setup.plan.steps.iter().any(|step| kind(step.nemesis));
+    let relay = if has(Nemesis::is_of_network) { Some(start_relay(endpoint).await?) } else { None };
+    let internal = &setup.internal.endpoint;
+    let internal_relay = if has(Nemesis::is_internal) { Some(start_relay(internal).await?) } else { None };
     let mut patient = Patient {
         studio: Studio::new(setup.launch.clone()),
         door,
         internal: setup.internal.clone(),
         relay,
+        internal_relay,
         data_dir: setup.data_dir.clone(),
         run_folder: PathBuf::new(),
         upgrade_to: setup.upgrade_to.clone(),
         seed: setup.plan.seed,
+        crowd: setup.plan.crowd,
+        audit_took: Duration::ZERO,
+        process: Process::default(),
+        load: setup.load.clone(),
         journal: Journal::default(),
     };
-    let watch = Watch::start(setup.data_dir.clone());
+    let watch = Watch::start(setup.data_dir.clone(), patient.process.clone());
     patient.start().await?;
     say_what_runs(&setup.launch, &patient);
 
@@ -141,20 +141,29 @@ pub(crate) async fn perform(
     let prepared = run::prepare(&load).await?;
     patient.run_folder.clone_from(&prepared.folder);
     patient.journal.attach(Arc::clone(&prepared.ledger))?;
+    let auditor = Auditor {
+        data_dir: setup.data_dir.clone(),
+        runs: setup.load.runs.clone(),
+        run_id: prepared.manifest.run_id.clone(),
+    };
     let sending = prepared.perform(stop.clone(), progress);
-    let suffering = patient.suffer(&setup.plan, Instant::now(), stop);
+    let suffering = patient.suffer(&setup.plan, Instant::now(), &auditor, stop);
     let (run, suffered) = tokio::join!(sending, suffering);
     let run = run?;
     suffered?;
 
     let flush = recover(setup, &mut patient, &run).await?;
     let written = watch.end();
-    let report = audit(setup, &run, waiting).await?;
+    let report = auditor.whole(&patient.journal.crowds, waiting).await?;
     patient.studio.end(Signal::TERM).await?;
     patient.journal.ended(EndedBy::Us)?;
 
     let journal = patient.journal;
-    let history = History::read(&ledger_path(&run.folder), u64::MAX)?;
+    let mut history = History::read(&ledger_path(&run.folder), u64::MAX)?;
+    for (number, crowd) in journal.crowds.iter().enumerate() {
+        let ledger = ledger_path(&setup.load.runs.join(crowd));
+        history.append(number as u16 + 1, History::read(&ledger, u64::MAX)?);
+    }
     let lost = Lost::of(&report, &journal, &history);
     let facts = Facts {
         steps: &setup.plan.steps,
@@ -163,6 +172,7 @@ pub(crate) async fn perform(
         history: &history,
         flush: flush.as_ref(),
         report: &report,
+        idle: &written.idle,
     };
     let promises = promises::judge(&facts);
     let acked = history.exports.iter().filter(|export| export.outcome == ExportOutcome::Acked);
@@ -210,16 +220,4 @@ async fn recover(
     }
     let token = setup.internal.token.as_ref().map(|token| token.0.as_str());
     run_barrier(BarrierMethod::Flush, &setup.internal.endpoint, token, &run.ledger).await.map(Some)
-}
-
-async fn audit(setup: &Setup, run: &Performed, waiting: impl FnMut(Duration)) -> anyhow::Result<AuditReport> {
-    let layout = find_store(Some(&setup.data_dir))?;
-    let folder: &Path = &setup.load.runs;
-    let runs = choose_runs(folder, run.manifest.run_id.as_str(), &layout)?;
-    let families = FAMILIES.map(str::to_owned);
-    let mut checks = selection::select(selection::with_own(None)?, &families, &[])?;
-    let lost_acks = include_str!("../../sql/chaos/lost_acks.sql");
-    checks.push(grammar::parse(LOST_ACKS, "delivery", lost_acks).map_err(anyhow::Error::msg)?);
-    let options = AuditOptions { samples: SAMPLES, ..AuditOptions::of(checks) };
-    examine(&layout, &runs, options, waiting).await
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use crate::store::{inventory::named_at, layout::Tier};
 
@@ -116,6 +117,30 @@ pub(crate) fn take_away(damaged: &[Damaged], into: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Files that cannot be deleted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Vec<(File, IFlags)>);
+
+/// Lets files not be deleted. Only root may, and not on every file system.
+pub(crate) fn hold<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> io::Result<Held> {
+    let mut held = Held(Vec::new());
+    for path in paths {
+        let file = File::open(path)?;
+        let before = ioctl_getflags(&file)?;
+        ioctl_setflags(&file, before | IFlags::IMMUTABLE)?;
+        held.0.push((file, before));
+    }
+    Ok(held)
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for (file, before) in &self.0 {
+            ioctl_setflags(file, *before).ok();
+        }
+    }
 }
 
 /// Folders without the permission to write; they get it back, at the latest when this is dropped.

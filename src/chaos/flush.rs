@@ -1,7 +1,7 @@
 //! Kills a studio at a point of its flush, or of its snapshot.
 //!
 //! A flush writes `.parquet.tmp`, renames it and deletes the segments. The points lie milliseconds apart or less, so a
-//! thread looks at the folder without a pause and kills the process itself; whether it came in time is told by what
+//! thread looks at the folder without a pause and kills the process itself. Whether it came in time is told by what
 //! lies on the disk afterwards.
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 use chrono::Utc;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::files::{data_files, folder_of_today};
+use super::files::{self, data_files, folder_of_today};
 
 /// A point of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,9 @@ impl Before {
     /// Kills a process group as soon as its flush has come to a point, unless it is over before; says whether it did.
     /// Blocks, and looks without a pause.
     pub(crate) fn kill_at(&self, point: FlushPoint, group: Pid, is_over: &AtomicBool) -> bool {
+        if point == FlushPoint::BeforeDeletes {
+            return self.kill_in_deletes(group, is_over);
+        }
         let kill = || kill_process_group(group, Signal::KILL).is_ok();
         while !is_over.load(Ordering::Relaxed) {
             if point == FlushPoint::InSnapshot {
@@ -84,16 +87,25 @@ impl Before {
                 }
                 continue;
             }
-            let Some(unfinished) = self.newcomer("tmp") else { continue };
-            // One name is looked up faster than a folder is listed: deletes follow within microseconds.
-            while point == FlushPoint::BeforeDeletes && fs::symlink_metadata(&unfinished).is_ok() {
-                if is_over.load(Ordering::Relaxed) {
-                    return false;
-                }
+            if self.newcomer("tmp").is_some() {
+                return kill();
             }
-            return kill();
         }
         false
+    }
+
+    /// Kills a process whose cold file has its name. Deletes follow within microseconds, so the segments are held
+    /// until it is dead: what is left is what a crash in between leaves.
+    fn kill_in_deletes(&self, group: Pid, is_over: &AtomicBool) -> bool {
+        let held = files::hold(&self.segments).ok();
+        let mut locked = None;
+        while !is_over.load(Ordering::Relaxed) && self.newcomer("parquet").is_none() {
+            // What was in memory must have become a segment by then.
+            if held.is_none() && locked.is_none() && self.newcomer("tmp").is_some() {
+                locked = files::lock(std::slice::from_ref(&self.wal)).ok();
+            }
+        }
+        self.newcomer("parquet").is_some() && kill_process_group(group, Signal::KILL).is_ok()
     }
 
     /// Whether what the dead process left is what a flush leaves that is cut short there.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::files::Damaged;
+use super::{
+    checkup::{Audited, Checkup},
+    files::Damaged,
+};
 use crate::{
     base::clock::unix_nanos,
     ledger::{
@@ -46,6 +49,7 @@ pub(crate) struct FaultRecord {
     pub(crate) began: u64,
     pub(crate) ended: Option<u64>,
     pub(crate) effect: Effect,
+    pub(crate) after: Checkup,
 }
 
 /// What a fault did, beyond what the studio's processes tell.
@@ -57,6 +61,8 @@ pub(crate) struct Effect {
     pub(crate) flush_began: Option<u64>,
     /// The files that it damaged, and the acks that they may hold the spans of.
     pub(crate) damaged: Vec<Damaged>,
+    /// What else is to be told of it.
+    pub(crate) note: Option<String>,
     /// What a flush said while a damaged file lay there; none where none was asked for, or it went well.
     pub(crate) wedged: Option<String>,
 }
@@ -72,6 +78,8 @@ impl Effect {
 pub(crate) struct Journal {
     pub(crate) generations: Vec<Generation>,
     pub(crate) faults: Vec<FaultRecord>,
+    /// The runs of crowds, by their ids.
+    pub(crate) crowds: Vec<String>,
     /// Why the studio could not be brought back.
     pub(crate) gone: Option<String>,
     pub(super) ledger: Option<Arc<LedgerWriter>>,
@@ -116,7 +124,13 @@ impl Journal {
     pub(crate) fn fault_began(&mut self, step: Step) -> anyhow::Result<()> {
         let began = unix_nanos();
         let number = self.faults.len() as u32;
-        self.faults.push(FaultRecord { step, began, ended: None, effect: Effect::default() });
+        self.faults.push(FaultRecord {
+            step,
+            began,
+            ended: None,
+            effect: Effect::default(),
+            after: Checkup::default(),
+        });
         self.record(Entry::FaultBegan { step: number, nemesis: step.nemesis, at: began })
     }
 
@@ -130,6 +144,29 @@ impl Journal {
             last.effect = effect;
         }
         self.record(Entry::FaultEnded { step, at, tried, note })
+    }
+
+    /// What was seen of the studio after the last fault.
+    pub(crate) fn checked_up(&mut self, after: Checkup) {
+        if let Some(last) = self.faults.last_mut() {
+            last.after = after;
+        }
+    }
+
+    /// The spans stored more than once that came about by a fault, where it was audited after it and before it.
+    pub(crate) fn twice(&self, fault: usize) -> Option<u64> {
+        Some(self.audited(fault)?.twice)
+    }
+
+    /// What the audit after a fault counted that the one before it had not.
+    pub(crate) fn audited(&self, fault: usize) -> Option<Audited> {
+        let mut before = self.faults[..fault].iter().filter(|fault| fault.effect.untried.is_none());
+        let before = before.next_back().map_or(Some(Audited::default()), |fault| fault.after.audited)?;
+        let after = self.faults[fault].after.audited?;
+        Some(Audited {
+            lost: after.lost.saturating_sub(before.lost),
+            twice: after.twice.saturating_sub(before.twice),
+        })
     }
 
     /// The ledger, once there is one.

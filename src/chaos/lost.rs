@@ -94,7 +94,7 @@ impl Lost {
             *earliest = export.started_at.min(*earliest);
         }
         let mut lost = Self { by_fault: vec![Losses::default(); journal.faults.len()], unexplained: 0 };
-        let total = findings(report, "lost_spans").map_or(0, |found| found.total);
+        let total = found(report, "lost_spans");
         let batches = findings(report, LOST_ACKS).map_or(&[][..], |found| found.samples.as_slice());
         let mut told = 0;
         for batch in batches {
@@ -136,6 +136,11 @@ fn explanation(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
     in_damaged(sent, journal).or_else(|| in_the_process(sent, journal)).or_else(|| meanwhile(sent, journal))
 }
 
+/// Findings of a check that failed.
+pub(super) fn found(report: &AuditReport, check: &str) -> u64 {
+    findings(report, check).map_or(0, |found| found.total)
+}
+
 fn findings<'a>(report: &'a AuditReport, check: &str) -> Option<&'a Findings> {
     report.checked.iter().find(|one| one.check.id == check)?.verdict.findings()
 }
@@ -173,7 +178,7 @@ fn meanwhile(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
     let fault = journal.faults.iter().position(|fault| {
         let until = fault.ended.unwrap_or(u64::MAX).saturating_add(PENDING);
         let lasts = !fault.step.nemesis.ends_it()
-            && !matches!(fault.step.nemesis, Nemesis::TornSegment | Nemesis::EmptySegment);
+            && !matches!(fault.step.nemesis, Nemesis::TornSegment | Nemesis::EmptySegment | Nemesis::Crowd);
         lasts && (fault.began.saturating_sub(PENDING)..until).contains(&sent.acked)
     })?;
     Some((fault, Where::Meanwhile))
@@ -183,7 +188,10 @@ fn meanwhile(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
 mod tests {
     use super::*;
     use crate::{
-        chaos::journal::{Effect, End, FaultRecord},
+        chaos::{
+            checkup::Checkup,
+            journal::{Effect, End, FaultRecord},
+        },
         ledger::chaos::Step,
     };
 
@@ -191,7 +199,8 @@ mod tests {
 
     fn fault(nemesis: Nemesis, began: u64, ended: u64, effect: Effect) -> FaultRecord {
         let step = Step { at_ms: 0, nemesis, for_ms: 0 };
-        FaultRecord { step, began: began * SECOND, ended: Some(ended * SECOND), effect }
+        let after = Checkup::default();
+        FaultRecord { step, began: began * SECOND, ended: Some(ended * SECOND), effect, after }
     }
 
     fn generation(started: u64, ended: Option<(u64, EndedBy)>) -> Generation {

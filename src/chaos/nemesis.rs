@@ -13,8 +13,10 @@ use rustix::process::Signal;
 use tokio::{net::TcpStream, sync::watch};
 
 use super::{
+    checkup::{Auditor, Checkup},
     files::{self, data_files},
     flush::{Before, FlushPoint},
+    idle::Process,
     journal::{Effect, EndedBy, Journal},
     process::Studio,
 };
@@ -23,9 +25,13 @@ use crate::{
     ledger::chaos::{ChaosPlan, Nemesis, Step},
     send::{
         barrier::{BarrierMethod, BarrierOutcome, run_barrier},
-        run::Secret,
+        pace::{Closed, Pace},
+        planner::{PlanRequest, Services, Traffic},
+        run::{self, LoadSpec, Secret},
+        unit::Batching,
     },
     store::find::find_store,
+    text::numbers::{counted, grouped},
     traffic::dice::Dice,
     wire::{
         exporter::Exporter,
@@ -52,8 +58,14 @@ const FLUSHES: usize = 5;
 /// How long segments may take to come about: beyond the timer of the studio's WAL.
 const SEGMENT_WITHIN: Duration = Duration::from_secs(15);
 
+/// A flush after a fault is waited for so long at least.
+const FLUSHES_WITHIN: Duration = Duration::from_secs(2);
+
 /// What was written so lately may not be on the disk when power goes.
 const UNSYNCED: Duration = Duration::from_secs(5);
+
+/// Spans of an SDK's export at most, where nothing else is said to it.
+const FULL_BATCH: u32 = 512;
 
 /// How late requests come.
 const LATE: Duration = Duration::from_millis(300);
@@ -74,6 +86,8 @@ pub(crate) struct Patient {
     pub(crate) internal: Internal,
     /// Between the exporters and the studio, where a fault needs it.
     pub(crate) relay: Option<Relay>,
+    /// Between the studio and who asks for flushes, where a fault needs it.
+    pub(crate) internal_relay: Option<Relay>,
     pub(crate) data_dir: PathBuf,
     /// What was damaged is kept in it.
     pub(crate) run_folder: PathBuf,
@@ -81,6 +95,13 @@ pub(crate) struct Patient {
     pub(crate) upgrade_to: Option<String>,
     /// Of the plan.
     pub(crate) seed: u64,
+    pub(crate) crowd: usize,
+    /// For those who look whether it has anything to do.
+    pub(crate) process: Process,
+    /// The last audit between faults.
+    pub(crate) audit_took: Duration,
+    /// The traffic that a crowd comes on top of.
+    pub(crate) load: LoadSpec,
     pub(crate) journal: Journal,
 }
 
@@ -95,6 +116,9 @@ impl Patient {
     /// Starts the studio and waits until it takes an export.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let pid = self.studio.start()?;
+        if !self.studio.is_elsewhere() {
+            self.process.set(pid);
+        }
         self.journal.started(pid)?;
         let began = Instant::now();
         let transport = Transport { timeout: PROBE, ..self.door.transport.clone() };
@@ -144,15 +168,27 @@ impl Patient {
         &mut self,
         plan: &ChaosPlan,
         began: Instant,
+        auditor: &Auditor,
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
+        let due = |at_ms: u64| began + Duration::from_millis(at_ms);
         for (number, step) in plan.steps.iter().enumerate() {
-            if !self.watch_until(began + Duration::from_millis(step.at_ms), &mut stop).await? {
+            if !self.watch_until(due(step.at_ms), &mut stop).await? {
                 return Ok(());
             }
             self.journal.fault_began(*step)?;
-            let effect = self.inflict(number, *step).await?;
+            if Instant::now() > due(plan.duration_ms) {
+                self.journal.fault_ended(Effect::untried("the traffic was over by then"))?;
+                continue;
+            }
+            let effect = self.inflict(number, *step, stop.clone()).await?;
+            let is_tried = effect.untried.is_none();
             self.journal.fault_ended(effect)?;
+            if is_tried && self.journal.gone.is_none() {
+                let next = plan.steps.get(number + 1).map_or(plan.duration_ms, |next| next.at_ms);
+                let checkup = self.check_up(auditor, due(next)).await?;
+                self.journal.checked_up(checkup);
+            }
         }
         self.watch_until(began + Duration::from_millis(plan.duration_ms), &mut stop).await?;
         Ok(())
@@ -180,7 +216,33 @@ impl Patient {
         }
     }
 
-    async fn inflict(&mut self, number: usize, step: Step) -> anyhow::Result<Effect> {
+    /// Asks for flushes until one succeeds or it is time for the next fault, and audits where there is time for it.
+    async fn check_up(&mut self, auditor: &Auditor, next: Instant) -> anyhow::Result<Checkup> {
+        let began = Instant::now();
+        let next = next.max(began + FLUSHES_WITHIN);
+        let mut checkup = Checkup::default();
+        while checkup.flushed_after.is_none() && Instant::now() < next {
+            match tokio::time::timeout_at(next.into(), self.flush()).await {
+                Ok(Ok(Flushed::Done)) => checkup.flushed_after = Some(began.elapsed()),
+                Ok(Ok(Flushed::Refused(_))) => tokio::time::sleep(10 * POLL).await,
+                Ok(Ok(Flushed::NoService(_))) => return Ok(checkup),
+                Ok(Err(err)) => return Err(err),
+                Err(_) => break,
+            }
+        }
+        checkup.no_flush_within = checkup.flushed_after.is_none().then(|| began.elapsed());
+        if checkup.flushed_after.is_some() {
+            checkup.audited = auditor.so_far(&self.journal.crowds, &mut self.audit_took, next).await?;
+        }
+        Ok(checkup)
+    }
+
+    async fn inflict(
+        &mut self,
+        number: usize,
+        step: Step,
+        interrupted: watch::Receiver<bool>,
+    ) -> anyhow::Result<Effect> {
         let lasting = Duration::from_millis(step.for_ms);
         match step.nemesis {
             Nemesis::Sigterm => self.restart(Signal::TERM, lasting).await,
@@ -198,6 +260,7 @@ impl Patient {
                 self.studio.signal(Signal::CONT)?;
                 Ok(Effect::default())
             }
+            Nemesis::Crowd => self.crowd(number, lasting, interrupted).await,
             Nemesis::DiskFull => self.fill_disk(lasting).await,
             Nemesis::ReadOnly => self.take_permission(lasting).await,
             Nemesis::Delay
@@ -206,6 +269,10 @@ impl Patient {
             | Nemesis::ResetAfter
             | Nemesis::HalfOpen
             | Nemesis::Slow => Ok(self.weather(step.nemesis, lasting).await),
+            Nemesis::InternalDelay
+            | Nemesis::InternalDrop
+            | Nemesis::InternalReset
+            | Nemesis::InternalHalfOpen => self.mislead_flush(step.nemesis, lasting).await,
         }
     }
 
@@ -363,7 +430,7 @@ impl Patient {
         let damaged = vec![files::damage(newest, &all, left(newest.size))?];
         let flushed = self.flush().await?;
         files::take_away(&damaged, &self.damaged_folder())?;
-        let mut effect = Effect { damaged, wedged: None, ..Effect::default() };
+        let mut effect = Effect { damaged, ..Effect::default() };
         match flushed {
             Flushed::NoService(why) => effect.untried = Some(why),
             flushed => effect.wedged = flushed.refusal(),
@@ -417,17 +484,85 @@ impl Patient {
         Effect::default()
     }
 
+    /// Lets a crowd of exporters come, each of a service of its own. What they send is a run of its own.
+    async fn crowd(
+        &mut self,
+        number: usize,
+        lasting: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<Effect> {
+        let Traffic::New(request) = &self.load.traffic else {
+            return Ok(Effect::untried("the traffic is planned elsewhere"));
+        };
+        let load = LoadSpec {
+            traffic: Traffic::New(PlanRequest {
+                services: Services::Drawn(self.crowd as u64),
+                seed: self.seed.wrapping_add(number as u64 + 1),
+                ..request.clone()
+            }),
+            pace: Pace::Closed(Closed { in_flight: self.crowd, ..Closed::default() }),
+            duration: Some(lasting),
+            batching: Batching::Spans(FULL_BATCH),
+            label: Some(format!("crowd of fault {number}")),
+            ..self.load.clone()
+        };
+        let began = Instant::now();
+        // A studio may refuse some who come at once.
+        let prepared = loop {
+            match run::prepare(&load).await {
+                Ok(prepared) => break prepared,
+                Err(err) if began.elapsed() > FLUSHES_WITHIN => return Ok(Effect::untried(err.to_string())),
+                Err(_) => tokio::time::sleep(10 * POLL).await,
+            }
+        };
+        let sent = Box::pin(prepared.perform(stop, |_, _| ())).await?;
+        let token = self.internal.token.as_ref().map(|token| token.0.as_str());
+        let flush = run_barrier(BarrierMethod::Flush, &self.internal.endpoint, token, &sent.ledger);
+        // One that does not come is asked for again, and an audit waits for what it would have brought.
+        if let Ok(flushed) = tokio::time::timeout(FLUSHES_WITHIN, flush).await {
+            flushed?;
+        }
+        let total = sent.summary.total();
+        let came = counted(self.crowd as u64, "exporter");
+        let (acked, unknown) = (grouped(total.taken()), grouped(total.indeterminate));
+        let note =
+            format!("{came}: {acked} spans acked, {} rejected, {unknown} unknown", grouped(total.refused()));
+        self.journal.crowds.push(sent.manifest.run_id.clone());
+        Ok(Effect { note: Some(note), ..Effect::default() })
+    }
+
+    /// Asks for a flush through a bad network. Its answer, if there is one, is of no matter.
+    async fn mislead_flush(&self, nemesis: Nemesis, lasting: Duration) -> anyhow::Result<Effect> {
+        let Some(relay) = &self.internal_relay else { return Ok(Effect::untried("there is no relay")) };
+        relay.set(match nemesis {
+            Nemesis::InternalDelay => Weather::Delay(LATE),
+            Nemesis::InternalDrop => Weather::Drop,
+            Nemesis::InternalReset => Weather::ResetBefore,
+            _ => Weather::HalfOpen,
+        });
+        let through: Target = relay.address.to_string().parse()?;
+        let asking = self.call_at(&through, BarrierMethod::Flush);
+        let (asked, ()) = tokio::join!(tokio::time::timeout(lasting, asking), tokio::time::sleep(lasting));
+        relay.set(Weather::Fair);
+        asked.ok().transpose()?;
+        Ok(Effect::default())
+    }
+
     async fn flush(&self) -> anyhow::Result<Flushed> {
         self.call(BarrierMethod::Flush).await
     }
 
-    /// A call of the internal service, in the ledger.
     async fn call(&self, method: BarrierMethod) -> anyhow::Result<Flushed> {
+        self.call_at(&self.internal.endpoint, method).await
+    }
+
+    /// A call of the internal service, in the ledger.
+    async fn call_at(&self, endpoint: &Target, method: BarrierMethod) -> anyhow::Result<Flushed> {
         let Some(ledger) = self.journal.ledger() else {
             return Ok(Flushed::NoService("there is no ledger yet".to_owned()));
         };
         let token = self.internal.token.as_ref().map(|token| token.0.as_str());
-        Ok(match run_barrier(method, &self.internal.endpoint, token, &ledger).await? {
+        Ok(match run_barrier(method, endpoint, token, &ledger).await? {
             BarrierOutcome::Flushed { .. } | BarrierOutcome::Snapshot { .. } => Flushed::Done,
             BarrierOutcome::Refused { refusal, .. } => Flushed::Refused(refusal.to_string()),
             BarrierOutcome::Unreachable(problem) => Flushed::NoService(problem.to_string()),

@@ -40,44 +40,73 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<ChaosPlan> {
     Ok(plan)
 }
 
-/// Time for each of so many kinds of faults.
-pub(crate) fn duration_for(kinds: usize) -> Duration {
-    EVERY * kinds.max(6) as u32
+/// How many slots a kind takes: who was in a crowd may wait for an answer as long as an export may.
+fn weight(nemesis: Nemesis) -> u64 {
+    if nemesis == Nemesis::Crowd { 3 } else { 1 }
+}
+
+fn slots(kinds: &[Nemesis]) -> u64 {
+    kinds.iter().map(|kind| weight(*kind)).sum()
+}
+
+/// Time for each of these kinds of faults.
+pub(crate) fn duration_for(kinds: &[Nemesis]) -> Duration {
+    EVERY * slots(kinds).max(6) as u32
 }
 
 /// Every kind comes up before any comes up again; each fault has a slot of its own.
-pub(crate) fn draw(seed: u64, kinds: &[Nemesis], duration: Duration, rate: String) -> ChaosPlan {
+pub(crate) fn draw(
+    seed: u64,
+    kinds: &[Nemesis],
+    duration: Duration,
+    rate: String,
+    crowd: usize,
+) -> ChaosPlan {
     let duration_ms = duration.as_millis() as u64;
-    let count = if kinds == [Nemesis::Upgrade] {
-        1
-    } else {
-        (duration_ms / EVERY.as_millis() as u64).max(kinds.len() as u64)
-    };
-    let slot = duration_ms / count.max(1);
-    // What comes after an upgrade would meet another studio.
-    let upgrades = kinds.contains(&Nemesis::Upgrade);
-    let others: Vec<Nemesis> = kinds.iter().copied().filter(|kind| *kind != Nemesis::Upgrade).collect();
+    let count = if kinds == [Nemesis::Upgrade] { 1 } else { duration_ms / EVERY.as_millis() as u64 };
+    let count = count.max(slots(kinds)).max(1);
+    let slot = duration_ms / count;
+    let longest = (slot / 3).min(LONGEST);
     let mut dice = Dice::at(seed ^ SALT, 0);
-    let mut round = Vec::new();
-    let steps = (0..count).map(|number| {
-        if round.is_empty() {
-            round.clone_from(&others);
-        }
-        let is_last = number + 1 == count;
-        let nemesis = if others.is_empty() || upgrades && is_last {
-            Nemesis::Upgrade
-        } else {
-            round.swap_remove(dice.below(round.len() as u64) as usize)
-        };
-        let at_ms = number * slot + slot / 4 + dice.below(slot / 4 + 1);
-        let longest = (slot / 3).min(LONGEST);
+    let mut begin = 0;
+    let order = order(&mut dice, kinds, count).into_iter();
+    let steps = order.map(|nemesis| {
+        let at_ms = begin + slot / 4 + dice.below(slot / 4 + 1);
+        begin += slot * weight(nemesis);
         // A studio that is started again at once meets other trouble than one that was away.
         let at_once = nemesis.ends_it() && dice.below(2) == 0;
-        let for_ms = if at_once { 0 } else { longest / 4 + dice.below(longest * 3 / 4 + 1) };
+        let drawn = longest / 4 + dice.below(longest * 3 / 4 + 1);
+        let for_ms = match nemesis {
+            _ if at_once => 0,
+            // It takes a while until all wait for each other that will.
+            Nemesis::Crowd => longest,
+            _ => drawn,
+        };
         Step { at_ms, nemesis, for_ms }
     });
     let steps = steps.collect();
-    ChaosPlan { version: ChaosPlan::VERSION, seed, rate, duration_ms, steps }
+    ChaosPlan { version: ChaosPlan::VERSION, seed, rate, duration_ms, crowd, steps }
+}
+
+/// Kinds of faults that fill so many slots. What comes after an upgrade would meet another studio, so that is the last.
+fn order(dice: &mut Dice, kinds: &[Nemesis], slots: u64) -> Vec<Nemesis> {
+    let (last, others): (Vec<_>, Vec<_>) = kinds.iter().partition(|kind| **kind == Nemesis::Upgrade);
+    let mut left = slots - last.len() as u64;
+    let (mut order, mut round) = (Vec::new(), Vec::new());
+    let fits = |kind: &Nemesis, left: u64| weight(*kind) <= left;
+    while others.iter().any(|kind| fits(kind, left)) {
+        if round.is_empty() {
+            round.clone_from(&others);
+        }
+        round.retain(|kind| fits(kind, left));
+        if !round.is_empty() {
+            let nemesis = round.swap_remove(dice.below(round.len() as u64) as usize);
+            left -= weight(nemesis);
+            order.push(nemesis);
+        }
+    }
+    order.extend(last);
+    order
 }
 
 #[cfg(test)]
@@ -93,7 +122,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_schedule_is_a_function_of_its_seed_and_has_every_kind(seed: u64, kinds in 1..=all().len(), seconds in 1..100_u64) {
-            let plan = || draw(seed, &all()[..kinds], Duration::from_secs(seconds), "100/s".to_owned());
+            let plan = || draw(seed, &all()[..kinds], Duration::from_secs(seconds), "100/s".to_owned(), 9);
             let ChaosPlan { steps, duration_ms, .. } = plan();
             prop_assert_eq!(&steps, &plan().steps);
             for nemesis in &all()[..kinds] {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    idle::Idle,
     journal::{Effect, EndedBy, FaultRecord, Journal},
-    lost::{Amount, Losses, Lost},
+    lost::{Amount, Losses, Lost, found},
 };
 use crate::{
     audit::report::AuditReport,
@@ -14,8 +15,8 @@ use crate::{
         history::{Export, History},
     },
     send::barrier::BarrierOutcome,
-    text::numbers::{counted, duration},
-    wire::outcome::ExportOutcome,
+    text::numbers::{counted, duration, grouped},
+    wire::outcome::{ExportOutcome, GrpcCode},
 };
 
 /// A promise, in the order of the report.
@@ -34,6 +35,7 @@ pub(crate) enum Promise {
     UpgradeKeepsWal,
     RefusedLeavesNothing,
     StaysUp,
+    Answers,
     CatchesUp,
     /// Whatever else an audit looks at.
     NothingElse,
@@ -67,10 +69,11 @@ pub(crate) struct Facts<'a> {
     /// None where the studio was not there any more.
     pub(crate) flush: Option<&'a BarrierOutcome>,
     pub(crate) report: &'a AuditReport,
+    pub(crate) idle: &'a Idle,
 }
 
 impl Promise {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::SurvivesSigterm,
         Self::SurvivesSigkill,
         Self::SurvivesPowerLoss,
@@ -84,6 +87,7 @@ impl Promise {
         Self::UpgradeKeepsWal,
         Self::RefusedLeavesNothing,
         Self::StaysUp,
+        Self::Answers,
         Self::CatchesUp,
         Self::NothingElse,
     ];
@@ -98,11 +102,12 @@ impl Promise {
             Self::SurvivesNetwork => "acked spans survive a bad network",
             Self::FullDiskRefuses => "a full disk refuses rather than loses",
             Self::ReadOnlyRefuses => "a read-only store refuses rather than loses",
-            Self::StoredOnce => "nothing is stored twice after a crash",
+            Self::StoredOnce => "nothing is stored twice",
             Self::BadFileStopsNothing => "one bad file does not stop the others",
             Self::UpgradeKeepsWal => "an upgrade keeps what was in the WAL",
             Self::RefusedLeavesNothing => "a refused export leaves nothing",
             Self::StaysUp => "the studio runs until it is stopped",
+            Self::Answers => "a running studio answers every export",
             Self::CatchesUp => "after recovery the studio catches up by itself",
             Self::NothingElse => "all else that is stored is as it was sent",
         }
@@ -117,14 +122,18 @@ impl Promise {
             Self::SurvivesCutFlush => nemesis.cuts(),
             Self::UpgradeKeepsWal => nemesis == Nemesis::Upgrade,
             Self::SurvivesFreeze => nemesis == Nemesis::Freeze,
-            Self::SurvivesNetwork => nemesis.is_of_network(),
+            Self::SurvivesNetwork => nemesis.is_of_network() || nemesis.is_internal(),
             Self::FullDiskRefuses => nemesis == Nemesis::DiskFull,
             Self::ReadOnlyRefuses => nemesis == Nemesis::ReadOnly,
-            Self::StoredOnce => nemesis.ends_it(),
             Self::BadFileStopsNothing => {
                 matches!(nemesis, Nemesis::PowerLoss | Nemesis::TornSegment | Nemesis::EmptySegment)
             }
-            Self::RefusedLeavesNothing | Self::StaysUp | Self::CatchesUp | Self::NothingElse => true,
+            Self::StoredOnce
+            | Self::RefusedLeavesNothing
+            | Self::StaysUp
+            | Self::Answers
+            | Self::CatchesUp
+            | Self::NothingElse => true,
         }
     }
 
@@ -139,10 +148,15 @@ impl Promise {
     }
 
     /// Whether a fault puts it to the test and, where `guilty` is asked for, is known to have broken it.
-    pub(crate) fn is_at_stake(self, fault: &FaultRecord, losses: &Losses, guilty: bool) -> bool {
+    pub(crate) fn is_at_stake(self, journal: &Journal, number: usize, losses: &Losses, guilty: bool) -> bool {
+        let fault = &journal.faults[number];
         let is_guilty = match self {
             Self::BadFileStopsNothing | Self::UpgradeKeepsWal => fault.effect.wedged.is_some(),
-            Self::StoredOnce => fault.step.nemesis == Nemesis::KillInDeletes,
+            Self::StoredOnce => {
+                let usually = fault.step.nemesis == Nemesis::KillInDeletes;
+                journal.twice(number).map_or(usually, |twice| twice > 0)
+            }
+            Self::Answers => fault.step.nemesis == Nemesis::Crowd,
             _ => self.cost(losses).spans > 0,
         };
         fault.effect.untried.is_none() && self.is_of(fault.step.nemesis) && (is_guilty || !guilty)
@@ -151,8 +165,8 @@ impl Promise {
     /// Whether an experiment that cannot tell has not done what it was to do. The others depend on what comes about.
     pub(crate) fn is_asked(self, is_typed: bool) -> bool {
         match self {
-            Self::StoredOnce | Self::RefusedLeavesNothing => false,
-            Self::StaysUp | Self::CatchesUp | Self::NothingElse => true,
+            Self::RefusedLeavesNothing => false,
+            Self::StoredOnce | Self::StaysUp | Self::Answers | Self::CatchesUp | Self::NothingElse => true,
             _ => is_typed,
         }
     }
@@ -180,10 +194,11 @@ impl Facts<'_> {
             | Promise::FullDiskRefuses
             | Promise::ReadOnlyRefuses => self.loses_nothing(promise),
             Promise::StoredOnce => self.stored_once(),
-            Promise::BadFileStopsNothing => self.flushes_after(promise, "no file came to harm"),
+            Promise::BadFileStopsNothing => self.flushes_after(promise, "no segment came to harm"),
             Promise::UpgradeKeepsWal => self.flushes_after(promise, "no upgrade was carried out"),
             Promise::RefusedLeavesNothing => self.refused(),
             Promise::StaysUp => self.stays_up(),
+            Promise::Answers => self.answers(),
             Promise::CatchesUp => self.catches_up(),
             Promise::NothingElse => self.nothing_else(),
         };
@@ -227,7 +242,9 @@ impl Facts<'_> {
     fn flushes_after(&self, promise: Promise, otherwise: &str) -> (Standing, String) {
         let met = |fault: &FaultRecord| {
             let Effect { untried, damaged, .. } = &fault.effect;
-            untried.is_none() && (promise == Promise::UpgradeKeepsWal || !damaged.is_empty())
+            let segments =
+                damaged.iter().filter(|file| file.path.extension().is_some_and(|end| end == "ipc"));
+            untried.is_none() && (promise == Promise::UpgradeKeepsWal || segments.count() > 0)
         };
         let faults = self.faults_of(promise).map(|(fault, _)| fault);
         let tried: Vec<&FaultRecord> = faults.filter(|fault| met(fault)).collect();
@@ -254,11 +271,12 @@ impl Facts<'_> {
     fn stored_once(&self) -> (Standing, String) {
         let crashes = self.journal.generations.iter().filter_map(|generation| generation.ended.as_ref());
         let crashes = crashes.filter(|end| end.by != EndedBy::Us).count() as u64;
-        let copies = self.found("duplicate_spans") + self.found("conflicting_duplicates");
-        match (crashes, copies) {
-            (_, 1..) => (Standing::Broken, format!("{} stored more than once", counted(copies, "span"))),
-            (0, 0) => (Standing::NotTried, "the studio never ended".to_owned()),
-            (_, 0) => (Standing::Kept, counted(crashes, "end") + " of the studio"),
+        let at_the_end = self.found("duplicate_spans") + self.found("conflicting_duplicates");
+        // A later fault may have destroyed a copy.
+        let audited = self.journal.faults.iter().filter_map(|fault| fault.after.audited);
+        match audited.map(|audited| audited.twice).fold(at_the_end, u64::max) {
+            0 => (Standing::Kept, counted(crashes, "end") + " of the studio"),
+            copies => (Standing::Broken, format!("{} stored more than once", counted(copies, "span"))),
         }
     }
 
@@ -288,6 +306,56 @@ impl Facts<'_> {
             }
             None => (Standing::Kept, counted(self.journal.generations.len() as u64, "start")),
         }
+    }
+
+    /// Whether an export waited in vain for all the time that its sender has, while no fault kept the answer from it
+    /// and the studio rested.
+    fn answers(&self) -> (Standing, String) {
+        let hindered = self.hindered();
+        let is_free =
+            |from: u64, until: u64| !hindered.iter().any(|(begin, end)| from < *end && *begin < until);
+        let (mut answered, mut busy, mut waited) = (0, 0, Vec::new());
+        for export in &self.history.exports {
+            let until = export.ended_at().unwrap_or(u64::MAX);
+            match export.outcome {
+                ExportOutcome::Indeterminate { code: GrpcCode::DeadlineExceeded } => {
+                    match self.idle.slept(export.started_at, until) {
+                        _ if !is_free(export.started_at, until) => {}
+                        Some(false) => busy += 1,
+                        Some(true) | None => waited.push(until - export.started_at),
+                    }
+                }
+                _ => answered += 1,
+            }
+        }
+        if let Some(least) = waited.iter().min() {
+            let (missing, all) = (grouped(waited.len() as u64), self.history.exports.len() as u64);
+            let least = duration(Duration::from_nanos(*least));
+            let because = format!("{missing} of {} had no answer within {least}", counted(all, "export"));
+            return (Standing::Broken, because);
+        }
+        match (busy, answered) {
+            (1.., _) => {
+                let because = format!("{} had no answer from a studio at work", counted(busy, "export"));
+                (Standing::NotTried, because)
+            }
+            (0, 0) => (Standing::NotTried, "no export was sent in peace".to_owned()),
+            (0, _) => (Standing::Kept, counted(answered, "answer")),
+        }
+    }
+
+    /// When the studio was away, or a fault kept it from answering; Unix nanoseconds.
+    fn hindered(&self) -> Vec<(u64, u64)> {
+        let crowd = |fault: &&FaultRecord| fault.step.nemesis != Nemesis::Crowd;
+        let faults = self.journal.faults.iter().filter(crowd);
+        let faults = faults.map(|fault| (fault.began, fault.ended.unwrap_or(u64::MAX)));
+        let mut processes = self.journal.generations.iter().peekable();
+        let mut away = Vec::new();
+        while let Some(process) = processes.next() {
+            let back = processes.peek().and_then(|next| next.ready).unwrap_or(u64::MAX);
+            away.extend(process.ended.as_ref().map(|end| (end.at, back)));
+        }
+        faults.chain(away).collect()
     }
 
     fn catches_up(&self) -> (Standing, String) {
@@ -331,13 +399,8 @@ impl Facts<'_> {
         }
     }
 
-    /// Findings of a check that failed.
     fn found(&self, check: &str) -> u64 {
-        let failed = self.report.checked.iter().find(|one| one.check.id == check);
-        failed.map_or(0, |one| match &one.verdict {
-            Verdict::Fail(findings) => findings.total,
-            _ => 0,
-        })
+        found(self.report, check)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     experiment::Outcome,
-    journal::{Effect, FaultRecord, Journal},
+    journal::{Effect, Journal},
     lost::{Amount, Losses},
     promises::{Judged, Standing},
     window::Window,
@@ -46,11 +46,13 @@ pub(crate) fn document(outcome: &Outcome) -> Document {
         facts.push(Fact::lines("durable", windows));
     }
     document.add(Section::headed(Level::Report, title, [Block::Facts(facts)]));
-    let faults =
-        journal.faults.iter().zip(&lost.by_fault).map(|(fault, losses)| fault_row(journal, fault, losses));
-    let columns = ["at", "fault", "away", "serves again", "lost", "oldest ack", ""];
-    let align =
-        [Align::Right, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Left];
+    let faults = lost.by_fault.iter().enumerate();
+    let faults = faults.map(|(number, losses)| fault_row(journal, number, losses));
+    let columns = ["at", "fault", "away", "serves again", "flushes again", "lost", "oldest ack", ""];
+    let align = std::array::from_fn::<_, 8, _>(|column| match column {
+        1 | 7 => Align::Left,
+        _ => Align::Right,
+    });
     let header = columns.iter().map(|name| (*name).to_owned()).zip(align);
     let table = Table { header: header.collect(), rows: faults.collect(), ..Table::default() };
     document.add(Section::headed(Level::Part, "faults", [Block::Table(table)]));
@@ -75,7 +77,8 @@ fn verdict(promises: &[Judged]) -> (Style, String) {
     }
 }
 
-fn fault_row(journal: &Journal, fault: &FaultRecord, losses: &Losses) -> Vec<Line> {
+fn fault_row(journal: &Journal, number: usize, losses: &Losses) -> Vec<Line> {
+    let fault = &journal.faults[number];
     let first = journal.generations.first().and_then(|generation| generation.ready).unwrap_or_default();
     let since = |from: u64, to: u64| duration(Duration::from_nanos(to.saturating_sub(from)));
     let away = fault.ended.map(|ended| since(fault.began, ended)).unwrap_or_default();
@@ -92,21 +95,34 @@ fn fault_row(journal: &Journal, fault: &FaultRecord, losses: &Losses) -> Vec<Lin
         Line::code(fault.step.nemesis.name()),
         away.into(),
         serves.into(),
+        fault.after.flushed_after.map(duration).unwrap_or_default().into(),
         Line::styled(lost, grouped(spans)),
         oldest.into(),
-        note(fault).into(),
+        note(journal, number, spans).into(),
     ]
 }
 
-fn note(fault: &FaultRecord) -> String {
-    let Effect { untried, damaged, wedged, .. } = &fault.effect;
+fn note(journal: &Journal, number: usize, lost: u64) -> String {
+    let fault = &journal.faults[number];
+    let Effect { untried, damaged, wedged, note, .. } = &fault.effect;
     let untried = untried.as_ref().map(|why| format!("not tried: {why}"));
     let damaged = (!damaged.is_empty()).then(|| {
         let what = if fault.step.nemesis == Nemesis::Upgrade { "left behind" } else { "damaged" };
         format!("{} {what}", counted(damaged.len() as u64, "file"))
     });
     let wedged = wedged.as_ref().map(|why| format!("no flush: {why}"));
-    [untried, damaged, wedged].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let twice = journal.twice(number).filter(|twice| *twice > 0);
+    let twice = twice.map(|twice| format!("{} stored twice", counted(twice, "span")));
+    let no_flush = fault.after.no_flush_within;
+    let no_flush = no_flush.map(|waited| format!("no flush within {}", duration(waited)));
+    // Then the last audit laid some of them to another fault.
+    let other = journal.audited(number).filter(|audited| audited.lost != lost);
+    let other = other.map(|audited| format!("{} more lost by the audit after it", grouped(audited.lost)));
+    [untried, note.clone(), damaged, wedged, no_flush, twice, other]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn promise_row(Judged { promise, standing, because }: &Judged) -> Vec<Line> {

@@ -18,6 +18,9 @@ const TRIES: usize = 2;
 /// Rates that are tried for less, in workflows per second.
 const RATES: [&str; 2] = ["5/s", "20/s"];
 
+/// Smaller crowds that are tried where answers are missing.
+const CROWDS: [usize; 4] = [10, 20, 35, 50];
+
 /// Time for the first spans to be acked, and for a segment to come about on its timer, in milliseconds.
 const ACKS: u64 = 1_000;
 const SEGMENTS: u64 = 4_500;
@@ -69,16 +72,33 @@ pub(crate) async fn shrink(
         }
     }
     let Some(mut smallest) = story else { return Ok(None) };
-    for rate in RATES {
-        experiments += 1;
-        let plan = ChaosPlan { rate: rate.to_owned(), ..smallest.outcome.plan.clone() };
-        let Some(tried) = attempt(&plan).await? else { break };
-        if tried.breaks(promise) {
-            smallest.outcome = tried;
-            break;
-        }
+    let plan = smallest.outcome.plan.clone();
+    let slower = RATES.map(|rate| ChaosPlan { rate: rate.to_owned(), ..plan.clone() });
+    experiments += take_first(promise, &mut smallest.outcome, &slower, &mut attempt).await?;
+    if promise == Promise::Answers {
+        let plan = smallest.outcome.plan.clone();
+        let fewer = CROWDS.iter().filter(|crowd| **crowd < plan.crowd);
+        let fewer: Vec<_> = fewer.map(|crowd| ChaosPlan { crowd: *crowd, ..plan.clone() }).collect();
+        experiments += take_first(promise, &mut smallest.outcome, &fewer, &mut attempt).await?;
     }
     Ok(Some(Story { experiments, ..smallest }))
+}
+
+/// Takes the outcome of the first of these plans that breaks a promise, too; how many were tried comes back.
+async fn take_first(
+    promise: Promise,
+    smallest: &mut Outcome,
+    plans: &[ChaosPlan],
+    attempt: &mut impl AsyncFnMut(&ChaosPlan) -> anyhow::Result<Option<Outcome>>,
+) -> anyhow::Result<usize> {
+    for (number, plan) in plans.iter().enumerate() {
+        let Some(tried) = attempt(plan).await? else { return Ok(number + 1) };
+        if tried.breaks(promise) {
+            *smallest = tried;
+            return Ok(number + 1);
+        }
+    }
+    Ok(plans.len())
 }
 
 fn without(steps: &[Step], number: usize) -> Vec<Step> {
@@ -125,6 +145,7 @@ mod tests {
             seed: 7,
             rate: "100/s".to_owned(),
             duration_ms: 60_000,
+            crowd: ChaosPlan::CROWD,
             steps: Vec::new(),
         };
         let steps = [step(9_000, Nemesis::Sigterm, 300), step(40_000, Nemesis::TornSegment, 0)];

@@ -52,7 +52,8 @@ fn timeline(outcome: &Outcome) -> Vec<String> {
         let back = back(journal, number).unwrap_or_default();
         let wedged = fault.effect.wedged.as_ref().map(|why| format!("; FlushWAL fails: {why}"));
         let wedged = wedged.unwrap_or_default();
-        lines.push(format!("{}: {}{back}{wedged}", at(fault.began), fault.step.nemesis.name()));
+        let note = fault.effect.note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
+        lines.push(format!("{}: {}{note}{back}{wedged}", at(fault.began), fault.step.nemesis.name()));
     }
     let total = run.summary.total();
     let (acked, unknown) = (counted(total.taken(), "span"), grouped(total.indeterminate));

@@ -14,8 +14,12 @@ use std::{
     time::Duration,
 };
 
-use super::{files::data_files, journal::Journal};
-use crate::store::find::find_store;
+use super::{
+    files::data_files,
+    idle::{Idle, Process},
+    journal::Journal,
+};
+use crate::{base::clock::unix_nanos, store::find::find_store};
 
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
@@ -24,6 +28,8 @@ const LOOKS_EVERY: Duration = Duration::from_millis(50);
 pub(crate) struct Written {
     segments: BTreeSet<u64>,
     cold: BTreeSet<u64>,
+    /// Not of files, but seen by the same eyes.
+    pub(crate) idle: Idle,
 }
 
 /// A thread that looks at a store.
@@ -49,7 +55,7 @@ pub(crate) struct Windows {
 }
 
 impl Watch {
-    pub(crate) fn start(data_dir: PathBuf) -> Self {
+    pub(crate) fn start(data_dir: PathBuf, process: Process) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
@@ -58,6 +64,7 @@ impl Watch {
                 // What was written last is seen, too.
                 let is_last = told.load(Ordering::Relaxed);
                 written.look(&data_dir);
+                written.idle.look(&process, unix_nanos());
                 if is_last {
                     return written;
                 }
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_ack_waits_for_the_first_file_that_is_written_after_it() {
-        let written = Written { segments: [10, 20, 40].into(), cold: [50].into() };
+        let written = Written { segments: [10, 20, 40].into(), cold: [50].into(), ..Written::default() };
         let generation = |started, ended| Generation {
             started,
             ready: Some(started),

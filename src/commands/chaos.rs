@@ -107,7 +107,7 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     nemesis: Vec<Nemesis>,
 
-    /// Time in which exports start and faults come about [default: 5s for each kind of fault, at least 30s]
+    /// Time in which exports start and faults come about [default: 5s for each kind of fault, 15s for a crowd, at least 30s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
 
@@ -115,12 +115,16 @@ pub(crate) struct ChaosArgs {
     #[arg(long, value_name = "RATE", default_value = "100/s")]
     rate: Rate,
 
+    /// Exporters that a crowd is made of
+    #[arg(long, value_name = "N", default_value_t = ChaosPlan::CROWD)]
+    crowd: usize,
+
     /// Seed of the schedule and of the traffic [default: random]
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
 
     /// Plan to play again, as a story leaves one
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nemesis", "duration", "rate", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nemesis", "duration", "rate", "crowd", "seed"])]
     plan: Option<PathBuf>,
 
     /// Do not look for the smallest schedule that breaks each broken promise
@@ -277,9 +281,9 @@ impl ChaosArgs {
         }
         asked.sort_unstable();
         asked.dedup();
-        let duration = self.duration.unwrap_or_else(|| plan::duration_for(asked.len()));
+        let duration = self.duration.unwrap_or_else(|| plan::duration_for(&asked));
         let seed = self.seed.unwrap_or_else(rand::random);
-        Ok(plan::draw(seed, &asked, duration, self.rate.to_string()))
+        Ok(plan::draw(seed, &asked, duration, self.rate.to_string(), self.crowd))
     }
 
     fn setup(&self, bench: &Bench, plan: ChaosPlan) -> anyhow::Result<Setup> {
@@ -413,7 +417,8 @@ async fn perform(setup: &Setup, interrupts: &Interrupts) -> anyhow::Result<(Outc
     let bar = progress::timed();
     let stop = interrupts.stop_with(bar.bar());
     let show = |summary: &_, elapsed| bar.show(summary, elapsed);
-    let outcome = experiment::perform(setup, stop.clone(), show, progress::waiting).await?;
+    let performed = experiment::perform(setup, stop.clone(), show, progress::waiting);
+    let outcome = Box::pin(performed).await?;
     bar.finish();
     Ok((outcome, stop))
 }

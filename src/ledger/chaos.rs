@@ -13,8 +13,15 @@ pub(crate) struct ChaosPlan {
     pub(crate) rate: String,
     /// How long exports start.
     pub(crate) duration_ms: u64,
+    /// Exporters that a crowd is made of.
+    #[serde(default = "usual_crowd")]
+    pub(crate) crowd: usize,
     /// In the order of their times.
     pub(crate) steps: Vec<Step>,
+}
+
+fn usual_crowd() -> usize {
+    ChaosPlan::CROWD
 }
 
 /// One fault.
@@ -65,6 +72,16 @@ pub(crate) enum Nemesis {
     HalfOpen,
     /// Let requests trickle
     Slow,
+    /// Ask for a flush by a call that comes 300 ms late
+    InternalDelay,
+    /// Ask for a flush by a call that does not come through, without a word
+    InternalDrop,
+    /// Ask for a flush by a call whose connection is reset before it comes through
+    InternalReset,
+    /// Ask for a flush by a call that comes through and whose answer does not
+    InternalHalfOpen,
+    /// Let a crowd of exporters send full batches for a while, each the next as soon as the last is answered
+    Crowd,
     /// Stop the studio by SIGTERM and start another version, with segments in the WAL; always the last
     Upgrade,
 }
@@ -86,6 +103,9 @@ pub(crate) struct Experiment {
 
 impl ChaosPlan {
     pub(crate) const VERSION: u32 = 1;
+
+    /// Exporters of a crowd where nothing else is said.
+    pub(crate) const CROWD: usize = 100;
 }
 
 impl Nemesis {
@@ -109,6 +129,11 @@ impl Nemesis {
             Self::ResetAfter => "reset-after",
             Self::HalfOpen => "half-open",
             Self::Slow => "slow",
+            Self::InternalDelay => "internal-delay",
+            Self::InternalDrop => "internal-drop",
+            Self::InternalReset => "internal-reset",
+            Self::InternalHalfOpen => "internal-half-open",
+            Self::Crowd => "crowd",
             Self::Upgrade => "upgrade",
         }
     }
@@ -121,6 +146,14 @@ impl Nemesis {
     /// Whether the studio ends in the midst of writing a file.
     pub(crate) fn cuts(self) -> bool {
         matches!(self, Self::KillInFlush | Self::KillInDeletes | Self::KillInSnapshot)
+    }
+
+    /// Whether it lies between the studio and those who ask it for flushes.
+    pub(crate) fn is_internal(self) -> bool {
+        matches!(
+            self,
+            Self::InternalDelay | Self::InternalDrop | Self::InternalReset | Self::InternalHalfOpen
+        )
     }
 
     /// Whether it lies between the exporters and the studio.

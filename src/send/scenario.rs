@@ -29,7 +29,7 @@ pub(crate) enum Scenario {
     Burst,
     /// From nothing to 500 workflows a second in 4 minutes
     Ramp,
-    /// 100 workflows a second for 5 minutes
+    /// 100 workflows a second for 5 minutes; `chaos` does the same with failures
     Sustained,
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Stdio},
 };
@@ -42,7 +43,7 @@ fn not_kept(output: &str) -> Vec<String> {
     told.iter().map(promise).collect()
 }
 
-const PROMISES: [&str; 15] = [
+const PROMISES: [&str; 16] = [
     "acked spans survive SIGTERM",
     "acked spans survive SIGKILL",
     "acked spans survive a power loss",
@@ -51,11 +52,12 @@ const PROMISES: [&str; 15] = [
     "acked spans survive a bad network",
     "a full disk refuses rather than loses",
     "a read-only store refuses rather than loses",
-    "nothing is stored twice after a crash",
+    "nothing is stored twice",
     "one bad file does not stop the others",
     "an upgrade keeps what was in the WAL",
     "a refused export leaves nothing",
     "the studio runs until it is stopped",
+    "a running studio answers every export",
     "after recovery the studio catches up by itself",
     "all else that is stored is as it was sent",
 ];
@@ -108,9 +110,40 @@ fn a_full_disk_and_a_bad_network_cost_nothing() {
 #[test]
 fn a_crash_between_rename_and_deletes_stores_spans_twice_unless_the_stand_in_is_durable() {
     let (told, output) = broken_by("kill-in-deletes", "12s", &[]);
-    assert!(told.contains(&"BROKEN nothing is stored twice after a crash".to_owned()), "{output}");
+    assert!(told.contains(&"BROKEN nothing is stored twice".to_owned()), "{output}");
     let (told, output) = broken_by("kill-in-deletes", "6s", &["--durable"]);
-    assert!(!told.contains(&"BROKEN nothing is stored twice after a crash".to_owned()), "{output}");
+    assert!(!told.contains(&"BROKEN nothing is stored twice".to_owned()), "{output}");
+}
+
+/// Two ports that nobody had a moment ago.
+fn ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+#[test]
+fn a_crowd_finds_an_answer_that_does_not_come_unless_all_come() {
+    let crowd = |fault: &str| {
+        let [port, internal] = ports();
+        let serve = format!("serve --data-dir data --port {port} --internal-port {internal}");
+        let studio = format!("{} {serve} {fault}", env!("CARGO_BIN_EXE_e2e-store"));
+        let (endpoint, internal) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{internal}"));
+        let args = ["--studio", &studio, "--data-dir", "data", "--endpoint", &endpoint];
+        let internal = ["--internal-endpoint", &internal, "--timeout", "2", "--crowd", "2", "--rate", "5/s"];
+        broken_by("crowd", "4s", &[args.as_slice(), internal.as_slice()].concat())
+    };
+    let expected = ["BROKEN a running studio answers every export", "[exit status: 1]"];
+    let (told, output) = crowd("--fault hang@2s");
+    assert_eq!(told, expected, "{output}");
+    let (told, output) = crowd("");
+    assert_eq!(told, ["[exit status: 0]"], "{output}");
+}
+
+#[test]
+fn a_flush_whose_call_goes_astray_does_no_harm() {
+    let kinds = "internal-delay,internal-drop,internal-reset,internal-half-open";
+    let (told, output) = broken_by(kinds, "8s", &[]);
+    assert_eq!(told, ["[exit status: 0]"], "{output}");
 }
 
 #[test]
