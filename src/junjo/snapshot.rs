@@ -89,11 +89,19 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct Graph<'t> {
     pub(crate) snapshot: Snapshot<'t>,
-    /// Places of nodes in the order of their runtime ids.
-    by_id: Vec<usize>,
+    /// Places of nodes by their runtime ids, in the order of these; first how an id begins, which tells most apart.
+    by_id: Vec<(u64, usize)>,
     pub(crate) own: Part,
     /// By the place of the subflow.
     nested: BTreeMap<usize, Part>,
+}
+
+/// The first bytes of a text as a number that rises with them.
+fn beginning(text: &str) -> u64 {
+    let mut bytes = [0; size_of::<u64>()];
+    let length = text.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
 }
 
 /// An id that does not follow from the content.
@@ -115,10 +123,11 @@ impl<'t> Graph<'t> {
             return Err("no nodes".to_owned());
         }
         let id = |place: usize| &snapshot.nodes[place].node_runtime_id;
-        let mut by_id: Vec<usize> = (0..snapshot.nodes.len()).collect();
-        by_id.sort_unstable_by_key(|place| id(*place));
-        if let Some(twice) = by_id.windows(2).find(|pair| id(pair[0]) == id(pair[1])) {
-            return Err(format!("node {} occurs twice", id(twice[0])));
+        let mut by_id: Vec<(u64, usize)> =
+            (0..snapshot.nodes.len()).map(|place| (beginning(id(place)), place)).collect();
+        by_id.sort_unstable_by_key(|(beginning, place)| (*beginning, id(*place)));
+        if let Some(twice) = by_id.windows(2).find(|pair| id(pair[0].1) == id(pair[1].1)) {
+            return Err(format!("node {} occurs twice", id(twice[0].1)));
         }
         let mut graph = Self { snapshot, by_id, own: Part::default(), nested: BTreeMap::new() };
         graph.close()?;
@@ -127,9 +136,11 @@ impl<'t> Graph<'t> {
     }
 
     pub(crate) fn place(&self, runtime_id: &str) -> Option<usize> {
-        let id = |place: &usize| &*self.snapshot.nodes[*place].node_runtime_id;
-        let found = self.by_id.binary_search_by_key(&runtime_id, id).ok()?;
-        Some(self.by_id[found])
+        let wanted = beginning(runtime_id);
+        let start = self.by_id.partition_point(|(beginning, _)| *beginning < wanted);
+        let alike = self.by_id[start..].iter().take_while(|(beginning, _)| *beginning == wanted);
+        let mut places = alike.map(|(_, place)| *place);
+        places.find(|place| self.snapshot.nodes[*place].node_runtime_id == runtime_id)
     }
 
     fn known(&self, runtime_id: &str) -> Result<usize, String> {

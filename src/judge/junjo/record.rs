@@ -5,6 +5,8 @@
 
 use std::io;
 
+use memchr::memchr;
+
 use super::key::Key;
 use crate::{
     contract::{
@@ -181,7 +183,11 @@ fn encode_members<'t>(
     out.push(0);
     for (key, json) in members {
         out.push(key.number());
-        if json.starts_with('"') {
+        let quoted = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        if let Some(plain) = quoted.filter(|text| memchr(b'\\', text.as_bytes()).is_none()) {
+            out.push(0);
+            put_text(plain, out);
+        } else if quoted.is_some() {
             out.push(0);
             let length = out.len();
             out.extend_from_slice(&0_u32.to_le_bytes());
