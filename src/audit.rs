@@ -26,6 +26,7 @@ use crate::{
         summary::summarise,
     },
     judge::{
+        barrier::LeftBehind,
         judgement::{Depth, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, OldFiles, SweepInput},
@@ -67,6 +68,8 @@ pub(crate) struct AuditOptions {
     pub(crate) scope: Scope,
     pub(crate) depth: Depth,
     pub(crate) old_files: OldFiles,
+    /// By a flush that failed just before.
+    pub(crate) left_behind: LeftBehind,
     pub(crate) memory: Memory,
     pub(crate) progress: Progress,
     pub(crate) fail_on: FailOn,
@@ -96,6 +99,7 @@ impl AuditOptions {
             scope: Scope::default(),
             depth: Depth::default(),
             old_files: OldFiles::default(),
+            left_behind: LeftBehind::default(),
             memory: Memory::default(),
             progress: Progress::default(),
         }
@@ -139,6 +143,7 @@ pub(crate) async fn read(
         depth: options.depth,
         keeps_records: options.checks.iter().any(|check| reads_records(check, &session)),
         old_files: options.old_files,
+        left_behind: &options.left_behind,
         budget: options.memory.budget(),
         progress: options.progress.clone(),
     };

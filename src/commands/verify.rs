@@ -21,14 +21,14 @@ use super::{
 };
 use crate::{
     audit::{
-        examine,
+        AuditOptions, examine,
         report::AuditReport,
         verdict::{Overall, Reason},
     },
     base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem, temporary},
     contract::schema::Schema,
     index::{read::IndexState, wait},
-    judge::runs::choose_runs,
+    judge::{barrier::LeftBehind, runs::choose_runs},
     ledger::{results::Verdict, runs::DEFAULT_FOLDER},
     report,
     send::{
@@ -144,11 +144,14 @@ async fn verify(
         return Err(nothing_acked(bench).into());
     }
     let raised = generate::run_barrier(args.via, &bench.settings, &performed).await?;
+    let left_behind = find_store(Some(&bench.data_dir)).map(|layout| LeftBehind::after(&raised, &layout));
+    let options = AuditOptions { left_behind: left_behind.unwrap_or_default(), ..options };
     writeln!(run_out, "{}\n", report::run::barrier_line(&raised))?;
     run_out.flush()?;
     generate::write_metadata(&workload, &performed)?;
 
     let layout = find_store(Some(&bench.data_dir))?;
+
     let index = if args.ui { Some(wait_for_the_index(bench, &layout).await?) } else { None };
     let runs = choose_runs(&bench.runs, performed.manifest.run_id.as_str(), &layout)?;
     let mut report = examine(&layout, &runs, options, progress::waiting).await?;

@@ -5,14 +5,21 @@
 //! not used as barriers: they are the studio's clock against the generator's. The studio flushes in the loop that its
 //! timer runs in: while it does, the timer waits, and time alone settles nothing.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::judgement::FileRecord;
 use crate::{
     ledger::{entry::Rpc, history::History},
-    send::barrier::PAST_SNAPSHOT_CACHE,
-    store::{health::Health, layout::Tier},
-    wire::outcome::ExportOutcome,
+    send::barrier::{BarrierOutcome, PAST_SNAPSHOT_CACHE},
+    store::{
+        health::Health,
+        inventory::{self, Kind},
+        layout::{Layout, Tier},
+    },
+    wire::{ingestion::RefusalKind, outcome::ExportOutcome},
 };
 
 /// How far the generator's clock and the auditor's may lie apart.
@@ -31,9 +38,37 @@ pub(crate) struct RecentFlush {
     began: u64,
 }
 
+/// Unfinished files that nobody writes any more, by name and by when they were written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LeftBehind(BTreeSet<(String, Option<i64>)>);
+
+impl LeftBehind {
+    /// To be called at once after a barrier. The studio does one flush after the other, so when one has failed, no
+    /// other is under way.
+    pub(crate) fn after(raised: &BarrierOutcome, layout: &Layout) -> Self {
+        let has_failed =
+            matches!(raised, BarrierOutcome::Refused { refusal, .. } if refusal.kind == RefusalKind::Failed);
+        let tiers = if has_failed { &[Tier::Cold, Tier::Hot][..] } else { &[] };
+        let files = tiers.iter().flat_map(|tier| inventory::list(layout, *tier).files);
+        let unfinished = files.filter(|file| file.kind == Kind::Temp);
+        Self(unfinished.map(|file| (file.shown, file.modified_at)).collect())
+    }
+
+    fn has(&self, file: &FileRecord) -> bool {
+        // Few or none, and asked once per file.
+        self.0.iter().any(|(shown, written)| *shown == file.file && *written == file.modified_at)
+    }
+}
+
 /// What the files of a store tell of flushes in the time before it was read.
-pub(crate) fn recent_flushes(files: &[FileRecord], read_began: u64, settle: Duration) -> Vec<RecentFlush> {
-    files.iter().filter_map(|file| recent_flush(file, read_began, settle)).collect()
+pub(crate) fn recent_flushes(
+    files: &[FileRecord],
+    left_behind: &LeftBehind,
+    read_began: u64,
+    settle: Duration,
+) -> Vec<RecentFlush> {
+    let files = files.iter().filter(|file| !left_behind.has(file));
+    files.filter_map(|file| recent_flush(file, read_began, settle)).collect()
 }
 
 fn recent_flush(file: &FileRecord, read_began: u64, settle: Duration) -> Option<RecentFlush> {
@@ -135,7 +170,7 @@ pub(crate) fn last_ack(history: &History) -> Option<(u64, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::history::Call;
+    use crate::{ledger::history::Call, wire::ingestion::Refusal};
 
     const SECOND: u64 = 1_000_000_000;
     const SETTLE: Duration = Duration::from_secs(10);
@@ -215,7 +250,7 @@ mod tests {
     fn a_flush_that_runs_or_has_just_ended_is_known_by_its_file() {
         let began = |tier, name: &str, health, named, written| {
             let file = file(tier, name, health, named, written);
-            let found = recent_flushes(&[file], 10_000 * SECOND, SETTLE);
+            let found = recent_flushes(&[file], &LeftBehind::default(), 10_000 * SECOND, SETTLE);
             found.first().map(|flush| flush.began / SECOND)
         };
         let (cold, wal, hot) = (Tier::Cold, Tier::Wal, Tier::Hot);
@@ -230,6 +265,33 @@ mod tests {
         assert_eq!(began(hot, "hot_snapshot.parquet.tmp", Health::Temporary, None, 9_999), Some(9_399));
         assert_eq!(began(wal, "a.ipc.tmp", Health::Temporary, Some(9_999), 9_999), None);
         assert_eq!(began(cold, "notes.tmp", Health::Temporary, None, 9_999), None);
+    }
+
+    #[test]
+    fn what_a_failed_flush_left_is_no_flush_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let day = folder.path().join("spans/parquet/year=2026/month=11/day=23");
+        std::fs::create_dir_all(&day).unwrap();
+        std::fs::write(day.join("20261123_204443_2326d5ab.parquet.tmp"), "half").unwrap();
+        let layout = Layout::find(Some(folder.path())).unwrap();
+        let refused = |kind| {
+            let refusal = Refusal { message: String::new(), kind };
+            LeftBehind::after(&BarrierOutcome::Refused { rpc: Rpc::FlushWal, refusal }, &layout)
+        };
+        let left = refused(RefusalKind::Failed);
+        let (shown, written) = left.0.first().unwrap().clone();
+        let mut unfinished = file(Tier::Cold, &shown, Health::Temporary, None, 0);
+        unfinished.modified_at = written;
+        let now = written.unwrap().cast_unsigned();
+        let found = |file: &FileRecord, left: &LeftBehind| {
+            recent_flushes(std::slice::from_ref(file), left, now, SETTLE).len()
+        };
+        assert_eq!(found(&unfinished, &left), 0);
+        assert_eq!(found(&unfinished, &refused(RefusalKind::Unanswered)), 1, "it may go on");
+        let flushed = BarrierOutcome::Flushed { took: Duration::ZERO };
+        assert_eq!(found(&unfinished, &LeftBehind::after(&flushed, &layout)), 1);
+        unfinished.modified_at = written.map(|written| written + 1);
+        assert_eq!(found(&unfinished, &left), 1, "somebody writes");
     }
 
     #[test]

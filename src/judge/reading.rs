@@ -20,7 +20,7 @@ use futures::StreamExt;
 
 use super::{
     account::Account,
-    barrier::{Barrier, RecentFlush, recent_flushes},
+    barrier::{Barrier, LeftBehind, RecentFlush, recent_flushes},
     claim::{KnownRun, KnownRuns, Slot},
     encode,
     evidence::{Address, Attempts, Sighting},
@@ -70,6 +70,8 @@ pub(crate) struct SweepInput<'a> {
     pub(crate) keeps_records: bool,
     /// Which cold files are left out where the user named the run to judge.
     pub(crate) old_files: OldFiles,
+    /// By a flush that failed just before.
+    pub(crate) left_behind: &'a LeftBehind,
     pub(crate) budget: Budget,
     pub(crate) progress: Progress,
 }
@@ -168,7 +170,7 @@ pub(crate) async fn read(
             is_indexed: input.layout.index().is_some_and(|index| index.exists()),
         };
         let swept = sweep(&task).await?;
-        let flushes = recent_flushes(&swept.files, read_began, input.settle);
+        let flushes = recent_flushes(&swept.files, input.left_behind, read_began, input.settle);
         let time = Read { began: read_began, waited, flushes: &flushes };
         let judged = judged_runs(input, &expectations, &runs, &ledgers, &time)?;
         let mut judgement = conclude(input, swept, &task, judged, read_began);

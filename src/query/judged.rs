@@ -6,6 +6,7 @@ use crate::{
     audit,
     base::memory::Memory,
     judge::{
+        barrier::LeftBehind,
         judgement::Depth,
         progress::Progress,
         reading::{DEFAULT_SETTLE, OldFiles, SweepInput},
@@ -32,6 +33,7 @@ impl Sweep for Sweeper {
             depth: Depth::Content,
             keeps_records: true,
             old_files: OldFiles::Read,
+            left_behind: &LeftBehind::default(),
             budget: self.memory.budget(),
             progress: Progress::default(),
         };

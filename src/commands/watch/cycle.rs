@@ -12,7 +12,7 @@ use crate::{
     audit::{AuditOptions, examine, limits::Limit, report::AuditReport},
     base::clock::unix_nanos,
     checks::{catalog::Check, findings::Findings, runner::Verdict, selection},
-    judge::{runs::choose_runs, scope::Scope},
+    judge::{barrier::LeftBehind, runs::choose_runs, scope::Scope},
     report::run::barrier_line,
     send::{
         barrier::{BarrierMethod, BarrierOutcome, run_barrier},
@@ -206,11 +206,13 @@ impl Canary {
             }
         };
         let layout = find_store(self.path.as_deref())?.written_since(since);
+        let left_behind = raised.as_ref().map(|raised| LeftBehind::after(raised, &layout));
         let run = performed.manifest.run_id.clone();
         let runs = choose_runs(&self.runs, run.as_str(), &layout)?;
         let services = performed.manifest.services.clone();
         let options = AuditOptions {
             settle: self.settle,
+            left_behind: left_behind.unwrap_or_default(),
             scope: Scope { services: services.clone(), ..Scope::default() },
             limits: Limit::of_flag("--service", services).into_iter().collect(),
             ..AuditOptions::of(self.checks.clone())
