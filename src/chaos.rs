@@ -7,6 +7,7 @@
 
 pub(crate) mod aside;
 mod checkup;
+mod clock;
 pub(crate) mod experiment;
 mod files;
 mod flush;

@@ -4,5 +4,6 @@ pub(crate) mod escape;
 pub(crate) mod keys;
 pub(crate) mod numbers;
 pub(crate) mod paint;
+pub(crate) mod secrets;
 pub(crate) mod shell;
 pub(crate) mod wrap;

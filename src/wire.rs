@@ -26,6 +26,8 @@ pub(crate) mod rest;
 mod rest_tests;
 pub(crate) mod retry;
 mod retry_info;
+#[cfg(target_os = "linux")]
+pub(crate) mod route;
 pub(crate) mod target;
 #[cfg(test)]
 mod tests;

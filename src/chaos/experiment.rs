@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use rustix::process::Signal;
 use tokio::sync::watch;
 
 use super::{
     checkup::Auditor,
+    clock::Clock,
     idle::Process,
     journal::{EndedBy, Journal},
     lost::Lost,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     audit::report::AuditReport,
-    base::{notice, problem::Problem},
+    base::notice,
     ledger::{
         chaos::{ChaosPlan, Experiment, Nemesis},
         history::{Export, History},
@@ -33,7 +33,7 @@ use crate::{
         run::{self, LoadSpec, Performed},
         summary::Summary,
     },
-    wire::{outcome::ExportOutcome, relay::Relay, target::Target},
+    wire::{outcome::ExportOutcome, route::Route, transport::Transport},
 };
 
 /// All that an experiment needs.
@@ -104,15 +104,24 @@ pub(crate) async fn perform(
     let LoadSpec { endpoint, api_key, transport, .. } = &setup.load;
     let door = Door { endpoint: endpoint.clone(), api_key: api_key.clone(), transport: transport.clone() };
     let has = |kind: fn(Nemesis) -> bool| setup.plan.steps.iter().any(|step| kind(step.nemesis));
-    let relay = if has(Nemesis::is_of_network) { Some(start_relay(endpoint).await?) } else { None };
+    let route =
+        if has(Nemesis::is_of_network) { Some(Route::start(endpoint, transport).await?) } else { None };
     let internal = &setup.internal.endpoint;
-    let internal_relay = if has(Nemesis::is_internal) { Some(start_relay(internal).await?) } else { None };
+    let internal_route = if has(Nemesis::is_internal) {
+        Some(Route::start(internal, &Transport::plain(transport.timeout)).await?)
+    } else {
+        None
+    };
+    let clock = if has(Nemesis::is_of_clock) && setup.launch.stop.is_none() { Clock::find()? } else { None };
+    let mut launch = setup.launch.clone();
+    launch.environment.extend(clock.iter().flat_map(Clock::environment));
     let mut patient = Patient {
-        studio: Studio::new(setup.launch.clone()),
+        studio: Studio::new(launch),
+        clock,
         door,
         internal: setup.internal.clone(),
-        relay,
-        internal_relay,
+        route,
+        internal_route,
         data_dir: setup.data_dir.clone(),
         run_folder: PathBuf::new(),
         upgrade_to: setup.upgrade_to.clone(),
@@ -129,15 +138,16 @@ pub(crate) async fn perform(
 
     let experiment = Experiment {
         plan: setup.plan.clone(),
-        studio: setup.launch.command.clone(),
-        upgrade_to: setup.upgrade_to.clone(),
-        stop: setup.launch.stop.clone(),
+        studio: patient.shown(&setup.launch.command),
+        upgrade_to: setup.upgrade_to.as_deref().map(|command| patient.shown(command)),
+        stop: setup.launch.stop.as_deref().map(|command| patient.shown(command)),
     };
-    let endpoint = match &patient.relay {
-        Some(relay) => relay.address.to_string().parse()?,
-        None => endpoint.clone(),
-    };
-    let load = LoadSpec { chaos: Some(experiment), endpoint, ..setup.load.clone() };
+    let mut load = LoadSpec { chaos: Some(experiment), ..setup.load.clone() };
+    if let Some(route) = &patient.route {
+        load.endpoint = route.entrance()?;
+        // Whom to trust is known to its other end.
+        load.transport = Transport { ca_cert: None, client_identity: None, ..load.transport };
+    }
     let prepared = run::prepare(&load).await?;
     patient.run_folder.clone_from(&prepared.folder);
     patient.journal.attach(Arc::clone(&prepared.ledger))?;
@@ -155,7 +165,11 @@ pub(crate) async fn perform(
     let flush = recover(setup, &mut patient, &run).await?;
     let written = watch.end();
     let report = auditor.whole(&patient.journal.crowds, waiting).await?;
-    patient.studio.end(Signal::TERM).await?;
+    let stopped = patient.stop(Signal::TERM).await;
+    // What is gone cannot be stopped by every command.
+    if patient.journal.gone.is_none() {
+        stopped?;
+    }
     patient.journal.ended(EndedBy::Us)?;
 
     let journal = patient.journal;
@@ -173,6 +187,7 @@ pub(crate) async fn perform(
         flush: flush.as_ref(),
         report: &report,
         idle: &written.idle,
+        is_elsewhere: setup.launch.stop.is_some(),
     };
     let promises = promises::judge(&facts);
     let acked = history.exports.iter().filter(|export| export.outcome == ExportOutcome::Acked);
@@ -191,20 +206,15 @@ pub(crate) async fn perform(
     })
 }
 
-async fn start_relay(endpoint: &Target) -> anyhow::Result<Relay> {
-    if endpoint.uses_tls() {
-        let what = format!("faults of the network need a plain connection, and `{endpoint}` is encrypted");
-        return Err(Problem::new(what, "leave them out with --nemesis").into());
-    }
-    Relay::start(endpoint.address().to_owned()).await.context("cannot start a relay")
-}
-
 /// Who ends this process has to end a studio that is no process of ours.
 fn say_what_runs(launch: &Launch, patient: &Patient) {
     let where_it_answers = &patient.door.endpoint;
     notice::note(&match (&launch.stop, patient.studio.id()) {
         (None, Some(id)) => format!("the studio is process {id} and answers at {where_it_answers}"),
-        _ => format!("the studio answers at {where_it_answers}; it was started by `{}`", launch.command),
+        _ => format!(
+            "the studio answers at {where_it_answers}; it was started by `{}`",
+            patient.shown(&launch.command)
+        ),
     });
 }
 
@@ -214,7 +224,7 @@ async fn recover(
     patient: &mut Patient,
     run: &Performed,
 ) -> anyhow::Result<Option<BarrierOutcome>> {
-    patient.heal().await?;
+    patient.settle().await?;
     if patient.journal.gone.is_some() {
         return Ok(None);
     }

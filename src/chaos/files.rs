@@ -26,11 +26,15 @@ impl DataFile {
     /// When the last of its spans had come, in Unix nanoseconds: a flush takes none that comes while it writes, and
     /// names its file after its beginning.
     fn closed(&self) -> u64 {
-        let name = self.path.file_name().and_then(|name| name.to_str());
+        // A name by a clock that was wrong tells nothing.
+        self.named().filter(|named| named.abs_diff(self.written) < LONGEST_FLUSH).unwrap_or(self.written)
+    }
+
+    /// The time that its name tells, by the studio's clock, in Unix nanoseconds.
+    pub(crate) fn named(&self) -> Option<u64> {
         let tier =
             if self.path.extension().is_some_and(|end| end == "parquet") { Tier::Cold } else { Tier::Wal };
-        let named = name.and_then(|name| named_at(tier, name)).and_then(|named| u64::try_from(named).ok());
-        named.unwrap_or(self.written)
+        named_at(tier, self.path.file_name()?.to_str()?).and_then(|named| u64::try_from(named).ok())
     }
 }
 
@@ -45,6 +49,9 @@ pub(crate) struct Damaged {
 
 /// An ack is written down so much later than its span at most, and file systems round so far.
 const SLACK: u64 = 100_000_000;
+
+/// No file is written for longer, in nanoseconds.
+const LONGEST_FLUSH: u64 = 600_000_000_000;
 
 /// The segments of a WAL, or the cold files below a folder; a folder that is not there holds none.
 pub(crate) fn data_files(folder: &Path, extension: &str) -> io::Result<Vec<DataFile>> {
@@ -205,6 +212,9 @@ mod tests {
         take_away(&[damaged], &folder.path().join("away")).unwrap();
         assert_eq!(data_files(folder.path(), "ipc").unwrap().len(), 2, "one of them is away");
         assert!(folder.path().join("away").join(second).exists());
+        let by_a_wrong_clock =
+            DataFile { path: "batch_3703000000000_0003.ipc".into(), size: 1, written: 103_000_000_000 };
+        assert_eq!(by_a_wrong_clock.closed(), by_a_wrong_clock.written);
         assert!(data_files(&folder.path().join("nowhere"), "ipc").unwrap().is_empty());
     }
 }

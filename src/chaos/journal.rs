@@ -94,10 +94,11 @@ impl Journal {
         Ok(())
     }
 
-    pub(crate) fn started(&mut self, pid: u32) -> anyhow::Result<()> {
+    /// With what ends the process, where that may outlive us.
+    pub(crate) fn started(&mut self, pid: u32, note: String) -> anyhow::Result<()> {
         let at = unix_nanos();
         self.generations.push(Generation { started: at, ready: None, ended: None });
-        self.studio(StudioState::Started, at, Some(pid), String::new())
+        self.studio(StudioState::Started, at, Some(pid), note)
     }
 
     pub(crate) fn ready(&mut self) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! Carries out a schedule of faults, and brings the studio back after each.
 
+mod clock;
+mod crash;
+mod crowd;
+mod disk;
+mod network;
+
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -14,31 +16,22 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{
     checkup::{Auditor, Checkup},
-    files::{self, data_files},
+    clock::Clock,
     flush::{Before, FlushPoint},
     idle::Process,
     journal::{Effect, EndedBy, Journal},
     process::Studio,
 };
 use crate::{
-    base::{clock::unix_nanos, problem::Problem},
+    base::problem::Problem,
     ledger::chaos::{ChaosPlan, Nemesis, Step},
     send::{
         barrier::{BarrierMethod, BarrierOutcome, run_barrier},
-        pace::{Closed, Pace},
-        planner::{PlanRequest, Services, Traffic},
-        run::{self, LoadSpec, Secret},
-        unit::Batching,
+        run::{LoadSpec, Secret},
     },
     store::find::find_store,
-    text::numbers::{counted, grouped},
-    traffic::dice::Dice,
-    wire::{
-        exporter::Exporter,
-        relay::{Relay, Weather},
-        target::Target,
-        transport::Transport,
-    },
+    text::secrets,
+    wire::{exporter::Exporter, route::Route, target::Target, transport::Transport},
 };
 
 /// How long a studio may take until it answers.
@@ -47,28 +40,19 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How long one call may take that asks whether it does.
 const PROBE: Duration = Duration::from_secs(2);
 
+/// How far the clock is stepped, in seconds.
+const CLOCK_STEP: i64 = 3_600;
+
 const POLL: Duration = Duration::from_millis(10);
 
 /// How long a studio elsewhere may take to end.
 const SILENT_WITHIN: Duration = Duration::from_secs(30);
-
-/// Flushes that are begun to be cut.
-const FLUSHES: usize = 5;
 
 /// How long segments may take to come about: beyond the timer of the studio's WAL.
 const SEGMENT_WITHIN: Duration = Duration::from_secs(15);
 
 /// A flush after a fault is waited for so long at least.
 const FLUSHES_WITHIN: Duration = Duration::from_secs(2);
-
-/// What was written so lately may not be on the disk when power goes.
-const UNSYNCED: Duration = Duration::from_secs(5);
-
-/// Spans of an SDK's export at most, where nothing else is said to it.
-const FULL_BATCH: u32 = 512;
-
-/// How late requests come.
-const LATE: Duration = Duration::from_millis(300);
 
 /// Where the studio answers.
 #[derive(Debug, Clone)]
@@ -82,12 +66,14 @@ pub(crate) struct Door {
 #[derive(Debug)]
 pub(crate) struct Patient {
     pub(crate) studio: Studio,
+    /// The studio's own, where a fault needs it and it can be had.
+    pub(crate) clock: Option<Clock>,
     pub(crate) door: Door,
     pub(crate) internal: Internal,
     /// Between the exporters and the studio, where a fault needs it.
-    pub(crate) relay: Option<Relay>,
+    pub(crate) route: Option<Route>,
     /// Between the studio and who asks for flushes, where a fault needs it.
-    pub(crate) internal_relay: Option<Relay>,
+    pub(crate) internal_route: Option<Route>,
     pub(crate) data_dir: PathBuf,
     /// What was damaged is kept in it.
     pub(crate) run_folder: PathBuf,
@@ -119,7 +105,22 @@ impl Patient {
         if !self.studio.is_elsewhere() {
             self.process.set(pid);
         }
-        self.journal.started(pid)?;
+        if let Some(clock) = &mut self.clock {
+            clock.started(pid);
+        }
+        let last_resort = self.studio.launch().last_resort(pid);
+        let ends_it = last_resort.map(|command| format!("`{}` ends it", self.shown(&command)));
+        self.journal.started(pid, ends_it.unwrap_or_default())?;
+        self.wait_until_it_answers().await
+    }
+
+    /// A command of the user's, without secrets.
+    pub(crate) fn shown(&self, command: &str) -> String {
+        let token = self.internal.token.as_ref().map_or("", |token| &token.0);
+        secrets::without(command, &[&self.door.api_key.0, token]).into_owned()
+    }
+
+    async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
         let transport = Transport { timeout: PROBE, ..self.door.transport.clone() };
         loop {
@@ -159,6 +160,19 @@ impl Patient {
         {
             self.journal.ended(EndedBy::Itself(status.to_string()))?;
             self.bring_back().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts the studio again if it has ended by itself. That of one elsewhere is seen by its silence alone.
+    pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
+        self.heal().await?;
+        if self.journal.gone.is_none()
+            && self.studio.is_elsewhere()
+            && let Err(err) = self.wait_until_it_answers().await
+        {
+            self.journal.ended(EndedBy::Itself(err.to_string()))?;
+            self.journal.gone = Some(err.to_string());
         }
         Ok(())
     }
@@ -260,6 +274,8 @@ impl Patient {
                 self.studio.signal(Signal::CONT)?;
                 Ok(Effect::default())
             }
+            Nemesis::ClockForward => self.step_clock(CLOCK_STEP, lasting).await,
+            Nemesis::ClockBack => self.step_clock(-CLOCK_STEP, lasting).await,
             Nemesis::Crowd => self.crowd(number, lasting, interrupted).await,
             Nemesis::DiskFull => self.fill_disk(lasting).await,
             Nemesis::ReadOnly => self.take_permission(lasting).await,
@@ -286,61 +302,32 @@ impl Patient {
 
     /// Ends the process by the fault that is on; whether it had to be killed comes back.
     async fn end(&mut self, signal: Signal) -> anyhow::Result<bool> {
-        let was_killed = self.studio.end(signal).await?;
-        if self.studio.is_elsewhere() {
-            self.wait_for_silence().await;
-        }
+        let was_killed = self.stop(signal).await?;
         self.journal.ended(EndedBy::Fault(self.journal.faults.len() - 1))?;
         Ok(was_killed)
     }
 
-    /// Until nobody listens any more, or a while is over: a process elsewhere cannot be waited for.
-    async fn wait_for_silence(&self) {
-        let began = Instant::now();
-        while began.elapsed() < SILENT_WITHIN
-            && TcpStream::connect(self.door.endpoint.address()).await.is_ok()
-        {
-            tokio::time::sleep(10 * POLL).await;
+    /// Stops the studio, wherever it is; whether it had to be killed comes back.
+    pub(crate) async fn stop(&mut self, signal: Signal) -> anyhow::Result<bool> {
+        let mut was_killed = self.studio.end(signal).await?;
+        if self.studio.is_elsewhere() && !self.falls_silent().await {
+            self.studio.signal(Signal::KILL)?;
+            was_killed = true;
+            self.falls_silent().await;
         }
+        Ok(was_killed)
     }
 
-    /// Asks for a flush and kills the studio at a point of it, as often as that takes.
-    async fn cut_flush(&mut self, point: FlushPoint, down: Duration) -> anyhow::Result<Effect> {
-        let Some(group) = self.studio.group() else {
-            return Ok(Effect::untried("a studio behind --stop is signalled too late"));
-        };
-        for _ in 0..FLUSHES {
-            let Some(before) = self.wait_for_segments().await? else {
-                return Ok(Effect::untried("no segment came about"));
-            };
-            let flush_began = Some(unix_nanos());
-            let before = Arc::new(before);
-            let is_over = Arc::new(AtomicBool::new(false));
-            let watching = {
-                let (before, is_over) = (Arc::clone(&before), Arc::clone(&is_over));
-                tokio::task::spawn_blocking(move || before.kill_at(point, group, &is_over))
-            };
-            let method = match point {
-                FlushPoint::InSnapshot => BarrierMethod::Snapshot,
-                FlushPoint::BeforeRename | FlushPoint::BeforeDeletes => BarrierMethod::Flush,
-            };
-            let flushed = self.call(method).await;
-            is_over.store(true, Ordering::Relaxed);
-            let was_killed = watching.await?;
-            match flushed? {
-                _ if was_killed => {}
-                Flushed::Done => continue,
-                Flushed::Refused(why) | Flushed::NoService(why) => return Ok(Effect::untried(why)),
+    /// Waits until nobody listens any more, or a while is over: a process elsewhere cannot be waited for.
+    async fn falls_silent(&self) -> bool {
+        let began = Instant::now();
+        while TcpStream::connect(self.door.endpoint.address()).await.is_ok() {
+            if began.elapsed() > SILENT_WITHIN {
+                return false;
             }
-            self.end(Signal::KILL).await?;
-            let was_cut = before.was_cut(point)?;
-            tokio::time::sleep(down).await;
-            self.bring_back().await?;
-            if was_cut {
-                return Ok(Effect { flush_began, ..Effect::default() });
-            }
+            tokio::time::sleep(10 * POLL).await;
         }
-        Ok(Effect::untried(format!("{FLUSHES} flushes were over before they could be cut")))
+        true
     }
 
     /// What lies in the store, once there are segments to flush.
@@ -356,196 +343,6 @@ impl Patient {
             tokio::time::sleep(10 * POLL).await;
         }
         Ok(None)
-    }
-
-    /// Kills the studio and lets its youngest files be empty or short.
-    async fn lose_power(&mut self, number: usize, down: Duration) -> anyhow::Result<Effect> {
-        self.end(Signal::KILL).await?;
-        let mut files = Vec::new();
-        if let (Some(cold), Some(wal)) = self.folders()? {
-            files = data_files(&wal, "ipc")?;
-            files.extend(data_files(&cold, "parquet")?);
-        }
-        let synced = unix_nanos().saturating_sub(UNSYNCED.as_nanos() as u64);
-        let mut dice = Dice::at(self.seed, number as u64);
-        let mut damaged = Vec::new();
-        for file in files.iter().filter(|file| file.written > synced) {
-            match dice.below(3) {
-                0 => damaged.push(files::damage(file, &files, 0)?),
-                1 => damaged.push(files::damage(file, &files, dice.below(file.size.max(1)))?),
-                _ => {}
-            }
-        }
-        tokio::time::sleep(down).await;
-        let mut effect = Effect { damaged, ..Effect::default() };
-        if let Err(err) = self.start().await {
-            effect.wedged = Some(err.to_string());
-        } else if !effect.damaged.is_empty() {
-            effect.wedged = self.flush().await?.refusal();
-        }
-        files::take_away(&effect.damaged, &self.damaged_folder())?;
-        if self.studio.id().is_none() {
-            self.bring_back().await?;
-        }
-        Ok(effect)
-    }
-
-    /// Ends the studio with segments in its WAL, starts another version, and asks that for a flush.
-    async fn upgrade(&mut self, down: Duration) -> anyhow::Result<Effect> {
-        let Some(command) = self.upgrade_to.clone() else {
-            return Ok(Effect::untried("no other version is known: see --upgrade-to"));
-        };
-        if self.wait_for_segments().await?.is_none() {
-            return Ok(Effect::untried("no segment came about"));
-        }
-        self.end(Signal::TERM).await?;
-        let (mut segments, mut all) = (Vec::new(), Vec::new());
-        if let (Some(cold), Some(wal)) = self.folders()? {
-            segments = data_files(&wal, "ipc")?;
-            all.clone_from(&segments);
-            all.extend(data_files(&cold, "parquet")?);
-        }
-        tokio::time::sleep(down).await;
-        self.studio.replace(command);
-        self.bring_back().await?;
-        let wedged = self.flush().await?.refusal();
-        let mut effect = Effect { wedged, ..Effect::default() };
-        if effect.wedged.is_some() {
-            effect.damaged = segments.iter().map(|file| files::held(file, &all)).collect();
-            files::take_away(&effect.damaged, &self.damaged_folder())?;
-        }
-        Ok(effect)
-    }
-
-    /// Damages the newest segment while the studio runs, and asks for a flush.
-    async fn damage_segment(&mut self, left: impl Fn(u64) -> u64) -> anyhow::Result<Effect> {
-        if self.wait_for_segments().await?.is_none() {
-            return Ok(Effect::untried("no segment came about"));
-        }
-        let (Some(cold), Some(wal)) = self.folders()? else { return Ok(Effect::untried("the WAL is gone")) };
-        let segments = data_files(&wal, "ipc")?;
-        let Some(newest) = segments.last() else { return Ok(Effect::untried("a flush took all segments")) };
-        let mut all = segments.clone();
-        all.extend(data_files(&cold, "parquet")?);
-        let damaged = vec![files::damage(newest, &all, left(newest.size))?];
-        let flushed = self.flush().await?;
-        files::take_away(&damaged, &self.damaged_folder())?;
-        let mut effect = Effect { damaged, ..Effect::default() };
-        match flushed {
-            Flushed::NoService(why) => effect.untried = Some(why),
-            flushed => effect.wedged = flushed.refusal(),
-        }
-        Ok(effect)
-    }
-
-    /// Lets no byte be written, and asks for a flush meanwhile.
-    async fn fill_disk(&mut self, lasting: Duration) -> anyhow::Result<Effect> {
-        if !self.studio.limit_files(Some(0))? {
-            return Ok(Effect::untried("the studio is no process of ours whose files can be limited"));
-        }
-        tokio::time::sleep(lasting).await;
-        let flushed = self.flush().await;
-        self.studio.limit_files(None)?;
-        Ok(match flushed? {
-            Flushed::Done => Effect::untried("a flush succeeded all the same"),
-            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
-        })
-    }
-
-    async fn take_permission(&mut self, lasting: Duration) -> anyhow::Result<Effect> {
-        if rustix::process::geteuid().is_root() {
-            return Ok(Effect::untried("permissions do not bind root"));
-        }
-        let (Some(cold), Some(wal)) = self.folders()? else {
-            return Ok(Effect::untried("the store has no folders"));
-        };
-        let locked = files::lock(&[cold, wal])?;
-        tokio::time::sleep(lasting).await;
-        let flushed = self.flush().await;
-        locked.unlock()?;
-        Ok(match flushed? {
-            Flushed::Done => Effect::untried("a flush succeeded all the same"),
-            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
-        })
-    }
-
-    async fn weather(&self, nemesis: Nemesis, lasting: Duration) -> Effect {
-        let Some(relay) = &self.relay else { return Effect::untried("there is no relay") };
-        relay.set(match nemesis {
-            Nemesis::Delay => Weather::Delay(LATE),
-            Nemesis::Drop => Weather::Drop,
-            Nemesis::ResetBefore => Weather::ResetBefore,
-            Nemesis::ResetAfter => Weather::ResetAfter,
-            Nemesis::HalfOpen => Weather::HalfOpen,
-            _ => Weather::Slow,
-        });
-        tokio::time::sleep(lasting).await;
-        relay.set(Weather::Fair);
-        Effect::default()
-    }
-
-    /// Lets a crowd of exporters come, each of a service of its own. What they send is a run of its own.
-    async fn crowd(
-        &mut self,
-        number: usize,
-        lasting: Duration,
-        stop: watch::Receiver<bool>,
-    ) -> anyhow::Result<Effect> {
-        let Traffic::New(request) = &self.load.traffic else {
-            return Ok(Effect::untried("the traffic is planned elsewhere"));
-        };
-        let load = LoadSpec {
-            traffic: Traffic::New(PlanRequest {
-                services: Services::Drawn(self.crowd as u64),
-                seed: self.seed.wrapping_add(number as u64 + 1),
-                ..request.clone()
-            }),
-            pace: Pace::Closed(Closed { in_flight: self.crowd, ..Closed::default() }),
-            duration: Some(lasting),
-            batching: Batching::Spans(FULL_BATCH),
-            label: Some(format!("crowd of fault {number}")),
-            ..self.load.clone()
-        };
-        let began = Instant::now();
-        // A studio may refuse some who come at once.
-        let prepared = loop {
-            match run::prepare(&load).await {
-                Ok(prepared) => break prepared,
-                Err(err) if began.elapsed() > FLUSHES_WITHIN => return Ok(Effect::untried(err.to_string())),
-                Err(_) => tokio::time::sleep(10 * POLL).await,
-            }
-        };
-        let sent = Box::pin(prepared.perform(stop, |_, _| ())).await?;
-        let token = self.internal.token.as_ref().map(|token| token.0.as_str());
-        let flush = run_barrier(BarrierMethod::Flush, &self.internal.endpoint, token, &sent.ledger);
-        // One that does not come is asked for again, and an audit waits for what it would have brought.
-        if let Ok(flushed) = tokio::time::timeout(FLUSHES_WITHIN, flush).await {
-            flushed?;
-        }
-        let total = sent.summary.total();
-        let came = counted(self.crowd as u64, "exporter");
-        let (acked, unknown) = (grouped(total.taken()), grouped(total.indeterminate));
-        let note =
-            format!("{came}: {acked} spans acked, {} rejected, {unknown} unknown", grouped(total.refused()));
-        self.journal.crowds.push(sent.manifest.run_id.clone());
-        Ok(Effect { note: Some(note), ..Effect::default() })
-    }
-
-    /// Asks for a flush through a bad network. Its answer, if there is one, is of no matter.
-    async fn mislead_flush(&self, nemesis: Nemesis, lasting: Duration) -> anyhow::Result<Effect> {
-        let Some(relay) = &self.internal_relay else { return Ok(Effect::untried("there is no relay")) };
-        relay.set(match nemesis {
-            Nemesis::InternalDelay => Weather::Delay(LATE),
-            Nemesis::InternalDrop => Weather::Drop,
-            Nemesis::InternalReset => Weather::ResetBefore,
-            _ => Weather::HalfOpen,
-        });
-        let through: Target = relay.address.to_string().parse()?;
-        let asking = self.call_at(&through, BarrierMethod::Flush);
-        let (asked, ()) = tokio::join!(tokio::time::timeout(lasting, asking), tokio::time::sleep(lasting));
-        relay.set(Weather::Fair);
-        asked.ok().transpose()?;
-        Ok(Effect::default())
     }
 
     async fn flush(&self) -> anyhow::Result<Flushed> {

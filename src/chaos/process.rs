@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, prlimit};
 
-use crate::base::problem::Problem;
+use crate::{base::problem::Problem, text::shell};
 
 /// The hidden command that the studio is started through.
 pub(crate) const SHIM: &str = "child";
@@ -40,6 +40,18 @@ pub(crate) struct Launch {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// Takes what the studio prints.
     pub(crate) log: PathBuf,
+}
+
+impl Launch {
+    /// The command that ends what was started, where that may outlive us.
+    pub(crate) fn last_resort(&self, id: u32) -> Option<String> {
+        let kill = name(Signal::KILL);
+        match &self.stop {
+            Some(stop) => Some(format!("{SIGNAL_VARIABLE}={kill} sh -c {}", shell::quote(stop))),
+            None if is_simple(&self.command) => None,
+            None => Some(format!("kill -{kill} -- -{id}")),
+        }
+    }
 }
 
 /// A studio that may be running.
@@ -123,9 +135,9 @@ impl Studio {
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let Some(child) = &self.child else { return Ok(()) };
         let Some(stop) = &self.launch.stop else {
-            return Ok(kill_process_group(Pid::from_child(child), signal)?);
+            let group = self.child.as_ref().map(Pid::from_child);
+            return Ok(group.map_or(Ok(()), |group| kill_process_group(group, signal))?);
         };
         let name = name(signal);
         let status = Command::new("sh").args(["-c", stop]).env(SIGNAL_VARIABLE, name).status()?;
@@ -191,6 +203,18 @@ fn is_simple(command: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_outlive_us_is_ended_by_a_command() {
+        let last_resort = |command: &str, stop: Option<&str>| {
+            let (stop, log) = (stop.map(str::to_owned), PathBuf::new());
+            Launch { command: command.to_owned(), stop, environment: Vec::new(), log }.last_resort(7)
+        };
+        assert_eq!(last_resort("./ingestion", None), None);
+        assert_eq!(last_resort("cd x && ./ingestion", None).unwrap(), "kill -KILL -- -7");
+        let container = last_resort("docker compose up -d", Some("docker compose kill -s $SIGNAL")).unwrap();
+        assert_eq!(container, "SIGNAL=KILL sh -c 'docker compose kill -s $SIGNAL'");
+    }
 
     #[test]
     fn a_simple_command_takes_the_place_of_its_shell() {

@@ -27,6 +27,7 @@ pub(crate) enum Promise {
     SurvivesPowerLoss,
     SurvivesCutFlush,
     SurvivesFreeze,
+    SurvivesClockStep,
     SurvivesNetwork,
     FullDiskRefuses,
     ReadOnlyRefuses,
@@ -70,15 +71,18 @@ pub(crate) struct Facts<'a> {
     pub(crate) flush: Option<&'a BarrierOutcome>,
     pub(crate) report: &'a AuditReport,
     pub(crate) idle: &'a Idle,
+    /// The end of a process elsewhere is not seen.
+    pub(crate) is_elsewhere: bool,
 }
 
 impl Promise {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::SurvivesSigterm,
         Self::SurvivesSigkill,
         Self::SurvivesPowerLoss,
         Self::SurvivesCutFlush,
         Self::SurvivesFreeze,
+        Self::SurvivesClockStep,
         Self::SurvivesNetwork,
         Self::FullDiskRefuses,
         Self::ReadOnlyRefuses,
@@ -99,6 +103,7 @@ impl Promise {
             Self::SurvivesPowerLoss => "acked spans survive a power loss",
             Self::SurvivesCutFlush => "acked spans survive a flush cut short",
             Self::SurvivesFreeze => "acked spans survive a freeze",
+            Self::SurvivesClockStep => "acked spans survive a step of the clock",
             Self::SurvivesNetwork => "acked spans survive a bad network",
             Self::FullDiskRefuses => "a full disk refuses rather than loses",
             Self::ReadOnlyRefuses => "a read-only store refuses rather than loses",
@@ -122,6 +127,7 @@ impl Promise {
             Self::SurvivesCutFlush => nemesis.cuts(),
             Self::UpgradeKeepsWal => nemesis == Nemesis::Upgrade,
             Self::SurvivesFreeze => nemesis == Nemesis::Freeze,
+            Self::SurvivesClockStep => nemesis.is_of_clock(),
             Self::SurvivesNetwork => nemesis.is_of_network() || nemesis.is_internal(),
             Self::FullDiskRefuses => nemesis == Nemesis::DiskFull,
             Self::ReadOnlyRefuses => nemesis == Nemesis::ReadOnly,
@@ -165,8 +171,8 @@ impl Promise {
     /// Whether an experiment that cannot tell has not done what it was to do. The others depend on what comes about.
     pub(crate) fn is_asked(self, is_typed: bool) -> bool {
         match self {
-            Self::RefusedLeavesNothing => false,
-            Self::StoredOnce | Self::StaysUp | Self::Answers | Self::CatchesUp | Self::NothingElse => true,
+            Self::RefusedLeavesNothing | Self::StaysUp => false,
+            Self::StoredOnce | Self::Answers | Self::CatchesUp | Self::NothingElse => true,
             _ => is_typed,
         }
     }
@@ -190,6 +196,7 @@ impl Facts<'_> {
             | Promise::SurvivesPowerLoss
             | Promise::SurvivesCutFlush
             | Promise::SurvivesFreeze
+            | Promise::SurvivesClockStep
             | Promise::SurvivesNetwork
             | Promise::FullDiskRefuses
             | Promise::ReadOnlyRefuses => self.loses_nothing(promise),
@@ -303,6 +310,9 @@ impl Facts<'_> {
         match ends.first() {
             Some(first) => {
                 (Standing::Broken, format!("ended by itself {} times, first: {first}", ends.len()))
+            }
+            None if self.is_elsewhere => {
+                (Standing::NotTried, "a studio behind --stop is not watched".to_owned())
             }
             None => (Standing::Kept, counted(self.journal.generations.len() as u64, "start")),
         }

@@ -94,7 +94,7 @@ pub(crate) async fn run(
     )?;
     out.flush()?;
 
-    let watcher = Watcher { passed: passed.clone(), queued };
+    let watcher = Some(Watcher { passed: passed.clone(), queued });
     let bounds = Bounds::of(args.memory_limit);
     let serving = proxy::serve(listener, &args.endpoint, &transport, watcher, bounds, interrupts.pressed(1));
     let ended = tokio::select! {

@@ -49,7 +49,7 @@ use crate::{
     },
     text::{
         paint::{Color, Paint},
-        shell,
+        secrets, shell,
     },
     traffic::profile::Telemetry,
     wire::retry::RetryPolicy,
@@ -164,6 +164,14 @@ struct Bench {
     temporary: Option<TempDir>,
 }
 
+impl Bench {
+    /// A command of the user's, without secrets.
+    fn shown(&self, command: &str) -> String {
+        let token = self.settings.internal_token.as_deref().unwrap_or_default();
+        secrets::without(command, &[&self.settings.api_key, token]).into_owned()
+    }
+}
+
 /// Services that send.
 const SERVICES: u64 = 3;
 
@@ -258,13 +266,13 @@ impl ChaosArgs {
         let durable = self.durable.then(|| "--durable".to_owned());
         let Some(studio) = &self.studio else { return durable.into_iter().collect() };
         let mut options = vec![
-            ("--studio", studio.clone()),
+            ("--studio", bench.shown(studio)),
             ("--endpoint", bench.settings.endpoint.to_string()),
             ("--internal-endpoint", bench.settings.internal_endpoint.to_string()),
             ("--data-dir", bench.data_dir.display().to_string()),
         ];
-        options.extend(self.upgrade_to.clone().map(|command| ("--upgrade-to", command)));
-        options.extend(self.stop.clone().map(|stop| ("--stop", stop)));
+        options.extend(self.upgrade_to.iter().map(|command| ("--upgrade-to", bench.shown(command))));
+        options.extend(self.stop.iter().map(|command| ("--stop", bench.shown(command))));
         options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }
 
@@ -323,14 +331,21 @@ impl ChaosArgs {
         }
         let data_dir = self.data_dir.clone().unwrap_or_default();
         self.refuse_data(&data_dir)?;
-        Ok(Bench {
+        let bench = Bench {
             settings,
             data_dir,
             runs: self.runs.clone().unwrap_or_else(|| DEFAULT_FOLDER.into()),
             command: command.to_owned(),
             environment: Vec::new(),
             temporary: None,
-        })
+        };
+        let typed = [Some(command), self.stop.as_deref(), self.upgrade_to.as_deref()];
+        if typed.into_iter().flatten().any(|command| bench.shown(command) != command) {
+            notice::note(
+                "note: a command holds a secret, which everybody on this machine can see: put it into the environment",
+            );
+        }
+        Ok(bench)
     }
 
     fn stand_in(&self, settings: Settings) -> anyhow::Result<Bench> {

@@ -205,8 +205,12 @@ fn skip_before(input: &SweepInput<'_>) -> Option<i64> {
     if !input.runs.only_wanted || input.layout.single_file || input.depth != Depth::Content {
         return None;
     }
-    let wanted = input.runs.all().filter(|run| input.runs.wanted.contains(&run.id()));
-    let began = wanted.map(|run| run.created_at().0.cast_signed()).min()?;
+    let wanted: Vec<_> = input.runs.all().filter(|run| input.runs.wanted.contains(&run.id())).collect();
+    // Names by a clock that was stepped tell nothing.
+    if wanted.iter().any(|run| run.has_stepped_clock()) {
+        return None;
+    }
+    let began = wanted.iter().map(|run| run.created_at().0.cast_signed()).min()?;
     let snapshots = inventory::list(input.layout, Tier::Hot);
     let first = snapshots.data().filter_map(|file| file.modified_at).fold(began, i64::min);
     Some(first.saturating_sub(i64::try_from(clock_skew.as_nanos()).unwrap_or(i64::MAX)))

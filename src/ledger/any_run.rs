@@ -71,6 +71,13 @@ impl<'a> AnyRun<'a> {
         }
     }
 
+    /// Whether the studio's clock was wrong meanwhile, on purpose.
+    pub(crate) fn has_stepped_clock(self) -> bool {
+        let experiment = self.manifest().and_then(|manifest| manifest.chaos.as_ref());
+        experiment
+            .is_some_and(|experiment| experiment.plan.steps.iter().any(|step| step.nemesis.is_of_clock()))
+    }
+
     pub(crate) fn data_dir(self) -> Option<&'a Path> {
         match self {
             Self::Generated(run) => run.manifest.data_dir.as_deref(),

@@ -80,6 +80,10 @@ pub(crate) enum Nemesis {
     InternalReset,
     /// Ask for a flush by a call that comes through and whose answer does not
     InternalHalfOpen,
+    /// Step the studio's clock an hour forward for a while (libfaketime), and ask for a flush meanwhile
+    ClockForward,
+    /// Step the studio's clock an hour back for a while (libfaketime), and ask for a flush meanwhile
+    ClockBack,
     /// Let a crowd of exporters send full batches for a while, each the next as soon as the last is answered
     Crowd,
     /// Stop the studio by SIGTERM and start another version, with segments in the WAL; always the last
@@ -133,6 +137,8 @@ impl Nemesis {
             Self::InternalDrop => "internal-drop",
             Self::InternalReset => "internal-reset",
             Self::InternalHalfOpen => "internal-half-open",
+            Self::ClockForward => "clock-forward",
+            Self::ClockBack => "clock-back",
             Self::Crowd => "crowd",
             Self::Upgrade => "upgrade",
         }
@@ -146,6 +152,11 @@ impl Nemesis {
     /// Whether the studio ends in the midst of writing a file.
     pub(crate) fn cuts(self) -> bool {
         matches!(self, Self::KillInFlush | Self::KillInDeletes | Self::KillInSnapshot)
+    }
+
+    /// Whether the studio's clock is wrong by it.
+    pub(crate) fn is_of_clock(self) -> bool {
+        matches!(self, Self::ClockForward | Self::ClockBack)
     }
 
     /// Whether it lies between the studio and those who ask it for flushes.

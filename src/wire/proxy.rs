@@ -99,7 +99,7 @@ const MAX_ANSWER: usize = 4 << 20;
 #[derive(Debug, Clone)]
 struct Proxy {
     target: Channel,
-    watcher: Watcher,
+    watcher: Option<Watcher>,
     bounds: Bounds,
     in_flight: Arc<InFlight>,
 }
@@ -109,7 +109,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     target: &Target,
     transport: &Transport,
-    watcher: Watcher,
+    watcher: Option<Watcher>,
     bounds: Bounds,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -167,7 +167,8 @@ impl Proxy {
     }
 
     fn received(&self, message: &Bytes) -> Option<u64> {
-        let queue = &self.watcher.queued;
+        let watcher = self.watcher.as_ref()?;
+        let queue = &watcher.queued;
         let bytes = message.len() as u64;
         if queue.bytes.fetch_add(bytes, Ordering::Relaxed) > self.bounds.queued {
             queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -176,7 +177,7 @@ impl Proxy {
         }
         let request = queue.next.fetch_add(1, Ordering::Relaxed);
         let received = Passed::Received { request, at: unix_nanos(), message: message.clone() };
-        self.watcher.passed.send(received).ok()?;
+        watcher.passed.send(received).ok()?;
         Some(request)
     }
 }
@@ -217,9 +218,9 @@ impl UnaryService<Bytes> for Forward {
                 Err(err) => Err(unreachable_target(err)),
             };
             drop(held);
-            if let Some(request) = number {
+            if let (Some(request), Some(watcher)) = (number, &proxy.watcher) {
                 let answered = Passed::Answered { request, at: unix_nanos(), outcome: outcome(&answer) };
-                proxy.watcher.passed.send(answered).ok();
+                watcher.passed.send(answered).ok();
             }
             // Its source says what is wrong between us and the target, and that is an answer, too.
             answer.map_err(|status| match std::error::Error::source(&status) {
@@ -281,7 +282,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
         let (passed, received) = mpsc::unbounded_channel();
-        let watcher = Watcher { passed, queued: Arc::default() };
+        let watcher = Some(Watcher { passed, queued: Arc::default() });
         tokio::spawn(async move {
             let plain = Transport::plain(Duration::MAX);
             serve(listener, &studio.target(), &plain, watcher, BOUNDS, std::future::pending()).await

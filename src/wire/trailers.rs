@@ -91,7 +91,7 @@ mod tests {
     use std::{convert::Infallible, time::Duration};
 
     use http_body_util::StreamBody;
-    use tokio::{net::TcpListener, sync::mpsc};
+    use tokio::net::TcpListener;
     use tonic::{
         Code, Request,
         metadata::MetadataMap,
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::wire::{
         exporter::EXPORT,
-        proxy::{self, Bounds, Watcher},
+        proxy::{self, Bounds},
         raw_codec::RawCodec,
         target::Target,
         transport::Transport,
@@ -151,11 +151,10 @@ mod tests {
         let client = Channel::from_shared(format!("http://{}", front.local_addr().unwrap())).unwrap();
         let server = Server::builder().add_service(Talkative { status });
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(target)));
-        let watcher = Watcher { passed: mpsc::unbounded_channel().0, queued: std::sync::Arc::default() };
         let bounds = Bounds { in_flight: 1 << 20, queued: 1 << 20, message: 1 << 20 };
         tokio::spawn(async move {
             let plain = Transport::plain(Duration::MAX);
-            proxy::serve(front, &address, &plain, watcher, bounds, std::future::pending()).await
+            proxy::serve(front, &address, &plain, None, bounds, std::future::pending()).await
         });
         let mut client = tonic::client::Grpc::new(client.connect().await.unwrap());
         client.ready().await.unwrap();

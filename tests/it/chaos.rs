@@ -3,10 +3,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
+
+use serde_json::Value;
 
 use super::cli::{command, e2e_store, exit_status, folder, lines};
 
@@ -43,12 +46,13 @@ fn not_kept(output: &str) -> Vec<String> {
     told.iter().map(promise).collect()
 }
 
-const PROMISES: [&str; 16] = [
+const PROMISES: [&str; 17] = [
     "acked spans survive SIGTERM",
     "acked spans survive SIGKILL",
     "acked spans survive a power loss",
     "acked spans survive a flush cut short",
     "acked spans survive a freeze",
+    "acked spans survive a step of the clock",
     "acked spans survive a bad network",
     "a full disk refuses rather than loses",
     "a read-only store refuses rather than loses",
@@ -113,6 +117,34 @@ fn a_crash_between_rename_and_deletes_stores_spans_twice_unless_the_stand_in_is_
     assert!(told.contains(&"BROKEN nothing is stored twice".to_owned()), "{output}");
     let (told, output) = broken_by("kill-in-deletes", "6s", &["--durable"]);
     assert!(!told.contains(&"BROKEN nothing is stored twice".to_owned()), "{output}");
+}
+
+/// Whether libfaketime is where Debian puts it.
+fn has_libfaketime() -> bool {
+    let folders = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime"));
+    folders.into_iter().any(|folder| folder.join("libfaketimeMT.so.1").exists())
+}
+
+#[test]
+fn a_step_of_the_clock_costs_nothing_and_is_not_called_tried_where_it_cannot_be() {
+    let expected: &[&str] = if has_libfaketime() {
+        &["[exit status: 0]"]
+    } else {
+        &["not tried acked spans survive a step of the clock", "[exit status: 2]"]
+    };
+    let folder = folder();
+    let args = ["--no-shrink", "--duration", "12s", "--nemesis", "clock-back,clock-forward"];
+    let output = chaos(folder.path(), &[&args[..], &["--data-dir", "data", "--runs", "runs"]].concat());
+    let told = not_kept(&output).into_iter().filter(|line| !line.ends_with("catches up by itself"));
+    assert_eq!(told.collect::<Vec<_>>(), expected, "{output}");
+    let again = e2e_store(folder.path(), ["audit", "data", "--run", "latest"]);
+    assert_eq!(exit_status(&again), "[exit status: 0]", "{again}");
+    let clock_left =
+        fs::read_dir("/dev/shm").unwrap().map(|entry| entry.unwrap().file_name()).filter(|name| {
+            let pid = name.to_str().and_then(|name| name.strip_prefix("faketime_shm_")?.parse::<u32>().ok());
+            pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+        });
+    assert_eq!(clock_left.count(), 0, "shared memory of dead processes");
 }
 
 /// Two ports that nobody had a moment ago.
@@ -180,6 +212,119 @@ fn an_upgrade_with_segments_in_the_wal_flushes_no_more() {
     assert!(told.contains(&"BROKEN an upgrade keeps what was in the WAL".to_owned()), "{output}");
 }
 
+/// `docker`, whose `compose` knows one service: `up -d` returns at once and the service goes on elsewhere.
+fn docker(folder: &Path) -> (Vec<String>, String) {
+    let [port, internal] = ports();
+    let script = format!(
+        r#"#!/bin/sh
+case "$2" in
+up) setsid '{}' serve --data-dir '{}/data' --port {port} --internal-port {internal} >service.log 2>&1 & echo $! >pid ;;
+kill) kill -s "$4" -- "-$(cat pid)" ;;
+esac
+"#,
+        env!("CARGO_BIN_EXE_e2e-store"),
+        folder.display()
+    );
+    fs::write(folder.join("docker"), script).unwrap();
+    fs::set_permissions(folder.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+    let options = [
+        ("--studio", "docker compose up -d ingestion".to_owned()),
+        ("--stop", "docker compose kill -s $SIGNAL ingestion".to_owned()),
+        ("--data-dir", "data".to_owned()),
+        ("--endpoint", format!("127.0.0.1:{port}")),
+        ("--internal-endpoint", format!("127.0.0.1:{internal}")),
+    ];
+    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    (options, path)
+}
+
+#[test]
+fn a_studio_in_a_container_is_started_signalled_and_left_stopped() {
+    let folder = folder();
+    let (options, path) = docker(folder.path());
+    let chaos = |nemesis: &str, seconds: &str| {
+        let args = ["chaos", "--seed", "7", "--no-shrink", "--duration", seconds, "--nemesis", nemesis];
+        let output = command(folder.path()).args(args).args(&options).env("PATH", &path).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        format!("{}[exit status: {}]", String::from_utf8_lossy(&text), output.status.code().unwrap())
+    };
+    let stopped = chaos("sigterm,freeze,delay", "9s");
+    let unwatched = "not tried the studio runs until it is stopped";
+    let expected = ["BROKEN acked spans survive SIGTERM", unwatched, "[exit status: 1]"];
+    assert_eq!(not_kept(&stopped), expected, "{stopped}");
+    assert!(TcpStream::connect(&options[7]).is_err(), "it runs on");
+    fs::remove_dir_all(folder.path().join("data")).unwrap();
+
+    let out_of_reach = chaos("kill-in-flush,disk-full,clock-back", "9s");
+    let expected = [
+        "not tried acked spans survive SIGKILL",
+        "not tried acked spans survive a flush cut short",
+        "not tried acked spans survive a step of the clock",
+        "not tried a full disk refuses rather than loses",
+        unwatched,
+        "not tried after recovery the studio catches up by itself",
+        "[exit status: 2]",
+    ];
+    assert_eq!(not_kept(&out_of_reach), expected, "{out_of_reach}");
+}
+
+#[test]
+fn a_container_that_outlives_a_killed_experiment_is_ended_by_what_the_ledger_says() {
+    let folder = folder();
+    let (options, path) = docker(folder.path());
+    let args = ["chaos", "--duration", "10m", "--nemesis", "freeze"];
+    let mut chaos = command(folder.path());
+    let mut chaos = chaos.args(args).args(&options).env("PATH", &path).stderr(Stdio::null()).spawn().unwrap();
+    let acked = r#""outcome":"acked""#;
+    while !ledger(folder.path()).contains(acked) {
+        std::thread::yield_now();
+    }
+    chaos.kill().unwrap();
+    chaos.wait().unwrap();
+    assert!(TcpStream::connect(&options[7]).is_ok());
+    let ledger = ledger(folder.path());
+    let started: Value = serde_json::from_str(ledger.lines().next().unwrap()).unwrap();
+    let ends_it = started["note"].as_str().unwrap().split('`').nth(1).unwrap();
+    let ended =
+        Command::new("sh").args(["-c", ends_it]).current_dir(folder.path()).env("PATH", &path).status();
+    assert!(ended.unwrap().success(), "{ends_it}");
+    while TcpStream::connect(&options[7]).is_ok() {
+        std::thread::yield_now();
+    }
+}
+
+/// The ledger of the only run, as far as there is one.
+fn ledger(folder: &Path) -> String {
+    let runs = fs::read_dir(folder.join("runs")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let ledger = runs.map(|run| run.join("ledger.ndjson")).find(|ledger| ledger.is_file());
+    ledger.and_then(|ledger| fs::read_to_string(ledger).ok()).unwrap_or_default()
+}
+
+#[test]
+fn a_secret_in_a_command_is_written_nowhere() {
+    let folder = folder();
+    let [port, internal] = ports();
+    let serve = format!("serve --data-dir data --port {port} --internal-port {internal}");
+    let studio = format!("A_TOKEN=s3cret E2E_STORE_API_KEY=k3y {} {serve}", env!("CARGO_BIN_EXE_e2e-store"));
+    let (endpoint, internal) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{internal}"));
+    let args = ["--studio", &studio, "--data-dir", "data", "--endpoint", &endpoint, "--api-key", "k3y"];
+    let options =
+        ["--internal-endpoint", &internal, "--nemesis", "sigterm", "--duration", "3s", "-o", "story.md"];
+    let output = chaos(folder.path(), &[args.as_slice(), &options].concat());
+    assert_eq!(not_kept(&output), ["BROKEN acked spans survive SIGTERM", "[exit status: 1]"], "{output}");
+    let runs = fs::read_dir(folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let written = runs.filter(|run| run.is_dir()).flat_map(|run| fs::read_dir(run).unwrap());
+    let mut written: Vec<PathBuf> = written.map(|entry| entry.unwrap().path()).collect();
+    written.retain(|path| path.is_file());
+    assert!(written.iter().any(|path| path.ends_with("manifest.json")), "{written:?}");
+    written.push(folder.path().join("story.md"));
+    let texts = written.iter().map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned());
+    for text in texts.chain([output]) {
+        assert!(!text.contains("s3cret") && !text.contains("k3y"), "{text}");
+    }
+}
+
 /// An experiment that goes on, and the process of its studio.
 fn begin(folder: &Path) -> (Child, PathBuf) {
     let args = ["chaos", "--duration", "10m", "--nemesis", "freeze", "--data-dir", "data", "--runs", "runs"];
@@ -196,12 +341,7 @@ fn begin(folder: &Path) -> (Child, PathBuf) {
 fn a_killed_experiment_leaves_a_readable_ledger_and_no_studio() {
     let folder = folder();
     let (mut chaos, studio) = begin(folder.path());
-    let ledger = || {
-        let runs = fs::read_dir(folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
-        let ledger = runs.map(|run| run.join("ledger.ndjson")).find(|ledger| ledger.is_file());
-        ledger.and_then(|ledger| fs::read_to_string(ledger).ok()).unwrap_or_default()
-    };
-    while !ledger().contains(r#""outcome":"acked""#) {
+    while !ledger(folder.path()).contains(r#""outcome":"acked""#) {
         std::thread::yield_now();
     }
     chaos.kill().unwrap();
@@ -209,7 +349,7 @@ fn a_killed_experiment_leaves_a_readable_ledger_and_no_studio() {
     while studio.exists() {
         std::thread::yield_now();
     }
-    let ledger = ledger();
+    let ledger = ledger(folder.path());
     let first = ledger.lines().next().unwrap();
     assert!(first.contains(r#"{"event":"studio","generation":1,"state":"started""#), "{first}");
     let audited = e2e_store(folder.path(), ["audit", "data", "--no-wait", "--only", "fidelity"]);

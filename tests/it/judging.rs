@@ -293,6 +293,21 @@ fn cold_files_older_than_the_run_are_read_only_where_a_span_is_absent() {
         assert_eq!(exit_status(&all), "[exit status: 1]");
     }
 
+    // A clock that was stepped on purpose may have named any file so.
+    let manifest = fs::read_dir(folder.path().join("runs")).unwrap().next().unwrap().unwrap().path();
+    let manifest = manifest.join("manifest.json");
+    let before = fs::read(&manifest).unwrap();
+    for (nemesis, exit) in [("clock-back", "[exit status: 1]"), ("sigterm", "[exit status: 0]")] {
+        let mut with_faults: Value = serde_json::from_slice(&before).unwrap();
+        with_faults["chaos"] = serde_json::json!({
+            "version": 1, "seed": 1, "rate": "1/s", "duration_ms": 1, "studio": "./ingestion",
+            "steps": [{ "at_ms": 0, "nemesis": nemesis, "for_ms": 0 }],
+        });
+        fs::write(&manifest, with_faults.to_string()).unwrap();
+        assert_eq!(exit_status(&audit(folder.path(), &[])), exit, "{nemesis}");
+    }
+    fs::write(&manifest, before).unwrap();
+
     // A studio whose clock is a day behind: the run's own spans lie in a file that is skipped at first.
     fs::remove_file(&foreign).unwrap();
     let own = "parquet/year=2026/month=11/day=23/20261123_204443_2326d5ab.parquet";

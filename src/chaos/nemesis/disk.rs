@@ -1,0 +1,63 @@
+//! Faults in the data directory of a studio that runs.
+
+use std::time::Duration;
+
+use super::{Flushed, Patient};
+use crate::chaos::{
+    files::{self, data_files},
+    journal::Effect,
+};
+
+impl Patient {
+    /// Damages the newest segment while the studio runs, and asks for a flush.
+    pub(super) async fn damage_segment(&mut self, left: impl Fn(u64) -> u64) -> anyhow::Result<Effect> {
+        if self.wait_for_segments().await?.is_none() {
+            return Ok(Effect::untried("no segment came about"));
+        }
+        let (Some(cold), Some(wal)) = self.folders()? else { return Ok(Effect::untried("the WAL is gone")) };
+        let segments = data_files(&wal, "ipc")?;
+        let Some(newest) = segments.last() else { return Ok(Effect::untried("a flush took all segments")) };
+        let mut all = segments.clone();
+        all.extend(data_files(&cold, "parquet")?);
+        let damaged = vec![files::damage(newest, &all, left(newest.size))?];
+        let flushed = self.flush().await?;
+        files::take_away(&damaged, &self.damaged_folder())?;
+        let mut effect = Effect { damaged, ..Effect::default() };
+        match flushed {
+            Flushed::NoService(why) => effect.untried = Some(why),
+            flushed => effect.wedged = flushed.refusal(),
+        }
+        Ok(effect)
+    }
+
+    /// Lets no byte be written, and asks for a flush meanwhile.
+    pub(super) async fn fill_disk(&mut self, lasting: Duration) -> anyhow::Result<Effect> {
+        if !self.studio.limit_files(Some(0))? {
+            return Ok(Effect::untried("the studio is no process of ours whose files can be limited"));
+        }
+        tokio::time::sleep(lasting).await;
+        let flushed = self.flush().await;
+        self.studio.limit_files(None)?;
+        Ok(match flushed? {
+            Flushed::Done => Effect::untried("a flush succeeded all the same"),
+            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
+        })
+    }
+
+    pub(super) async fn take_permission(&mut self, lasting: Duration) -> anyhow::Result<Effect> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(Effect::untried("permissions do not bind root"));
+        }
+        let (Some(cold), Some(wal)) = self.folders()? else {
+            return Ok(Effect::untried("the store has no folders"));
+        };
+        let locked = files::lock(&[cold, wal])?;
+        tokio::time::sleep(lasting).await;
+        let flushed = self.flush().await;
+        locked.unlock()?;
+        Ok(match flushed? {
+            Flushed::Done => Effect::untried("a flush succeeded all the same"),
+            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
+        })
+    }
+}
