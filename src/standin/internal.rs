@@ -43,7 +43,8 @@ impl Internal {
         {
             return Ok(Some(snapshot.clone()));
         }
-        let snapshot = self.storage.snapshot().await?;
+        let storage = Arc::clone(&self.storage);
+        let snapshot = to_its_end(async move { storage.snapshot().await }).await?;
         *cached = snapshot.clone().map(|snapshot| (Instant::now(), snapshot));
         Ok(snapshot)
     }
@@ -70,6 +71,13 @@ impl Internal {
     }
 }
 
+/// Does work that is done even where the caller goes away meanwhile: the studio does it in a loop of its own.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::spawn(work).await?
+}
+
 #[tonic::async_trait]
 impl InternalIngestionService for Internal {
     async fn prepare_hot_snapshot(
@@ -86,7 +94,9 @@ impl InternalIngestionService for Internal {
         request: Request<FlushWalRequest>,
     ) -> Result<Response<FlushWalResponse>, Status> {
         auth::check_internal_token(request.metadata(), self.token.as_deref())?;
-        let error_message = self.storage.flush().await.err().map(|err| err.to_string());
+        let storage = Arc::clone(&self.storage);
+        let flushed = to_its_end(async move { storage.flush().await }).await;
+        let error_message = flushed.err().map(|err| err.to_string());
         Ok(Response::new(FlushWalResponse {
             success: error_message.is_none(),
             error_message: error_message.unwrap_or_default(),

@@ -454,6 +454,25 @@ async fn a_failing_segment_keeps_spans_up_to_the_one_that_filled_it() {
     assert_eq!(scene.cold(), [["a", "b", "c"]]);
 }
 
+#[expect(clippy::await_holding_lock, reason = "whoever holds the gate holds the flush back")]
+#[tokio::test]
+async fn a_flush_whose_caller_goes_away_stores_nothing_twice() {
+    let gate = Arc::<Mutex<()>>::default();
+    let scene = Scene::new(|config| config.flush_gate = Arc::clone(&gate));
+    scene.export(&["a"]).await.unwrap();
+    let held = gate.lock().unwrap();
+    let mut internal = scene.internal().await;
+    let unfinished = || scene.files("parquet", ".tmp");
+    tokio::select! {
+        flushed = internal.flush_wal(FlushWalRequest {}) => panic!("{flushed:?}"),
+        () = async { while unfinished().is_empty() { tokio::task::yield_now().await } } => {}
+    }
+    drop(held);
+    assert!(scene.flush().await.success);
+    assert_eq!(scene.cold(), [["a"]]);
+    assert!(scene.segments().is_empty());
+}
+
 #[tokio::test]
 async fn what_a_stop_forgets_is_counted() {
     let scene = Scene::new(|config| config.batch_size = 2);
