@@ -94,7 +94,7 @@ async fn pass(mut client: TcpStream, mut studio: TcpStream, mut seen: watch::Rec
                     is_lossy = true;
                     Ok(())
                 }
-                (Ok(bytes), Weather::Slow) => trickle(&mut studio, &up[..bytes]).await,
+                (Ok(bytes), Weather::Slow) => trickle(&mut studio, &up[..bytes], &mut seen).await,
                 (Ok(bytes), Weather::Delay(delay)) => {
                     tokio::time::sleep(delay).await;
                     studio.write_all(&up[..bytes]).await
@@ -122,12 +122,22 @@ async fn pass(mut client: TcpStream, mut studio: TcpStream, mut seen: watch::Rec
     studio.set_zero_linger().ok();
 }
 
-async fn trickle(studio: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    for piece in bytes.chunks(TRICKLE) {
+/// Lets bytes trickle until the weather changes; what is left then goes at once.
+async fn trickle(
+    studio: &mut TcpStream,
+    mut bytes: &[u8],
+    seen: &mut watch::Receiver<Weather>,
+) -> io::Result<()> {
+    while *seen.borrow() == Weather::Slow && !bytes.is_empty() {
+        let (piece, rest) = bytes.split_at(bytes.len().min(TRICKLE));
         studio.write_all(piece).await?;
-        tokio::time::sleep(TRICKLE_EVERY).await;
+        bytes = rest;
+        tokio::select! {
+            () = tokio::time::sleep(TRICKLE_EVERY) => {}
+            _ = seen.wait_for(|weather| *weather != Weather::Slow) => {}
+        }
     }
-    Ok(())
+    studio.write_all(bytes).await
 }
 
 #[cfg(test)]
@@ -174,5 +184,23 @@ mod tests {
             assert_eq!(lost(stormy), is_lost, "{weather:?}: {stormy:?}");
             assert_eq!(fair, ExportOutcome::Acked, "{weather:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_trickles_comes_at_once_when_the_weather_clears() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut to = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut from, _) = listener.accept().await.unwrap();
+        let (weather, mut seen) = watch::channel(Weather::Slow);
+        // A minute of trickling.
+        let bytes = vec![7; 30_000 * TRICKLE];
+        let length = bytes.len();
+        tokio::spawn(async move { trickle(&mut to, &bytes, &mut seen).await });
+        let mut first = [0; TRICKLE];
+        from.read_exact(&mut first).await.unwrap();
+        weather.send_replace(Weather::Fair);
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), from.read_to_end(&mut rest)).await;
+        assert_eq!(read.expect("it came at once").unwrap(), length - TRICKLE);
     }
 }
