@@ -47,6 +47,12 @@ pub(crate) struct Damaged {
     pub(crate) until: u64,
 }
 
+impl Damaged {
+    pub(crate) fn is_cold(&self) -> bool {
+        self.path.extension().is_some_and(|end| end == "parquet")
+    }
+}
+
 /// An ack is written down so much later than its span at most, and file systems round so far.
 const SLACK: u64 = 100_000_000;
 

@@ -9,7 +9,7 @@ use datafusion::arrow::{
 
 use super::{
     files::Damaged,
-    journal::{EndedBy, Generation, Journal},
+    journal::{End, EndedBy, Generation, Journal},
 };
 use crate::{
     audit::report::AuditReport,
@@ -151,18 +151,20 @@ fn in_damaged(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
         let processes = journal.generations.iter().map(|process| process.started);
         processes.filter(|started| *started < file.until).max().unwrap_or_default()
     };
-    let overlaps =
-        |file: &Damaged| sent.started <= file.until && sent.acked >= file.from.max(written_by(file));
+    // What lies in segments is flushed by whoever comes next.
+    let outlived_its_process = outlived_its_process(sent, journal);
+    let overlaps = |file: &Damaged| {
+        let is_handed_on = outlived_its_process && file.is_cold();
+        let from = if is_handed_on { file.from } else { file.from.max(written_by(file)) };
+        sent.started <= file.until && sent.acked >= from
+    };
     let fault = journal.faults.iter().position(|fault| fault.effect.damaged.iter().any(overlaps))?;
     Some((fault, Where::InDamaged))
 }
 
 /// By the fault that ended the process which acked the span, unless the ack was too long before.
 fn in_the_process(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
-    // The ack of a dead process may still be on its way when the next has started.
-    let of_process = |generation: &&Generation| generation.started <= sent.started;
-    let end = journal.generations.iter().rev().find(of_process)?.ended.as_ref()?;
-    let EndedBy::Fault(fault) = end.by else { return None };
+    let (fault, end) = end_of_its_process(sent, journal)?;
     match journal.faults[fault].effect.flush_began {
         // The flush first wrote what was in memory.
         Some(began) if sent.acked < began => Some((fault, Where::InFlush)),
@@ -172,6 +174,25 @@ fn in_the_process(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
             (sent.acked + PENDING >= ended).then_some((fault, Where::Pending))
         }
     }
+}
+
+/// How the process ended that acked it, if a fault ended it.
+fn end_of_its_process(sent: Sent, journal: &Journal) -> Option<(usize, &End)> {
+    // The ack of a dead process may still be on its way when the next has started.
+    let of_process = |generation: &&Generation| generation.started <= sent.started;
+    let end = journal.generations.iter().rev().find(of_process)?.ended.as_ref()?;
+    let EndedBy::Fault(fault) = end.by else { return None };
+    Some((fault, end))
+}
+
+/// Whether it was in a segment when its process ended.
+fn outlived_its_process(sent: Sent, journal: &Journal) -> bool {
+    end_of_its_process(sent, journal).is_some_and(|(fault, end)| {
+        match journal.faults[fault].effect.flush_began {
+            Some(began) => sent.acked < began,
+            None => sent.acked + PENDING < end.at.min(journal.faults[fault].began),
+        }
+    })
 }
 
 fn meanwhile(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
@@ -241,5 +262,29 @@ mod tests {
         assert_eq!(explained(100), Some((3, Where::InFlush)));
         assert_eq!(explained(120), Some((3, Where::Pending)));
         assert_eq!(explained(150), None);
+    }
+
+    #[test]
+    fn what_lay_in_segments_is_lost_with_the_cold_file_that_took_it_up() {
+        let cut = Effect { flush_began: Some(18 * SECOND), ..Effect::default() };
+        let cold = Damaged { path: "a.parquet".into(), from: 5 * SECOND, until: 30 * SECOND };
+        let power_loss = Effect { damaged: vec![cold], ..Effect::default() };
+        let journal = Journal {
+            generations: vec![
+                generation(0, Some((20, EndedBy::Fault(0)))),
+                generation(21, Some((32, EndedBy::Fault(1)))),
+                generation(33, Some((50, EndedBy::Us))),
+            ],
+            faults: vec![
+                fault(Nemesis::KillInSnapshot, 17, 21, cut),
+                fault(Nemesis::PowerLoss, 32, 33, power_loss),
+            ],
+            ..Journal::default()
+        };
+        let explained = |at: u64| explanation(Sent { started: at * SECOND, acked: at * SECOND }, &journal);
+        assert_eq!(explained(15), Some((1, Where::InDamaged)));
+        assert_eq!(explained(19), Some((0, Where::Pending)), "it came after the flush that was cut");
+        assert_eq!(explained(25), Some((1, Where::InDamaged)));
+        assert_eq!(explained(31), Some((1, Where::Pending)));
     }
 }
