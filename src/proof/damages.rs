@@ -9,6 +9,7 @@ use self::executions::Case;
 use super::bench::Bench;
 use crate::contract::{row::Row, schema::Schema};
 
+mod absences;
 pub(crate) mod agents;
 pub(crate) mod columns;
 pub(crate) mod copies;
@@ -17,10 +18,14 @@ pub(crate) mod families;
 pub(crate) mod files;
 mod index;
 pub(crate) mod ledger;
+mod links;
 mod losses;
 pub(crate) mod rows;
+mod services;
 mod snapshot;
 pub(crate) mod structure;
+mod times;
+
 pub(crate) mod workflows;
 
 /// A name, the run to hold against (`first` is the one in the cold file, `latest` the one in the segment and every
@@ -121,16 +126,24 @@ pub(crate) fn every() -> impl Iterator<Item = Planting> {
         snapshot::DAMAGES,
         copies::DAMAGES,
         ledger::DAMAGES,
+        absences::DAMAGES,
+        services::DAMAGES,
     ];
     let of_runs = of_runs.into_iter().flat_map(move |damages| on(Ground::Runs, BOTH, damages));
-    let of_apps: [(&'static [Schema], &'static [Damage]); 4] = [
+    let of_apps: [(&'static [Schema], &'static [Damage]); 9] = [
         (&[Schema::V2], structure::DAMAGES),
+        (&[Schema::V2], absences::OF_APPS),
+        (&[Schema::V2], links::DAMAGES),
+        (&[Schema::V2], services::OF_APPS),
+        (&[Schema::V2], times::DAMAGES),
         (&[Schema::V2], index::DAMAGES),
         (&[Schema::V1], structure::OF_SCHEMA_1),
         (&[Schema::V1], index::OF_SCHEMA_1),
+        (&[Schema::V1], links::OF_SCHEMA_1),
     ];
     let of_apps = of_apps.into_iter().flat_map(move |(schemas, damages)| on(Ground::Apps, schemas, damages));
-    let of_executions = [index::OF_EXECUTIONS, families::DAMAGES];
+    let of_executions =
+        [index::OF_EXECUTIONS, families::DAMAGES, absences::OF_EXECUTIONS, workflows::OF_SUBFLOWS];
     let of_executions =
         of_executions.into_iter().flat_map(move |damages| on(Ground::Executions, &[Schema::V2], damages));
     let of_each =
@@ -142,6 +155,7 @@ pub(crate) fn every() -> impl Iterator<Item = Planting> {
 /// What fires by structure alone, where that is anything.
 const BY_STRUCTURE: &[(&str, &str)] = &[
     ("drop_a_root", "running_parents: info, 4"),
+    ("drop_a_root_and_a_leaf", "running_parents: info, 3"),
     ("move_a_row_to_another_service", "polluted_service_name: 1"),
     ("move_a_row_to_another_resource", "polluted_resource: 1"),
     ("give_a_row_other_tags", "polluted_attributes: 1"),
@@ -170,6 +184,8 @@ const BY_STRUCTURE: &[(&str, &str)] = &[
     ("leave_an_old_temp_file", "leftover_temp_files: warn, 1"),
     ("move_a_cold_file_to_another_day", "misplaced_cold_files: warn, 1"),
     ("rename_a_cold_file", "misplaced_cold_files: warn, 1"),
+    ("misplace_an_unreadable_file", "unreadable_files: 1; misplaced_cold_files: warn, 1"),
+    ("misplace_an_empty_file", "empty_files: 1; misplaced_cold_files: warn, 1"),
     ("put_a_foreign_file_beside", "unreadable_files: 1"),
     ("write_a_segment_without_a_row", "empty_files: 1"),
     ("flip_a_bit_in_a_footer_statistic", "false_statistics: 1"),
@@ -185,12 +201,36 @@ const BY_STRUCTURE: &[(&str, &str)] = &[
         "change_the_snapshot_of_rows_in_both_tiers",
         "overlapping_spans: warn, 20; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
     ),
+    ("empty_the_snapshot", "stale_hot_snapshot: info, 1"),
+    (
+        "change_the_snapshot_beside_an_unreadable_file",
+        "unreadable_files: 1; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "change_the_snapshot_of_flushed_rows_beside_an_unreadable_file",
+        "unreadable_files: 1; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
     ("change_the_snapshot_of_flushed_rows", "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1"),
     ("double_the_snapshot_of_flushed_rows", "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1"),
     ("store_a_row_twice", "duplicate_spans: 1"),
     ("copy_cold_file", "duplicate_spans: 20"),
     ("flush_without_deleting", "overlapping_spans: warn, 20"),
+    ("flush_without_deleting_and_change_a_row", "overlapping_spans: warn, 19; conflicting_duplicates: 1"),
+    ("back_up_a_cold_file_behind_the_others", "duplicate_spans: 20; misplaced_cold_files: warn, 1"),
+    (
+        "copy_the_cold_file_beside_two_misplaced_files",
+        "duplicate_spans: 20; empty_files: 2; misplaced_cold_files: warn, 2",
+    ),
+    (
+        "lose_links_beside_a_file_that_is_older_than_the_run",
+        "orphan_spans: 1; rootless_traces: 1; unresolved_parents: warn, 1",
+    ),
+    ("copy_the_segment", "duplicate_spans: 20; stale_hot_snapshot: info, 1"),
+    ("flush_two_copies", "duplicate_spans: 20"),
+    ("reflush_without_deleting", "duplicate_spans: 20"),
+    ("flush_doubled_segments", "duplicate_spans: 20; stale_hot_snapshot: info, 1"),
     ("back_up_a_cold_file_inside_the_store", "duplicate_spans: 20; misplaced_cold_files: warn, 1"),
+    ("store_both_attempts_in_both_tiers", "overlapping_spans: warn, 20; stale_hot_snapshot: info, 1"),
     ("store_both_attempts", "duplicate_spans: 5"),
     ("store_both_attempts_in_two_files", "duplicate_spans: 5"),
     ("store_a_refused_attempt", "duplicate_spans: 5"),
@@ -198,6 +238,10 @@ const BY_STRUCTURE: &[(&str, &str)] = &[
     ("store_both_attempts_unequally", "conflicting_duplicates: 1; duplicate_spans: 4"),
     ("store_both_attempts_with_the_same_change", "duplicate_spans: 5"),
     ("lose_what_was_just_acked", "snapshot_differs_from_wal: 20"),
+    ("lose_what_was_just_answered_otherwise", "snapshot_differs_from_wal: 20"),
+    ("tear_the_segment_of_what_was_just_acked", "torn_segments: 1; wedged_wal: 1"),
+    ("refuse_a_run_beside_an_unreadable_file", "unreadable_files: 1"),
+    ("lose_what_partial_successes_took_in_an_unreadable_file", "unreadable_files: 1"),
 ];
 
 fn by_structure(name: &str) -> &'static str {

@@ -37,12 +37,15 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files below a folder whose names end so, sorted; none where there is no folder.
+/// The files below a folder whose names end so, sorted, without links.
 pub(crate) fn files(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list `{}`", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
+        if path.is_symlink() {
+            continue;
+        }
         if path.is_dir() {
             found.extend(files(&path, ending)?);
         } else if path.to_string_lossy().ends_with(ending) {

@@ -49,7 +49,7 @@ pub(super) async fn of_apps(schema: Schema, seed: u64) -> anyhow::Result<TempDir
 
 /// Workflows, agents and calls of models that nobody knows the run of, in one cold file.
 pub(super) async fn of_executions(seed: u64) -> anyhow::Result<TempDir> {
-    let runs = [("getting-started=1,agent=3,llm=1", 15, BarrierMethod::Flush)];
+    let runs = [("getting-started=1,agent=3,llm=1,composite=1", 18, BarrierMethod::Flush)];
     let store = sent(Schema::V2, Telemetry::Current, seed, &runs).await?;
     forget_runs(store.path(), Schema::V2)?;
     Ok(store)
@@ -121,25 +121,15 @@ fn before(time: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
     time.checked_sub_signed(AGO).context("a time before all")
 }
 
-fn set_modified(file: &Path, at: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) fn set_modified(file: &Path, at: DateTime<Utc>) -> anyhow::Result<()> {
     Ok(File::options().write(true).open(file)?.set_modified(SystemTime::from(at))?)
 }
 
-fn aged(mut rows: Vec<Row>) -> anyhow::Result<Vec<Row>> {
+/// Of days ago, without a witness of a run.
+pub(super) fn aged(mut rows: Vec<Row>) -> anyhow::Result<Vec<Row>> {
     let back = AGO.num_nanoseconds().context("a time beyond all")?;
     for row in &mut rows {
-        row.start_time -= back;
-        row.end_time -= back;
-        let mut events: Vec<Value> = serde_json::from_str(&row.events)?;
-        for event in &mut events {
-            let at = &mut event["timeUnixNano"];
-            // A number in schema 1.
-            *at = match &*at {
-                Value::String(nanos) => (nanos.parse::<i64>()? - back).to_string().into(),
-                nanos => (nanos.as_i64().context("an event without a time")? - back).into(),
-            };
-        }
-        row.events = Value::Array(events).to_string();
+        shift(row, -back)?;
         for json in [&mut row.attributes, &mut row.resource_attributes] {
             let mut members: Map<String, Value> = serde_json::from_str(json)?;
             members.retain(|key, _| !key.starts_with("e2e."));
@@ -147,4 +137,21 @@ fn aged(mut rows: Vec<Row>) -> anyhow::Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// Moves a row and its events in time.
+pub(super) fn shift(row: &mut Row, by: i64) -> anyhow::Result<()> {
+    row.start_time += by;
+    row.end_time += by;
+    let mut events: Vec<Value> = serde_json::from_str(&row.events)?;
+    for event in &mut events {
+        let at = &mut event["timeUnixNano"];
+        // A number in schema 1.
+        *at = match &*at {
+            Value::String(nanos) => (nanos.parse::<i64>()? + by).to_string().into(),
+            nanos => (nanos.as_i64().context("an event without a time")? + by).into(),
+        };
+    }
+    row.events = Value::Array(events).to_string();
+    Ok(())
 }

@@ -1,16 +1,16 @@
 //! Stores of planned runs, and the causes of duplicates in them.
 
-use std::fs;
-
 use crate::{
-    contract::{row::Row, schema::Schema},
+    contract::schema::Schema,
     proof::{
         bench::Bench,
         damages::{
-            copies::{back_up_the_cold_file, copy_the_cold_file, flush_without_deleting},
+            copies::{
+                back_up_the_cold_file, copy_the_cold_file, copy_the_segment, flush_copies,
+                flush_doubled_segments, reflush_without_deleting,
+            },
             ledger::{retry_exports, store_five_again},
         },
-        rows::write_parquet,
     },
 };
 
@@ -56,25 +56,3 @@ pub(crate) const DUPLICATES: &[Duplicates] = &[
         5,
     ),
 ];
-
-fn copy_the_segment(bench: &Bench) -> anyhow::Result<()> {
-    let segment = bench.segment_file()?;
-    fs::copy(&segment, segment.with_file_name("batch_1995466683733889754_0009.ipc"))?;
-    Ok(())
-}
-
-/// A flush that wrote every row of the segment so often.
-fn flush_copies(bench: &Bench, copies: usize) -> anyhow::Result<()> {
-    let rows: Vec<Row> = std::iter::repeat_n(bench.segment_rows()?, copies).flatten().collect();
-    write_parquet(&bench.beside(1)?, &rows, bench.schema)
-}
-
-fn reflush_without_deleting(bench: &Bench) -> anyhow::Result<()> {
-    flush_without_deleting(bench)?;
-    write_parquet(&bench.beside(2)?, &bench.segment_rows()?, bench.schema)
-}
-
-fn flush_doubled_segments(bench: &Bench) -> anyhow::Result<()> {
-    flush_without_deleting(bench)?;
-    copy_the_segment(bench)
-}

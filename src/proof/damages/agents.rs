@@ -41,6 +41,29 @@ pub(crate) const DAMAGES: &[Case] = &[
         "junjo_tool_calls",
     ),
     (
+        "change_a_counter_of_the_last_state",
+        |rows, agent| {
+            with_flow(rows, agent, |row| {
+                let key = "junjo.agent.state.end";
+                let mut state: Value = serde_json::from_str(&text(row, key)).ok()?;
+                let counter = state.get_mut("model_request_count")?;
+                *counter = json!(counter.as_i64()? + 1);
+                set(row, key, state.to_string())
+            })
+        },
+        "junjo_replays; junjo_tool_calls",
+    ),
+    (
+        "lower_the_limit_of_tool_calls",
+        |rows, agent| with_flow(rows, agent, |row| set(row, "junjo.agent.limit.tool_calls", 0)),
+        "junjo_tool_calls",
+    ),
+    (
+        "change_the_count_of_model_requests",
+        |rows, agent| with_flow(rows, agent, |row| add(row, "junjo.agent.model_request.count", 1)),
+        "junjo_operation_order; junjo_tool_calls",
+    ),
+    (
         "change_the_usage",
         |rows, agent| {
             let usage = r#"{"fields":{"inputTokens":{"observations":1,"sum":1}},"modelResponses":2,"v":1}"#;

@@ -29,7 +29,7 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "judge_without_a_subject",
         "none",
-        |bench| of_three(bench, [orchestrator(), judge("a"), judge("a")]),
+        |bench| of_three(bench, evaluation_without_a_subject()),
         "junjo_evaluations; junjo_missing_subjects",
     ),
     (
@@ -63,7 +63,7 @@ pub(crate) fn of_three(bench: &Bench, all: [Value; 3]) -> anyhow::Result<()> {
     })
 }
 
-fn family_of_three(like: &Row, all: [Value; 3]) -> Vec<Row> {
+pub(super) fn family_of_three(like: &Row, all: [Value; 3]) -> Vec<Row> {
     let member = |(place, attributes): (usize, Value)| Row {
         trace_id: "a".repeat(32),
         span_id: format!("{:016x}", place + 1),
@@ -96,6 +96,10 @@ fn subject() -> Value {
 
 fn judge(attempt: &str) -> Value {
     evaluation("judge", attempt)
+}
+
+pub(super) fn evaluation_without_a_subject() -> [Value; 3] {
+    [orchestrator(), judge("a"), judge("a")]
 }
 
 fn plugin(span: &str, parent: &str) -> Value {

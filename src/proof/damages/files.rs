@@ -41,6 +41,15 @@ pub(super) const DAMAGES: &[Damage] = &[
         |bench| truncate(&bench.segment_file()?),
         "unproven_spans: inconclusive, 20; torn_segments: 1; wedged_wal: 1",
     ),
+    (
+        "truncate_the_segment_beside_a_young_temp_file",
+        "none",
+        |bench| {
+            truncate(&bench.segment_file()?)?;
+            bench.add_temp_file(Duration::ZERO)
+        },
+        "torn_segments: 1; wedged_wal: 1",
+    ),
     ("cut_end_marker", "latest", |bench| cut(&bench.segment_file()?, 8), "torn_segments: 1"),
     (
         "empty_segment",
@@ -77,6 +86,18 @@ pub(super) const DAMAGES: &[Damage] = &[
         "latest",
         |bench| Ok(fs::rename(bench.cold_file()?, bench.cold_file()?.with_file_name("copy.parquet"))?),
         "misplaced_cold_files: warn, 1",
+    ),
+    (
+        "misplace_an_unreadable_file",
+        "latest",
+        |bench| write_foreign(&bench.cold_file()?.with_file_name("copy.parquet")),
+        "unreadable_files: 1; misplaced_cold_files: warn, 1",
+    ),
+    (
+        "misplace_an_empty_file",
+        "latest",
+        |bench| Ok(fs::write(bench.cold_file()?.with_file_name("copy.parquet"), "")?),
+        "empty_files: 1; misplaced_cold_files: warn, 1",
     ),
     ("put_a_foreign_file_beside", "latest", foreign_beside, "unreadable_files: 1"),
     ("write_a_segment_without_a_row", "latest", segment_without_a_row, "empty_files: 1"),

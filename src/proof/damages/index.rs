@@ -22,8 +22,10 @@ use crate::{
     standin::indexer::Indexer,
 };
 
-const LATE: i64 = 6 * 3_600_000_000_000;
+const HOUR: i64 = 3_600_000_000_000;
 const SECOND: i64 = 1_000_000_000;
+/// As finely as an index tells times.
+const MICROSECOND: i64 = 1_000;
 
 pub(super) const DAMAGES: &[Damage] = &[
     ("a healthy index", "none", Bench::index, ""),
@@ -121,8 +123,125 @@ pub(super) const DAMAGES: &[Damage] = &[
         "several_index_folders: warn, 1",
     ),
     ("read_another_folder", "none", |bench| forget_all(bench, "parquet_files"), "unread_folder: 1"),
-    ("write_many_files", "none", |bench| many_files(bench, 0), "cut_lists: info, 1"),
-    ("write_late_spans", "none", |bench| many_files(bench, 1), "cut_lists: info, 1; unlisted_files: warn, 1"),
+    ("write_many_files", "none", |bench| many_files(bench, 25, |_| [0, 0]), "cut_lists: info, 1"),
+    ("write_twenty_files", "none", |bench| many_files(bench, 20, |_| [0, 0]), ""),
+    (
+        "write_late_spans",
+        "none",
+        |bench| many_files(bench, 25, |number| if number == 24 { [-6 * HOUR, -6 * HOUR] } else { [0, 0] }),
+        "cut_lists: info, 1; unlisted_files: warn, 1",
+    ),
+    (
+        "write_late_spans_into_the_last_of_twenty_files",
+        "none",
+        |bench| many_files(bench, 20, |number| if number == 19 { [-6 * HOUR, -6 * HOUR] } else { [0, 0] }),
+        "",
+    ),
+    (
+        "write_late_spans_into_the_first_file",
+        "none",
+        |bench| many_files(bench, 25, |number| if number == 0 { [-6 * HOUR, -6 * HOUR] } else { [0, 0] }),
+        "cut_lists: info, 1",
+    ),
+    (
+        "write_spans_that_are_late_by_an_hour",
+        "none",
+        |bench| many_files(bench, 25, |number| if number == 24 { [-HOUR, -HOUR] } else { [0, 0] }),
+        "cut_lists: info, 1",
+    ),
+    (
+        "write_spans_that_are_late_by_two_hours",
+        "none",
+        |bench| {
+            const LATE: i64 = SECOND + 24 * MICROSECOND - 2 * HOUR;
+            many_files(bench, 25, |number| if number == 24 { [LATE, LATE] } else { [0, 0] })
+        },
+        "cut_lists: info, 1",
+    ),
+    (
+        "write_late_spans_into_the_twentieth_file_from_the_end",
+        "none",
+        |bench| many_files(bench, 25, |number| if number == 5 { [-6 * HOUR, -6 * HOUR] } else { [0, 0] }),
+        "cut_lists: info, 1; unlisted_files: warn, 1",
+    ),
+    (
+        "write_spans_that_end_a_day_ahead",
+        "none",
+        |bench| {
+            many_files(bench, 25, |number| {
+                if number == 3 { [0, SECOND + 3 * MICROSECOND + 24 * HOUR] } else { [0, 0] }
+            })
+        },
+        "cut_lists: info, 1",
+    ),
+    (
+        "delete_a_file_with_late_spans",
+        "none",
+        |bench| {
+            many_files(bench, 25, |number| if number == 24 { [-6 * HOUR, -6 * HOUR] } else { [0, 0] })?;
+            Ok(fs::remove_file(bench.newest_cold_file()?)?)
+        },
+        "cut_lists: info, 1; vanished_files: warn, 1",
+    ),
+    (
+        "delete_one_of_21_files",
+        "none",
+        |bench| {
+            many_files(bench, 21, |_| [0, 0])?;
+            Ok(fs::remove_file(bench.newest_cold_file()?)?)
+        },
+        "vanished_files: warn, 1",
+    ),
+    (
+        "lack_a_service_of_21_files",
+        "none",
+        |bench| {
+            many_files(bench, 21, |_| [0, 0])?;
+            bench.edit_index(
+                "DELETE FROM file_services WHERE file_id = (SELECT max(file_id) FROM parquet_files)",
+            )
+        },
+        "missing_index_entries: 1",
+    ),
+    (
+        "write_spans_that_end_ahead",
+        "none",
+        |bench| many_files(bench, 25, |number| if number == 3 { [0, 30 * HOUR] } else { [0, 0] }),
+        "cut_lists: info, 1; unlisted_files: warn, 1",
+    ),
+    (
+        "write_spans_that_end_ahead_into_twenty_files",
+        "none",
+        |bench| many_files(bench, 20, |number| if number == 3 { [0, 30 * HOUR] } else { [0, 0] }),
+        "",
+    ),
+    (
+        "index_a_trace_too_many",
+        "none",
+        |bench| {
+            bench.index()?;
+            bench.edit_index(
+                "INSERT INTO trace_files SELECT 'abcdefabcdefabcdefabcdefabcdefab', min(file_id) FROM parquet_files;
+                 INSERT INTO file_services (service_name, file_id, span_count)
+                 SELECT 'of nobody', min(file_id), 1 FROM parquet_files;",
+            )
+        },
+        "",
+    ),
+    (
+        "take_the_index_of_another_store_mounted_elsewhere",
+        "none",
+        |bench| {
+            bench.index()?;
+            bench.edit_index(&format!(
+                "UPDATE parquet_files SET file_path = replace(file_path, 'year=20', 'year=19');
+                 UPDATE parquet_files SET file_path = '/app/' || substr(file_path, instr(file_path, 'year='))
+                 WHERE file_path LIKE '%{}'",
+                cold_name(bench)?
+            ))
+        },
+        "foreign_index: 1",
+    ),
     (
         "write_zeros_for_no_parent",
         "none",
@@ -153,16 +272,22 @@ pub(super) const DAMAGES: &[Damage] = &[
         "mixed_service_traces: info, 1; shared_instances: info, 1; llm_elsewhere: info, 1",
     ),
     (
-        "write_spaces_into_a_workflow",
+        "call_a_model_in_another_service_twice",
         "none",
         |bench| {
             bench.try_alter_cold(|rows| {
-                let (from, to) = ("\"junjo.span_type\":\"workflow\"", "\"junjo.span_type\": \"workflow\"");
-                let row = rows.iter_mut().find(|row| row.attributes.contains(from))?;
-                row.attributes = row.attributes.replace(from, to);
+                call_a_model(rows)?;
+                let copy = rows.iter().find(|row| row.service_name == "a model's")?.clone();
+                rows.push(copy);
                 Some(())
             })
         },
+        "duplicate_spans: 1; mixed_service_traces: info, 1; shared_instances: info, 1; llm_elsewhere: info, 1",
+    ),
+    (
+        "write_spaces_into_a_workflow",
+        "none",
+        |bench| bench.try_alter_cold(|rows| space_out(rows, "workflow")),
         "noncanonical_events: warn, 1; unsearchable_executions: warn, 1",
     ),
 ];
@@ -192,6 +317,12 @@ pub(super) const OF_EXECUTIONS: &[Damage] = &[
             bench.index()
         },
         "unlisted_agents: warn",
+    ),
+    (
+        "write_spaces_into_an_agent",
+        "none",
+        |bench| bench.try_alter_cold(|rows| space_out(rows, "agent")),
+        "noncanonical_events: warn, 1; unsearchable_executions: warn, 1",
     ),
     (
         "lack_a_trace_of_a_model",
@@ -273,11 +404,9 @@ fn index_a_file_that_is_not_whole(bench: &Bench) -> anyhow::Result<()> {
     Ok(fs::write(bench.cold_file()?, whole)?)
 }
 
-/// The store holds 25 files of one service and nothing else; so many of them were written last and hold spans of
-/// hours before.
-fn many_files(bench: &Bench, late: i64) -> anyhow::Result<()> {
-    const FILES: i64 = 25;
-
+/// The store holds so many files of one service and nothing else, each a second after the one before: a span in each
+/// starts and ends so much later than that.
+fn many_files(bench: &Bench, count: i64, later: fn(i64) -> [i64; 2]) -> anyhow::Result<()> {
     let rows = bench.cold_rows()?;
     let mut row = rows.into_iter().find(|row| row.parent_span_id.is_none()).context("no root")?;
     for file in files(&bench.folder.path().join("spans"), "")? {
@@ -285,15 +414,21 @@ fn many_files(bench: &Bench, late: i64) -> anyhow::Result<()> {
     }
     row.parent_span_id = None;
     "[]".clone_into(&mut row.events);
-    let (start, end) = (row.start_time, row.end_time);
-    for number in 0..FILES {
+    // The name of a file tells its second, and the number in it the rest.
+    let (start, end) = (row.start_time, row.end_time / SECOND * SECOND + SECOND);
+    for number in 0..count {
         let ahead = number * SECOND;
-        let back = if number >= FILES - late { LATE } else { 0 };
-        (row.start_time, row.end_time) = (start + ahead - back, end + ahead - back);
+        let [start_later, end_later] = later(number);
+        (row.start_time, row.end_time) = (start + ahead + start_later, end + ahead + end_later);
+        row.duration_ns = row.end_time - row.start_time;
         row.trace_id = format!("{:032x}", 0x0abc_0000 + number);
         row.span_id = format!("{:016x}", 0x0def_0000 + number);
         let flushed = DateTime::from_timestamp_nanos(end + ahead + SECOND);
-        write_parquet(&bench.cold_place(flushed, number)?, std::slice::from_ref(&row), bench.schema)?;
+        write_parquet(
+            &bench.cold_place(flushed, number * MICROSECOND)?,
+            std::slice::from_ref(&row),
+            bench.schema,
+        )?;
     }
     bench.index()
 }
@@ -301,6 +436,14 @@ fn many_files(bench: &Bench, late: i64) -> anyhow::Result<()> {
 fn without_service(row: &mut Row) {
     row.service_name = String::new();
     "{}".clone_into(&mut row.resource_attributes);
+}
+
+/// The first execution of a kind is none to who searches its text.
+fn space_out(rows: &mut [Row], kind: &str) -> Option<()> {
+    let [from, to] = ["", " "].map(|space| format!("\"junjo.span_type\":{space}\"{kind}\""));
+    let row = rows.iter_mut().find(|row| row.attributes.contains(&from))?;
+    row.attributes = row.attributes.replace(&from, &to);
+    Some(())
 }
 
 fn name_no_event(rows: &mut [Row]) -> Option<()> {

@@ -2,13 +2,16 @@
 
 use std::fs;
 
-use super::Damage;
+use super::{Damage, files::truncate};
 use crate::{
     base::clock::unix_nanos,
-    contract::row::Row,
+    contract::{columns, row::Row},
     ledger::{entry::Entry, writer::LedgerWriter},
-    proof::{bench::Bench, rows::write_parquet},
-    wire::outcome::ExportOutcome,
+    proof::{
+        bench::Bench,
+        rows::{write_parquet, write_stream},
+    },
+    wire::outcome::{ExportOutcome, GrpcCode},
 };
 
 pub(super) const DAMAGES: &[Damage] = &[
@@ -122,6 +125,83 @@ pub(super) const DAMAGES: &[Damage] = &[
         lose_what_was_just_acked,
         "pending_spans: inconclusive, 20; snapshot_differs_from_wal: 20",
     ),
+    (
+        "ack_just_now_what_is_stored",
+        "latest",
+        |bench| end_exports_now(bench, &[Some(ExportOutcome::Acked)]),
+        "",
+    ),
+    (
+        "store_both_attempts_in_both_tiers",
+        "latest",
+        |bench| {
+            retry_exports(bench, &["indeterminate"])?;
+            let segment = bench.segment_file()?.with_file_name("batch_1995466683733889754_0009.ipc");
+            write_stream(&segment, &columns::batch(&bench.cold_rows()?, bench.schema)?)
+        },
+        "retry_duplicates: info, 20; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "tear_the_segment_of_what_was_just_acked",
+        "latest",
+        |bench| {
+            truncate(&bench.segment_file()?)?;
+            end_exports_now(bench, &[Some(ExportOutcome::Acked)])
+        },
+        "pending_spans: inconclusive, 20; torn_segments: 1; wedged_wal: 1",
+    ),
+    (
+        "lose_what_was_just_answered_otherwise",
+        "latest",
+        |bench| {
+            fs::remove_file(bench.segment_file()?)?;
+            let code = GrpcCode::Unavailable;
+            let outcomes = [
+                Some(ExportOutcome::Rejected { code }),
+                Some(ExportOutcome::Indeterminate { code }),
+                Some(ExportOutcome::Partial { rejected_spans: 2 }),
+                None,
+            ];
+            end_exports_now(bench, &outcomes)
+        },
+        "ledger_contradicts_results: 1; snapshot_differs_from_wal: 20",
+    ),
+    (
+        "forget_a_run_and_its_spans",
+        "first",
+        |bench| of_the_first_run(bench, |text| without_lines(text, "\"export\":"), lose_the_cold_file),
+        "ledger_contradicts_results: 1",
+    ),
+    (
+        "lose_what_was_never_answered",
+        "first",
+        |bench| of_the_first_run(bench, |text| without_lines(text, "export_ended"), lose_the_cold_file),
+        "ledger_contradicts_results: 1",
+    ),
+    (
+        "refuse_a_run_and_store_nothing",
+        "first",
+        |bench| of_the_first_run(bench, refused, lose_the_cold_file),
+        "ledger_contradicts_results: 1",
+    ),
+    (
+        "refuse_a_run_beside_an_unreadable_file",
+        "first",
+        |bench| of_the_first_run(bench, refused, |bench| truncate(&bench.cold_file()?)),
+        "ledger_contradicts_results: 1; unreadable_files: 1",
+    ),
+    (
+        "lose_what_partial_successes_took",
+        "first",
+        |bench| of_the_first_run(bench, partly_taken, lose_the_cold_file),
+        "ledger_contradicts_results: 1; partial_success_broken: 4",
+    ),
+    (
+        "lose_what_partial_successes_took_in_an_unreadable_file",
+        "first",
+        |bench| of_the_first_run(bench, partly_taken, |bench| truncate(&bench.cold_file()?)),
+        "ledger_contradicts_results: 1; unreadable_files: 1",
+    ),
 ];
 
 fn without_lines(text: &str, about: &str) -> String {
@@ -155,16 +235,44 @@ pub(crate) fn store_five_again(rows: &mut Vec<Row>, copies: usize) {
     }
 }
 
+fn of_the_first_run(
+    bench: &Bench,
+    edit: fn(&str) -> String,
+    damage: fn(&Bench) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    bench.alter_ledger(0, edit)?;
+    damage(bench)
+}
+
+fn lose_the_cold_file(bench: &Bench) -> anyhow::Result<()> {
+    Ok(fs::remove_file(bench.cold_file()?)?)
+}
+
+fn refused(text: &str) -> String {
+    text.replace("\"outcome\":\"acked\"", "\"outcome\":\"rejected\",\"code\":\"UNAVAILABLE\"")
+}
+
+fn partly_taken(text: &str) -> String {
+    text.replace("\"outcome\":\"acked\"", "\"outcome\":\"partial\",\"rejected_spans\":2")
+}
+
 fn lose_what_was_just_acked(bench: &Bench) -> anyhow::Result<()> {
     fs::remove_file(bench.segment_file()?)?;
+    end_exports_now(bench, &[Some(ExportOutcome::Acked)])
+}
+
+/// Writes into the ledger of the run in the segment that its exports end now, with these outcomes in turn.
+fn end_exports_now(bench: &Bench, outcomes: &[Option<ExportOutcome>]) -> anyhow::Result<()> {
     let ledger = bench.ledger_file(1)?;
     fs::remove_file(&ledger)?;
     let writer = LedgerWriter::create(&ledger)?;
     let at = unix_nanos();
-    for export in 0..4 {
+    for (export, outcome) in (0..4).zip(outcomes.iter().cycle()) {
         let (stream, first) = ((export % 2) as u32, export / 2 * 5);
         writer.append(&Entry::ExportStarted { export, stream, first, count: 5, at })?;
-        writer.append(&Entry::ExportEnded { export, at, outcome: ExportOutcome::Acked })?;
+        if let Some(outcome) = *outcome {
+            writer.append(&Entry::ExportEnded { export, at, outcome })?;
+        }
     }
     Ok(())
 }

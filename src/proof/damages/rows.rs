@@ -14,6 +14,17 @@ pub(super) const DAMAGES: &[Damage] = &[
         "lost_spans: 1; orphan_spans: 4",
     ),
     (
+        "drop_a_root_and_a_leaf",
+        "latest",
+        |bench| {
+            bench.alter_cold(|rows| {
+                rows.remove(4);
+                rows.remove(0);
+            })
+        },
+        "lost_spans: 2; orphan_spans: 3",
+    ),
+    (
         "move_a_row_to_another_service",
         "latest",
         |bench| bench.try_alter_cold(|rows| swap_service_name(rows)),

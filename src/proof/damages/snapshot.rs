@@ -57,6 +57,26 @@ pub(super) const DAMAGES: &[Damage] = &[
         },
         "snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
     ),
+    ("empty_the_snapshot", "latest", |bench| bench.alter_snapshot(Vec::clear), "stale_hot_snapshot: info, 1"),
+    (
+        "change_the_snapshot_beside_an_unreadable_file",
+        "latest",
+        |bench| {
+            write_foreign(&bench.beside(2)?)?;
+            bench.alter_snapshot(|rows| rows[3].name.push('x'))
+        },
+        "unreadable_files: 1; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
+    (
+        "change_the_snapshot_of_flushed_rows_beside_an_unreadable_file",
+        "latest",
+        |bench| {
+            flush(bench)?;
+            write_foreign(&bench.beside(2)?)?;
+            bench.alter_snapshot(|rows| rows[3].name.push('x'))
+        },
+        "unreadable_files: 1; snapshot_differs_from_wal: 1; stale_hot_snapshot: info, 1",
+    ),
     (
         "cut_the_snapshot_where_no_cold_file_is",
         "none",

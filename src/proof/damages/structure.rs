@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-const NOWHERE: &str = "00000000000000aa";
+pub(super) const NOWHERE: &str = "00000000000000aa";
 
 const HALF_AN_HOUR: Duration = Duration::from_mins(30);
 
@@ -341,12 +341,12 @@ pub(crate) fn name_a_parent_that_is_nowhere(bench: &Bench) -> anyhow::Result<()>
     })
 }
 
-fn root(rows: &[Row]) -> Option<usize> {
+pub(super) fn root(rows: &[Row]) -> Option<usize> {
     rows.iter().position(|row| row.parent_span_id.is_none())
 }
 
 /// A row with a parent and without children.
-fn leaf(rows: &[Row]) -> Option<usize> {
+pub(super) fn leaf(rows: &[Row]) -> Option<usize> {
     let has_children =
         |parent: &Row| rows.iter().any(|row| row.parent_span_id.as_ref() == Some(&parent.span_id));
     rows.iter().position(|row| row.parent_span_id.is_some() && !has_children(row))
@@ -363,13 +363,13 @@ pub(super) fn a_root(rows: &mut [Row]) -> Option<&mut Row> {
 }
 
 /// A row of another service than the first leaf's.
-fn other(rows: &[Row]) -> Option<Row> {
+pub(super) fn other(rows: &[Row]) -> Option<Row> {
     let leaf = leaf(rows)?;
     rows.iter().find(|row| row.service_name != rows[leaf].service_name).cloned()
 }
 
 /// Two children of the first root become each other's parents.
-fn make_a_cycle(rows: &mut [Row]) -> Option<()> {
+pub(super) fn make_a_cycle(rows: &mut [Row]) -> Option<()> {
     let upper = leaf(rows)?;
     let parent = rows[upper].parent_span_id.clone();
     let lower = (upper + 1..rows.len()).find(|row| rows[*row].parent_span_id == parent)?;

@@ -1,12 +1,17 @@
 //! Damage to one workflow of Junjo's: its nodes, its transitions, its graph.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::executions::{
-    Case, add, carrier, change_event, change_snapshot, events, leaves, other_trace, position, set,
-    set_events, silent_leaf, swap_nodes, text, with_flow, with_leaf,
+use super::{
+    Damage,
+    executions::{
+        Case, add, carrier, change_event, change_snapshot, events, leaves, other_trace, position, set,
+        set_events, silent_leaf, swap_nodes, text, with_flow, with_leaf,
+    },
 };
-use crate::contract::row::Row;
+use crate::{contract::row::Row, proof::bench::Bench};
 
 pub(crate) const DAMAGES: &[Case] = &[
     (
@@ -159,6 +164,18 @@ pub(crate) const DAMAGES: &[Case] = &[
             })
         },
         "junjo_graphs",
+    ),
+    (
+        "remove_a_graph",
+        |rows, flow| {
+            with_flow(rows, flow, |row| set(row, "junjo.workflow.execution_graph_snapshot", Value::Null))
+        },
+        "junjo_graphs",
+    ),
+    (
+        "store_a_node_as_a_group",
+        |rows, flow| with_leaf(rows, flow, |row| set(row, "junjo.span_type", "run_concurrent")),
+        "junjo_missing_executions; junjo_structural_ids",
     ),
     (
         "drop_a_node_of_a_graph",
@@ -361,6 +378,59 @@ pub(crate) const DAMAGES: &[Case] = &[
         "may invalid_json; may service_mismatch",
     ),
 ];
+
+/// To subflows, and to stores of more than one transition.
+pub(super) const OF_SUBFLOWS: &[Damage] = &[
+    (
+        "change_the_graph_of_a_subflow",
+        "none",
+        |bench| {
+            let id = "graph_00000000000000000000000000000000";
+            with_subflow(bench, |row| set(row, "junjo.executable_structural_id", id))
+        },
+        "junjo_parents; junjo_structural_ids",
+    ),
+    (
+        "name_another_parent_store",
+        "none",
+        |bench| with_subflow(bench, |row| set(row, "junjo.workflow.parent_store.id", "damaged")),
+        "junjo_store_facts",
+    ),
+    (
+        "name_a_store_in_two_ways",
+        "none",
+        |bench| bench.try_alter_cold(|rows| rename_a_store(rows)),
+        "junjo_store_facts",
+    ),
+];
+
+fn with_subflow(bench: &Bench, change: impl Fn(&mut Row) -> Option<()>) -> anyhow::Result<()> {
+    bench.try_alter_cold(|rows| {
+        let is_subflow = |row: &&mut Row| {
+            text(row, "junjo.span_type") == "subflow"
+                && !text(row, "junjo.workflow.parent_store.id").is_empty()
+        };
+        rows.iter_mut().find(is_subflow).and_then(change)
+    })
+}
+
+/// The second transition of a store has another name of it.
+fn rename_a_store(rows: &mut [Row]) -> Option<()> {
+    let mut known = BTreeSet::new();
+    for row in rows {
+        let mut all = events(row)?;
+        let is_second = |event: &&mut Value| {
+            let store = event["attributes"]["junjo.store.id"].as_str().map(str::to_owned);
+            store.is_some_and(|store| !known.insert(store))
+        };
+        if let Some(event) = all.iter_mut().find(is_second) {
+            event["attributes"]["junjo.store.name"] = json!("Damaged");
+            set_events(row, all);
+            return Some(());
+        }
+    }
+    None
+}
 
 fn set_in_event(rows: &mut [Row], flow: &Row, key: &str, value: &Value) -> Option<()> {
     change_event(rows, flow, |event| {
