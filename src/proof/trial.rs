@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -84,15 +84,18 @@ impl Trial {
         Ok(Self { folder, strikes })
     }
 
-    #[cfg(test)]
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+    pub(super) fn store(&self) -> PathBuf {
+        self.folder.path().join(".dbdata")
+    }
+
+    pub(super) fn runs(&self) -> PathBuf {
+        self.folder.path().join("runs")
     }
 
     /// Judges the store, as if everything had been acked long ago.
     pub(super) async fn audit(&self, run: &str) -> anyhow::Result<AuditReport> {
-        let layout = Layout::find(Some(&self.folder.path().join(".dbdata")))?;
-        let runs = choose_runs(&self.folder.path().join("runs"), run, &layout)?;
+        let layout = Layout::find(Some(&self.store()))?;
+        let runs = choose_runs(&self.runs(), run, &layout)?;
         let options = AuditOptions {
             settle: Duration::ZERO,
             wait: false,
