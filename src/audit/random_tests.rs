@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::ValueEnum;
@@ -47,7 +48,7 @@ pub(crate) struct Written {
     run: PathBuf,
 }
 
-fn random_plan(random: &mut StdRng) -> Plan {
+fn random_plan(since: u64, random: &mut StdRng) -> Plan {
     let profiles = Profile::value_variants();
     let mix: Vec<String> = (0..random.random_range(1..4))
         .map(|_| {
@@ -67,7 +68,7 @@ fn random_plan(random: &mut StdRng) -> Plan {
         seed: random.random(),
         services: (0..services).map(|service| format!("service-{service}")).collect(),
         workflows_per_service: random.random_range(1..6),
-        base_time: 1_795_346_058_000_000_000 + random.random_range(0..1_000_000_000),
+        base_time: since + random.random_range(0..1_000_000_000),
         mix,
         telemetry: Telemetry::Current,
         collectors,
@@ -98,7 +99,11 @@ pub(crate) fn write_segment(file: &Path, rows: &[Row], schema: Schema) {
 }
 
 fn write(random: &mut StdRng) -> Written {
-    let plan = random_plan(random);
+    write_since(1_795_346_058_000_000_000, random)
+}
+
+fn write_since(since: u64, random: &mut StdRng) -> Written {
+    let plan = random_plan(since, random);
     let schema = if random.random_bool(0.5) { Schema::V1 } else { Schema::V2 };
     write_plan(&plan, schema, random)
 }
@@ -393,6 +398,10 @@ fn columns(schema: Schema) -> usize {
 
 /// One of at least one, and others at a rate.
 fn hits(count: usize, rate: f64, random: &mut StdRng) -> Vec<bool> {
+    // A ledger of which all lines were forgotten.
+    if count == 0 {
+        return Vec::new();
+    }
     let always = random.random_range(0..count);
     (0..count).map(|one| one == always || random.random_bool(rate)).collect()
 }
@@ -578,6 +587,54 @@ fn exchange(written: &mut Written, random: &mut StdRng) {
     }
 }
 
+fn take_instance(row: &mut Row, of: &Row) {
+    const KEY: &str = "service.instance.id";
+    let resource = |row: &Row| serde_json::from_str::<Value>(&row.resource_attributes).unwrap_or_default();
+    let mut mine = resource(row);
+    if let Some(members) = mine.as_object_mut() {
+        members.insert(KEY.to_owned(), resource(of)[KEY].clone());
+        row.resource_attributes = mine.to_string();
+    }
+}
+
+/// Rows are in another file, too; roots are gone; or rows are of a service without a name, or of another's instance.
+fn displace(written: &mut Written, random: &mut StdRng) {
+    let rate = [0.02, 0.1, 0.5][random.random_range(0..3)];
+    let kind = random.random_range(0..4);
+    let Written { cold, wal, schema, .. } = written;
+    let all: Vec<Row> = cold.iter().chain(wal.iter()).flat_map(|(_, rows)| rows.clone()).collect();
+    let mut copies = Vec::new();
+    for (file, rows) in cold.iter_mut().chain(wal.iter_mut()) {
+        match kind {
+            0 => {
+                let chosen = rows.iter().filter(|_| random.random_bool(rate));
+                copies.extend(chosen.cloned());
+            }
+            1 => rows.retain(|row| row.parent_span_id.is_some() || !random.random_bool(rate)),
+            _ => {
+                for row in rows.iter_mut() {
+                    if !random.random_bool(rate) {
+                        continue;
+                    }
+                    if kind == 2 {
+                        (row.service_name, row.resource_attributes) = (String::new(), "{}".to_owned());
+                    } else {
+                        take_instance(row, &all[random.random_range(0..all.len())]);
+                    }
+                }
+            }
+        }
+        write_rows(file, rows, *schema);
+    }
+    let number = random.random_range(0..cold.len() + wal.len());
+    let (file, rows) = cold.iter_mut().chain(wal.iter_mut()).nth(number).expect("a store of a file");
+    rows.append(&mut copies);
+    write_rows(file, rows, *schema);
+}
+
+/// Minutes, hours and days: links are judged by how long a trace has been silent.
+const AGES: [Duration; 3] = [Duration::from_mins(5), Duration::from_hours(3), Duration::from_hours(7 * 24)];
+
 /// Damaged stores, each with what an audit by structure finds, for another engine to judge.
 #[tokio::test]
 #[ignore = "writes stores: `scripts/second_opinion` runs it"]
@@ -585,15 +642,16 @@ async fn damaged_stores_are_written_for_a_second_opinion() {
     let folder = PathBuf::from(std::env::var("E2E_STORE_SECOND_OPINION").unwrap());
     for seed in 0..damages(100) {
         let mut random = StdRng::seed_from_u64(seed ^ 0x5ec0_4d00);
-        let mut written = write(&mut random);
+        let age = AGES[random.random_range(0..AGES.len())].as_nanos() as u64;
+        let mut written = write_since(crate::base::clock::unix_nanos() - age, &mut random);
         for _ in 0..random.random_range(0..4) {
             if written.cold.iter().chain(&written.wal).any(|(_, rows)| rows.is_empty()) {
                 break;
             }
-            if random.random_bool(0.6) {
-                exchange(&mut written, &mut random);
-            } else {
-                damage(&mut written, &mut random);
+            match random.random_range(0..3) {
+                0 => exchange(&mut written, &mut random),
+                1 => displace(&mut written, &mut random),
+                _ => drop(damage(&mut written, &mut random)),
             }
         }
         let report = written.audit_with("none", Memory::default(), 1_000_000).await;
