@@ -22,7 +22,7 @@ use crate::{
         baseline::Baseline,
         catalog::Check,
         findings::{KEPT, SampleLimits},
-        runner::{reads_records, run_checks},
+        runner::{read_records, run_checks},
         summary::summarise,
     },
     judge::{
@@ -141,7 +141,7 @@ pub(crate) async fn read(
         wait: options.wait,
         scope: Arc::new(options.scope.clone()),
         depth: options.depth,
-        keeps_records: options.checks.iter().any(|check| reads_records(check, &session)),
+        keeps_records: read_records(&options.checks, &session),
         old_files: options.old_files,
         left_behind: &options.left_behind,
         budget: options.memory.budget(),

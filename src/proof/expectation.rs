@@ -47,8 +47,7 @@ pub(crate) fn differences(expected: &str, fired: &str) -> Vec<Wrong> {
     let missed: Vec<&str> =
         parts(expected).filter(|text| !text.starts_with("may ")).filter(|text| !is_met(text)).collect();
     let alarms: Vec<&str> = parts(fired).filter(|text| !is_expected(text)).collect();
-    let told = |these: Vec<&str>| (!these.is_empty()).then(|| these.join("; "));
-    told(missed).map(Wrong::Missed).into_iter().chain(told(alarms).map(Wrong::FalseAlarm)).collect()
+    Wrong::of_checks(&missed, &alarms, "; ")
 }
 
 #[cfg(test)]

@@ -101,6 +101,14 @@ pub(crate) enum Wrong {
     Unnamed(Vec<String>),
 }
 
+impl Wrong {
+    /// What was missed, and what should have been silent; nothing where neither is.
+    pub(super) fn of_checks(missed: &[&str], alarms: &[&str], between: &str) -> Vec<Self> {
+        let told = |checks: &[&str]| (!checks.is_empty()).then(|| checks.join(between));
+        told(missed).map(Self::Missed).into_iter().chain(told(alarms).map(Self::FalseAlarm)).collect()
+    }
+}
+
 /// What all defects of one seed are planted into.
 pub(super) struct Grounds {
     seed: u64,
@@ -326,7 +334,7 @@ impl Grounds {
 }
 
 /// `first` is the run in the cold file.
-pub(super) fn named_run(bench: &Bench, run: &str) -> anyhow::Result<String> {
+pub(crate) fn named_run(bench: &Bench, run: &str) -> anyhow::Result<String> {
     if run == "first" { bench.first_run() } else { Ok(run.to_owned()) }
 }
 
@@ -350,8 +358,7 @@ fn unlike(expected: &Expected, found: &BTreeMap<String, u64>) -> Vec<Wrong> {
     let is_known =
         |check: &&str| [expected.all, expected.any, expected.also].iter().any(|of| of.contains(check));
     let alarms: Vec<&str> = found.keys().map(String::as_str).filter(|check| !is_known(check)).collect();
-    let told = |checks: Vec<&str>| (!checks.is_empty()).then(|| checks.join(", "));
-    told(missed).map(Wrong::Missed).into_iter().chain(told(alarms).map(Wrong::FalseAlarm)).collect()
+    Wrong::of_checks(&missed, &alarms, ", ")
 }
 
 #[cfg(test)]

@@ -3,25 +3,18 @@
 use std::{
     ops::{Deref, Range},
     path::{Path, PathBuf},
-    sync::Arc,
-};
-
-use datafusion::arrow::{
-    array::{Array, ArrayRef, BooleanArray, RecordBatch},
-    compute::nullif,
-    datatypes::{Field, FieldRef, Schema as ArrowSchema},
 };
 
 pub(crate) use crate::proof::fired::{beside_junjo, fired};
 use crate::{
     audit::{AuditOptions, examine, report::AuditReport},
     checks::catalog::built_in,
-    contract::{columns, row::Row, schema::Schema},
+    contract::{row::Row, schema::Schema},
     judge::{judgement::Depth, runs::choose_runs},
-    proof,
+    proof::{self, damages::structure::set_null},
     report::format::{self, ReportFormat, View},
     store::find::find_store,
-    testing::{fixture, parquet_rows, write_batch},
+    testing::fixture,
 };
 
 /// A copy of a store, to be damaged. Run A lies in its cold file, run B in its segment.
@@ -64,18 +57,9 @@ impl Bench {
         self.alter_cold(change).unwrap();
     }
 
-    /// Replaces columns of the cold file by others.
-    pub(crate) fn change_columns(&self, change: impl Fn(&Field, &ArrayRef) -> Option<(Field, ArrayRef)>) {
-        change_columns(&self.cold(), self.schema, change);
-    }
-
     /// Some rows of the cold file lack a value of a column.
     pub(crate) fn set_null(&self, name: &str, rows: Range<usize>) {
-        self.change_columns(|field, array| {
-            let is_null = (0..array.len()).map(|row| Some(rows.contains(&row))).collect::<BooleanArray>();
-            let nulled = || nullif(array, &is_null).unwrap();
-            (field.name() == name).then(|| (field.clone().with_nullable(true), nulled()))
-        });
+        set_null(self, name, rows).unwrap();
     }
 
     pub(crate) fn edit_ledger(&self, run: usize, edit: impl Fn(&str) -> String) {
@@ -106,21 +90,6 @@ impl Bench {
         let runs = choose_runs(&self.runs(), run, &layout).unwrap();
         examine(&layout, &runs, without_waiting(), |_| {}).await.unwrap()
     }
-}
-
-/// Replaces columns of a Parquet file with exactly the columns of `schema` by others.
-pub(crate) fn change_columns(
-    file: &Path,
-    schema: Schema,
-    change: impl Fn(&Field, &ArrayRef) -> Option<(Field, ArrayRef)>,
-) {
-    let batch = columns::batch(&parquet_rows(file, schema), schema).unwrap();
-    let changed = |(field, array): (&FieldRef, &ArrayRef)| {
-        change(field, array).unwrap_or_else(|| (field.as_ref().clone(), Arc::clone(array)))
-    };
-    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) =
-        batch.schema().fields().iter().zip(batch.columns()).map(changed).unzip();
-    write_batch(file, &RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap());
 }
 
 pub(crate) fn without_waiting() -> AuditOptions {

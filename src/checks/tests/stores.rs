@@ -1,13 +1,13 @@
 //! Stores for the library of damages, of the real services as far as they have what is damaged.
 
-use super::{
-    bench::{Bench, first_run},
-    junjo,
-};
+use super::{bench::Bench, junjo};
 use crate::{
     audit::random_tests,
     contract::schema::Schema,
-    proof::damages::{Ground, Planting},
+    proof::{
+        damages::{Ground, Planting},
+        selftest::named_run,
+    },
 };
 
 /// Runs with the profile `adversarial`, which is odd by design.
@@ -46,5 +46,5 @@ pub(crate) fn of(damage: &Planting) -> impl Iterator<Item = (&'static str, Bench
 
 /// The run to hold against.
 pub(crate) fn run(damage: &Planting, bench: &Bench) -> String {
-    if damage.run == "first" { first_run(bench) } else { damage.run.to_owned() }
+    named_run(bench, damage.run).unwrap()
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     Damage,
     files::truncate,
-    structure::{a_leaf, a_root},
+    structure::{a_leaf, change_root},
 };
 use crate::{
     contract::{row::Row, schema::Schema},
@@ -245,12 +245,7 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "write_zeros_for_no_parent",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_root(rows)?.parent_span_id = Some("0".repeat(16));
-                Some(())
-            })
-        },
+        |bench| change_root(bench, |row| row.parent_span_id = Some("0".repeat(16))),
         "unlisted_traces: warn, 1",
     ),
     (

@@ -26,17 +26,7 @@ const HALF_AN_HOUR: Duration = Duration::from_mins(30);
 
 pub(super) const DAMAGES: &[Damage] = &[
     ("nothing, to rows of apps", "none", |_| Ok(()), ""),
-    (
-        "lose_the_root_of_a_trace",
-        "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                rows.remove(root(rows)?);
-                Some(())
-            })
-        },
-        "rootless_traces: 1",
-    ),
+    ("lose_the_root_of_a_trace", "none", lose_the_root, "rootless_traces: 1"),
     (
         "lose_the_root_of_a_young_trace",
         "none",
@@ -47,11 +37,9 @@ pub(super) const DAMAGES: &[Damage] = &[
         "leave_a_span_open_below_a_root",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
+            change_leaf(bench, |row| {
                 "{}".clone_into(&mut row.attributes);
                 row.parent_span_id = Some(NOWHERE.to_owned());
-                Some(())
             })
         },
         "unresolved_parents: warn, 1",
@@ -74,36 +62,20 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "make_a_leaf_a_root",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_leaf(rows)?.parent_span_id = None;
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| row.parent_span_id = None),
         "junjo_parents: 1; several_roots: info, 1",
     ),
     (
         "make_a_span_its_own_parent",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
-                row.parent_span_id = Some(row.span_id.clone());
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| row.parent_span_id = Some(row.span_id.clone())),
         "self_parents: 1",
     ),
     ("make_a_cycle", "none", |bench| bench.try_alter_cold(|rows| make_a_cycle(rows)), "parent_cycles: 2"),
     (
         "damage_the_trace_id_of_a_leaf",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                super::rows::flip_digit(&mut a_leaf(rows)?.trace_id);
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| super::rows::flip_digit(&mut row.trace_id)),
         "parent_in_other_trace: 1",
     ),
     (
@@ -159,12 +131,10 @@ pub(super) const DAMAGES: &[Damage] = &[
         "end_before_the_start",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
+            change_leaf(bench, |row| {
                 (row.start_time, row.end_time) = (row.end_time, row.start_time);
                 row.duration_ns = -row.duration_ns;
                 "[]".clone_into(&mut row.events);
-                Some(())
             })
         },
         "inverted_intervals: 1",
@@ -172,23 +142,16 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "change_a_duration",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_leaf(rows)?.duration_ns += 1;
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| row.duration_ns += 1),
         "wrong_durations: 1",
     ),
     (
         "outlive_the_parent",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
+            change_leaf(bench, |row| {
                 row.end_time += 3_600_000_000_000;
                 row.duration_ns += 3_600_000_000_000;
-                Some(())
             })
         },
         "children_outside_parents: warn, 1",
@@ -203,11 +166,9 @@ pub(super) const DAMAGES: &[Damage] = &[
         "start_in_1970",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_root(rows)?;
+            change_root(bench, |row| {
                 row.start_time = 7;
                 row.duration_ns = row.end_time - 7;
-                Some(())
             })
         },
         "times_out_of_range: warn, 1",
@@ -216,11 +177,9 @@ pub(super) const DAMAGES: &[Damage] = &[
         "end_in_2200",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_root(rows)?;
+            change_root(bench, |row| {
                 row.end_time = 7_258_118_400_000_000_000;
                 row.duration_ns = row.end_time - row.start_time;
-                Some(())
             })
         },
         "times_out_of_range: warn, 1",
@@ -228,55 +187,28 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "shorten_a_span_id",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_leaf(rows)?.span_id.truncate(7);
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| row.span_id.truncate(7)),
         "malformed_ids: 1",
     ),
     (
         "write_an_id_in_upper_case",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                "ABCDEF0123456789".clone_into(&mut a_leaf(rows)?.span_id);
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| "ABCDEF0123456789".clone_into(&mut row.span_id)),
         "malformed_ids: 1",
     ),
     (
         "an_object_for_events",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                "{}".clone_into(&mut a_leaf(rows)?.events);
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| "{}".clone_into(&mut row.events)),
         "invalid_json: 1",
     ),
-    (
-        "cut_json",
-        "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_leaf(rows)?.attributes.truncate(20);
-                Some(())
-            })
-        },
-        "invalid_json: 1",
-    ),
+    ("cut_json", "none", |bench| change_leaf(bench, |row| row.attributes.truncate(20)), "invalid_json: 1"),
     (
         "double_a_key_of_an_app",
         "none",
         |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
+            change_leaf(bench, |row| {
                 row.attributes = row.attributes.replacen('{', "{\"junjo.span_type\":\"node\",", 1);
-                Some(())
             })
         },
         "duplicate_json_keys: 1",
@@ -284,13 +216,7 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "space_out_json_of_an_app",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                let row = a_leaf(rows)?;
-                row.attributes = row.attributes.replace(",\"", ", \"");
-                Some(())
-            })
-        },
+        |bench| change_leaf(bench, |row| row.attributes = row.attributes.replace(",\"", ", \"")),
         "noncanonical_events: warn, 1",
     ),
     (
@@ -314,17 +240,7 @@ pub(super) const DAMAGES: &[Damage] = &[
 
 /// Of rows that do not say whether a parent is remote.
 pub(super) const OF_SCHEMA_1: &[Damage] = &[
-    (
-        "lose_the_root_of_an_older_trace",
-        "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                rows.remove(root(rows)?);
-                Some(())
-            })
-        },
-        "rootless_traces: 1",
-    ),
+    ("lose_the_root_of_an_older_trace", "none", lose_the_root, "rootless_traces: 1"),
     // Runs of a legacy workflow share one id, so that a stored one proves nothing of the next.
     (
         "name_a_parent_of_an_older_trace_that_is_nowhere",
@@ -334,11 +250,23 @@ pub(super) const OF_SCHEMA_1: &[Damage] = &[
     ),
 ];
 
-pub(crate) fn name_a_parent_that_is_nowhere(bench: &Bench) -> anyhow::Result<()> {
+fn lose_the_root(bench: &Bench) -> anyhow::Result<()> {
     bench.try_alter_cold(|rows| {
-        a_leaf(rows)?.parent_span_id = Some(NOWHERE.to_owned());
+        rows.remove(root(rows)?);
         Some(())
     })
+}
+
+pub(crate) fn name_a_parent_that_is_nowhere(bench: &Bench) -> anyhow::Result<()> {
+    change_leaf(bench, |row| row.parent_span_id = Some(NOWHERE.to_owned()))
+}
+
+fn change_leaf(bench: &Bench, change: impl FnOnce(&mut Row)) -> anyhow::Result<()> {
+    bench.try_alter_cold(|rows| a_leaf(rows).map(change))
+}
+
+pub(super) fn change_root(bench: &Bench, change: impl FnOnce(&mut Row)) -> anyhow::Result<()> {
+    bench.try_alter_cold(|rows| a_root(rows).map(change))
 }
 
 pub(super) fn root(rows: &[Row]) -> Option<usize> {

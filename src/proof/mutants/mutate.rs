@@ -262,7 +262,7 @@ impl Mistake {
 
     fn join(&mut self, join: &mut Join) {
         let text = join.to_string();
-        let Some(constraint) = constraint(&join.join_operator).cloned() else { return };
+        let Some(constraint) = constraint(&mut join.join_operator).cloned() else { return };
         let kinds = [
             ("INNER", JoinOperator::Inner(constraint.clone())),
             ("LEFT", JoinOperator::Left(constraint.clone())),
@@ -278,7 +278,7 @@ impl Mistake {
         if matches!(constraint, JoinConstraint::On(_)) && self.is_here(|| format!("drop the key of `{text}`"))
         {
             let always = JoinConstraint::On(Expr::Value(Value::Boolean(true).into()));
-            *constraint_mut(&mut join.join_operator).expect("as it had one above") = always;
+            *self::constraint(&mut join.join_operator).expect("as it had one above") = always;
         }
     }
 }
@@ -368,20 +368,7 @@ fn not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
 }
 
-fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => Some(constraint),
-        _ => None,
-    }
-}
-
-fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
     match operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)

@@ -1,9 +1,6 @@
 //! A function that is asked how much it would make before it is called.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::datatypes::{DataType, FieldRef},
@@ -23,26 +20,11 @@ use super::{
 use crate::text::numbers;
 
 /// A function within a statement.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bounded {
     inner: Arc<ScalarUDF>,
     growth: Growth,
     scope: Arc<Scope>,
-}
-
-// The same call in one statement is computed once; statements never meet.
-impl PartialEq for Bounded {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.inner, self.growth) == (&other.inner, other.growth)
-    }
-}
-
-impl Eq for Bounded {}
-
-impl Hash for Bounded {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.inner, self.growth).hash(state);
-    }
 }
 
 impl Bounded {

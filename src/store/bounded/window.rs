@@ -3,11 +3,7 @@
 //! A window has an answer for each row, and DataFusion holds them all: `array_agg(x) over ()` of n rows makes n lists of
 //! n elements.
 
-use std::{
-    hash::{Hash, Hasher},
-    ops::Range,
-    sync::Arc,
-};
+use std::{ops::Range, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -51,31 +47,17 @@ pub(super) fn may_be_large(kind: &DataType) -> bool {
 }
 
 /// An aggregate over a window.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Aggregate {
     inner: Arc<AggregateUDF>,
     scope: Arc<Scope>,
-}
-
-impl PartialEq for Aggregate {
-    fn eq(&self, other: &Self) -> bool {
-        self.inner == other.inner
-    }
-}
-
-impl Eq for Aggregate {}
-
-impl Hash for Aggregate {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.inner.hash(state);
-    }
 }
 
 impl Aggregate {
     fn bound(&self, inner: Box<dyn Accumulator>) -> Box<dyn Accumulator> {
         Box::new(Answers {
             inner,
-            function: self.inner.name().to_owned(),
+            function: Arc::clone(&self.inner),
             scope: Arc::clone(&self.scope),
             rows: 0,
             answered: 0,
@@ -150,7 +132,7 @@ impl AggregateUDFImpl for Aggregate {
 #[derive(Debug)]
 struct Answers {
     inner: Box<dyn Accumulator>,
-    function: String,
+    function: Arc<AggregateUDF>,
     scope: Arc<Scope>,
     /// In the window.
     rows: usize,
@@ -169,7 +151,7 @@ impl Accumulator for Answers {
         let answer = self.inner.evaluate()?;
         self.answered = self.answered.saturating_add(answer.size());
         let held = self.answered.max(answer.size().saturating_mul(self.rows));
-        self.scope.hold(&self.function, held.saturating_sub(self.held), answer.size())?;
+        self.scope.hold(self.function.name(), held.saturating_sub(self.held), answer.size())?;
         self.held = self.held.max(held);
         Ok(answer)
     }
@@ -197,24 +179,10 @@ impl Accumulator for Answers {
 }
 
 /// A function that knows its window only: `first_value`, `lag`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Function {
     inner: Arc<WindowUDF>,
     scope: Arc<Scope>,
-}
-
-impl PartialEq for Function {
-    fn eq(&self, other: &Self) -> bool {
-        self.inner == other.inner
-    }
-}
-
-impl Eq for Function {}
-
-impl Hash for Function {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.inner.hash(state);
-    }
 }
 
 impl WindowUDFImpl for Function {
@@ -236,7 +204,7 @@ impl WindowUDFImpl for Function {
 
     fn partition_evaluator(&self, args: PartitionEvaluatorArgs<'_>) -> Result<Box<dyn PartitionEvaluator>> {
         let inner = self.inner.partition_evaluator_factory(args)?;
-        let function = self.inner.name().to_owned();
+        let function = Arc::clone(&self.inner);
         Ok(Box::new(Evaluator { inner, function, scope: Arc::clone(&self.scope) }))
     }
 
@@ -271,7 +239,7 @@ impl WindowUDFImpl for Function {
 #[derive(Debug)]
 struct Evaluator {
     inner: Box<dyn PartitionEvaluator>,
-    function: String,
+    function: Arc<WindowUDF>,
     scope: Arc<Scope>,
 }
 
@@ -294,7 +262,7 @@ impl PartitionEvaluator for Evaluator {
 
     fn evaluate(&mut self, values: &[ArrayRef], range: &Range<usize>) -> Result<ScalarValue> {
         let answer = self.inner.evaluate(values, range)?;
-        self.scope.hold(&self.function, answer.size(), answer.size())?;
+        self.scope.hold(self.function.name(), answer.size(), answer.size())?;
         Ok(answer)
     }
 
