@@ -20,7 +20,7 @@ use super::{
     footer::footer,
     inventory::{FoundFile, list},
     layout::{Layout, Tier},
-    scan::{reason, scan_parquet, schema},
+    scan::{problem_of, scan_parquet, schema},
     segment::read_segment,
     session::session,
 };
@@ -128,7 +128,7 @@ async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<St
     while let Some(batch) = scan.stream.next().await {
         match batch {
             Ok(batch) => rows += batch.num_rows(),
-            Err(err) => return (rows, Some(reason(&err))),
+            Err(err) => return (rows, Some(problem_of(&err).to_string())),
         }
     }
     (rows, None)

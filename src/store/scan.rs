@@ -189,12 +189,6 @@ pub(crate) fn problem_of(err: &DataFusionError) -> FileProblem {
     // What follows in a flatbuffer's complaint is a page of its internals.
     FileProblem::Undecodable(reason.split(" { ").next().unwrap_or_default().to_owned())
 }
-
-/// The sentence behind a scan's error, without the wrappers that it came in and without the file's name.
-pub(crate) fn reason(err: &DataFusionError) -> String {
-    problem_of(err).to_string()
-}
-
 /// Whether a file's bytes, or what the system did not give of them, may have ended a plan.
 pub(crate) fn is_of_a_file(err: &DataFusionError) -> bool {
     causes(err).any(|cause| {

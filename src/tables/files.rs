@@ -8,12 +8,11 @@ use datafusion::{
         datatypes::SchemaRef,
     },
     common::Result,
-    parquet::file::metadata::RowGroupMetaData,
 };
 
 use super::{
     judged::Judged,
-    listing::{Contents, Listing, Looked, SegmentFacts, start_times},
+    listing::{Contents, GroupFacts, Listing, Looked, SegmentFacts},
     sources::Sources,
     unknown_column,
 };
@@ -41,7 +40,7 @@ struct File<'a> {
 pub(super) fn rows(sources: &Sources, judged: Option<&Judged>, schema: &SchemaRef) -> Result<RecordBatch> {
     let needs_listing = judged.is_none() || LISTED.iter().any(|name| schema.index_of(name).is_ok());
     let listing = needs_listing.then(|| sources.listing());
-    let looked = listing.iter().flat_map(|listing| &listing.files);
+    let looked = listing.iter().flat_map(|listing| listing.files());
     let files: Vec<File<'_>> = match judged {
         None => looked.map(|looked| File { looked: Some(looked), record: None }).collect(),
         Some(judged) => {
@@ -116,7 +115,7 @@ impl<'a> File<'a> {
 
     fn row_groups(self) -> Option<i64> {
         match &self.looked?.contents {
-            Contents::Parquet(footer) => i64::try_from(footer.metadata.num_row_groups()).ok(),
+            Contents::Parquet(file) => i64::try_from(file.groups.len()).ok(),
             Contents::Segment(_) | Contents::None => None,
         }
     }
@@ -162,12 +161,11 @@ struct Group<'a> {
     of: &'a Looked,
     index: i64,
     first_row: i64,
-    metadata: &'a RowGroupMetaData,
-    start_times: Option<(i64, i64)>,
+    facts: &'a GroupFacts,
 }
 
 pub(super) fn row_groups(listing: &Listing, schema: &SchemaRef) -> Result<RecordBatch> {
-    let groups: Vec<_> = listing.files.iter().flat_map(groups_of).collect();
+    let groups: Vec<_> = listing.files().flat_map(groups_of).collect();
     let all = || groups.iter();
     super::batch(schema, groups.len(), |name| {
         Ok(match name {
@@ -175,29 +173,29 @@ pub(super) fn row_groups(listing: &Listing, schema: &SchemaRef) -> Result<Record
             "file" => text(all().map(|group| Some(&group.of.file.shown))),
             "row_group" => number(all().map(|group| Some(group.index))),
             "first_row" => number(all().map(|group| Some(group.first_row))),
-            "rows" => number(all().map(|group| Some(group.metadata.num_rows()))),
-            "stored_bytes" => number(all().map(|group| Some(group.metadata.compressed_size()))),
-            "plain_bytes" => number(all().map(|group| Some(group.metadata.total_byte_size()))),
-            "first_start" => time(all().map(|group| Some(group.start_times?.0))),
-            "last_start" => time(all().map(|group| Some(group.start_times?.1))),
+            "rows" => number(all().map(|group| Some(group.facts.rows))),
+            "stored_bytes" => number(all().map(|group| Some(group.facts.stored_bytes))),
+            "plain_bytes" => number(all().map(|group| Some(group.facts.plain_bytes))),
+            "first_start" => time(all().map(|group| Some(group.facts.start_times?.0))),
+            "last_start" => time(all().map(|group| Some(group.facts.start_times?.1))),
             other => return unknown_column("row_groups", other),
         })
     })
 }
 
 fn groups_of(of: &Looked) -> Vec<Group<'_>> {
-    let Contents::Parquet(footer) = &of.contents else { return Vec::new() };
+    let Contents::Parquet(file) = &of.contents else { return Vec::new() };
     let mut first_row = 0;
-    let group = |(index, metadata)| {
-        let group = Group { of, index, first_row, metadata, start_times: start_times(footer, metadata) };
-        first_row += group.metadata.num_rows();
-        group
-    };
-    (0..).zip(footer.metadata.row_groups()).map(group).collect()
+    let mut groups = Vec::new();
+    for (index, facts) in (0..).zip(&file.groups) {
+        groups.push(Group { of, index, first_row, facts });
+        first_row += facts.rows;
+    }
+    groups
 }
 
 pub(super) fn segments(listing: &Listing, schema: &SchemaRef) -> Result<RecordBatch> {
-    let segments: Vec<(&Looked, &SegmentFacts)> = listing.files.iter().filter_map(segment_of).collect();
+    let segments: Vec<(&Looked, &SegmentFacts)> = listing.files().filter_map(segment_of).collect();
     let all = || segments.iter().copied();
     super::batch(schema, segments.len(), |name| {
         Ok(match name {

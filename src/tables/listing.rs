@@ -20,7 +20,7 @@ use crate::{
         columns,
         footer::Footer,
         health::Health,
-        inventory::{self, FoundFile, Inventory, Kind},
+        inventory::{self, FoundFile, Inventory, Kind, Unlisted},
         layout::{Layout, Tier},
         open::{OpenedFile, open},
         problem::FileProblem,
@@ -31,11 +31,11 @@ use crate::{
 /// All files of a store.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    pub(crate) files: Vec<Looked>,
+    files: Vec<Arc<Looked>>,
 }
 
 /// A file, and what it says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Looked {
     pub(crate) file: FoundFile,
     pub(crate) health: Health,
@@ -43,22 +43,49 @@ pub(crate) struct Looked {
     pub(crate) contents: Contents,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Contents {
-    Parquet(Footer),
+    Parquet(ParquetFacts),
     Segment(SegmentFacts),
     /// Nothing, or nothing that could be read.
     None,
 }
 
+/// What the footer of a Parquet file says. A store may have a hundred thousand files: the footer itself, some twenty
+/// kilobytes of it, is not kept.
+#[derive(Debug)]
+pub(crate) struct ParquetFacts {
+    pub(crate) columns: ColumnFacts,
+    pub(crate) groups: Vec<GroupFacts>,
+}
+
+/// A row group, by the footer.
+#[derive(Debug)]
+pub(crate) struct GroupFacts {
+    pub(crate) rows: i64,
+    pub(crate) stored_bytes: i64,
+    pub(crate) plain_bytes: i64,
+    /// The earliest and the latest start; none without statistics of nanoseconds.
+    pub(crate) start_times: Option<(i64, i64)>,
+}
+
+/// Whose columns a file has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ColumnFacts {
+    /// Whether any of them is one of a stored span.
+    pub(crate) are_of_spans: bool,
+    /// Which studio wrote them; none where they are not exactly one era's.
+    pub(crate) era: Option<Schema>,
+}
+
 /// What a segment was found to hold.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct SegmentFacts {
     pub(crate) rows: u64,
     pub(crate) batches: u64,
     pub(crate) ended: bool,
     pub(crate) torn_at: Option<u64>,
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: ColumnFacts,
     pub(crate) times: Option<(i64, i64)>,
 }
 
@@ -86,30 +113,25 @@ impl Looked {
             Some(FileProblem::Columns(faults)) => faults.wrong_types.is_empty(),
             Some(_) => false,
         };
-        let holds_spans = match &self.contents {
-            Contents::Parquet(footer) => columns::are_of_spans(&footer.columns),
-            Contents::Segment(segment) => columns::are_of_spans(&segment.columns),
-            Contents::None => false,
-        };
-        is_readable && holds_spans
+        is_readable && self.columns().is_some_and(|columns| columns.are_of_spans)
     }
 
     pub(crate) fn schema_version(&self) -> Option<i64> {
-        let columns = match &self.contents {
-            Contents::Parquet(footer) => &footer.columns,
-            Contents::Segment(segment) => &segment.columns,
-            Contents::None => return None,
-        };
-        columns::era(columns).map(Schema::version)
+        self.columns()?.era.map(Schema::version)
+    }
+
+    fn columns(&self) -> Option<ColumnFacts> {
+        match &self.contents {
+            Contents::Parquet(file) => Some(file.columns),
+            Contents::Segment(segment) => Some(segment.columns),
+            Contents::None => None,
+        }
     }
 
     /// The earliest and the latest start.
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
         match &self.contents {
-            Contents::Parquet(footer) => {
-                let groups = footer.metadata.row_groups().iter();
-                groups.filter_map(|group| start_times(footer, group)).reduce(wider)
-            }
+            Contents::Parquet(file) => file.groups.iter().filter_map(|group| group.start_times).reduce(wider),
             Contents::Segment(segment) => segment.times,
             Contents::None => None,
         }
@@ -117,24 +139,28 @@ impl Looked {
 }
 
 impl Listing {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Looked> + Clone {
+        self.files.iter().map(Arc::as_ref)
+    }
+
     /// The files of these tiers that rows can be read of.
     pub(crate) fn readable(&self, tiers: &[Tier]) -> Vec<FoundFile> {
-        let readable = self.files.iter().filter(|one| one.has_rows() && tiers.contains(&one.file.tier));
+        let readable = self.files().filter(|one| one.has_rows() && tiers.contains(&one.file.tier));
         readable.map(|one| one.file.clone()).collect()
     }
 
     pub(crate) fn stamps(&self) -> Vec<Stamp> {
-        self.files.iter().map(Looked::stamp).collect()
+        self.files().map(Looked::stamp).collect()
     }
 
     /// Files and folders that keep rows from an answer about these tiers.
     pub(crate) fn damaged(&self, tiers: &[Tier]) -> impl Iterator<Item = &Looked> {
-        self.files.iter().filter(move |one| one.health.hides_rows() && tiers.contains(&one.file.tier))
+        self.files().filter(move |one| one.health.hides_rows() && tiers.contains(&one.file.tier))
     }
 
     /// Segments that a flush has taken since they were listed.
     pub(crate) fn flushed(&self) -> usize {
-        let segments = self.files.iter().filter(|one| one.file.kind == Kind::Segment);
+        let segments = self.files().filter(|one| one.file.kind == Kind::Segment);
         segments.filter(|one| matches!(one.file.path.try_exists(), Ok(false))).count()
     }
 }
@@ -145,7 +171,7 @@ pub(crate) struct Lister {
     layout: Layout,
     /// Files that the user wants left out, by the ends of their names.
     without: Vec<String>,
-    known: Mutex<HashMap<Stamp, Looked>>,
+    known: Mutex<HashMap<Stamp, Arc<Looked>>>,
 }
 
 impl Lister {
@@ -163,29 +189,16 @@ impl Lister {
         for tier in [Tier::Wal, Tier::Cold, Tier::Hot] {
             let Inventory { files: found, unlisted } = inventory::list(&self.layout, tier);
             files.extend(found.into_iter().filter_map(|file| self.look(file)));
-            files.extend(unlisted.into_iter().map(|place| Looked {
-                file: FoundFile {
-                    tier: place.tier,
-                    path: place.path,
-                    shown: place.shown,
-                    size: 0,
-                    kind: Kind::Foreign,
-                    named_at: None,
-                    modified_at: None,
-                },
-                health: Health::NotRead,
-                problem: Some(FileProblem::of_listing(&place.source)),
-                contents: Contents::None,
-            }));
+            files.extend(unlisted.into_iter().map(|place| Arc::new(Looked::of_unlisted(place))));
         }
         files.sort_by(|a, b| (a.file.tier, &a.file.shown).cmp(&(b.file.tier, &b.file.shown)));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = files.iter().map(|one| (one.stamp(), one.clone())).collect();
+        *known = files.iter().map(|one| (one.stamp(), Arc::clone(one))).collect();
         Arc::new(Listing { files })
     }
 
     /// Nothing for a file that a flush took away meanwhile.
-    fn look(&self, file: FoundFile) -> Option<Looked> {
+    fn look(&self, file: FoundFile) -> Option<Arc<Looked>> {
         let stamp = Stamp { path: file.path.clone(), size: file.size, modified: file.modified_at };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
         if known.is_some() {
@@ -194,9 +207,10 @@ impl Lister {
         if self.is_left_out(&file) {
             let problem = FileProblem::LeftOut;
             let health = problem.health(file.tier);
-            return Some(Looked { file, health, problem: Some(problem), contents: Contents::None });
+            let contents = Contents::None;
+            return Some(Arc::new(Looked { file, health, problem: Some(problem), contents }));
         }
-        Looked::of(file)
+        Looked::of(file).map(Arc::new)
     }
 
     fn is_left_out(&self, file: &FoundFile) -> bool {
@@ -212,13 +226,47 @@ impl Looked {
         let OpenedFile { health, problem, .. } = opened;
         (health != Health::Gone).then_some(Self { file, health, problem, contents })
     }
+
+    /// A folder or an entry that cannot be listed.
+    fn of_unlisted(place: Unlisted) -> Self {
+        let file = FoundFile {
+            tier: place.tier,
+            path: place.path,
+            shown: place.shown,
+            size: 0,
+            kind: Kind::Foreign,
+            named_at: None,
+            modified_at: None,
+        };
+        let problem = Some(FileProblem::of_listing(&place.source));
+        Self { file, health: Health::NotRead, problem, contents: Contents::None }
+    }
 }
 
 impl Contents {
     fn of(opened: &OpenedFile) -> Self {
-        let footer = opened.footer().cloned().map(Self::Parquet);
+        let footer = opened.footer().map(|footer| Self::Parquet(ParquetFacts::of(footer)));
         let segment = opened.segment().map(|segment| Self::Segment(SegmentFacts::of(segment)));
         footer.or(segment).unwrap_or(Self::None)
+    }
+}
+
+impl ColumnFacts {
+    fn of(columns: &[String]) -> Self {
+        Self { are_of_spans: columns::are_of_spans(columns), era: columns::era(columns) }
+    }
+}
+
+impl ParquetFacts {
+    fn of(footer: &Footer) -> Self {
+        let group = |group: &RowGroupMetaData| GroupFacts {
+            rows: group.num_rows(),
+            stored_bytes: group.compressed_size(),
+            plain_bytes: group.total_byte_size(),
+            start_times: start_times(footer, group),
+        };
+        let groups = footer.metadata.row_groups().iter().map(group).collect();
+        Self { columns: ColumnFacts::of(&footer.columns), groups }
     }
 }
 
@@ -238,14 +286,14 @@ impl SegmentFacts {
                 Some(FileProblem::Empty) => Some(0),
                 _ => None,
             },
-            columns: segment.columns.clone(),
+            columns: ColumnFacts::of(&segment.columns),
             times: starts.map(|start| (start, start)).reduce(wider),
         }
     }
 }
 
 /// The start times of a row group by its statistics; none where the column's numbers are not nanoseconds.
-pub(crate) fn start_times(footer: &Footer, group: &RowGroupMetaData) -> Option<(i64, i64)> {
+fn start_times(footer: &Footer, group: &RowGroupMetaData) -> Option<(i64, i64)> {
     if footer.wrong_types.iter().any(|wrong| wrong.column == "start_time") {
         return None;
     }

@@ -20,7 +20,6 @@ use datafusion::{
     execution::TaskContext,
     prelude::SessionContext,
 };
-use futures::StreamExt;
 
 use super::{
     catalog, expected, findings,
@@ -39,10 +38,12 @@ use crate::{
     judge::runs::{Runs, choose_runs},
     ledger::any_run::AnyRun,
     store::{
-        footer::{Footer, Statistics},
+        footer::Statistics,
         health::Health,
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
+        open::open,
+        problem::FileProblem,
         scan,
         session::{self, Spilling},
     },
@@ -405,21 +406,21 @@ impl Sources {
     /// The cold files and snapshots that a footer calls healthy and whose pages do not decode, and why.
     pub(crate) async fn damaged_inside(&self) -> Vec<(String, String)> {
         let mut damaged = Vec::new();
-        for one in &self.listing().files {
-            if let Contents::Parquet(footer) = &one.contents
-                && let Err(err) = self.read_to_its_end(&one.file, footer).await
+        for one in self.listing().files() {
+            if let Contents::Parquet(_) = &one.contents
+                && let Err(problem) = self.read_to_its_end(&one.file).await
             {
-                damaged.push((one.file.shown.clone(), scan::reason(&err)));
+                damaged.push((one.file.shown.clone(), problem.to_string()));
             }
         }
         damaged
     }
 
-    async fn read_to_its_end(&self, file: &FoundFile, footer: &Footer) -> Result<()> {
+    async fn read_to_its_end(&self, file: &FoundFile) -> Result<(), FileProblem> {
         let schema = scan::schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut scan = scan::scan_parquet(file, footer, &columns, self.reader.task_ctx())?;
-        while let Some(batch) = scan.stream.next().await {
+        let mut rows = open(file).into_rows(&columns, self.reader.task_ctx());
+        while let Some(batch) = rows.next().await {
             batch?;
         }
         Ok(())

@@ -62,7 +62,7 @@ impl<'i> Known<'i> {
         now: i64,
         damaged: &[String],
     ) -> Self {
-        let of_tier = |tier: Tier| listing.files.iter().filter(move |one| one.file.tier == tier);
+        let of_tier = |tier: Tier| listing.files().filter(move |one| one.file.tier == tier);
         let holds_rows = |one: &&Looked| matches!(one.contents, Contents::Parquet(_));
         let files: Vec<&FoundFile> = of_tier(Tier::Cold).filter(holds_rows).map(|one| &one.file).collect();
         let root = cold_root(layout);
@@ -82,7 +82,7 @@ impl<'i> Known<'i> {
         let mut recent: Vec<&&FoundFile> = files.iter().filter(is_recent).collect();
         recent.sort_by_key(|file| std::cmp::Reverse(file.named_at));
         let recent = recent.into_iter().take(RECENT_FILES).map(|file| file.shown.clone()).collect();
-        let is_newer = index.has_agents || listing.files.iter().any(|one| one.schema_version() == Some(2));
+        let is_newer = index.has_agents || listing.files().any(|one| one.schema_version() == Some(2));
         let stops = |one: &Looked| {
             one.problem.as_ref().is_some_and(FileProblem::stops_readers)
                 || is_newer && one.schema_version() == Some(1)

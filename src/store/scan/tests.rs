@@ -321,5 +321,8 @@ async fn a_damaged_file_is_an_error_with_its_name_and_a_reason_without() {
     context.register_table("cut", stored_spans(vec![file.clone()])).unwrap();
     let error = context.sql("SELECT span_id FROM cut").await.unwrap().collect().await.unwrap_err();
     assert!(error.to_string().contains(&file.shown), "{error}");
-    assert_eq!(reason(&error), "the file does not end in `PAR1`: it was cut, or never finished");
+    assert_eq!(
+        problem_of(&error).to_string(),
+        "the file does not end in `PAR1`: it was cut, or never finished"
+    );
 }
