@@ -18,7 +18,7 @@ use crate::{
         row::Cell,
         schema::column,
     },
-    store::rows::StoredCells,
+    store::rows::{Rows, StoredCells},
 };
 
 /// A set of texts, told from others by the number of its members and the sum of their digests.
@@ -161,7 +161,11 @@ struct Part {
 }
 
 impl KeyNotes {
-    pub(crate) fn note(&mut self, cells: &StoredCells<'_>) {
+    pub(crate) fn note_batch(&mut self, rows: &Rows<'_>) {
+        (0..rows.count()).for_each(|row| self.note(&rows.cells(row)));
+    }
+
+    fn note(&mut self, cells: &StoredCells<'_>) {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let number = |column: usize| cells[column].and_then(Cell::number);
         if let Some(trace) = text(column::TRACE_ID) {

@@ -1,7 +1,7 @@
 //! Reads every file of a store once and judges each row.
 //!
 //! Segments are read before cold files are listed: a flush in between can show a span twice, but
-//! never hide it. One plan and one task per file, so that damage stays with its file.
+//! never hide it. One plan per file, so that damage stays with its file; who has no file left judges batches of others.
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,8 @@ use datafusion::execution::TaskContext;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use self::{
-    file::{SweptFile, sweep_file},
+    batches::SharedBatches,
+    file::{SweptFile, help, sweep_file},
     flushed::Flushed,
 };
 use super::{
@@ -35,6 +36,7 @@ use crate::store::{
     open::open,
 };
 
+mod batches;
 mod depth;
 mod file;
 mod flushed;
@@ -80,7 +82,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
     swept.note_others(&wal);
     let mut segments = sweep_files(wal.data().cloned().collect(), sweep).await?;
     for (_, one) in &segments {
-        sweep.collected.watch(&one.notes.facts);
+        sweep.collected.watch(&one.rows.output.facts);
     }
     let hot = inventory::list(&sweep.layout, Tier::Hot);
     swept.note_others(&hot);
@@ -98,7 +100,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
     }
     swept.files.extend(cold.skipped.iter().map(record::of_skipped));
     for (file, mut one) in cold.files.into_iter().chain(segments) {
-        sweep.collected.take(&mut one.notes)?;
+        sweep.collected.take(&mut one.rows.output)?;
         swept.add(file, one);
     }
     swept.files.sort_by(|a, b| (a.tier, &a.file).cmp(&(b.tier, &b.file)));
@@ -184,11 +186,14 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
         sweep.collected.names.name(&file.shown);
     }
     sweep.progress.expect(&files);
-    let count = files.len();
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let jobs = sweep.collected.facts.jobs.get();
     let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
-    let workers: Vec<_> = (0..sweep.collected.facts.jobs.get().min(count))
-        .map(|_| start(work_off(Arc::clone(&queue), sweep.clone())))
-        .collect();
+    let batches = Arc::new(SharedBatches::of(jobs));
+    let workers: Vec<_> =
+        (0..jobs).map(|_| start(work_off(Arc::clone(&queue), Arc::clone(&batches), sweep.clone()))).collect();
     let mut done = Vec::new();
     for worker in workers {
         done.extend(worker.await.context("a reader of files ended before its work")?);
@@ -211,18 +216,26 @@ fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> o
 /// Files that no worker has taken yet, by their number.
 type Queue = Arc<Mutex<Enumerate<vec::IntoIter<FoundFile>>>>;
 
-async fn work_off(queue: Queue, sweep: Sweep) -> Vec<(usize, FoundFile, SweptFile)> {
+async fn work_off(
+    queue: Queue,
+    batches: Arc<SharedBatches>,
+    sweep: Sweep,
+) -> Vec<(usize, FoundFile, SweptFile)> {
     let mut done = Vec::new();
+    let reader = batches.reader();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some((number, file)) = next else { return done };
+        let Some((number, file)) = next else { break };
         let one = match sweep.depth {
-            Depth::Content => sweep_file(&file, &sweep).await,
+            Depth::Content => sweep_file(&file, &sweep, &reader).await,
             shallow => depth::look(&file, shallow),
         };
         sweep.progress.file_done(&file);
         done.extend(one.map(|one| (number, file, one)));
     }
+    drop(reader);
+    help(&batches, &sweep);
+    done
 }
 
 fn is_gone(path: &Path) -> bool {

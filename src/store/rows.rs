@@ -17,6 +17,7 @@ pub(crate) type StoredCells<'a> = [Option<Cell<'a>>; COLUMN_COUNT];
 
 /// The columns of one batch, in the order of schema 2.
 pub(crate) struct Rows<'b> {
+    count: usize,
     columns: [Option<Column<'b>>; COLUMN_COUNT],
 }
 
@@ -37,7 +38,11 @@ impl<'b> Rows<'b> {
             let known = present.iter().any(|column| column == name);
             known.then(|| batch.column_by_name(name).and_then(|column| Column::of(column.as_ref())))?
         };
-        Self { columns: std::array::from_fn(column) }
+        Self { count: batch.num_rows(), columns: std::array::from_fn(column) }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     pub(crate) fn cells(&self, row: usize) -> StoredCells<'b> {

@@ -1,7 +1,8 @@
 //! What is kept of a row that carries Junjo telemetry: its columns as numbers, and the attributes and events that
 //! are judged, their JSON decoded once.
 //!
-//! A record is bytes that this process writes and reads back, in memory or in a file without a name.
+//! A record is bytes that this process writes and reads back, in memory or in a file without a name. Behind its columns
+//! all of it is text, lengths and times in digits of seven bits, so that it is looked through for UTF-8 once.
 
 use std::io;
 
@@ -170,7 +171,7 @@ pub(crate) fn encode(fact: &Fact, row: &RowText<'_>, out: &mut Vec<u8>) {
         marks |= HAS_EVENTS;
     } else {
         out.truncate(before);
-        out.extend_from_slice(&0_u32.to_le_bytes());
+        out.extend_from_slice(&[0; LENGTH]);
     }
     out[flags] = marks;
 }
@@ -190,10 +191,10 @@ fn encode_members<'t>(
         } else if quoted.is_some() {
             out.push(0);
             let length = out.len();
-            out.extend_from_slice(&0_u32.to_le_bytes());
+            out.extend_from_slice(&[0; LENGTH]);
             JsonReader::new(json).append_string(out)?;
-            let bytes = (out.len() - length - size_of::<u32>()) as u32;
-            out[length..length + size_of::<u32>()].copy_from_slice(&bytes.to_le_bytes());
+            let bytes = out.len() - length - LENGTH;
+            out[length..length + LENGTH].copy_from_slice(&digits::<LENGTH>(bytes as u64));
         } else {
             out.push(1);
             put_text(json, out);
@@ -205,11 +206,11 @@ fn encode_members<'t>(
 
 fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
     let at = out.len();
-    out.extend_from_slice(&0_u32.to_le_bytes());
+    out.extend_from_slice(&[0; LENGTH]);
     if text == "[]" {
         return Ok(());
     }
-    let mut count = 0_u32;
+    let mut count = 0;
     let mut reader = JsonReader::new(text);
     let mut members = Vec::new();
     reader.array(|reader| {
@@ -242,13 +243,13 @@ fn encode_events(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
             return Err(JsonError::Syntax);
         }
         out.push(kind as u8);
-        out.extend_from_slice(&time.to_le_bytes());
+        out.extend_from_slice(&digits::<NUMBER>(time.cast_unsigned()));
         encode_members(members.iter().copied(), out)?;
         count += 1;
         Ok(())
     })?;
     reader.end()?;
-    out[at..at + 4].copy_from_slice(&count.to_le_bytes());
+    out[at..at + LENGTH].copy_from_slice(&digits::<LENGTH>(count));
     Ok(())
 }
 
@@ -270,8 +271,17 @@ fn attribute_members<'t>(
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(&digits::<LENGTH>(text.len() as u64));
     out.extend_from_slice(text.as_bytes());
+}
+
+/// The digits of a length, and of any number of 64 bits.
+const LENGTH: usize = 5;
+const NUMBER: usize = 10;
+
+/// A number as so many characters, the least digit first.
+fn digits<const N: usize>(number: u64) -> [u8; N] {
+    std::array::from_fn(|digit| (number >> (7 * digit)) as u8 & 0x7f)
 }
 
 impl Head {
@@ -284,7 +294,10 @@ impl Head {
 impl<'b> Record<'b> {
     /// Reads what [`encode`] wrote.
     pub(crate) fn decode(bytes: &'b [u8]) -> io::Result<Self> {
-        Cursor(bytes).record().ok_or_else(cut)
+        let mut columns = Cursor(bytes);
+        let head = columns.head().ok_or_else(cut)?;
+        let texts = str::from_utf8(columns.0).map_err(|_| cut())?;
+        Texts(texts).record(head).ok_or_else(cut)
     }
 }
 
@@ -317,33 +330,6 @@ impl<'b> Cursor<'b> {
         self.array().map(i64::from_le_bytes)
     }
 
-    fn text(&mut self) -> Option<&'b str> {
-        let length = self.u32()? as usize;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
-
-    fn members(&mut self) -> Option<Members<'b>> {
-        let count = self.byte()?;
-        let mut members = Vec::with_capacity(usize::from(count));
-        for _ in 0..count {
-            let key = Key::from_number(self.byte()?)?;
-            let is_json = self.byte()? == 1;
-            let text = self.text()?;
-            members.push((key, if is_json { Value::Json(text) } else { Value::Text(text) }));
-        }
-        Some(Members(members))
-    }
-
-    fn event(&mut self) -> Option<Event<'b>> {
-        let kind = match self.byte()? {
-            0 => EventKind::SetState,
-            _ => EventKind::Exception,
-        };
-        Some(Event { kind, time: self.i64()?, members: self.members()? })
-    }
-
     fn head(&mut self) -> Option<Head> {
         let mut head = Head {
             trace: self.array().map(u128::from_le_bytes)?,
@@ -370,12 +356,55 @@ impl<'b> Cursor<'b> {
         head.has_events = marks & HAS_EVENTS != 0;
         Some(head)
     }
+}
 
-    fn record(&mut self) -> Option<Record<'b>> {
-        let head = self.head()?;
+struct Texts<'b>(&'b str);
+
+impl<'b> Texts<'b> {
+    fn take(&mut self, length: usize) -> Option<&'b str> {
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.bytes().next()
+    }
+
+    fn number(&mut self, digits: usize) -> Option<u64> {
+        let digits = self.take(digits)?.bytes().rev();
+        Some(digits.fold(0, |number, digit| number << 7 | u64::from(digit)))
+    }
+
+    fn text(&mut self) -> Option<&'b str> {
+        let length = self.number(LENGTH)? as usize;
+        self.take(length)
+    }
+
+    fn members(&mut self) -> Option<Members<'b>> {
+        let count = self.byte()?;
+        let mut members = Vec::with_capacity(usize::from(count));
+        for _ in 0..count {
+            let key = Key::from_number(self.byte()?)?;
+            let is_json = self.byte()? == 1;
+            let text = self.text()?;
+            members.push((key, if is_json { Value::Json(text) } else { Value::Text(text) }));
+        }
+        Some(Members(members))
+    }
+
+    fn event(&mut self) -> Option<Event<'b>> {
+        let kind = match self.byte()? {
+            0 => EventKind::SetState,
+            _ => EventKind::Exception,
+        };
+        Some(Event { kind, time: self.number(NUMBER)?.cast_signed(), members: self.members()? })
+    }
+
+    fn record(&mut self, head: Head) -> Option<Record<'b>> {
         let name = self.text()?;
         let attributes = self.members()?;
-        let count = self.u32()?;
+        let count = self.number(LENGTH)?;
         let events = (0..count).map(|_| self.event()).collect::<Option<_>>()?;
         Some(Record { head, name, attributes, events })
     }

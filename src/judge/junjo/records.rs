@@ -21,24 +21,11 @@ use crate::{
 /// Bytes of a bucket that are analysed at a time; a trace that is larger is analysed as a whole.
 const PART: u64 = 24 << 20;
 
+/// Bytes of the length before each record.
+const LENGTH: usize = size_of::<u32>();
+
 /// Most files that a large bucket is split into.
 const MAX_PARTS: u64 = 128;
-
-/// Records of one batch of rows, one behind the other.
-#[derive(Debug, Default)]
-pub(crate) struct RecordBatchBytes {
-    bytes: Vec<u8>,
-    /// The trace of each record, and where its bytes end.
-    ends: Vec<(u128, usize)>,
-}
-
-impl RecordBatchBytes {
-    /// Adds what `encode` writes.
-    pub(crate) fn add(&mut self, trace: u128, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.bytes);
-        self.ends.push((trace, self.bytes.len()));
-    }
-}
 
 /// All records. Those of a file that a flush took are in another file by now, and are passed over.
 #[derive(Debug)]
@@ -72,23 +59,16 @@ impl Records {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Takes over the records of a batch, and empties it.
-    pub(crate) fn take(&self, batch: &mut RecordBatchBytes) -> io::Result<()> {
-        let mut start = 0;
-        for &(trace, end) in &batch.ends {
-            let mut bucket = self.bucket(bucket_of(trace));
-            let record = &batch.bytes[start..end];
-            bucket.held.extend_from_slice(&(record.len() as u32).to_le_bytes());
-            bucket.held.extend_from_slice(record);
-            if bucket.held.len() > self.share {
-                bucket.spill()?;
-            }
-            start = end;
-        }
-        self.count.fetch_add(batch.ends.len() as u64, Ordering::Relaxed);
-        batch.bytes.clear();
-        batch.ends.clear();
-        Ok(())
+    /// Adds the record of a row that `encode` writes.
+    pub(crate) fn add(&self, trace: u128, encode: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut bucket = self.bucket(bucket_of(trace));
+        let start = bucket.held.len();
+        bucket.held.extend_from_slice(&[0; LENGTH]);
+        encode(&mut bucket.held);
+        let length = (bucket.held.len() - start - LENGTH) as u32;
+        bucket.held[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if bucket.held.len() > self.share { bucket.spill() } else { Ok(()) }
     }
 
     /// Passes over what a file said.
@@ -179,11 +159,11 @@ impl Bucket {
             let mut record = Vec::new();
             let mut left = self.on_disk;
             while left > 0 {
-                let mut length = [0; 4];
+                let mut length = [0; LENGTH];
                 reader.read_exact(&mut length)?;
                 record.resize(u32::from_le_bytes(length) as usize, 0);
                 reader.read_exact(&mut record)?;
-                left -= 4 + record.len() as u64;
+                left -= (LENGTH + record.len()) as u64;
                 take(&record)?;
             }
         }
@@ -210,16 +190,15 @@ mod tests {
         for (budget, length, traces) in [(1 << 30, 100, 50_u128), (0, 100, 50), (0, 60_000, 500)] {
             let records = Records::new(budget);
             for round in 0..3_u8 {
-                let mut batch = RecordBatchBytes::default();
                 for trace in 1..=traces {
                     // All in one bucket.
                     let trace = trace << 96 | trace << 32;
-                    batch.add(trace, |out| {
+                    let record = |out: &mut Vec<u8>| {
                         out.extend_from_slice(&trace.to_le_bytes());
                         out.resize(out.len() + length, round);
-                    });
+                    };
+                    records.add(trace, record).unwrap();
                 }
-                records.take(&mut batch).unwrap();
             }
             let mut found = Vec::new();
             let mut room = Vec::new();

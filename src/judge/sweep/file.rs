@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Sweep, record, row::RowJudge};
+use datafusion::arrow::array::RecordBatch;
+
+use super::{
+    Sweep,
+    batches::{Reader, SharedBatches, SharedFile},
+    record,
+    row::RowJudge,
+};
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
+    judge::{index_keys::KeyNotes, judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
     store::{
-        health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
+        health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem, rows::Rows,
         statistics::ClaimedStatistics,
     },
 };
@@ -16,9 +23,15 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct SweptFile {
     pub(super) record: FileRecord,
-    /// Of a cold file, what has not been handed on yet; of a segment, all of it, since a flush may take it away.
-    pub(super) notes: FileOutput,
+    pub(super) rows: RowNotes,
     pub(super) bytes_scanned: u64,
+}
+
+/// What rows of a file said.
+#[derive(Debug, Default)]
+pub(super) struct RowNotes {
+    /// Of a cold file, what has not been handed on yet; of a segment, all of it, since a flush may take it away.
+    pub(super) output: FileOutput,
     /// The planned spans of a segment.
     pub(super) claimed: Vec<(usize, u64)>,
     /// By row of a segment: its ids and the digest of its content.
@@ -34,39 +47,35 @@ pub(super) struct RowDigest {
 
 impl SweptFile {
     pub(super) fn new(record: FileRecord) -> Self {
-        Self {
-            record,
-            notes: FileOutput::default(),
-            bytes_scanned: 0,
-            claimed: Vec::new(),
-            digests: Vec::new(),
-        }
+        Self { record, rows: RowNotes::default(), bytes_scanned: 0 }
     }
 
     /// Whether rows of this segment are in a cold file, too.
     pub(super) fn overlaps(&self, sweep: &Sweep) -> bool {
         let in_cold =
             |&(run, slot): &(usize, u64)| sweep.runs.runs[run].tally().get(slot).copies(Evidence::Cold) > 0;
-        self.claimed.iter().any(in_cold) || sweep.collected.overlap(&self.notes.facts)
+        self.rows.claimed.iter().any(in_cold) || sweep.collected.overlap(&self.rows.output.facts)
     }
 
     pub(super) fn forget(&self, sweep: &Sweep) {
-        self.claimed.iter().for_each(|&(run, slot)| sweep.runs.runs[run].tally().forget_wal_copy(slot));
+        self.rows.claimed.iter().for_each(|&(run, slot)| sweep.runs.runs[run].tally().forget_wal_copy(slot));
         if let Some(records) = &sweep.collected.records {
             records.forget(sweep.collected.names.name(&self.record.file));
         }
     }
 }
 
-/// Reads a file to its end and judges its rows. Nothing if a flush has taken it: then its rows are met in a
-/// cold file.
-pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptFile> {
+/// Reads a file to its end and judges its rows; those of a cold file with the help of whoever has no file. Nothing if a
+/// flush has taken it: then its rows are met in a cold file.
+pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<'_>) -> Option<SweptFile> {
     let opened = open(file);
     let mut one = SweptFile::new(record::of(file, &opened));
     if opened.health == Health::Gone {
         return None;
     }
-    let mut judge = RowJudge::new(file, sweep, opened.known_columns());
+    let shared = SharedFile::new(file, opened.known_columns());
+    let mut judge = RowJudge::new(file, sweep, &shared.present);
+    let mut keys = (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default);
     let mut statistics = opened.footer().map(|footer| ClaimedStatistics::of(&file.path, footer));
     let claimed = opened.footer().map(|footer| footer.rows);
     one.bytes_scanned = opened.segment().map_or(0, |_| file.size);
@@ -74,21 +83,21 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
     let mut rows = opened.into_rows(&names, Arc::clone(&sweep.context));
     while let Some(batch) = rows.next().await {
         let kept = batch.and_then(|batch| {
-            judge.judge(&batch, &mut one);
+            let first_row = one.record.rows;
+            one.record.rows += batch.num_rows() as u64;
+            if let Some(keys) = &mut keys {
+                keys.note_batch(&Rows::new(&batch, &shared.present));
+            }
             if let Some(statistics) = &mut statistics {
                 statistics.add(&batch);
                 sweep.progress.rows(batch.num_rows());
             }
-            if let Some(records) = &sweep.collected.records {
-                let kept = records.take(&mut judge.records);
-                kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
-            }
-            // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
-            if file.tier == Tier::Cold {
-                let kept = sweep.collected.take(&mut one.notes);
-                kept.map_err(|err| FileProblem::Unkept(err.to_string()))?;
-            }
-            Ok(())
+            let mine = match file.tier {
+                Tier::Cold => reader.hand_on(&shared, batch, first_row).err(),
+                // A flush may take a segment, and its rows are compared with the snapshot's in their order.
+                Tier::Wal | Tier::Hot => Some(batch),
+            };
+            mine.map_or(Ok(()), |batch| judge_batch(&mut judge, &batch, first_row, &mut one.rows, sweep))
         });
         if let Err(problem) = kept {
             one.record.fail(problem);
@@ -96,7 +105,9 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
         }
     }
     one.bytes_scanned += rows.bytes_scanned();
-    let keys = judge.index_keys();
+    if let Some(problem) = shared.wait() {
+        one.record.fail(problem);
+    }
     one.record.statistics = statistics.map(ClaimedStatistics::faults).unwrap_or_default();
     match claimed {
         Some(claimed) if one.record.health == Health::Ok && one.record.rows != claimed => {
@@ -105,7 +116,40 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep) -> Option<SweptF
         _ => {}
     }
     if one.record.health == Health::Ok {
-        one.record.index_keys = keys;
+        one.record.index_keys = keys.map(KeyNotes::finish);
     }
     Some(one)
+}
+
+/// Judges batches of others' files until nobody reads any more.
+pub(super) fn help(batches: &SharedBatches, sweep: &Sweep) {
+    let mut known: Option<(Arc<SharedFile>, RowJudge<'_>)> = None;
+    while let Some(one) = batches.next() {
+        let judge = match &mut known {
+            Some((of, judge)) if Arc::ptr_eq(of, &one.of) => judge,
+            other => {
+                let judge = RowJudge::new(&one.of.file, sweep, &one.of.present);
+                &mut other.insert((Arc::clone(&one.of), judge)).1
+            }
+        };
+        let judged = judge_batch(judge, &one.batch, one.first_row, &mut RowNotes::default(), sweep);
+        if let Err(problem) = judged {
+            one.fail(problem);
+        }
+    }
+}
+
+fn judge_batch(
+    judge: &mut RowJudge<'_>,
+    batch: &RecordBatch,
+    first_row: u64,
+    notes: &mut RowNotes,
+    sweep: &Sweep,
+) -> Result<(), FileProblem> {
+    judge.judge(batch, first_row, notes).map_err(|err| FileProblem::Unkept(err.to_string()))?;
+    // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
+    if judge.tier() == Tier::Cold {
+        sweep.collected.take(&mut notes.output).map_err(|err| FileProblem::Unkept(err.to_string()))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! One row: whose it claims to be, and what is noted of it.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use datafusion::arrow::array::RecordBatch;
 
 use super::{
     Sweep,
-    file::{RowDigest, SweptFile},
+    file::{RowDigest, RowNotes},
 };
 use crate::{
     contract::{
@@ -22,12 +22,10 @@ use crate::{
         expectation::{Derived, Expectation},
         fact::{Fact, Marks, Observed, Observer, Spot},
         hidden_rows::{Hidden, HiddenRow, has_unnamed_event, missed_by},
-        index_keys::{IndexKeys, KeyNotes},
         interner::Symbol,
         junjo::{
             Attributes,
             record::{self, RowText},
-            records::RecordBatchBytes,
         },
         tally::Evidence,
         unplannable::Stray,
@@ -41,7 +39,7 @@ use crate::{
     traffic::{ids::RunId, plan::SpanPlace},
 };
 
-/// Judges the rows of one file, batch by batch.
+/// Judges rows of one file, batch by batch.
 pub(super) struct RowJudge<'s> {
     sweep: &'s Sweep,
     comparer: Comparer<'s>,
@@ -57,15 +55,12 @@ pub(super) struct RowJudge<'s> {
     schema: Schema,
     /// Whether it has all columns of its era, so that its rows can be compared with others.
     is_complete: bool,
-    /// What the rows of a batch say of Junjo's executions.
-    pub(super) records: RecordBatchBytes,
-    index_keys: Option<KeyNotes>,
 }
 
 impl<'s> RowJudge<'s> {
-    pub(super) fn new(file: &FoundFile, sweep: &'s Sweep, present: Vec<String>) -> Self {
-        let schema = Schema::of_columns(&present);
-        let is_complete = ColumnFaults::of(&present, &[]).is_none();
+    pub(super) fn new(file: &FoundFile, sweep: &'s Sweep, present: &[String]) -> Self {
+        let schema = Schema::of_columns(present);
+        let is_complete = ColumnFaults::of(present, &[]).is_none();
         let collected = &sweep.collected;
         Self {
             sweep,
@@ -76,28 +71,27 @@ impl<'s> RowJudge<'s> {
             file: file.shown.as_str().into(),
             name: collected.names.name(&file.shown),
             tier: file.tier,
-            present,
+            present: present.to_vec(),
             schema,
             is_complete,
-            records: RecordBatchBytes::default(),
-            index_keys: (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default),
         }
     }
 
-    /// What the studio's indexer takes from the rows.
-    pub(super) fn index_keys(self) -> Option<IndexKeys> {
-        self.index_keys.map(KeyNotes::finish)
+    pub(super) fn tier(&self) -> Tier {
+        self.tier
     }
 
-    pub(super) fn judge(&mut self, batch: &RecordBatch, one: &mut SweptFile) {
+    /// Judges the rows of a batch; `first_row` is the number of its first in the file. Fails where what they say cannot
+    /// be kept.
+    pub(super) fn judge(
+        &mut self,
+        batch: &RecordBatch,
+        first_row: u64,
+        one: &mut RowNotes,
+    ) -> io::Result<()> {
         let rows = Rows::new(batch, &self.present);
-        for row in 0..batch.num_rows() {
+        for (row, row_number) in (0..rows.count()).zip(first_row..) {
             let cells = rows.cells(row);
-            let row_number = one.record.rows;
-            one.record.rows += 1;
-            if let Some(keys) = &mut self.index_keys {
-                keys.note(&cells);
-            }
             match self.tier {
                 Tier::Wal | Tier::Hot => one.digests.push(self.digest(&cells)),
                 Tier::Cold if self.is_complete => self.note_flushed(&cells),
@@ -127,23 +121,24 @@ impl<'s> RowJudge<'s> {
                 }
                 Claim::Unclaimed { run } => {
                     self.note_missed(&cells, row_number, one);
-                    self.unclaimed(run, &cells, row_number, one);
+                    self.unclaimed(run, &cells, row_number, one)?;
                 }
             }
         }
+        Ok(())
     }
 
     /// Notes a row that a list of the studio's misses.
-    fn note_missed(&self, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+    fn note_missed(&self, cells: &StoredCells<'_>, row_number: u64, one: &mut RowNotes) {
         if let Some(by) = cells[column::ATTRIBUTES].and_then(Cell::text).and_then(missed_by) {
             self.note_hidden(by, cells, row_number, one);
         }
     }
 
-    fn note_hidden(&self, by: Hidden, cells: &StoredCells<'_>, row_number: u64, one: &mut SweptFile) {
+    fn note_hidden(&self, by: Hidden, cells: &StoredCells<'_>, row_number: u64, one: &mut RowNotes) {
         let text = |column: usize| cells[column].and_then(Cell::text);
         if self.tier != Tier::Hot {
-            one.notes.hidden_rows.push(HiddenRow {
+            one.output.hidden_rows.push(HiddenRow {
                 address: self.address(row_number),
                 service_name: text(column::SERVICE_NAME).map(str::to_owned),
                 trace_id: text(column::TRACE_ID).map(str::to_owned),
@@ -181,26 +176,26 @@ impl<'s> RowJudge<'s> {
         as_sent: bool,
         cells: &StoredCells<'_>,
         row_number: u64,
-        one: &mut SweptFile,
+        one: &mut RowNotes,
     ) {
         let Slot { run, slot } = span;
         let sent_by = self.sweep.runs.runs[run].expectation.service_name(slot);
         // The time of a row that is not as it was sent tells nothing.
         let in_time = || !as_sent || self.sweep.scope.has_time(start(cells));
         if !(self.has_service(sent_by, cells) && in_time()) {
-            one.notes.rows.out_of_scope += 1;
+            one.output.rows.out_of_scope += 1;
             return;
         }
         if self.tier != Tier::Cold {
             one.claimed.push((run, slot));
         }
         if as_sent {
-            one.notes.rows.as_planned += 1;
+            one.output.rows.as_planned += 1;
             return;
         }
-        one.notes.rows.differing += 1;
+        one.output.rows.differing += 1;
         let (address, schema, values) = (self.address(row_number), self.schema, Values::of(cells));
-        one.notes.differing.push(DifferingRow { run, slot, address, schema, values });
+        one.output.differing.push(DifferingRow { run, slot, address, schema, values });
     }
 
     fn digest(&mut self, cells: &StoredCells<'_>) -> RowDigest {
@@ -232,17 +227,17 @@ impl<'s> RowJudge<'s> {
         place: SpanPlace,
         cells: &StoredCells<'_>,
         row_number: u64,
-        one: &mut SweptFile,
+        one: &mut RowNotes,
     ) {
         let known = &self.sweep.runs.runs[run];
         let Expectation::Derived(derived) = &*known.expectation else { return };
         if !self.is_planned_in_scope(run, derived, place, cells) {
             self.note_missed(cells, row_number, one);
-            one.notes.rows.out_of_scope += 1;
+            one.output.rows.out_of_scope += 1;
             self.count(known, slot, false);
             return;
         }
-        let losses = &mut one.notes.losses;
+        let losses = &mut one.output.losses;
         let (differences, is_exact) =
             self.comparer.differences(run, derived, place, self.schema, cells, losses);
         // The plan's own text is as the studio writes it.
@@ -254,14 +249,14 @@ impl<'s> RowJudge<'s> {
             one.claimed.push((run, slot));
         }
         if differences.is_empty() {
-            one.notes.rows.as_planned += 1;
+            one.output.rows.as_planned += 1;
             return;
         }
-        one.notes.rows.differing += 1;
+        one.output.rows.differing += 1;
         let address = self.address(row_number);
         let stored =
             differences.into_iter().map(|found| StoredDifference::new(known, slot, &address, Some(found)));
-        one.notes.differences.extend(stored);
+        one.output.differences.extend(stored);
     }
 
     fn count(&self, known: &KnownRun, slot: u64, altered: bool) {
@@ -320,25 +315,27 @@ impl<'s> RowJudge<'s> {
         run: Option<RunId>,
         cells: &StoredCells<'_>,
         row_number: u64,
-        one: &mut SweptFile,
-    ) {
+        one: &mut RowNotes,
+    ) -> io::Result<()> {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
         let Observed { fact, tagged_run, judged, resource } = self.observer.observe(spot, cells, run);
         let text = |column: usize| cells[column].and_then(Cell::text);
         if !self.is_in_scope(&fact, cells) {
-            one.notes.rows.out_of_scope += 1;
-            return;
+            one.output.rows.out_of_scope += 1;
+            return Ok(());
         }
         let claimed = run.into_iter().chain(tagged_run).find(|run| self.sweep.runs.knows(*run));
         let Some(run) = claimed else {
-            one.notes.rows.by_structure += 1;
+            one.output.rows.by_structure += 1;
             if text(column::EVENTS).is_some_and(has_unnamed_event) {
                 self.note_hidden(Hidden::UnnamedEvent, cells, row_number, one);
             }
-            one.notes.facts.push(fact);
+            one.output.facts.push(fact);
             // The snapshot is a copy.
-            let keeps_records = self.sweep.collected.records.is_some();
-            if keeps_records && fact.marks.has(Marks::JUNJO) && self.tier != Tier::Hot {
+            if let Some(records) = &self.sweep.collected.records
+                && fact.marks.has(Marks::JUNJO)
+                && self.tier != Tier::Hot
+            {
                 let number = |column: usize| cells[column].and_then(Cell::number).unwrap_or_default();
                 let row = RowText {
                     name: text(column::NAME).unwrap_or_default(),
@@ -350,19 +347,20 @@ impl<'s> RowJudge<'s> {
                     dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
                     dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
                 };
-                self.records.add(fact.trace, |out| record::encode(&fact, &row, out));
+                records.add(fact.trace, |out| record::encode(&fact, &row, out))?;
             }
-            return;
+            return Ok(());
         };
         self.sweep.runs.meet(run);
-        one.notes.rows.strays += 1;
-        one.notes.strays.push(Stray {
+        one.output.rows.strays += 1;
+        one.output.strays.push(Stray {
             address: self.address(row_number),
             run: run.to_string(),
             service_name: text(column::SERVICE_NAME).map(str::to_owned),
             trace_id: text(column::TRACE_ID).map(str::to_owned),
             span_id: text(column::SPAN_ID).map(str::to_owned),
         });
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::{
     Sweep,
+    batches::SharedBatches,
     file::{RowDigest, SweptFile, sweep_file},
     record,
 };
@@ -29,12 +30,12 @@ pub(super) struct Snapshot {
 
 pub(super) async fn read(file: &FoundFile, sweep: &Sweep) -> Snapshot {
     let swept = match sweep.depth {
-        Depth::Content => sweep_file(file, sweep).await,
+        Depth::Content => sweep_file(file, sweep, &SharedBatches::of(1).reader()).await,
         shallow => super::depth::look(file, shallow),
     };
     let gone = || SweptFile::new(record::of_ends(file, Some(FileProblem::Gone)));
     let swept = swept.unwrap_or_else(gone);
-    sweep.flushed.watch(&swept.digests);
+    sweep.flushed.watch(&swept.rows.digests);
     Snapshot { file: file.clone(), swept }
 }
 
@@ -49,12 +50,12 @@ pub(super) fn compare(snapshot: Snapshot, segments: &[(FoundFile, SweptFile)], s
         return record;
     }
     let mut in_wal = Copies::default();
-    segments.iter().flat_map(|(_, one)| &one.digests).for_each(|row| _ = in_wal.add(*row));
+    segments.iter().flat_map(|(_, one)| &one.rows.digests).for_each(|row| _ = in_wal.add(*row));
     let in_cold = sweep.flushed.met();
     let mut in_snapshot = Copies::default();
     let mut facts = SnapshotRecord::default();
     let mut matched = 0;
-    for (row_number, row) in (0..).zip(&swept.digests) {
+    for (row_number, row) in (0..).zip(&swept.rows.digests) {
         let copy = in_snapshot.add(*row);
         let (wal, cold) = (in_wal.of(row), in_cold.of(row));
         if copy <= wal {
