@@ -7,11 +7,13 @@
 
 pub(crate) mod agents;
 pub(crate) mod analysis;
+mod definition;
 pub(crate) mod difference;
 mod evaluations;
 mod graph;
 mod identity;
 pub(crate) mod outline;
+mod patch;
 mod plugin;
 pub(crate) mod rows;
 mod snapshot;

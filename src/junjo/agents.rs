@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
+    definition::ToolDefinition,
     difference::Difference,
     graph::Look,
     span::{Era, Outcome, Span, counted},
@@ -289,75 +289,35 @@ fn usage(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
 
 /// The fingerprints of the agent and of its tools follow from the definition.
 fn definition(agent: &Span<'_>, operations: &[&Span<'_>], look: &mut Look<'_>) {
-    let snapshot = agent.text(Key::AgentDefinition).map(serde_json::from_str::<Value>);
-    let Some(Ok(Value::Object(mut material))) = snapshot else {
+    let definition = agent.text(Key::AgentDefinition).and_then(|text| look.known.definitions.of(text));
+    let Some(definition) = definition else {
         look.add(
             agent,
             Difference::new("definition").about("definition snapshot").because("absent or no JSON"),
         );
         return;
     };
-    material.remove("name");
-    let stated = material.remove("structuralId");
-    let mut tools = BTreeMap::new();
-    for tool in material.get_mut("tools").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Value::Object(tool) = tool else { continue };
-        let stated = tool.remove("structuralId");
-        let name = tool.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut of_tool = tool.clone();
-        of_tool.insert("v".to_owned(), json!(1));
-        if let Some(expected) = fingerprint("tool_sha256", &Value::Object(of_tool)) {
-            if stated.as_ref().and_then(Value::as_str) != Some(&expected) {
-                let difference = Difference::new("definition").about(format!("fingerprint of tool {name}"));
-                look.add(agent, difference.between(Some(&expected), stated.as_ref()));
-            }
-            tools.insert(name, expected);
+    for ToolDefinition { name, stated, expected } in &definition.tools {
+        if stated.as_ref().and_then(Value::as_str) != Some(expected) {
+            let difference = Difference::new("definition").about(format!("fingerprint of tool {name}"));
+            look.add(agent, difference.between(Some(expected), stated.as_ref()));
         }
     }
-    let Some(expected) = fingerprint("agent_sha256", &Value::Object(material)) else { return };
-    let in_snapshot = stated.as_ref().and_then(Value::as_str);
+    let Some(expected) = &definition.expected else { return };
+    let in_snapshot = definition.stated.as_ref().and_then(Value::as_str);
     for (what, stated) in [("snapshot", in_snapshot), ("span", agent.text(Key::StructuralId))] {
-        if stated != Some(&expected) {
+        if stated != Some(expected) {
             let difference = Difference::new("definition").about(format!("fingerprint in the {what}"));
-            look.add(agent, difference.between(Some(&*expected), stated));
+            look.add(agent, difference.between(Some(&**expected), stated));
         }
     }
     for tool in operations.iter().filter(|operation| !is_model(operation)) {
-        let expected = tool.text(Key::ToolName).and_then(|name| tools.get(name));
+        let expected = tool.text(Key::ToolName).and_then(|name| definition.tool(name));
         if let (Some(expected), Some(stated)) = (expected, tool.text(Key::ToolStructuralId))
             && expected != stated
         {
             let difference = Difference::new("definition").about("fingerprint of the tool");
-            look.add(tool, difference.between(Some(&**expected), Some(stated)));
+            look.add(tool, difference.between(Some(expected), Some(stated)));
         }
     }
-}
-
-/// The SHA-256 of the RFC 8785 form; none where a number's form there is not plain.
-fn fingerprint(prefix: &str, material: &Value) -> Option<String> {
-    let digest = Sha256::digest(plain(material)?.to_string());
-    Some(format!("{prefix}:{}", const_hex::encode(digest)))
-}
-
-/// Whole floats are written as ints there; what needs an exponent is left alone.
-fn plain(value: &Value) -> Option<Value> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    Some(match value {
-        Value::Number(number) if number.is_f64() => {
-            let double = number.as_f64()?;
-            if double.fract() == 0.0 && double.abs() < EXACT {
-                json!(double as i64)
-            } else if number.to_string().contains('e') {
-                return None;
-            } else {
-                value.clone()
-            }
-        }
-        Value::Array(items) => Value::Array(items.iter().map(plain).collect::<Option<_>>()?),
-        Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| Some((key.clone(), plain(value)?));
-            Value::Object(members.iter().map(member).collect::<Option<_>>()?)
-        }
-        _ => value.clone(),
-    })
 }

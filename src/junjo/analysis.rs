@@ -25,9 +25,8 @@ use super::{
     agents,
     difference::{self, Difference, Differences},
     evaluations,
-    graph::{self, Look},
+    graph::{self, Known, Look},
     identity, plugin,
-    snapshot::IdCache,
     span::{Era, Kind},
     state::{self, Setting, Store, Transition},
     status,
@@ -153,13 +152,13 @@ impl Shared<'_> {
     fn work(&self) -> Result<()> {
         let next = AtomicUsize::new(Facts::ALL.start);
         let work = || -> Result<()> {
-            let (mut cache, mut room) = (IdCache::default(), Vec::new());
+            let (mut known, mut room) = (Known::default(), Vec::new());
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= Facts::ALL.end {
                     return Ok(());
                 }
-                self.bucket(index, &mut cache, &mut room)?;
+                self.bucket(index, &mut known, &mut room)?;
             }
         };
         thread::scope(|scope| {
@@ -172,7 +171,7 @@ impl Shared<'_> {
         })
     }
 
-    fn bucket(&self, index: usize, cache: &mut IdCache, room: &mut Vec<u8>) -> Result<()> {
+    fn bucket(&self, index: usize, known: &mut Known, room: &mut Vec<u8>) -> Result<()> {
         let Input { records, facts, .. } = self.input;
         let mut family = None;
         records.each_part(index, room, |bytes| {
@@ -191,7 +190,7 @@ impl Shared<'_> {
                         difference.between(Some(MAX_SPANS), None::<usize>),
                     );
                 } else {
-                    of_bucket.trace(trace, cache, self.input.settled_before);
+                    of_bucket.trace(trace, known, self.input.settled_before);
                 }
                 Ok(())
             })?;
@@ -219,8 +218,8 @@ impl Shared<'_> {
 }
 
 impl OfBucket {
-    fn trace(&mut self, trace: &Trace<'_>, cache: &mut IdCache, settled_before: i64) {
-        let mut look = Look { cache, out: &mut self.out, settled_before };
+    fn trace(&mut self, trace: &Trace<'_>, known: &mut Known, settled_before: i64) {
+        let mut look = Look { known, out: &mut self.out, settled_before };
         let mut lacks_spans = false;
         for index in trace.flows() {
             self.counts.graphs += u64::from(trace.spans[index].era != Era::Legacy);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
+    definition::Definitions,
     difference::{Difference, Differences},
     snapshot::{Graph, IdCache},
     span::{Era, Kind, Outcome, Span, counted},
@@ -10,9 +11,16 @@ use super::{
 };
 use crate::judge::junjo::key::Key;
 
+/// What follows from contents that programs repeat.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    ids: IdCache,
+    pub(crate) definitions: Definitions,
+}
+
 /// What all flows of a trace are looked at with.
 pub(crate) struct Look<'a> {
-    pub(crate) cache: &'a mut IdCache,
+    pub(crate) known: &'a mut Known,
     pub(crate) out: &'a mut Differences,
     /// Spans that ended before this had the time to be stored. Unix nanoseconds.
     pub(crate) settled_before: i64,
@@ -79,7 +87,7 @@ fn has_failed(trace: &Trace<'_>, members: &[usize]) -> bool {
 }
 
 fn look_at_ids(flow: &Span<'_>, graph: &Graph<'_>, look: &mut Look<'_>) {
-    for wrong in graph.wrong_ids(look.cache) {
+    for wrong in graph.wrong_ids(&mut look.known.ids) {
         let difference = Difference::new("structural_id").about(wrong.of);
         look.add(flow, difference.between(Some(wrong.expected), Some(wrong.actual)));
     }

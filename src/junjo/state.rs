@@ -7,6 +7,7 @@ use serde_json::{Number, Value};
 
 use super::{
     difference::Difference,
+    patch,
     span::{Span, counted},
 };
 use crate::judge::junjo::{
@@ -334,7 +335,7 @@ fn replay(
     let patches: Option<Vec<&str>> = transitions.iter().map(|transition| transition.patch.text).collect();
     let mut failed = None;
     for (place, patch) in patches?.into_iter().enumerate() {
-        let applied = serde_json::from_str::<json_patch::Patch>(patch)
+        let applied = patch::read(patch)
             .map_err(|err| err.to_string())
             .and_then(|patch| json_patch::patch(&mut state, &patch).map_err(|err| err.to_string()));
         if let Err(err) = applied {
