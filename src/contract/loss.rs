@@ -3,7 +3,10 @@
 //! A loss of this list is no finding; one that is not in it is. So is one that did not happen: then the
 //! profile is out of date, or somebody else wrote the row.
 
-use std::ops::{AddAssign, BitOr};
+use std::{
+    collections::HashSet,
+    ops::{AddAssign, BitOr},
+};
 
 use opentelemetry_proto::tonic::{
     common::v1::{AnyValue, KeyValue, any_value::Value},
@@ -79,14 +82,9 @@ impl Lost {
     }
 
     pub(crate) fn of_attributes(attributes: &[KeyValue]) -> Self {
-        let mut lost = Self::default();
-        for (index, pair) in attributes.iter().enumerate() {
-            if attributes[..index].iter().any(|earlier| earlier.key == pair.key) {
-                lost = lost | Self::REPEATED_KEY;
-            }
-            lost = lost | pair.value.as_ref().map_or(Self::VALUELESS, Self::of_value);
-        }
-        lost
+        let lost = if repeats_a_key(attributes) { Self::REPEATED_KEY } else { Self::default() };
+        let values = attributes.iter().map(|pair| pair.value.as_ref());
+        values.fold(lost, |lost, value| lost | value.map_or(Self::VALUELESS, Self::of_value))
     }
 
     fn of_value(value: &AnyValue) -> Self {
@@ -101,6 +99,17 @@ impl Lost {
             Some(_) => Self::default(),
         }
     }
+}
+
+fn repeats_a_key(attributes: &[KeyValue]) -> bool {
+    /// So many are held against each other.
+    const FEW: usize = 16;
+    if attributes.len() <= FEW {
+        let repeats = |index: usize| attributes[..index].iter().any(|one| one.key == attributes[index].key);
+        return (1..attributes.len()).any(repeats);
+    }
+    let mut keys = HashSet::with_capacity(attributes.len());
+    !attributes.iter().all(|pair| keys.insert(pair.key.as_str()))
 }
 
 impl BitOr for Lost {

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,12 +15,31 @@ use super::{
     run::{Run, Stop},
 };
 use crate::traffic::{
-    junjo::{executable::CONTRACT, payload::slot, raised::Raised, sdk::Sdk},
+    junjo::{
+        executable::CONTRACT,
+        payload::{slot, to_json},
+        raised::Raised,
+        sdk::Sdk,
+    },
     recorded::pair,
 };
 
 /// How long a model thinks, in nanoseconds.
 const MODEL: Range<u64> = 15_000_000..80_000_000;
+
+/// What a model is asked; its members are in the order of their names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelRequest<'r> {
+    agent_key: &'static str,
+    instructions: &'static str,
+    messages: &'r Value,
+    ordinal: i64,
+    output_schema: &'r Value,
+    run_id: &'r str,
+    tools: &'r Value,
+    v: u32,
+}
 
 impl Run<'_> {
     /// Asks the model, which is done: it gives the output.
@@ -69,8 +89,8 @@ impl Run<'_> {
             pair("junjo.agent.tool.structural_id", self.agent.tool_ids[call.tool].as_str()),
             pair("junjo.agent.tool.state_revision.before", before),
         ]);
-        span.attributes.extend(slot("junjo.agent.tool.requested_arguments", &call.requested.to_string()));
-        span.attributes.extend(slot("junjo.agent.tool.arguments", &call.arguments.to_string()));
+        span.attributes.extend(slot("junjo.agent.tool.requested_arguments", &to_json(&call.requested)));
+        span.attributes.extend(slot("junjo.agent.tool.arguments", &to_json(&call.arguments)));
         self.step();
         let ended = match work(self.sdk) {
             Ok(result) => {
@@ -86,11 +106,11 @@ impl Run<'_> {
 
     fn take_result(&mut self, call: &Call, result: &Value) {
         self.store.take_result(self.sdk, call, result);
-        let json = result.to_string();
+        let result = to_json(result);
         let span = self.sdk.span();
         span.attributes.push(pair("junjo.agent.tool.result_candidate.available", true));
-        span.attributes.extend(slot("junjo.agent.tool.result_candidate", &json));
-        span.attributes.extend(slot("junjo.agent.tool.result", &json));
+        span.attributes.extend(slot("junjo.agent.tool.result_candidate", &result));
+        span.attributes.extend(slot("junjo.agent.tool.result", &result));
         span.attributes.push(pair("junjo.agent.tool.state_revision.after", self.store.revision()));
     }
 
@@ -115,7 +135,7 @@ impl Run<'_> {
         let ordinal = self.store.count("model_request_count") + 1;
         self.open("model_request", format!("model request {ordinal}"));
         self.store.start_model(self.sdk);
-        let request = self.request(ordinal).to_string();
+        let request = to_json(&self.request(ordinal));
         let model = &self.agent.declared.model;
         let span = self.sdk.span();
         span.attributes.extend([
@@ -150,24 +170,24 @@ impl Run<'_> {
     }
 
     /// What the model is asked.
-    fn request(&self, ordinal: i64) -> Value {
+    fn request(&self, ordinal: i64) -> ModelRequest<'_> {
         let Agent { declared, offered_tools, .. } = self.agent;
-        json!({
-            "v": 1,
-            "agentKey": declared.key,
-            "runId": self.id.as_str(),
-            "ordinal": ordinal,
-            "instructions": declared.instructions,
-            "messages": self.store.get("transcript"),
-            "tools": offered_tools,
-            "outputSchema": declared.output_schema,
-        })
+        ModelRequest {
+            agent_key: declared.key,
+            instructions: declared.instructions,
+            messages: self.store.get("transcript"),
+            ordinal,
+            output_schema: &declared.output_schema,
+            run_id: self.id.as_str(),
+            tools: offered_tools,
+            v: 1,
+        }
     }
 
     /// About one token for four bytes; some of those read were cached, at times.
     fn tokens(&mut self, request: &str, answer: &Answer<'_>) -> Tokens {
         let read = request.len() as u64 / 4;
-        let written = answer.message().to_string().len() as u64 / 4 + self.sdk.dice.below(7);
+        let written = to_json(&answer.message()).len() as u64 / 4 + self.sdk.dice.below(7);
         let mut tokens =
             Tokens::from([("inputTokens", read), ("outputTokens", written), ("totalTokens", read + written)]);
         if self.sdk.dice.below(2) == 0 {
@@ -180,11 +200,11 @@ impl Run<'_> {
 fn answer_attributes(answer: &Answer<'_>, tokens: &Tokens) -> Vec<KeyValue> {
     let mut usage = json!(tokens);
     usage["v"] = json!(1);
-    let response = answer.response(&usage).to_string();
+    let response = to_json(&answer.response(&usage));
     let mut attributes = vec![
         pair("junjo.agent.model.response_candidate.available", true),
         pair("junjo.agent.model.response_type", answer.response_type()),
-        pair("junjo.agent.model.usage", usage.to_string()),
+        pair("junjo.agent.model.usage", to_json(&usage)),
     ];
     attributes.extend(slot("junjo.agent.model.response_candidate", &response));
     attributes.extend(slot("junjo.agent.model.response", &response));

@@ -12,7 +12,7 @@ use crate::traffic::{
     dice::NanoId,
     junjo::{
         executable::{Executable, Kind},
-        payload::slot,
+        payload::{slot, to_json},
         raised::Raised,
         sdk::Sdk,
     },
@@ -77,7 +77,7 @@ impl Run<'_> {
 
     fn succeed(&mut self, output: &Value) {
         self.store.succeed(self.sdk, output);
-        self.sdk.span().attributes.extend(slot("junjo.agent.output", &output.to_string()));
+        self.sdk.span().attributes.extend(slot("junjo.agent.output", &to_json(output)));
         self.describe_outcome("completed", "final_output");
     }
 
@@ -106,7 +106,7 @@ impl Run<'_> {
             pair("junjo.store.revision.start", 0_i64),
         ]);
         span.attributes.extend(slot("junjo.agent.definition_snapshot", snapshot));
-        span.attributes.extend(slot("junjo.agent.input", &input.to_string()));
+        span.attributes.extend(slot("junjo.agent.input", &to_json(input)));
         span.attributes.extend(slot("junjo.agent.state.start", &state));
     }
 
@@ -126,7 +126,7 @@ impl Run<'_> {
             pair("junjo.agent.tool_call.admitted_count", store.count("tool_call_admitted_count")),
             pair("junjo.agent.tool_call.started_count", store.count("tool_call_started_count")),
             pair("junjo.agent.tool_call.completed_count", store.count("tool_call_completed_count")),
-            pair("junjo.agent.usage", store.get("usage").to_string()),
+            pair("junjo.agent.usage", to_json(store.get("usage"))),
             pair("junjo.store.revision.end", store.revision()),
             pair("junjo.store.transition.count", store.transitions()),
             pair("junjo.store.reconstructable", true),

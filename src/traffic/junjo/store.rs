@@ -6,7 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{payload::slot, sdk::Sdk};
+use super::{
+    payload::{slot, to_json},
+    sdk::Sdk,
+};
 use crate::traffic::{dice::NanoId, profile::Telemetry, python, recorded::pair};
 
 #[cfg(test)]
@@ -50,7 +53,7 @@ impl Store {
     /// The state as the span of its owner carries it.
     pub(crate) fn json(&self, telemetry: Telemetry) -> String {
         match telemetry {
-            Telemetry::Current => serde_json::to_string(&self.state).expect("a JSON value has a JSON form"),
+            Telemetry::Current => to_json(&self.state),
             Telemetry::Legacy => {
                 let fields = self.class.fields.iter();
                 let fields = fields.map(|field| format!("{}:{}", Value::from(*field), self.state[*field]));
@@ -62,15 +65,7 @@ impl Store {
     /// Overwrites the fields that `update` has; `action` is the function that does it.
     pub(crate) fn set_state(&mut self, sdk: &mut Sdk, action: &str, update: Value) {
         let Value::Object(update) = update else { unreachable!("an update is an object") };
-        let mut after = self.state.clone();
-        after.extend(update);
-        debug_assert_eq!(
-            after.len(),
-            self.class.fields.len(),
-            "{action} writes a field that {:?} lacks",
-            self.class
-        );
-        let patch = patch::between(&self.state, &after);
+        let patch = patch::of_update(&self.state, &update);
         let revision = self.revision + i64::from(!patch.is_empty());
         self.transitions += 1;
 
@@ -88,7 +83,7 @@ impl Store {
                 attributes.push(pair("junjo.store.transition.sequence", self.transitions));
                 attributes.push(pair("junjo.store.revision.before", self.revision));
                 attributes.push(pair("junjo.store.revision.after", revision));
-                attributes.extend(slot("junjo.state_json_patch", &Value::Array(patch).to_string()));
+                attributes.extend(slot("junjo.state_json_patch", &to_json(&patch)));
             }
             Telemetry::Legacy => {
                 let text = if patch.is_empty() { "{}".to_owned() } else { python::dumps(&patch) };
@@ -96,7 +91,13 @@ impl Store {
             }
         }
         sdk.event("set_state", attributes);
-        self.state = after;
+        self.state.extend(update);
+        debug_assert_eq!(
+            self.state.len(),
+            self.class.fields.len(),
+            "{action} writes a field that {:?} lacks",
+            self.class
+        );
         self.revision = revision;
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-/// The operations that turn `before` into `after`; none when they are equal.
-pub(super) fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Value> {
+/// The operations that give fields of a state other values; none when they have them.
+pub(super) fn of_update(state: &Map<String, Value>, update: &Map<String, Value>) -> Vec<Value> {
     let mut operations = Vec::new();
-    objects(before, after, "", &mut operations);
+    members(state, update, "", &mut operations);
     operations
 }
 
@@ -13,11 +13,16 @@ fn objects(before: &Map<String, Value>, after: &Map<String, Value>, path: &str, 
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         operations.push(json!({"op": "remove", "path": child(path, key)}));
     }
+    members(before, after, path, operations);
+}
+
+/// What `after` adds and changes.
+fn members(before: &Map<String, Value>, after: &Map<String, Value>, path: &str, operations: &mut Vec<Value>) {
     for (key, value) in after {
-        let path = child(path, key);
         match before.get(key) {
-            Some(before) => values(before, value, &path, operations),
-            None => operations.push(json!({"op": "add", "path": path, "value": value})),
+            Some(before) if before == value => {}
+            Some(before) => values(before, value, &child(path, key), operations),
+            None => operations.push(json!({"op": "add", "path": child(path, key), "value": value})),
         }
     }
 }
@@ -85,8 +90,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_patch_leads_from_one_state_to_the_other(before in fields(value()), after in fields(value())) {
-            let patch = between(&before, &after);
+        fn a_patch_leads_from_one_state_to_the_other(before in fields(value()), update in fields(value())) {
+            let patch = of_update(&before, &update);
+            let mut after = before.clone();
+            after.extend(update);
             prop_assert_eq!(patch.is_empty(), before == after);
             let mut state = Value::Object(before);
             prop_assert_eq!(apply(&mut state, &Value::Array(patch)), Ok(()));
@@ -116,7 +123,7 @@ mod tests {
             ),
         ] {
             let of = |value: &Value| value.as_object().cloned().unwrap();
-            assert_eq!(Value::Array(between(&of(&before), &of(&after))), expected);
+            assert_eq!(Value::Array(of_update(&of(&before), &of(&after))), expected);
         }
     }
 }
