@@ -305,9 +305,10 @@ fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a record of the sweep is cut")
 }
 
+/// The columns, and what is behind them.
 struct Cursor<'b>(&'b [u8]);
 
-impl<'b> Cursor<'b> {
+impl Cursor<'_> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -358,6 +359,7 @@ impl<'b> Cursor<'b> {
     }
 }
 
+/// What is behind the columns.
 struct Texts<'b>(&'b str);
 
 impl<'b> Texts<'b> {
