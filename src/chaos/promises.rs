@@ -331,8 +331,10 @@ impl Facts<'_> {
                 ExportOutcome::Indeterminate { code: GrpcCode::DeadlineExceeded } => {
                     match self.idle.slept(export.started_at, until) {
                         _ if !is_free(export.started_at, until) => {}
-                        Some(false) => busy += 1,
-                        Some(true) | None => waited.push(until - export.started_at),
+                        Some(true) => waited.push(until - export.started_at),
+                        // Nobody can look at a process elsewhere.
+                        None if self.is_elsewhere => waited.push(until - export.started_at),
+                        Some(false) | None => busy += 1,
                     }
                 }
                 _ => answered += 1,
