@@ -37,6 +37,9 @@ use crate::{
 /// How long a studio may take until it answers.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
+/// How long a service elsewhere may take from its start until it listens.
+const LISTENS_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long one call may take that asks whether it does.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -111,7 +114,7 @@ impl Patient {
         let last_resort = self.studio.launch().last_resort(pid);
         let ends_it = last_resort.map(|command| format!("`{}` ends it", self.shown(&command)));
         self.journal.started(pid, ends_it.unwrap_or_default())?;
-        self.wait_until_it_answers().await
+        self.wait_until_it_answers(self.studio.is_elsewhere()).await
     }
 
     /// A command of the user's, without secrets.
@@ -120,8 +123,11 @@ impl Patient {
         secrets::without(command, &[&self.door.api_key.0, token]).into_owned()
     }
 
-    async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
+    /// A service that was still ending when it was started stays down: with `again` it is started again while nobody
+    /// listens.
+    async fn wait_until_it_answers(&mut self, again: bool) -> anyhow::Result<()> {
         let began = Instant::now();
+        let mut started = began;
         let transport = Transport { timeout: PROBE, ..self.door.transport.clone() };
         loop {
             let why = match Exporter::open(&self.door.endpoint, &self.door.api_key.0, &transport).await {
@@ -136,6 +142,11 @@ impl Patient {
                 self.journal.ended(EndedBy::Itself(status.to_string()))?;
                 let what = format!("the studio ended before it answered: {status}");
                 return Err(Problem::new(what, format!("`{log}` has what it printed")).into());
+            }
+            let is_overdue = again && started.elapsed() > LISTENS_WITHIN;
+            if is_overdue && TcpStream::connect(self.door.endpoint.address()).await.is_err() {
+                self.studio.start()?;
+                started = Instant::now();
             }
             if began.elapsed() > READY_WITHIN {
                 let what = format!("the studio does not answer within {} s", READY_WITHIN.as_secs());
@@ -169,7 +180,7 @@ impl Patient {
         self.heal().await?;
         if self.journal.gone.is_none()
             && self.studio.is_elsewhere()
-            && let Err(err) = self.wait_until_it_answers().await
+            && let Err(err) = self.wait_until_it_answers(false).await
         {
             self.journal.ended(EndedBy::Itself(err.to_string()))?;
             self.journal.gone = Some(err.to_string());
