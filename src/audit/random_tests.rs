@@ -498,8 +498,8 @@ fn damage_run(written: &mut Written, damage: Damage, rate: f64, kind: u32, rando
     let path = runs::ledger_path(&written.run);
     let text = fs::read_to_string(&path).unwrap();
     let entries: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // Two lines are of one export.
-    let hit = hits(entries.len() / 2, rate, random);
+    // Two lines are of one export, where an earlier damage has not taken one of them.
+    let hit = hits(entries.len().div_ceil(2), rate, random);
     let mut kept = Vec::new();
     let mut undone = BTreeSet::new();
     let plan = Manifest::read(&runs::manifest_path(&written.run)).unwrap().plan().unwrap();
