@@ -32,8 +32,7 @@ impl DataFile {
 
     /// The time that its name tells, by the studio's clock, in Unix nanoseconds.
     pub(crate) fn named(&self) -> Option<u64> {
-        let tier =
-            if self.path.extension().is_some_and(|end| end == "parquet") { Tier::Cold } else { Tier::Wal };
+        let tier = if is_cold(&self.path) { Tier::Cold } else { Tier::Wal };
         named_at(tier, self.path.file_name()?.to_str()?).and_then(|named| u64::try_from(named).ok())
     }
 }
@@ -49,8 +48,12 @@ pub(crate) struct Damaged {
 
 impl Damaged {
     pub(crate) fn is_cold(&self) -> bool {
-        self.path.extension().is_some_and(|end| end == "parquet")
+        is_cold(&self.path)
     }
+}
+
+fn is_cold(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "parquet")
 }
 
 /// An ack is written down so much later than its span at most, and file systems round so far.

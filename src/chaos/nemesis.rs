@@ -17,6 +17,7 @@ use tokio::{net::TcpStream, sync::watch};
 use super::{
     checkup::{Auditor, Checkup},
     clock::Clock,
+    files::{DataFile, data_files},
     flush::{Before, FlushPoint},
     idle::Process,
     journal::{Effect, EndedBy, Journal},
@@ -381,6 +382,15 @@ impl Patient {
     fn folders(&self) -> anyhow::Result<(Option<PathBuf>, Option<PathBuf>)> {
         let layout = find_store(Some(&self.data_dir))?;
         Ok((layout.cold, layout.wal))
+    }
+
+    /// The segments, and beside them the cold files, too; none where the store has no folders.
+    fn data(&self) -> anyhow::Result<Option<(Vec<DataFile>, Vec<DataFile>)>> {
+        let (Some(cold), Some(wal)) = self.folders()? else { return Ok(None) };
+        let segments = data_files(&wal, "ipc")?;
+        let mut all = segments.clone();
+        all.extend(data_files(&cold, "parquet")?);
+        Ok(Some((segments, all)))
     }
 
     fn damaged_folder(&self) -> PathBuf {

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use super::{POLL, Patient, SEGMENT_WITHIN};
 use crate::{
     base::clock::unix_nanos,
-    chaos::{
-        files::{DataFile, data_files},
-        journal::Effect,
-    },
+    chaos::{files::DataFile, journal::Effect},
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -50,10 +47,7 @@ impl Patient {
                 && file.named().is_some_and(|named| named.abs_diff(expected) < off.unsigned_abs() / 2)
         };
         while began.elapsed() < SEGMENT_WITHIN {
-            if let (Some(cold), Some(wal)) = self.folders()?
-                && (data_files(&wal, "ipc")?.iter().any(tells)
-                    || data_files(&cold, "parquet")?.iter().any(tells))
-            {
+            if self.data()?.is_some_and(|(_, all)| all.iter().any(tells)) {
                 return Ok(true);
             }
             tokio::time::sleep(10 * POLL).await;

@@ -13,11 +13,7 @@ use rustix::process::Signal;
 use super::{Flushed, Patient};
 use crate::{
     base::clock::unix_nanos,
-    chaos::{
-        files::{self, data_files},
-        flush::FlushPoint,
-        journal::Effect,
-    },
+    chaos::{files, flush::FlushPoint, journal::Effect},
     send::barrier::BarrierMethod,
     traffic::dice::Dice,
 };
@@ -71,11 +67,7 @@ impl Patient {
     /// Kills the studio and lets its youngest files be empty or short.
     pub(super) async fn lose_power(&mut self, number: usize, down: Duration) -> anyhow::Result<Effect> {
         self.end(Signal::KILL).await?;
-        let mut files = Vec::new();
-        if let (Some(cold), Some(wal)) = self.folders()? {
-            files = data_files(&wal, "ipc")?;
-            files.extend(data_files(&cold, "parquet")?);
-        }
+        let (_, files) = self.data()?.unwrap_or_default();
         let synced = unix_nanos().saturating_sub(UNSYNCED.as_nanos() as u64);
         let mut dice = Dice::at(self.seed, number as u64);
         let mut damaged = Vec::new();
@@ -109,12 +101,7 @@ impl Patient {
             return Ok(Effect::untried("no segment came about"));
         }
         self.end(Signal::TERM).await?;
-        let (mut segments, mut all) = (Vec::new(), Vec::new());
-        if let (Some(cold), Some(wal)) = self.folders()? {
-            segments = data_files(&wal, "ipc")?;
-            all.clone_from(&segments);
-            all.extend(data_files(&cold, "parquet")?);
-        }
+        let (segments, all) = self.data()?.unwrap_or_default();
         tokio::time::sleep(down).await;
         self.studio.replace(command);
         self.bring_back().await?;

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use super::{Flushed, Patient};
-use crate::chaos::{
-    files::{self, data_files},
-    journal::Effect,
-};
+use crate::chaos::{files, journal::Effect};
+
+/// What a fault comes to under which no flush may succeed.
+fn unless_done(flushed: &Flushed) -> Effect {
+    match flushed {
+        Flushed::Done => Effect::untried("a flush succeeded all the same"),
+        Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
+    }
+}
 
 impl Patient {
     /// Damages the newest segment while the studio runs, and asks for a flush.
@@ -14,11 +19,8 @@ impl Patient {
         if self.wait_for_segments().await?.is_none() {
             return Ok(Effect::untried("no segment came about"));
         }
-        let (Some(cold), Some(wal)) = self.folders()? else { return Ok(Effect::untried("the WAL is gone")) };
-        let segments = data_files(&wal, "ipc")?;
+        let Some((segments, all)) = self.data()? else { return Ok(Effect::untried("the WAL is gone")) };
         let Some(newest) = segments.last() else { return Ok(Effect::untried("a flush took all segments")) };
-        let mut all = segments.clone();
-        all.extend(data_files(&cold, "parquet")?);
         let damaged = vec![files::damage(newest, &all, left(newest.size))?];
         let flushed = self.flush().await?;
         files::take_away(&damaged, &self.damaged_folder())?;
@@ -38,10 +40,7 @@ impl Patient {
         tokio::time::sleep(lasting).await;
         let flushed = self.flush().await;
         self.studio.limit_files(None)?;
-        Ok(match flushed? {
-            Flushed::Done => Effect::untried("a flush succeeded all the same"),
-            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
-        })
+        Ok(unless_done(&flushed?))
     }
 
     pub(super) async fn take_permission(&mut self, lasting: Duration) -> anyhow::Result<Effect> {
@@ -55,9 +54,6 @@ impl Patient {
         tokio::time::sleep(lasting).await;
         let flushed = self.flush().await;
         locked.unlock()?;
-        Ok(match flushed? {
-            Flushed::Done => Effect::untried("a flush succeeded all the same"),
-            Flushed::Refused(_) | Flushed::NoService(_) => Effect::default(),
-        })
+        Ok(unless_done(&flushed?))
     }
 }
