@@ -25,8 +25,10 @@ mod services;
 mod snapshot;
 pub(crate) mod structure;
 mod times;
-
 pub(crate) mod workflows;
+
+/// In nanoseconds.
+const HOUR: i64 = 3_600_000_000_000;
 
 /// A name, the run to hold against (`first` is the one in the cold file, `latest` the one in the segment and every
 /// other that the store has rows of), what is done to the store, and all that fires: of each check that neither passes
@@ -89,9 +91,10 @@ impl Planting {
         .with_context(|| format!("cannot do the damage `{}`", self.name))
     }
 
-    /// What it fires where no run is held against the store, if that is another audit.
-    pub(crate) fn by_structure(&self) -> Option<&'static str> {
-        (self.ground == Ground::Runs && self.run != "none").then(|| by_structure(self.name))
+    /// The runs to hold against, and what it fires then: where it names one, without any run, too.
+    pub(crate) fn audits(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let is_another = self.ground == Ground::Runs && self.run != "none";
+        [(self.run, self.fires)].into_iter().chain(is_another.then(|| ("none", by_structure(self.name))))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::{runtime::Handle, task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 
 use self::{
     equivalent::EQUIVALENT,
@@ -23,7 +23,7 @@ use self::{
 };
 use super::{
     damages::{self, Ground, Planting},
-    selftest::{Grounds, named_run, once},
+    selftest::{Grounds, named_run, on_a_thread, once},
     trial::{Scene, Trial},
 };
 use crate::{
@@ -202,14 +202,12 @@ impl Job {
                     Whom::All => None,
                     Whom::Fired => Some(fires),
                 };
-                let structure = damage.by_structure().map(|fires| ("none", fires));
-                let audits: Vec<_> = [(damage.run, damage.fires)].into_iter().chain(structure).collect();
-                if audits.iter().all(|(_, fires)| locked(hunt).asked(of(fires)).is_empty()) {
+                if damage.audits().all(|(_, fires)| locked(hunt).asked(of(fires)).is_empty()) {
                     return Ok(());
                 }
                 let bench = grounds.bench(damage.ground, schema)?;
                 damage.apply(&bench)?;
-                for (run, fires) in audits {
+                for (run, fires) in damage.audits() {
                     let case = Case {
                         what: format!("{} of schema {}, run {run}", damage.name, schema.version()),
                         store: bench.folder.path().to_owned(),
@@ -283,8 +281,8 @@ async fn hunt(report: impl Fn(&Hunt)) -> anyhow::Result<Hunt> {
     let began = Instant::now();
     for (phase, jobs) in phases(&grounds) {
         let jobs = stream::iter(jobs).map(|job| {
-            let (hunt, grounds, handle) = (Arc::clone(&hunt), Arc::clone(&grounds), Handle::current());
-            async move { spawn_blocking(move || handle.block_on(job.perform(&grounds, &hunt))).await? }
+            let (hunt, grounds) = (Arc::clone(&hunt), Arc::clone(&grounds));
+            on_a_thread(move || async move { job.perform(&grounds, &hunt).await })
         });
         jobs.buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
         let hunt = locked(&hunt);

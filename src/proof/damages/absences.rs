@@ -6,12 +6,12 @@ use anyhow::Context;
 use chrono::TimeDelta;
 
 use super::{
-    Damage,
+    Damage, HOUR,
     columns::write_foreign,
     executions::{agents, carrier, leaves, set_events, tool, workflows},
     families::{evaluation_without_a_subject, family_of_three},
     files::foreign_beside,
-    structure::NOWHERE,
+    structure::{NOWHERE, hang_open},
 };
 use crate::{
     base::clock::unix_nanos,
@@ -22,8 +22,6 @@ use crate::{
         store::{aged, set_modified, shift},
     },
 };
-
-const HOUR: i64 = 3_600_000_000_000;
 
 /// To a store of runs whose segment is gone: its snapshot has rows that are nowhere else.
 pub(super) const DAMAGES: &[Damage] = &[
@@ -70,64 +68,33 @@ pub(super) const OF_APPS: &[Damage] = &[
     ),
     ("lose_young_links", "none", |bench| lose_links(bench, Age::Young), "running_parents: info"),
     (
-        "lose_a_young_root_with_a_remote_caller",
-        "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                let root = flows(rows).first()?.clone();
-                make_of_age(rows, std::slice::from_ref(&root.trace_id), Age::Young).ok()?;
-                for row in rows.iter_mut().filter(|row| row.parent_span_id.as_ref() == Some(&root.span_id)) {
-                    row.trace_flags = 0x300;
-                }
-                rows.retain(|row| (&row.trace_id, &row.span_id) != (&root.trace_id, &root.span_id));
-                Some(())
-            })
-        },
-        "",
-    ),
-    (
         "lose_links_beside_an_unreadable_file",
         "none",
-        |bench| {
-            lose_links(bench, Age::Days)?;
-            foreign_beside(bench)
-        },
+        |bench| lose_links(bench, Age::Days).and_then(|()| foreign_beside(bench)),
         "unreadable_files: 1",
     ),
     (
         "lose_links_beside_an_empty_file",
         "none",
-        |bench| {
-            lose_links(bench, Age::Days)?;
-            Ok(fs::write(bench.beside(1)?, "")?)
-        },
+        |bench| lose_links(bench, Age::Days).and_then(|()| empty_file_beside(bench)),
         "empty_files: 1",
     ),
     (
         "lose_links_beside_a_torn_segment",
         "none",
-        |bench| {
-            lose_links(bench, Age::Days)?;
-            tear_a_segment(bench)
-        },
+        |bench| lose_links(bench, Age::Days).and_then(|()| tear_a_segment(bench)),
         "torn_segments: 1; wedged_wal: 1",
     ),
     (
         "lose_links_beside_a_closed_folder",
         "none",
-        |bench| {
-            lose_links(bench, Age::Days)?;
-            close_a_folder(bench)
-        },
+        |bench| lose_links(bench, Age::Days).and_then(|()| close_a_folder(bench)),
         "",
     ),
     (
         "lose_links_beside_an_unreadable_snapshot",
         "none",
-        |bench| {
-            lose_links(bench, Age::Days)?;
-            write_foreign(&bench.snapshot())
-        },
+        |bench| lose_links(bench, Age::Days).and_then(|()| write_foreign(&bench.snapshot())),
         "unreadable_files: 1; orphan_spans: 1; rootless_traces: 1; unresolved_parents: warn, 1",
     ),
 ];
@@ -147,50 +114,39 @@ pub(super) const OF_EXECUTIONS: &[Damage] = &[
     (
         "lose_members_beside_an_unreadable_file",
         "none",
-        |bench| {
-            lose_members(bench, Age::Days)?;
-            foreign_beside(bench)
-        },
+        |bench| lose_members(bench, Age::Days).and_then(|()| foreign_beside(bench)),
         "unreadable_files: 1; junjo_evaluations",
     ),
     (
         "lose_members_beside_an_empty_file",
         "none",
-        |bench| {
-            lose_members(bench, Age::Days)?;
-            Ok(fs::write(bench.beside(1)?, "")?)
-        },
+        |bench| lose_members(bench, Age::Days).and_then(|()| empty_file_beside(bench)),
         "empty_files: 1; junjo_evaluations",
     ),
     (
         "lose_members_beside_a_torn_segment",
         "none",
-        |bench| {
-            lose_members(bench, Age::Days)?;
-            tear_a_segment(bench)
-        },
+        |bench| lose_members(bench, Age::Days).and_then(|()| tear_a_segment(bench)),
         "torn_segments: 1; wedged_wal: 1; junjo_evaluations",
     ),
     (
         "lose_members_beside_a_closed_folder",
         "none",
-        |bench| {
-            lose_members(bench, Age::Days)?;
-            close_a_folder(bench)
-        },
+        |bench| lose_members(bench, Age::Days).and_then(|()| close_a_folder(bench)),
         "junjo_evaluations",
     ),
     (
         "lose_members_beside_an_unreadable_snapshot",
         "none",
-        |bench| {
-            lose_members(bench, Age::Days)?;
-            write_foreign(&bench.snapshot())
-        },
+        |bench| lose_members(bench, Age::Days).and_then(|()| write_foreign(&bench.snapshot())),
         "unreadable_files: 1; junjo_evaluations; junjo_lost_transitions; junjo_missing_executions; \
          junjo_missing_operations; junjo_missing_subjects; junjo_unrecorded_transitions",
     ),
 ];
+
+fn empty_file_beside(bench: &Bench) -> anyhow::Result<()> {
+    Ok(fs::write(bench.beside(1)?, "")?)
+}
 
 /// A segment that ends in its first bytes.
 fn tear_a_segment(bench: &Bench) -> anyhow::Result<()> {
@@ -257,8 +213,7 @@ fn lose_links_of(rows: &mut Vec<Row>) -> Option<[String; 3]> {
     let lost = *leaves(rows, orphan).first()?;
     rows[lost].parent_span_id = Some(NOWHERE.to_owned());
     let unknown = *leaves(rows, unresolved).first()?;
-    rows[unknown].parent_span_id = Some(NOWHERE.to_owned());
-    "{}".clone_into(&mut rows[unknown].attributes);
+    hang_open(&mut rows[unknown], NOWHERE);
     rows.retain(|row| (&row.trace_id, &row.span_id) != (&rootless.trace_id, &rootless.span_id));
     Some(flows.map(|flow| flow.trace_id))
 }

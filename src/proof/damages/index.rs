@@ -9,7 +9,7 @@ use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Damage,
+    Damage, HOUR,
     files::truncate,
     structure::{a_leaf, change_root},
 };
@@ -22,7 +22,6 @@ use crate::{
     standin::indexer::Indexer,
 };
 
-const HOUR: i64 = 3_600_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 /// As finely as an index tells times.
 const MICROSECOND: i64 = 1_000;

@@ -3,7 +3,7 @@
 use super::{
     Damage,
     absences::{Age, make_of_age},
-    structure::{NOWHERE, a_leaf, a_root, leaf, root},
+    structure::{NOWHERE, a_leaf, a_root, change_root, hang_open, leaf, root},
 };
 use crate::{contract::row::Row, proof::bench::Bench};
 
@@ -51,9 +51,9 @@ pub(super) const DAMAGES: &[Damage] = &[
         "hang_a_remote_open_leaf_nowhere",
         "none",
         |bench| {
-            with_leaf(bench, Age::Days, |row, other| {
+            with_leaf(bench, Age::Days, |row, _| {
                 row.trace_flags = REMOTE;
-                open_nowhere(row, other);
+                hang_open(row, NOWHERE);
             })
         },
         "remote_parents: info, 1",
@@ -61,12 +61,7 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "say_of_a_root_that_its_parent_is_remote",
         "none",
-        |bench| {
-            bench.try_alter_cold(|rows| {
-                a_root(rows)?.trace_flags = REMOTE;
-                Some(())
-            })
-        },
+        |bench| change_root(bench, |row| row.trace_flags = REMOTE),
         "",
     ),
     (
@@ -90,13 +85,13 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "hang_an_open_leaf_below_another_trace",
         "none",
-        |bench| with_leaf(bench, Age::Days, hang_open),
+        |bench| with_leaf(bench, Age::Days, |row, other| hang_open(row, &other.span_id)),
         "parent_in_other_trace: 1",
     ),
     (
         "hang_a_young_open_leaf_below_another_trace",
         "none",
-        |bench| with_leaf(bench, Age::Young, hang_open),
+        |bench| with_leaf(bench, Age::Young, |row, other| hang_open(row, &other.span_id)),
         "parent_in_other_trace: 1",
     ),
     (
@@ -105,7 +100,7 @@ pub(super) const DAMAGES: &[Damage] = &[
         |bench| {
             with_leaf(bench, Age::Days, |row, other| {
                 row.trace_flags = REMOTE;
-                hang_open(row, other);
+                hang_open(row, &other.span_id);
             })
         },
         "parent_in_other_trace: 1",
@@ -153,6 +148,12 @@ pub(super) const DAMAGES: &[Damage] = &[
             })
         },
         "parent_in_other_trace: 1",
+    ),
+    (
+        "lose_a_young_root_with_a_remote_caller",
+        "none",
+        |bench| with_lost_root(bench, Age::Young, |rows, lost, _| call_remotely(rows, lost)),
+        "",
     ),
     (
         "lose_a_root_with_a_remote_caller_beside_a_cycle",
@@ -207,13 +208,13 @@ pub(super) const OF_SCHEMA_1: &[Damage] = &[
     (
         "hang_an_open_leaf_of_an_older_trace_nowhere",
         "none",
-        |bench| with_leaf(bench, Age::Days, open_nowhere),
+        |bench| with_leaf(bench, Age::Days, |row, _| hang_open(row, NOWHERE)),
         "unresolved_parents: warn, 1",
     ),
     (
         "hang_a_young_open_leaf_of_an_older_trace_nowhere",
         "none",
-        |bench| with_leaf(bench, Age::Young, open_nowhere),
+        |bench| with_leaf(bench, Age::Young, |row, _| hang_open(row, NOWHERE)),
         "running_parents: info, 1",
     ),
     (
@@ -266,16 +267,6 @@ fn plain(like: &Row, number: u64, parent: Option<&str>, flags: u32) -> Row {
     }
 }
 
-fn hang_open(row: &mut Row, other: &Row) {
-    "{}".clone_into(&mut row.attributes);
-    row.parent_span_id = Some(other.span_id.clone());
-}
-
-fn open_nowhere(row: &mut Row, _: &Row) {
-    "{}".clone_into(&mut row.attributes);
-    row.parent_span_id = Some(NOWHERE.to_owned());
-}
-
 fn beside_another(rows: &mut Vec<Row>, lost: &Row, _: &Row) {
     rows.push(plain(lost, 1, None, lost.trace_flags));
 }
@@ -287,12 +278,10 @@ fn add_a_cycle(rows: &mut Vec<Row>, lost: &Row) {
     }
 }
 
-fn below<'r>(rows: &'r mut [Row], lost: &'r Row) -> impl Iterator<Item = &'r mut Row> {
-    rows.iter_mut().filter(|row| row.parent_span_id.as_ref() == Some(&lost.span_id))
-}
-
 fn call_remotely(rows: &mut [Row], lost: &Row) {
-    below(rows, lost).for_each(|row| row.trace_flags = REMOTE);
+    for row in rows.iter_mut().filter(|row| row.parent_span_id.as_ref() == Some(&lost.span_id)) {
+        row.trace_flags = REMOTE;
+    }
 }
 
 fn forget_owners(rows: &mut [Row], lost: &Row) {

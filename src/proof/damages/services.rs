@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Damage,
+    Damage, HOUR,
     columns::rename_column,
     rows::other_row,
     structure::{a_leaf, a_root, other},
@@ -11,8 +11,6 @@ use super::{
 use crate::{contract::row::Row, proof::bench::Bench};
 
 const INSTANCE: &str = "service.instance.id";
-
-const HOUR: i64 = 3_600_000_000_000;
 
 /// To rows of planned traffic, with their runs and without.
 pub(super) const DAMAGES: &[Damage] = &[

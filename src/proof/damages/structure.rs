@@ -10,7 +10,7 @@ use datafusion::arrow::{
 };
 use serde_json::Value;
 
-use super::Damage;
+use super::{Damage, HOUR};
 use crate::{
     base::clock::unix_nanos,
     contract::{columns, row::Row},
@@ -36,12 +36,7 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "leave_a_span_open_below_a_root",
         "none",
-        |bench| {
-            change_leaf(bench, |row| {
-                "{}".clone_into(&mut row.attributes);
-                row.parent_span_id = Some(NOWHERE.to_owned());
-            })
-        },
+        |bench| change_leaf(bench, |row| hang_open(row, NOWHERE)),
         "unresolved_parents: warn, 1",
     ),
     ("name_a_parent_that_is_nowhere", "none", name_a_parent_that_is_nowhere, "orphan_spans: 1"),
@@ -150,8 +145,8 @@ pub(super) const DAMAGES: &[Damage] = &[
         "none",
         |bench| {
             change_leaf(bench, |row| {
-                row.end_time += 3_600_000_000_000;
-                row.duration_ns += 3_600_000_000_000;
+                row.end_time += HOUR;
+                row.duration_ns += HOUR;
             })
         },
         "children_outside_parents: warn, 1",
@@ -259,6 +254,12 @@ fn lose_the_root(bench: &Bench) -> anyhow::Result<()> {
 
 pub(crate) fn name_a_parent_that_is_nowhere(bench: &Bench) -> anyhow::Result<()> {
     change_leaf(bench, |row| row.parent_span_id = Some(NOWHERE.to_owned()))
+}
+
+/// Below a span, as one of a library that says nothing of an owner.
+pub(super) fn hang_open(row: &mut Row, parent: &str) {
+    "{}".clone_into(&mut row.attributes);
+    row.parent_span_id = Some(parent.to_owned());
 }
 
 fn change_leaf(bench: &Bench, change: impl FnOnce(&mut Row)) -> anyhow::Result<()> {

@@ -1,13 +1,11 @@
 //! Times of rows that no known run sent, at the bounds of what is sound and beyond them.
 
 use super::{
-    Damage,
+    Damage, HOUR,
     executions::{events, set, set_events},
-    structure::{a_leaf, a_root, leaf},
+    structure::{a_leaf, change_root, leaf},
 };
 use crate::{contract::row::Row, proof::bench::Bench};
-
-const HOUR: i64 = 3_600_000_000_000;
 
 /// 2000-01-01: before, no span was ever sent.
 const LEAST: i64 = 946_684_800_000_000_000;
@@ -101,44 +99,44 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "end_a_root_at_its_start",
         "none",
-        |bench| with_root(bench, |row| last(row, 0)),
+        |bench| change_root(bench, |row| last(row, 0)),
         "children_outside_parents: warn",
     ),
     (
         "end_a_root_before_its_start",
         "none",
-        |bench| with_root(bench, |row| last(row, -1)),
+        |bench| change_root(bench, |row| last(row, -1)),
         "inverted_intervals: 1",
     ),
     (
         "start_at_zero",
         "none",
-        |bench| with_root(bench, |row| between(row, 0, row.end_time)),
+        |bench| change_root(bench, |row| between(row, 0, row.end_time)),
         "times_out_of_range: warn, 1; page_breaking_rows: warn, 1",
     ),
     (
         "end_at_zero",
         "none",
-        |bench| with_root(bench, |row| between(row, row.start_time, 0)),
+        |bench| change_root(bench, |row| between(row, row.start_time, 0)),
         "inverted_intervals: 1; times_out_of_range: warn, 1; page_breaking_rows: warn, 1",
     ),
     (
         "end_in_1970",
         "none",
-        |bench| with_root(bench, |row| between(row, row.start_time, 7)),
+        |bench| change_root(bench, |row| between(row, row.start_time, 7)),
         "inverted_intervals: 1; times_out_of_range: warn, 1",
     ),
-    ("start_in_2000", "none", |bench| with_root(bench, |row| between(row, LEAST, row.end_time)), ""),
+    ("start_in_2000", "none", |bench| change_root(bench, |row| between(row, LEAST, row.end_time)), ""),
     (
         "end_in_2000",
         "none",
-        |bench| with_root(bench, |row| between(row, row.start_time, LEAST)),
+        |bench| change_root(bench, |row| between(row, row.start_time, LEAST)),
         "inverted_intervals: 1",
     ),
     (
         "end_within_a_day_from_now",
         "none",
-        |bench| with_root(bench, |row| between(row, row.start_time, in_an_hour())),
+        |bench| change_root(bench, |row| between(row, row.start_time, in_an_hour())),
         "",
     ),
 ];
@@ -165,13 +163,6 @@ fn with_leaf(bench: &Bench, change: fn(&mut Row, &Row)) -> anyhow::Result<()> {
             |row: &&Row| row.trace_id == leaf.trace_id && leaf.parent_span_id.as_ref() == Some(&row.span_id);
         let parent = rows.iter().find(is_parent)?.clone();
         change(a_leaf(rows)?, &parent);
-        Some(())
-    })
-}
-
-fn with_root(bench: &Bench, change: fn(&mut Row)) -> anyhow::Result<()> {
-    bench.try_alter_cold(|rows| {
-        change(a_root(rows)?);
         Some(())
     })
 }
