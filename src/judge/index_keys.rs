@@ -18,7 +18,7 @@ use crate::{
         row::Cell,
         schema::column,
     },
-    store::rows::{Rows, StoredCells},
+    store::rows::Rows,
 };
 
 /// A set of texts, told from others by the number of its members and the sum of their digests.
@@ -162,12 +162,12 @@ struct Part {
 
 impl KeyNotes {
     pub(crate) fn note_batch(&mut self, rows: &Rows<'_>) {
-        (0..rows.count()).for_each(|row| self.note(&rows.cells(row)));
+        (0..rows.count()).for_each(|row| self.note(rows, row));
     }
 
-    fn note(&mut self, cells: &StoredCells<'_>) {
-        let text = |column: usize| cells[column].and_then(Cell::text);
-        let number = |column: usize| cells[column].and_then(Cell::number);
+    fn note(&mut self, rows: &Rows<'_>, row: usize) {
+        let text = |column: usize| rows.cell(row, column).and_then(Cell::text);
+        let number = |column: usize| rows.cell(row, column).and_then(Cell::number);
         if let Some(trace) = text(column::TRACE_ID) {
             self.note_trace(trace);
         }

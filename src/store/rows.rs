@@ -45,6 +45,10 @@ impl<'b> Rows<'b> {
         self.count
     }
 
+    pub(crate) fn cell(&self, row: usize, column: usize) -> Option<Cell<'b>> {
+        self.columns[column].map(|column| column.cell(row))
+    }
+
     pub(crate) fn cells(&self, row: usize) -> StoredCells<'b> {
         self.columns.map(|column| column.map(|column| column.cell(row)))
     }
