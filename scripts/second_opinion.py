@@ -118,12 +118,8 @@ SELECT trace_id,
        count(*) FILTER (WHERE has_parent AND NOT parent_here AND parent_anywhere) AS parents_elsewhere,
        arg_min(service_name, (odd, span_id)) FILTER (WHERE copy = 1 AND NOT coalesce(has_parent, false)) AS root_service,
        count(*) FILTER (WHERE EXISTS (SELECT 1 FROM cycles c WHERE c.trace_id = orphans.trace_id)) > 0 AS has_cycle,
-       max(end_time) AS ended,
-       arg_min(file, (odd, span_id, in_wal, file, row_number)) AS file,
-       arg_min(row_number, (odd, span_id, in_wal, file, row_number)) AS row_number
-FROM orphans GROUP BY trace_id;
-
-CREATE VIEW of_trace AS SELECT * EXCLUDE (file, row_number) FROM traces
+       max(end_time) AS ended
+FROM orphans GROUP BY trace_id
 """
 
 EVENTS = """
@@ -154,29 +150,29 @@ CHECKS = {
         SELECT {PLACE} FROM spans JOIN cycles USING (trace_id, span_id) WHERE copy = 1
            OR (has_parent AND false)""",
     "parent_in_other_trace": f"SELECT {PLACE} FROM kin WHERE has_parent AND NOT parent_here AND parent_anywhere",
-    "several_roots": f"SELECT {PLACE} FROM traces WHERE roots > 1",
+    "several_roots": "SELECT trace_id FROM traces WHERE roots > 1",
     "rootless_traces": f"""
-        SELECT {PLACE} FROM traces WHERE roots = 0 AND named_owners > 0 AND remote_orphans = 0 AND parents_elsewhere = 0
+        SELECT trace_id FROM traces WHERE roots = 0 AND named_owners > 0 AND remote_orphans = 0 AND parents_elsewhere = 0
         AND NOT has_cycle AND ended < now - {DAY}""",
-    "mixed_service_traces": f"SELECT {PLACE} FROM traces WHERE services > 1",
+    "mixed_service_traces": "SELECT trace_id FROM traces WHERE services > 1",
     "orphan_spans": f"""
-        SELECT {PLACE} FROM orphans JOIN of_trace USING (trace_id)
+        SELECT {PLACE} FROM orphans JOIN traces USING (trace_id)
         WHERE has_parent AND NOT parent_here AND NOT parent_anywhere AND remote IS NOT TRUE
-          AND ((witness = 'closed' AND of_trace.ended < now - {SETTLE})
-            OR (witness = 'named' AND (roots > 0 OR remote_orphans > 0) AND of_trace.ended < now - {DAY}))""",
+          AND ((witness = 'closed' AND traces.ended < now - {SETTLE})
+            OR (witness = 'named' AND (roots > 0 OR remote_orphans > 0) AND traces.ended < now - {DAY}))""",
     "unresolved_parents": f"""
-        SELECT {PLACE} FROM orphans JOIN of_trace USING (trace_id)
+        SELECT {PLACE} FROM orphans JOIN traces USING (trace_id)
         WHERE has_parent AND NOT parent_here AND NOT parent_anywhere AND remote IS NOT TRUE
-          AND (witness IS NULL OR (witness = 'named' AND of_trace.ended >= now - {DAY}))
-          AND (remote = false OR roots > 0 OR witness IS NOT NULL) AND of_trace.ended < now - {HOUR}""",
+          AND (witness IS NULL OR (witness = 'named' AND traces.ended >= now - {DAY}))
+          AND (remote = false OR roots > 0 OR witness IS NOT NULL) AND traces.ended < now - {HOUR}""",
     "running_parents": f"""
-        SELECT {PLACE} FROM orphans JOIN of_trace USING (trace_id)
+        SELECT {PLACE} FROM orphans JOIN traces USING (trace_id)
         WHERE has_parent AND NOT parent_here AND NOT parent_anywhere AND remote IS NOT TRUE
           AND witness IS DISTINCT FROM 'closed'
-          AND (remote = false OR roots > 0 OR witness IS NOT NULL) AND of_trace.ended >= now - {HOUR}""",
+          AND (remote = false OR roots > 0 OR witness IS NOT NULL) AND traces.ended >= now - {HOUR}""",
     "remote_parents": f"""
-        SELECT {PLACE} FROM orphans JOIN of_trace USING (trace_id)
-        WHERE has_parent AND NOT parent_here AND NOT parent_anywhere AND of_trace.ended < now - {SETTLE}
+        SELECT {PLACE} FROM orphans JOIN traces USING (trace_id)
+        WHERE has_parent AND NOT parent_here AND NOT parent_anywhere AND traces.ended < now - {SETTLE}
           AND (remote OR (remote IS NULL AND roots = 0 AND witness IS NULL))""",
     "polluted_service_name": f"""
         SELECT {PLACE} FROM rows WHERE tagged IS NOT NULL AND tagged IS DISTINCT FROM service_name
@@ -226,7 +222,7 @@ CHECKS = {
         AND (trace_id, span_id) NOT IN (SELECT (trace_id, span_id) FROM cycles)
         AND start_time <= end_time AND parent_start <= parent_end""",
     "llm_elsewhere": f"""
-        SELECT {PLACE} FROM spans JOIN of_trace USING (trace_id) WHERE root_service <> service_name AND copy = 1
+        SELECT {PLACE} FROM spans JOIN traces USING (trace_id) WHERE root_service <> service_name AND copy = 1
         AND CASE WHEN kind(attributes) = 'OBJECT' THEN
              coalesce(sound(attributes) ->> '$."openinference.span.kind"' = 'LLM', false)
              OR coalesce(sound(attributes) -> '$."gen_ai.provider.name"', 'null') NOT IN ('null', '""', '0', 'false', '[]', '{{}}')
@@ -234,8 +230,9 @@ CHECKS = {
             ELSE false END""",
 }
 
-# Which column of a finding says the same.
+# Which column of a finding says the same. Any row may stand for its trace.
 BY_SPAN = {"duplicate_spans", "overlapping_spans", "conflicting_duplicates"}
+BY_TRACE = {"several_roots", "rootless_traces", "mixed_service_traces"}
 
 
 def found(report: dict) -> dict[str, Counter]:
@@ -249,6 +246,8 @@ def found(report: dict) -> dict[str, Counter]:
         for sample in check.get("samples", []):
             if check["id"] in BY_SPAN:
                 key = f"{sample['trace_id']} {sample['span_id']}"
+            elif check["id"] in BY_TRACE:
+                key = sample["trace_id"]
             elif check["id"] == "shared_instances":
                 key = sample["instance_id"]
             elif check["id"] == "unnamed_services":

@@ -239,7 +239,9 @@ impl<'s> Observer<'s> {
             })
         });
         marks.set_json(1, form);
-        marks.set(Marks::EVENT_OUTSIDE, outside && !marks.has(Marks::UNTIMED));
+        // What stands before an error in a text says nothing.
+        let is_read = form != Form::Invalid;
+        marks.set(Marks::EVENT_OUTSIDE, outside && is_read && !marks.has(Marks::UNTIMED));
         marks.set_json(2, whole(cells, column::LINKS, json_form::links));
         let events = text(column::EVENTS).unwrap_or_default();
         marks.set(Marks::JUNJO, attributes.is_junjo || events.len() > 2 && events.contains("\"junjo."));

@@ -154,8 +154,14 @@ pub(super) const DAMAGES: &[Damage] = &[
     (
         "move_an_event_before_the_start",
         "none",
-        |bench| bench.try_alter_cold(|rows| move_an_event(rows)),
+        |bench| bench.try_alter_cold(|rows| move_an_event(rows).map(drop)),
         "events_outside_spans: warn, 1",
+    ),
+    (
+        "move_an_event_of_a_text_that_ends_badly",
+        "none",
+        |bench| bench.try_alter_cold(|rows| move_an_event(rows).map(|row| row.events.push(']'))),
+        "invalid_json: 1",
     ),
     (
         "start_in_1970",
@@ -332,12 +338,12 @@ fn share_an_instance(rows: &mut [Row]) -> Option<()> {
     Some(())
 }
 
-fn move_an_event(rows: &mut [Row]) -> Option<()> {
+fn move_an_event(rows: &mut [Row]) -> Option<&mut Row> {
     let row = rows.iter_mut().find(|row| row.events.len() > 2)?;
     let events: Value = serde_json::from_str(&row.events).ok()?;
     let time = events[0]["timeUnixNano"].as_str()?;
     row.events = row.events.replace(time, &(row.start_time - 1).to_string());
-    Some(())
+    Some(row)
 }
 
 /// Some rows of the cold file lack a value of a column.
