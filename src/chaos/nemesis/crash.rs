@@ -27,10 +27,11 @@ const UNSYNCED: Duration = Duration::from_secs(5);
 impl Patient {
     /// Asks for a flush and kills the studio at a point of it, as often as that takes.
     pub(super) async fn cut_flush(&mut self, point: FlushPoint, down: Duration) -> anyhow::Result<Effect> {
-        let Some(group) = self.studio.group() else {
-            return Ok(Effect::untried("a studio behind --stop is signalled too late"));
-        };
         for _ in 0..FLUSHES {
+            // Another one after each kill.
+            let Some(group) = self.studio.group() else {
+                return Ok(Effect::untried("a studio behind --stop is signalled too late"));
+            };
             let Some(before) = self.wait_for_segments().await? else {
                 return Ok(Effect::untried("no segment came about"));
             };
