@@ -71,6 +71,11 @@ impl Output {
         matches!(self.sink, Sink::Stdout)
     }
 
+    /// Whether it takes the place of a regular file, or is a new one.
+    pub(crate) fn is_a_file(&self) -> bool {
+        matches!(self.sink, Sink::Replaced { .. })
+    }
+
     /// Puts the whole output into its place.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         let finished = self.flush().and_then(|()| match self.sink {

@@ -121,6 +121,17 @@ impl BitOr for Lost {
 }
 
 impl Losses {
+    pub(crate) const KINDS: usize = Lost::NAMED.len();
+
+    /// By kind, in the order of their codes.
+    pub(crate) fn of(counts: [u64; Self::KINDS]) -> Self {
+        Self(counts)
+    }
+
+    pub(crate) fn counts(self) -> [u64; Self::KINDS] {
+        self.0
+    }
+
     pub(crate) fn count(&mut self, lost: Lost) {
         for (spans, (loss, _)) in self.0.iter_mut().zip(Lost::NAMED) {
             *spans += u64::from(lost.0 & loss.0 != 0);

@@ -123,7 +123,7 @@ async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<St
         Ok(footer) => footer,
         Err(err) => return (0, Some(err.to_string())),
     };
-    let mut scan = scan_parquet(file, &footer, &columns, context).unwrap();
+    let mut scan = scan_parquet(file, &footer, &columns, None, context).unwrap();
     let mut rows = 0;
     while let Some(batch) = scan.stream.next().await {
         match batch {

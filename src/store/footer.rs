@@ -4,18 +4,24 @@
 //! columns) is checked against the file, so that a scan can neither run off the file nor reserve what
 //! a damaged number asks for. Reads no page; `pages` checks those while they are scanned.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::{File, Metadata},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use datafusion::{
     arrow::datatypes::Schema as ArrowSchema,
     parquet::{
         arrow::parquet_to_arrow_schema,
         file::metadata::{
-            ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
-            RowGroupMetaData,
+            ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+            ParquetStatisticsPolicy, RowGroupMetaData,
         },
     },
 };
+use twox_hash::XxHash3_128;
 
 use super::{
     columns::{self, WrongType},
@@ -73,6 +79,35 @@ pub(crate) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Res
 /// Reads and checks a footer, with its statistics.
 pub(crate) fn footer(path: &Path) -> Result<Footer, FileProblem> {
     footer_of(&File::open(path)?, Statistics::Trusted)
+}
+
+/// A digest of a footer's bytes, and what the system says of the file, without looking into either.
+pub(crate) fn digest(path: &Path) -> Result<(u64, Metadata), FileProblem> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let bytes = metadata_bytes(&file, metadata.len())?;
+    Ok((XxHash3_128::oneshot(&bytes) as u64, metadata))
+}
+
+/// A digest of all bytes of a file that are in none of its column chunks.
+pub(crate) fn digest_beside_chunks(path: &Path, metadata: &ParquetMetaData) -> io::Result<u64> {
+    const PIECE: u64 = 1 << 20;
+    let file = File::open(path)?;
+    let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let mut chunks: Vec<(u64, u64)> = columns.map(ColumnChunkMetaData::byte_range).collect();
+    chunks.sort_unstable();
+    chunks.push((file.metadata()?.len(), 0));
+    let (mut digest, mut at) = (0_u64, 0);
+    for (start, length) in chunks {
+        while at < start {
+            let mut bytes = vec![0; (start - at).min(PIECE) as usize];
+            read_at(&file, at, &mut bytes)?;
+            digest = digest.wrapping_add(XxHash3_128::oneshot_with_seed(at, &bytes) as u64);
+            at += bytes.len() as u64;
+        }
+        at = at.max(start.saturating_add(length));
+    }
+    Ok(digest)
 }
 
 pub(crate) fn footer_of(file: &File, statistics: Statistics) -> Result<Footer, FileProblem> {

@@ -188,7 +188,7 @@ impl Walk<'_> {
     }
 }
 
-fn modified_at(metadata: &fs::Metadata) -> Option<i64> {
+pub(crate) fn modified_at(metadata: &fs::Metadata) -> Option<i64> {
     let since_epoch = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since_epoch.as_nanos()).ok()
 }

@@ -17,6 +17,7 @@ use super::{
     inventory::{FoundFile, Kind},
     pages::Measured,
     problem::FileProblem,
+    reader::ReadDigest,
     scan::{self, FileScan},
     segment::{Segment, read_segment},
 };
@@ -125,7 +126,19 @@ impl OpenedFile {
 
     /// Its rows in their order, with these columns of [`scan::schema`] as far as it has them.
     pub(crate) fn into_rows(self, columns: &[&str], context: Arc<TaskContext>) -> RowStream {
-        self.into_stream(columns, |file, footer, columns| scan::scan_parquet(file, footer, columns, context))
+        self.into_digested_rows(columns, None, context)
+    }
+
+    /// The same, with a digest of what is read where one is given.
+    pub(crate) fn into_digested_rows(
+        self,
+        columns: &[&str],
+        digest: Option<Arc<ReadDigest>>,
+        context: Arc<TaskContext>,
+    ) -> RowStream {
+        self.into_stream(columns, |file, footer, columns| {
+            scan::scan_parquet(file, footer, columns, digest, context)
+        })
     }
 
     /// Some rows only, which ascend; of a segment all.

@@ -4,7 +4,15 @@
 //! `%`, `#`, bytes that are no UTF-8) and a damaged number cannot abort the process. Answers whole
 //! column chunks only: page indexes and bloom filters must be off.
 
-use std::{fs::File, ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    ops::Range,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use datafusion::{
@@ -21,6 +29,7 @@ use datafusion::{
     physical_plan::metrics::{Count, ExecutionPlanMetricsSet},
 };
 use futures::{FutureExt, future::BoxFuture};
+use twox_hash::XxHash3_128;
 
 use super::{
     footer::{Statistics, footer_of, read_at},
@@ -37,6 +46,22 @@ pub(crate) struct LocalFile {
     pub(crate) metadata: Option<Arc<ParquetMetaData>>,
     /// Whether the decoder is shown the statistics of a footer that it has to read.
     pub(crate) statistics: Statistics,
+    /// Where a digest of what is read of it is wanted.
+    pub(crate) digest: Option<Arc<ReadDigest>>,
+}
+
+/// A digest of the column chunks that were read of a file, in whatever order.
+#[derive(Debug, Default)]
+pub(crate) struct ReadDigest(AtomicU64);
+
+impl ReadDigest {
+    fn add(&self, place: u64, bytes: &[u8]) {
+        self.0.fetch_add(XxHash3_128::oneshot_with_seed(place, bytes) as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A file, or a part of it, that was not handed to the decoder.
@@ -65,9 +90,9 @@ impl ParquetFileReaderFactory for GuardedReaders {
         };
         let opened = File::open(&local.path).map_err(DataFusionError::IoError);
         let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
-        let LocalFile { shown, metadata, statistics, .. } = local;
+        let LocalFile { shown, metadata, statistics, digest, .. } = local;
         let measured = Measured::default();
-        Ok(Box::new(GuardedReader { file, shown, metadata, statistics, measured, bytes_scanned }))
+        Ok(Box::new(GuardedReader { file, shown, metadata, statistics, digest, measured, bytes_scanned }))
     }
 }
 
@@ -76,6 +101,7 @@ struct GuardedReader {
     shown: String,
     metadata: Option<Arc<ParquetMetaData>>,
     statistics: Statistics,
+    digest: Option<Arc<ReadDigest>>,
     measured: Measured,
     bytes_scanned: Count,
 }
@@ -102,6 +128,9 @@ impl GuardedReader {
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
         read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.into()))?;
         self.bytes_scanned.add(bytes.len());
+        if let Some(digest) = &self.digest {
+            digest.add(range.start, &bytes);
+        }
         self.measured.check_chunk(column, &bytes).map_err(|problem| self.refused(problem))?;
         Ok(bytes.into())
     }

@@ -31,7 +31,7 @@ use super::{
     footer::{Footer, Statistics},
     inventory::{FoundFile, Kind},
     problem::FileProblem,
-    reader::{GuardedReaders, LocalFile, Refused},
+    reader::{GuardedReaders, LocalFile, ReadDigest, Refused},
 };
 use crate::{
     base::panic_guard::{Guarded, Panicked},
@@ -78,7 +78,7 @@ impl StoredSpans {
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let of_kind = |kind| self.files.iter().filter(move |file| file.kind == kind);
         let parquet: Vec<_> =
-            of_kind(Kind::Parquet).map(|file| partitioned(file, None, self.statistics)).collect();
+            of_kind(Kind::Parquet).map(|file| partitioned(file, None, self.statistics, None)).collect();
         let segments: Vec<_> = of_kind(Kind::Segment).cloned().collect();
 
         let mut tiers: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
@@ -141,9 +141,11 @@ pub(crate) fn scan_parquet(
     file: &FoundFile,
     footer: &Footer,
     columns: &[&str],
+    digest: Option<Arc<ReadDigest>>,
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
-    scan_one(partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored), columns, context)
+    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored, digest);
+    scan_one(known, columns, context)
 }
 
 /// As [`scan_parquet`], for some rows only, which ascend. Row groups without any of them are not read, and of
@@ -157,7 +159,7 @@ pub(crate) fn scan_parquet_rows(
 ) -> Result<FileScan, DataFusionError> {
     let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
     let selection = RowSelection::from_consecutive_ranges(ranges, footer.rows as usize);
-    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored);
+    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored, None);
     scan_one(known.with_extension(ParquetRowSelection::new(selection)), columns, context)
 }
 
@@ -228,11 +230,12 @@ fn partitioned(
     file: &FoundFile,
     metadata: Option<Arc<ParquetMetaData>>,
     statistics: Statistics,
+    digest: Option<Arc<ReadDigest>>,
 ) -> PartitionedFile {
     let (path, shown) = (file.path.clone(), file.shown.clone());
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalFile { path, shown, metadata, statistics })
+        .with_extension(LocalFile { path, shown, metadata, statistics, digest })
 }
 
 /// The values that `tier` and `file` have in every row of a file.

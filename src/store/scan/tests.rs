@@ -191,7 +191,7 @@ async fn one_file_is_scanned_in_order_and_only_the_columns_asked_for() {
     for file in files(dir.path()).into_iter().filter(|file| file.kind == Kind::Parquet) {
         let footer = footer(&file.path).unwrap();
         let scan = |columns: &'static [&'static str]| {
-            scan_parquet(&file, &footer, columns, context.task_ctx()).unwrap()
+            scan_parquet(&file, &footer, columns, None, context.task_ctx()).unwrap()
         };
         let mut narrow = scan(&["row_number", "duration_ns", "file"]);
         let batches: Vec<RecordBatch> = (&mut narrow.stream).try_collect().await.unwrap();
