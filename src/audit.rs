@@ -27,6 +27,7 @@ use crate::{
     },
     judge::{
         barrier::LeftBehind,
+        cache::{CacheOptions, OpenCache},
         judgement::{Depth, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, OldFiles, SweepInput},
@@ -81,6 +82,8 @@ pub(crate) struct AuditOptions {
     pub(crate) all_ids: bool,
     /// Whether an audit passes although rows differ from their plan in what none of its checks looks at.
     pub(crate) allow_uncovered: bool,
+    /// Where what is concluded of cold files is remembered.
+    pub(crate) cache: Option<CacheOptions>,
 }
 
 impl AuditOptions {
@@ -102,6 +105,7 @@ impl AuditOptions {
             left_behind: LeftBehind::default(),
             memory: Memory::default(),
             progress: Progress::default(),
+            cache: None,
         }
     }
 }
@@ -134,6 +138,8 @@ pub(crate) async fn read(
     waiting: impl FnMut(Duration),
 ) -> anyhow::Result<Judging> {
     let mut session = session::session(options.memory.session())?;
+    let cache = options.cache.clone();
+    let cache = cache.map(|cache| OpenCache::open(cache, layout.protected())).transpose()?;
     let input = SweepInput {
         layout,
         runs,
@@ -146,6 +152,7 @@ pub(crate) async fn read(
         left_behind: &options.left_behind,
         budget: options.memory.budget(),
         progress: options.progress.clone(),
+        cache: cache.as_ref(),
     };
     let judgement = judge(&input, &session, waiting).await?;
     if judgement.files.is_empty() && judgement.judged.is_empty() && judgement.unreadable.is_empty() {

@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod barrier;
+pub(crate) mod cache;
 pub(crate) mod claim;
 pub(crate) mod compare;
 pub(crate) mod cross_trace_parents;

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::ValueEnum;
@@ -20,11 +20,11 @@ use crate::{
     base::memory::Memory,
     checks::catalog::built_in,
     contract::{columns, mapping::ResourceFacts, row::Row, schema::Schema},
-    judge::runs::choose_runs,
+    judge::{cache::CacheOptions, runs::choose_runs},
     ledger::{entry::Entry, manifest::Manifest, results::Results, runs},
     report::format::{self, ReportFormat, View},
     store::find::find_store,
-    testing::{files, write_parquet},
+    testing::{self, files, write_parquet},
     traffic::{
         ids::{RunId, span_id},
         mix::Mix,
@@ -153,6 +153,16 @@ impl Written {
         self.audit_with(run, Memory::default(), 1_000).await
     }
 
+    async fn audit_remembering(&self, run: &str, memory: Memory, cache: &Path) -> AuditReport {
+        let layout = find_store(Some(self.folder.path())).unwrap();
+        let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
+        let cache = Some(CacheOptions { file: cache.to_owned(), recheck: None });
+        let built_in = built_in().unwrap();
+        let options =
+            AuditOptions { wait: false, samples: 1_000, memory, cache, ..AuditOptions::of(built_in) };
+        examine(&layout, &runs, options, |_| {}).await.unwrap()
+    }
+
     async fn audit_with(&self, run: &str, memory: Memory, samples: usize) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
@@ -178,6 +188,36 @@ async fn clean_stores_of_random_plans_have_no_finding() {
         let written = write(&mut StdRng::seed_from_u64(seed));
         let report = written.audit("latest").await;
         assert_eq!((findings(&report), report.overall), (Vec::new(), Overall::Pass), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_cache_changes_nothing_but_what_is_read() {
+    for seed in 0..seeds(3) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let written = write(&mut random);
+        for (file, _) in &written.cold {
+            let file = fs::File::options().write(true).open(file).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
+        }
+        for (run, limit) in [("latest", "256MB"), ("none", "256MB"), ("none", "16MB")] {
+            let cache = written.folder.path().join(format!("{run} {limit}"));
+            for is_warm in [false, true, true] {
+                let memory = limit.parse().unwrap();
+                let plain = testing::findings_json(&written.audit_with(run, memory, 1_000).await);
+                let report = written.audit_remembering(run, memory, &cache).await;
+                let used = report.cache.as_ref().unwrap();
+                assert_eq!(testing::findings_json(&report), plain, "seed {seed}, run {run}, warm: {is_warm}");
+                let files = if is_warm { used.taken.files } else { used.read.files };
+                assert_eq!(files, written.cold.len() as u64, "seed {seed}, run {run}, warm: {is_warm}");
+                if is_warm && run == "latest" {
+                    // The plan of another run, of which nothing is here, is known from now on.
+                    let other =
+                        Manifest::new(&random_plan(7, &mut random), "localhost:1".to_owned(), None, 1);
+                    runs::create(&written.folder.path().join("runs"), &other).unwrap();
+                }
+            }
+        }
     }
 }
 

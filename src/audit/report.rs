@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     checks::{baseline::Baseline, runner::Checked, summary::Summary},
-    judge::{judgement::Judgement, runs::Runs},
+    judge::{cache::usage::CacheUse, judgement::Judgement, runs::Runs},
     ledger::activity::Activity,
     store::layout::Layout,
 };
@@ -31,6 +31,8 @@ pub(crate) struct AuditReport {
     /// What the verdict does not cover because it was told so.
     pub(crate) limits: Vec<Limit>,
     pub(crate) coverage: Coverage,
+    /// Where the audit used a cache.
+    pub(crate) cache: Option<CacheUse>,
     pub(crate) baseline: Option<BaselineUse>,
     pub(crate) completeness: Vec<Completeness>,
     pub(crate) summary: Summary,
@@ -96,6 +98,7 @@ impl AuditReport {
             because,
             limits: subject.limits.to_vec(),
             coverage: coverage::coverage(subject, judgement),
+            cache: judgement.cache.clone(),
             baseline: subject.baseline.map(|(file, baseline)| baseline_use(file, baseline, &checked)),
             completeness: services.collect(),
             summary,

@@ -90,6 +90,12 @@ pub(crate) enum Reason {
         is_of_rights: bool,
         others: u64,
     },
+    /// Of cold files that are no longer as a cache remembers them, with the same size and time of modification: the
+    /// first, and how many others.
+    ChangedUnseen {
+        file: String,
+        others: u64,
+    },
     /// `--depth` left the rows out.
     NoRowJudged {
         depth: Depth,
@@ -186,6 +192,11 @@ pub(super) fn settle(
     let undecided = undecided(judgement, checked);
     if judgement.depth == Depth::Content && undecided > 0 {
         settled.qualify(Overall::Inconclusive, Reason::Undecided { spans: undecided });
+    }
+    let mut changed = judgement.cache.iter().flat_map(|cache| &cache.differing);
+    if let Some(file) = changed.next() {
+        let others = changed.count() as u64;
+        settled.qualify(Overall::Fail, Reason::ChangedUnseen { file: file.clone(), others });
     }
     let warned = |one: &Checked| matches!(one.verdict, Verdict::Noted(Severity::Warn, _));
     if checked.iter().any(|one| matches!(one.verdict, Verdict::Fail(_))) {

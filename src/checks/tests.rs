@@ -32,6 +32,7 @@ mod healthy;
 pub(crate) mod indexed;
 pub(crate) mod junjo;
 pub(crate) mod planned;
+mod remembered;
 pub(crate) mod stores;
 mod told;
 mod wholesale;

@@ -18,6 +18,10 @@ use crate::{
     },
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{
+        cache::{
+            CacheOptions,
+            recheck::{Recheck, Share},
+        },
         judgement::Depth,
         reading::{DEFAULT_SETTLE, OldFiles},
         runs::choose_runs,
@@ -39,8 +43,8 @@ use crate::{
 ///
 /// The report is saved with each judged run, as `audit.json`; nothing is ever written into the store.
 ///
-/// Exits with 0 when no check finds anything that fails the audit, 1 when one does, and 2 when the audit
-/// could not be completed or settled.
+/// Exits with 0 when no check finds anything that fails the audit, 1 when one does or when --cache-recheck meets a file
+/// of another content than remembered, and 2 when the audit could not be completed or settled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,6 +52,7 @@ Examples:
   e2e-store audit .dbdata/spans/parquet
   e2e-store audit /data --run none --format json
   e2e-store audit -o report.md -o junit.xml --fail-on warn
+  e2e-store audit --cache audit.cache --cache-recheck 5%
   e2e-store audit --write-baseline known.json; e2e-store audit --baseline known.json")]
 pub(crate) struct AuditArgs {
     /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
@@ -68,6 +73,18 @@ pub(crate) struct AuditArgs {
     /// not sent to another store]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+
+    /// File to remember cold files in that need not be read again; written if absent
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    cache: Option<PathBuf>,
+
+    /// Share of the remembered files to read again, as `5%`; the audit fails where one has another content
+    #[arg(long, value_name = "PERCENT", requires = "cache", help_heading = "Judging")]
+    cache_recheck: Option<Share>,
+
+    /// Seed that draws this share [default: random; the report has it]
+    #[arg(long, value_name = "SEED", requires = "cache_recheck", help_heading = "Judging")]
+    cache_seed: Option<u64>,
 
     /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
@@ -164,6 +181,7 @@ pub(crate) async fn run(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let options = args.judging.options(&args.reporting, args.config.as_deref())?;
+    let options = AuditOptions { cache: args.cache()?, ..options };
     let progress = options.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
@@ -178,12 +196,28 @@ pub(crate) async fn run(
         }
     };
     args.name_the_store(&mut report);
+    note_cache(&report);
     reporting::save(&report, &runs)?;
     args.reporting.deliver(&report, waiting, out)?;
     Ok(reporting::exit_of(report.overall))
 }
 
 impl AuditArgs {
+    fn cache(&self) -> Result<Option<CacheOptions>, Problem> {
+        let Some(file) = &self.cache else { return Ok(None) };
+        if self.judging.depth != Depth::Content {
+            let what = format!(
+                "--cache remembers what rows say, and --depth {} reads none",
+                self.judging.depth.name()
+            );
+            return Err(Problem::new(what, "leave out one of the two"));
+        }
+        // A seed that any reader of JSON keeps.
+        let seed = || self.cache_seed.unwrap_or_else(|| rand::random::<u32>().into());
+        let recheck = self.cache_recheck.map(|share| Recheck { share, seed: seed() });
+        Ok(Some(CacheOptions { file: file.clone(), recheck }))
+    }
+
     /// A folder that was named must be there; without one there may be no runs yet.
     fn runs_folder(&self) -> Result<PathBuf, Problem> {
         if self.run.as_deref() == Some("none") {
@@ -201,6 +235,18 @@ impl AuditArgs {
         let runs = self.runs.as_ref().map(|runs| ["--runs".to_owned(), runs.display().to_string()]);
         let run = self.run.as_ref().map(|run| ["--run".to_owned(), run.clone()]);
         report.sql_command.extend(runs.into_iter().chain(run).flatten());
+    }
+}
+
+/// What is amiss with a cache is no matter of the store's.
+fn note_cache(report: &AuditReport) {
+    let Some(used) = &report.cache else { return };
+    let file = used.file.display();
+    if let Some(why) = &used.unusable {
+        notice::note(&format!("the cache `{file}` was not used and is made anew: {why}"));
+    }
+    if let Some(why) = &used.not_written {
+        notice::note(&format!("the cache `{file}` was not written: {why}"));
     }
 }
 

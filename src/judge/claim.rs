@@ -69,6 +69,10 @@ impl KnownRun {
         self.tally.get_or_init(|| Tally::new(self.expectation.spans()))
     }
 
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Whether any of its spans was found more than once.
     fn repeats(&self) -> bool {
         let tally = self.tally();
@@ -146,6 +150,17 @@ impl KnownRuns {
         let named = ids::claimed_span(plan.outline.run, span)?;
         let (slot, place) = plan.locate(named.workflow, named.position)?;
         Some(Claim::Planned { run, slot, place })
+    }
+
+    /// Whether a run with a plan has a span with this id.
+    pub(super) fn has_span(&self, run: RunId, span: u64) -> bool {
+        let known = self.by_id.get(&run);
+        known.is_some_and(|run| self.planned(*run, span.to_be_bytes()).is_some())
+    }
+
+    /// The known run of an id.
+    pub(super) fn known(&self, run: RunId) -> Option<&KnownRun> {
+        self.runs.iter().find(|known| known.run == run)
     }
 
     /// The recorded spans with these ids: several where a source has a span twice, or replays kept its ids.

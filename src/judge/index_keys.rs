@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeySet {
     pub(crate) count: u64,
-    sum: u64,
+    pub(super) sum: u64,
 }
 
 impl KeySet {

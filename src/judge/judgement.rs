@@ -5,6 +5,7 @@ use std::{ops::AddAssign, sync::Arc};
 use super::{
     account::{self, Account},
     barrier::{Barrier, Proof, last_ack},
+    cache::usage::CacheUse,
     claim::{KnownRun, KnownRuns},
     expectation::Expectation,
     index_keys::IndexKeys,
@@ -56,6 +57,8 @@ pub(crate) struct Judgement {
     pub(crate) skipped_before: Option<i64>,
     /// Unix nanoseconds, when the first file was opened.
     pub(crate) read_began: u64,
+    /// Where it used a cache.
+    pub(crate) cache: Option<CacheUse>,
 }
 
 /// A run together with its ledger.

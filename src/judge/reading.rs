@@ -21,6 +21,7 @@ use futures::StreamExt;
 use super::{
     account::Account,
     barrier::{Barrier, LeftBehind, RecentFlush, recent_flushes},
+    cache::OpenCache,
     claim::{KnownRun, KnownRuns, Slot},
     encode,
     evidence::{Address, Attempts, Sighting},
@@ -74,6 +75,7 @@ pub(crate) struct SweepInput<'a> {
     pub(crate) left_behind: &'a LeftBehind,
     pub(crate) budget: Budget,
     pub(crate) progress: Progress,
+    pub(crate) cache: Option<&'a OpenCache>,
 }
 
 /// Cold files that were flushed before the judged runs began.
@@ -168,8 +170,15 @@ pub(crate) async fn read(
             skip_before,
             flushed: Arc::default(),
             is_indexed: input.layout.index().is_some_and(|index| index.exists()),
+            cache: input.cache.map(OpenCache::share),
         };
+        if let Some(cache) = &task.cache {
+            cache.begin(&runs, &input.scope, read_began)?;
+        }
         let swept = sweep(&task).await?;
+        if task.cache.as_ref().is_some_and(|cache| cache.is_to_be_distrusted()) {
+            continue;
+        }
         let flushes = recent_flushes(&swept.files, input.left_behind, read_began, input.settle);
         let time = Read { began: read_began, waited, flushes: &flushes };
         let judged = judged_runs(input, &expectations, &runs, &ledgers, &time)?;
@@ -182,6 +191,7 @@ pub(crate) async fn read(
             || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
         {
             if judgement.skipped_before.is_none() || !asks_for_old_files(&judgement) {
+                judgement.cache = task.cache.map(|cache| cache.finish());
                 return Ok(judgement);
             }
             skip_before = None;
@@ -290,6 +300,7 @@ fn conclude(
         bytes_scanned,
         skipped_before: None,
         read_began,
+        cache: None,
     };
     if judgement.files.iter().any(|file| file.health == Health::Skipped) {
         judgement.skipped_before = sweep.skip_before;

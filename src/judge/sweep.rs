@@ -23,6 +23,7 @@ use self::{
     flushed::Flushed,
 };
 use super::{
+    cache::Cache,
     claim::KnownRuns,
     judgement::{Depth, FileRecord},
     progress::Progress,
@@ -41,6 +42,7 @@ mod depth;
 mod file;
 mod flushed;
 mod record;
+mod remembered;
 mod row;
 mod snapshot;
 
@@ -64,6 +66,8 @@ pub(crate) struct Sweep {
     pub(crate) flushed: Arc<Flushed>,
     /// Whether the studio has an index to hold cold files against.
     pub(crate) is_indexed: bool,
+    /// What earlier audits remember of cold files.
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 /// What the sweep says of files.
@@ -99,6 +103,9 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
         swept.files.push(snapshot::compare(snapshot, &segments, sweep));
     }
     swept.files.extend(cold.skipped.iter().map(record::of_skipped));
+    if let Some(cache) = &sweep.cache {
+        cache.pass_over(cold.skipped.iter().map(|file| file.shown.as_str()));
+    }
     for (file, mut one) in cold.files.into_iter().chain(segments) {
         sweep.collected.take(&mut one.rows.output)?;
         swept.add(file, one);

@@ -36,6 +36,7 @@ impl Sweep for Sweeper {
             left_behind: &LeftBehind::default(),
             budget: self.memory.budget(),
             progress: Progress::default(),
+            cache: None,
         };
         let judgement = Arc::new(audit::judge(&input, &session, |_| {}).await?);
         Ok(Judged::new(judgement, DEFAULT_SETTLE)?)

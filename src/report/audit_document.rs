@@ -114,6 +114,13 @@ pub(super) fn coverage(report: &AuditReport) -> Vec<Fact> {
     }
     facts.push(Fact::new("checks", totals(&report.checked)));
     facts.push(Fact::new("read", format!("{} in {}", bytes(*bytes_scanned), duration(*took))));
+    if let Some(used) = &report.cache {
+        let file = Line::code(used.file.display().to_string());
+        facts.push(Fact::lines(
+            "cache",
+            std::iter::once(file).chain(words::cache(used).into_iter().map(Line::from)),
+        ));
+    }
     let files = not_read.iter().take(NOT_READ_SHOWN);
     let files = files.map(|file| Line::code(&file.file).and(": ").and(words::not_read(&file.why)));
     facts.extend(some_lines("not read", files.chain(and_more(not_read.len(), NOT_READ_SHOWN, JSON_HAS_ALL))));

@@ -19,7 +19,13 @@ use crate::{
         runner::{Checked, OwnScan, Verdict},
         summary::{AlteredColumn, PollutionCell},
     },
-    judge::scope::Scope,
+    judge::{
+        cache::{
+            recheck::Recheck,
+            usage::{CacheUse, Files},
+        },
+        scope::Scope,
+    },
     text::numbers::moment,
 };
 
@@ -34,6 +40,8 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     limited_by: &'a [Limit],
     coverage: CoverageJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<&'a BaselineUse>,
     completeness: &'a [Completeness],
@@ -65,6 +73,47 @@ struct CoverageJson<'a> {
     skipped: Option<SkippedJson>,
     /// Seconds.
     took: f64,
+}
+
+/// What the audit took from its cache, and what it read.
+#[derive(Serialize)]
+struct CacheJson<'a> {
+    file: &'a Path,
+    taken: FilesJson,
+    read: FilesJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recheck: Option<RecheckJson>,
+    differing: &'a [String],
+    /// The files that were taken, by when they were read.
+    conclusions: Vec<ReadAtJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_row: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unusable: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_written: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FilesJson {
+    files: u64,
+    rows: u64,
+    bytes_scanned: u64,
+}
+
+#[derive(Serialize)]
+struct RecheckJson {
+    percent: f64,
+    seed: u64,
+    files: u64,
+}
+
+#[derive(Serialize)]
+struct ReadAtJson<'a> {
+    read_at: String,
+    files: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -157,6 +206,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
         because: report.because.iter().map(words::reason).collect(),
         limited_by: &report.limits,
         coverage: coverage_json(&report.coverage),
+        cache: report.cache.as_ref().map(cache_json),
         baseline: report.baseline.as_ref(),
         completeness: &report.completeness,
         pollution: &report.summary.pollution,
@@ -191,6 +241,28 @@ fn coverage_json(coverage: &Coverage) -> CoverageJson<'_> {
             before: moment(before.cast_unsigned()),
         }),
         took: coverage.took.as_secs_f64(),
+    }
+}
+
+fn cache_json(used: &CacheUse) -> CacheJson<'_> {
+    let files = |of: Files| FilesJson { files: of.files, rows: of.rows, bytes_scanned: of.bytes };
+    let recheck = |Recheck { share, seed }: Recheck| RecheckJson {
+        percent: share.percent(),
+        seed,
+        files: used.rechecked,
+    };
+    let conclusions = used.conclusions.iter();
+    CacheJson {
+        file: &used.file,
+        taken: files(used.taken),
+        read: files(used.read),
+        recheck: used.recheck.map(recheck),
+        differing: &used.differing,
+        conclusions: conclusions.map(|of| ReadAtJson { read_at: moment(of.at), files: &of.files }).collect(),
+        size: used.size,
+        bytes_per_row: used.bytes_per_row(),
+        unusable: used.unusable.as_deref(),
+        not_written: used.not_written.as_deref(),
     }
 }
 
@@ -244,6 +316,7 @@ pub(crate) fn render_lines(report: &AuditReport, limit: usize) -> anyhow::Result
         "because": words::reasons(report),
         "limited_by": report.limits,
         "coverage": coverage_json(&report.coverage),
+        "cache": report.cache.as_ref().map(cache_json),
         "baseline": report.baseline,
     }))?;
     for one in &report.checked {

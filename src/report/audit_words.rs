@@ -11,7 +11,13 @@ use crate::{
         verdict::Reason,
     },
     checks::runner::{Checked, OwnScan, Verdict},
-    judge::judgement::Losses,
+    judge::{
+        cache::{
+            recheck::Recheck,
+            usage::{CacheUse, Files},
+        },
+        judgement::Losses,
+    },
     text::numbers::{bytes, counted, duration, grouped, moment, service},
 };
 
@@ -50,6 +56,13 @@ pub(crate) fn reason(reason: &Reason) -> String {
                 ""
             };
             format!("not everything could be read: `{file}`{others}: {problem}{remedy}")
+        }
+        Reason::ChangedUnseen { file, others } => {
+            let others = if *others > 0 { format!(", and {} more", grouped(*others)) } else { String::new() };
+            format!(
+                "`{file}`{others}: another content than the cache remembers, with the same size and time of \
+                 modification; every file was read again"
+            )
         }
         Reason::NoRowJudged { depth } => {
             format!("only files were examined (--depth {}): no row was judged", depth.name())
@@ -124,6 +137,31 @@ pub(crate) fn rows(rows: &RowCoverage) -> String {
         }
     }
     text
+}
+
+/// What an audit took from its cache, and how far that is to be trusted.
+pub(crate) fn cache(used: &CacheUse) -> Vec<String> {
+    let CacheUse { unusable, not_written, taken, read, rechecked, recheck, conclusions, size, .. } = used;
+    let files = |of: &Files| format!("{}, {}", counted(of.files, "cold file"), counted(of.rows, "row"));
+    let mut lines = vec![format!("{} remembered; read {}", files(taken), files(read))];
+    if let Some(oldest) = conclusions.first() {
+        lines.push(format!("the oldest as read {}: damage since then may not show", moment(oldest.at)));
+    }
+    if let Some(Recheck { share, seed }) = recheck {
+        let percent = share.percent();
+        lines.push(format!("{rechecked} of the files read again to compare ({percent} %, seed {seed})"));
+    }
+    if let Some(why) = unusable {
+        lines.push(format!("what was in it was not used: {why}"));
+    }
+    if let Some(why) = not_written {
+        lines.push(format!("not written: {why}"));
+    }
+    if let Some(size) = size {
+        let per_row = used.bytes_per_row().map(|per_row| format!(", {per_row:.1} bytes a row"));
+        lines.push(bytes(*size) + &per_row.unwrap_or_default());
+    }
+    lines
 }
 
 /// The name of a barrier in machine formats, and its text.

@@ -404,6 +404,7 @@ mod tests {
             bytes_scanned: 0,
             skipped_before: None,
             read_began: 0,
+            cache: None,
         }
     }
 

@@ -490,7 +490,12 @@ fn json_has_the_form_that_its_schema_says() {
 }
 
 /// Holds a value against the part of JSON Schema that our schema uses, and notes the keys that it met.
-fn conforms(schema: &Value, value: &Value, at: &str, met: &mut std::collections::BTreeSet<String>) {
+pub(super) fn conforms(
+    schema: &Value,
+    value: &Value,
+    at: &str,
+    met: &mut std::collections::BTreeSet<String>,
+) {
     met.insert(at.to_owned());
     if let Some(of) = schema.get("type") {
         let name = match value {

@@ -176,6 +176,23 @@ pub(crate) fn encode(fact: &Fact, row: &RowText<'_>, out: &mut Vec<u8>) {
     out[flags] = marks;
 }
 
+/// Where a record names its file, and where its service.
+const FILE: usize = 48;
+const SERVICE: usize = 56;
+
+/// Gives a record the numbers of another process for its file and its service; none where it is cut, or the service
+/// has no number.
+pub(crate) fn relabel(
+    record: &mut [u8],
+    file: Symbol,
+    service: impl FnOnce(Symbol) -> Option<Symbol>,
+) -> Option<()> {
+    *record.get_mut(FILE..)?.first_chunk_mut()? = file.0.to_le_bytes();
+    let place = record.get_mut(SERVICE..)?.first_chunk_mut()?;
+    *place = service(Symbol(u32::from_le_bytes(*place)))?.0.to_le_bytes();
+    Some(())
+}
+
 fn encode_members<'t>(
     members: impl Iterator<Item = (Key, &'t str)>,
     out: &mut Vec<u8>,

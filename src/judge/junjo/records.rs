@@ -62,11 +62,7 @@ impl Records {
     /// Adds the record of a row that `encode` writes.
     pub(crate) fn add(&self, trace: u128, encode: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut bucket = self.bucket(bucket_of(trace));
-        let start = bucket.held.len();
-        bucket.held.extend_from_slice(&[0; LENGTH]);
-        encode(&mut bucket.held);
-        let length = (bucket.held.len() - start - LENGTH) as u32;
-        bucket.held[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+        push(&mut bucket.held, encode);
         self.count.fetch_add(1, Ordering::Relaxed);
         if bucket.held.len() > self.share { bucket.spill() } else { Ok(()) }
     }
@@ -169,6 +165,15 @@ impl Bucket {
         }
         split(&self.held).try_for_each(take)
     }
+}
+
+/// Appends a record behind its length.
+pub(crate) fn push(records: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+    let start = records.len();
+    records.extend_from_slice(&[0; LENGTH]);
+    encode(records);
+    let length = (records.len() - start - LENGTH) as u32;
+    records[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
 }
 
 /// The records of a part.

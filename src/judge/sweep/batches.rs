@@ -10,7 +10,10 @@ use std::{
 
 use datafusion::arrow::array::RecordBatch;
 
-use crate::store::{inventory::FoundFile, problem::FileProblem};
+use crate::{
+    judge::cache::memory::FileMemory,
+    store::{inventory::FoundFile, problem::FileProblem},
+};
 
 /// A cold file of which batches are handed on.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct SharedFile {
     pub(super) file: FoundFile,
     /// The columns that it has in the type that a studio gives them.
     pub(super) present: Vec<String>,
+    /// What of it is to be remembered, where anything is.
+    pub(super) memory: Option<Arc<FileMemory>>,
     open: Mutex<Open>,
     is_done: Condvar,
 }
@@ -57,8 +62,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SharedFile {
-    pub(super) fn new(file: &FoundFile, present: Vec<String>) -> Arc<Self> {
-        Arc::new(Self { file: file.clone(), present, open: Mutex::default(), is_done: Condvar::new() })
+    pub(super) fn new(file: &FoundFile, present: Vec<String>, memory: Option<Arc<FileMemory>>) -> Arc<Self> {
+        let (open, is_done) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { file: file.clone(), present, memory, open, is_done })
     }
 
     /// Waits for the batches that others have, and tells what kept one of them from being judged.
@@ -159,7 +165,7 @@ mod tests {
             named_at: None,
             modified_at: None,
         };
-        let file = SharedFile::new(&file, Vec::new());
+        let file = SharedFile::new(&file, Vec::new(), None);
         let batches = SharedBatches::of(2);
         let (reader, other) = (batches.reader(), batches.reader());
         let batch = || RecordBatch::new_empty(Arc::new(Schema::empty()));

@@ -8,14 +8,24 @@ use super::{
     Sweep,
     batches::{Reader, SharedBatches, SharedFile},
     record,
+    remembered::{Recalled, recall},
     row::RowJudge,
 };
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
-    judge::{index_keys::KeyNotes, judgement::FileRecord, sweep_output::FileOutput, tally::Evidence},
+    judge::{
+        cache::{
+            memory::{FileMemory, FileRead},
+            part::Kept,
+        },
+        index_keys::KeyNotes,
+        judgement::FileRecord,
+        sweep_output::FileOutput,
+        tally::Evidence,
+    },
     store::{
-        health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem, rows::Rows,
-        statistics::ClaimedStatistics,
+        footer, health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
+        reader::ReadDigest, rows::Rows, statistics::ClaimedStatistics,
     },
 };
 
@@ -36,6 +46,8 @@ pub(super) struct RowNotes {
     pub(super) claimed: Vec<(usize, u64)>,
     /// By row of a segment: its ids and the digest of its content.
     pub(super) digests: Vec<RowDigest>,
+    /// Beside it, what is to be remembered of the rows of a cold file.
+    pub(super) kept: Option<Kept>,
 }
 
 /// A row's ids as numbers, and a digest of all of it.
@@ -68,19 +80,26 @@ impl SweptFile {
 /// Reads a file to its end and judges its rows; those of a cold file with the help of whoever has no file. Nothing if a
 /// flush has taken it: then its rows are met in a cold file.
 pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<'_>) -> Option<SweptFile> {
+    let memory = match recall(file, sweep) {
+        Recalled::Taken(one) => return Some(*one),
+        Recalled::ToRead(memory) => memory,
+    };
     let opened = open(file);
     let mut one = SweptFile::new(record::of(file, &opened));
     if opened.health == Health::Gone {
         return None;
     }
-    let shared = SharedFile::new(file, opened.known_columns());
+    one.rows.kept = memory.is_some().then(Kept::default);
+    let read = memory.is_some().then(Arc::<ReadDigest>::default);
+    let shared = SharedFile::new(file, opened.known_columns(), memory);
     let mut judge = RowJudge::new(file, sweep, &shared.present);
     let mut keys = (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default);
     let mut statistics = opened.footer().map(|footer| ClaimedStatistics::of(&file.path, footer));
     let claimed = opened.footer().map(|footer| footer.rows);
+    let metadata = opened.footer().map(|footer| Arc::clone(&footer.metadata));
     one.bytes_scanned = opened.segment().map_or(0, |_| file.size);
     let names: Vec<&str> = (0..COLUMN_COUNT).map(schema::column_name).collect();
-    let mut rows = opened.into_rows(&names, Arc::clone(&sweep.context));
+    let mut rows = opened.into_digested_rows(&names, read.clone(), Arc::clone(&sweep.context));
     while let Some(batch) = rows.next().await {
         let kept = batch.and_then(|batch| {
             let first_row = one.record.rows;
@@ -97,7 +116,10 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
                 // A flush may take a segment, and its rows are compared with the snapshot's in their order.
                 Tier::Wal | Tier::Hot => Some(batch),
             };
-            mine.map_or(Ok(()), |batch| judge_batch(&mut judge, &batch, first_row, &mut one.rows, sweep))
+            let memory = shared.memory.as_deref();
+            mine.map_or(Ok(()), |batch| {
+                judge_batch(&mut judge, &batch, first_row, &mut one.rows, memory, sweep)
+            })
         });
         if let Err(problem) = kept {
             one.record.fail(problem);
@@ -118,6 +140,17 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
     if one.record.health == Health::Ok {
         one.record.index_keys = keys.map(KeyNotes::finish);
     }
+    if let Some(memory) = &shared.memory {
+        let read = FileRead {
+            record: &one.record,
+            content: read.zip(metadata).and_then(|(read, metadata)| {
+                Some(read.get().wrapping_add(footer::digest_beside_chunks(&file.path, &metadata).ok()?))
+            }),
+            bytes_scanned: one.bytes_scanned,
+            has_records: sweep.collected.records.is_some(),
+        };
+        memory.conclude(file, &read, &sweep.collected.names);
+    }
     Some(one)
 }
 
@@ -132,7 +165,9 @@ pub(super) fn help(batches: &SharedBatches, sweep: &Sweep) {
                 &mut other.insert((Arc::clone(&one.of), judge)).1
             }
         };
-        let judged = judge_batch(judge, &one.batch, one.first_row, &mut RowNotes::default(), sweep);
+        let memory = one.of.memory.as_deref();
+        let mut notes = RowNotes { kept: memory.is_some().then(Kept::default), ..RowNotes::default() };
+        let judged = judge_batch(judge, &one.batch, one.first_row, &mut notes, memory, sweep);
         if let Err(problem) = judged {
             one.fail(problem);
         }
@@ -144,9 +179,13 @@ fn judge_batch(
     batch: &RecordBatch,
     first_row: u64,
     notes: &mut RowNotes,
+    memory: Option<&FileMemory>,
     sweep: &Sweep,
 ) -> Result<(), FileProblem> {
     judge.judge(batch, first_row, notes).map_err(|err| FileProblem::Unkept(err.to_string()))?;
+    if let (Some(memory), Some(kept)) = (memory, &mut notes.kept) {
+        memory.note(&notes.output, &std::mem::take(kept), &sweep.runs, &sweep.collected.names);
+    }
     // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
     if judge.tier() == Tier::Cold {
         sweep.collected.take(&mut notes.output).map_err(|err| FileProblem::Unkept(err.to_string()))?;

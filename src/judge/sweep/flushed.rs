@@ -3,7 +3,10 @@
 //! A cold tier may be a thousand times as large as the snapshot: a small bitmap over span ids turns away nearly
 //! every row before its ids are read.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use super::{file::RowDigest, snapshot::Copies};
 
@@ -21,7 +24,8 @@ pub(crate) struct Flushed {
 #[derive(Debug)]
 struct Watched {
     bits: Vec<u64>,
-    ids: std::collections::HashSet<(u128, u64)>,
+    ids: HashSet<(u128, u64)>,
+    spans: HashSet<u64>,
 }
 
 impl Flushed {
@@ -36,7 +40,18 @@ impl Flushed {
             bits[bit / 64] |= 1 << (bit % 64);
         }
         let ids = rows.iter().map(|row| row.id).collect();
-        self.watched.set(Watched { bits, ids }).ok();
+        let spans = rows.iter().map(|row| row.id.1).collect();
+        self.watched.set(Watched { bits, ids, spans }).ok();
+    }
+
+    /// Whether any row is looked for.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watched.get().is_some()
+    }
+
+    /// Whether a span of this id is looked for, in whatever trace.
+    pub(super) fn wants_span(&self, span: u64) -> bool {
+        self.watched.get().is_some_and(|watched| watched.spans.contains(&span))
     }
 
     /// Whether a span of these ids may be looked for.

@@ -15,18 +15,21 @@ use crate::{
         schema::{Schema, column},
     },
     judge::{
-        claim::{Claim, KnownRun, Slot},
+        cache::part::Kept,
+        claim::{Claim, Slot},
         compare::Comparer,
         differing::{DifferingRow, Values},
         evidence::{Address, StoredDifference},
         expectation::{Derived, Expectation},
-        fact::{Fact, Marks, Observed, Observer, Spot},
+        fact::{Fact, Id, Marks, Observed, Observer, Spot},
         hidden_rows::{Hidden, HiddenRow, has_unnamed_event, missed_by},
         interner::Symbol,
         junjo::{
             Attributes,
             record::{self, RowText},
+            records,
         },
+        malformed_ids::IdForm,
         tally::Evidence,
         unplannable::Stray,
     },
@@ -110,7 +113,17 @@ impl<'s> RowJudge<'s> {
             } else {
                 Vec::new()
             };
+            let is_contested = recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
+            if let Some(kept) = &mut one.kept {
+                // Which of several spans it counts for depends on the rows of other files.
+                kept.is_passing |= is_contested;
+            }
             if let Some((span, as_sent)) = self.recorded(&recorded, planned, &cells) {
+                if let Some(kept) = &mut one.kept {
+                    kept.counted.push((span.run, span.slot));
+                    kept.is_recorded = true;
+                    kept.is_passing |= !as_sent;
+                }
                 self.note_missed(&cells, row_number, one);
                 self.judge_recorded(span, as_sent, &cells, row_number, one);
                 continue;
@@ -234,7 +247,7 @@ impl<'s> RowJudge<'s> {
         if !self.is_planned_in_scope(run, derived, place, cells) {
             self.note_missed(cells, row_number, one);
             one.output.rows.out_of_scope += 1;
-            self.count(known, slot, false);
+            self.count(run, slot, false, one);
             return;
         }
         let losses = &mut one.output.losses;
@@ -244,7 +257,7 @@ impl<'s> RowJudge<'s> {
         if !is_exact {
             self.note_missed(cells, row_number, one);
         }
-        self.count(known, slot, !differences.is_empty());
+        self.count(run, slot, !differences.is_empty(), one);
         if self.tier != Tier::Cold {
             one.claimed.push((run, slot));
         }
@@ -259,9 +272,12 @@ impl<'s> RowJudge<'s> {
         one.output.differences.extend(stored);
     }
 
-    fn count(&self, known: &KnownRun, slot: u64, altered: bool) {
+    fn count(&self, run: usize, slot: u64, altered: bool, one: &mut RowNotes) {
         if let Some(evidence) = evidence(self.tier) {
-            known.tally().count(slot, evidence, altered);
+            self.sweep.runs.runs[run].tally().count(slot, evidence, altered);
+        }
+        if let Some(kept) = &mut one.kept {
+            kept.counted.push((run, slot));
         }
     }
 
@@ -312,25 +328,29 @@ impl<'s> RowJudge<'s> {
 
     fn unclaimed(
         &mut self,
-        run: Option<RunId>,
+        named: Option<RunId>,
         cells: &StoredCells<'_>,
         row_number: u64,
         one: &mut RowNotes,
     ) -> io::Result<()> {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
-        let Observed { fact, tagged_run, judged, resource } = self.observer.observe(spot, cells, run);
+        let Observed { fact, tagged_run, judged, resource } = self.observer.observe(spot, cells, named);
         let text = |column: usize| cells[column].and_then(Cell::text);
         if !self.is_in_scope(&fact, cells) {
             one.output.rows.out_of_scope += 1;
             return Ok(());
         }
-        let claimed = run.into_iter().chain(tagged_run).find(|run| self.sweep.runs.knows(*run));
+        let claimed = named.into_iter().chain(tagged_run).find(|run| self.sweep.runs.knows(*run));
         let Some(run) = claimed else {
             one.output.rows.by_structure += 1;
             if text(column::EVENTS).is_some_and(has_unnamed_event) {
                 self.note_hidden(Hidden::UnnamedEvent, cells, row_number, one);
             }
             one.output.facts.push(fact);
+            if let Some(kept) = &mut one.kept {
+                keep_ids(&fact, cells, kept);
+                kept.named_runs.extend(named.into_iter().chain(tagged_run));
+            }
             // The snapshot is a copy.
             if let Some(records) = &self.sweep.collected.records
                 && fact.marks.has(Marks::JUNJO)
@@ -347,7 +367,14 @@ impl<'s> RowJudge<'s> {
                     dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
                     dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
                 };
-                records.add(fact.trace, |out| record::encode(&fact, &row, out))?;
+                let Some(kept) = &mut one.kept else {
+                    return records.add(fact.trace, |out| record::encode(&fact, &row, out));
+                };
+                let start = kept.records.len();
+                records::push(&mut kept.records, |out| record::encode(&fact, &row, out));
+                let record = &kept.records[start..];
+                records::split(record)
+                    .try_for_each(|record| records.add(fact.trace, |out| out.extend_from_slice(record)))?;
             }
             return Ok(());
         };
@@ -362,6 +389,15 @@ impl<'s> RowJudge<'s> {
         });
         Ok(())
     }
+}
+
+/// The texts of ids that are no numbers.
+fn keep_ids(fact: &Fact, cells: &StoredCells<'_>, kept: &mut Kept) {
+    let ids =
+        [(Id::Trace, column::TRACE_ID), (Id::Span, column::SPAN_ID), (Id::Parent, column::PARENT_SPAN_ID)];
+    let malformed = ids.into_iter().filter(|(id, _)| fact.marks.id_form(*id) == IdForm::Odd);
+    let texts = malformed.filter_map(|(_, column)| cells[column].and_then(Cell::text));
+    kept.malformed.extend(texts.map(str::to_owned));
 }
 
 /// What a row of a tier is evidence of: the hot snapshot is a copy.
