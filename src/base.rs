@@ -14,3 +14,4 @@ pub(crate) mod private;
 pub(crate) mod problem;
 pub(crate) mod regular;
 pub(crate) mod temporary;
+pub(crate) mod url;

@@ -1,10 +1,12 @@
-//! The audited folder, read-only: which files it holds and which rows they yield.
+//! The audited store, read-only: which files it holds and which rows they yield.
 //!
 //! Owns the layout of a data directory, both file formats, the scans over them and the DataFusion
 //! session. Never writes, never locks, and never panics on bad input: a file that cannot be read is
 //! data, not an error. Knows nothing of runs, ledgers or checks.
 
 pub(crate) mod bounded;
+pub(crate) mod bucket;
+pub(crate) mod bytes;
 pub(crate) mod columns;
 #[cfg(test)]
 mod damage;
@@ -20,6 +22,7 @@ pub(crate) mod nesting;
 pub(crate) mod open;
 mod page_index;
 pub(crate) mod pages;
+pub(crate) mod place;
 pub(crate) mod precedence;
 pub(crate) mod predicate;
 pub(crate) mod problem;

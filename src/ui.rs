@@ -228,7 +228,7 @@ async fn damaged_files(layout: &Layout, session: &SessionContext) -> anyhow::Res
     let listing = Lister::new(layout.clone(), Vec::new()).list();
     let mut damaged = Vec::new();
     for file in listing.readable(&[Tier::Cold, Tier::Wal]) {
-        if decodes(&file, session).await.is_err() && file.path.exists() {
+        if decodes(&file, session).await.is_err() && !file.place.is_gone() {
             damaged.push(file.shown);
         }
     }

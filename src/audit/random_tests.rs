@@ -23,7 +23,7 @@ use crate::{
     judge::{cache::CacheOptions, runs::choose_runs},
     ledger::{entry::Entry, manifest::Manifest, results::Results, runs},
     report::format::{self, ReportFormat, View},
-    store::find::find_store,
+    store::{bytes::FileBytes, find::find_store},
     testing::{self, files, write_parquet},
     traffic::{
         ids::{RunId, span_id},
@@ -320,7 +320,7 @@ fn decoded_bytes(file: &Path, bytes: &[u8]) -> Vec<String> {
 /// Every row of a file that reads, as text.
 fn decoded(file: &Path) -> Vec<String> {
     let batches: Vec<_> = if file.extension().is_some_and(|extension| extension == "ipc") {
-        crate::store::segment::read_segment(file).unwrap().batches
+        crate::store::segment::read_segment(&FileBytes::of_path(file).unwrap()).unwrap().batches
     } else {
         let opened = fs::File::open(file).unwrap();
         let reader =

@@ -1,23 +1,34 @@
 //! Ctrl-C: the first asks a command to finish, the second ends it. SIGTERM, by which services are stopped.
 
-use std::io;
+use std::{
+    io,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 use super::notice;
 
+/// Of the process, for whoever waits on a thread where nothing can be polled.
+static PRESSES: AtomicU32 = AtomicU32::new(0);
+
+/// How often Ctrl-C was pressed until now.
+pub(crate) fn presses() -> u32 {
+    PRESSES.load(Ordering::Relaxed)
+}
+
 /// How often Ctrl-C was pressed so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupts(watch::Receiver<u32>);
 
 #[cfg(unix)]
-fn presses() -> io::Result<tokio::signal::unix::Signal> {
+fn signals() -> io::Result<tokio::signal::unix::Signal> {
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
 }
 
 #[cfg(windows)]
-fn presses() -> io::Result<tokio::signal::windows::CtrlC> {
+fn signals() -> io::Result<tokio::signal::windows::CtrlC> {
     tokio::signal::windows::ctrl_c()
 }
 
@@ -58,9 +69,10 @@ impl Interrupts {
     /// puts back the one that it found.
     pub(crate) fn listen() -> Self {
         let (count, counted) = watch::channel(0);
-        if let Ok(mut presses) = presses() {
+        if let Ok(mut presses) = signals() {
             tokio::spawn(async move {
                 while presses.recv().await.is_some() {
+                    PRESSES.fetch_add(1, Ordering::Relaxed);
                     count.send_modify(|pressed| *pressed += 1);
                 }
             });

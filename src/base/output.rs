@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::problem::Problem;
+use super::{problem::Problem, url};
 
 /// Links that are followed before they are called a circle, as many as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -60,6 +60,10 @@ impl Output {
 
     pub(crate) fn create_for(path: &Path, protected: &[PathBuf], access: Access) -> Result<Self, Problem> {
         let shown = path.display().to_string();
+        if url::scheme(path).is_some() {
+            let what = format!("cannot write `{shown}`: it is a URL");
+            return Err(Problem::new(what, "name a file of this machine"));
+        }
         match open(path, protected, access) {
             Ok(sink) => Ok(Self { shown, sink }),
             Err(refused) => Err(refused.explained(&shown)),

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     base::{clock::unix_nanos, notice, private, problem::Problem},
     source::calls::{self, Call},
-    store::footer::read_at,
+    store::bytes::read_at,
     wire::{
         outcome::ExportOutcome,
         proxy::{Passed, Queue},

@@ -15,6 +15,7 @@ use crate::{
     audit::{AuditOptions, examine, limits::Limit, report::AuditReport, verdict::FailOn},
     base::{
         clock::moment, duration, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem,
+        url,
     },
     checks::{baseline::Baseline, catalog::Severity, selection},
     judge::{
@@ -50,12 +51,14 @@ use crate::{
 Examples:
   e2e-store audit
   e2e-store audit .dbdata/spans/parquet
+  e2e-store audit s3://bucket/dbdata
   e2e-store audit /data --run none --format json
   e2e-store audit -o report.md -o junit.xml --fail-on warn
   e2e-store audit --cache audit.cache --cache-recheck 5%
   e2e-store audit --write-baseline known.json; e2e-store audit --baseline known.json")]
 pub(crate) struct AuditArgs {
-    /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
+    /// Data directory, any folder of it, or a single file; also as `s3://`, `gs://`, `az://` or `https://` URL
+    /// [default: .dbdata, then ~/.junjo]
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 
@@ -211,6 +214,10 @@ impl AuditArgs {
                 self.judging.depth.name()
             );
             return Err(Problem::new(what, "leave out one of the two"));
+        }
+        if self.path.as_deref().and_then(url::scheme).is_some() {
+            let what = "--cache remembers files of a folder, and PATH is a URL";
+            return Err(Problem::new(what, "leave out --cache"));
         }
         // A seed that any reader of JSON keeps.
         let seed = || self.cache_seed.unwrap_or_else(|| rand::random::<u32>().into());

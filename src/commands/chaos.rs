@@ -15,7 +15,7 @@ use super::{
     progress, verify,
 };
 use crate::{
-    base::{duration, exit::Exit, interrupt::Interrupts, notice, private, problem::Problem, temporary},
+    base::{duration, exit::Exit, interrupt::Interrupts, notice, private, problem::Problem, temporary, url},
     chaos::{
         aside::Aside,
         experiment::{self, Outcome, Setup},
@@ -92,7 +92,7 @@ pub(crate) struct ChaosArgs {
     upgrade_to: Option<String>,
 
     /// Data directory of the studio, or for the stand-in [default there: a temporary folder]
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 
     /// Use a data directory that holds files already

@@ -7,7 +7,7 @@ use super::{
     studio::StudioArgs,
 };
 use crate::{
-    base::{exit::Exit, memory::Memory},
+    base::{exit::Exit, memory::Memory, url},
     doctor::{
         self, Visit, page,
         settings::{Origins, told},
@@ -48,7 +48,7 @@ pub(crate) struct DoctorArgs {
     internal: InternalArgs,
 
     /// Data directory of the studio, or any folder of it [default: .dbdata, then ~/.junjo]
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 
     #[command(flatten)]

@@ -11,7 +11,7 @@ use prost::Message;
 
 use super::selection::{ScrubArgs, SelectionArgs};
 use crate::{
-    base::{exit::Exit, memory::Memory, output::Output},
+    base::{exit::Exit, memory::Memory, output::Output, url},
     report,
     source::{
         gather::PendingExport,
@@ -37,7 +37,7 @@ Examples:
   e2e-store export .dbdata -o bad-day.jsonl.zst --from 2026-11-25T08:00:00Z --to 2026-11-25T09:00:00Z
   e2e-store export .dbdata -o slow.jsonl --where 'duration_ns > 5e9'")]
 pub(crate) struct ExportArgs {
-    /// Data directory, any folder or file of it, or a file of OTLP requests
+    /// Data directory, any folder or file of it, or its URL; or a file of OTLP requests
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
@@ -64,7 +64,9 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
         report::replay::print_source(out, &surveyed)?;
         return Err(surveyed.nothing_to_send().into());
     }
-    let protected = find_store(Some(&args.path)).map(|layout| layout.protected()).unwrap_or_default();
+    let folder = Some(&*args.path).filter(|path| url::scheme(path).is_none());
+    let protected =
+        folder.and_then(|path| Some(find_store(Some(path)).ok()?.protected())).unwrap_or_default();
     let mut lines = Lines::create(&args.output, &protected)?;
     // Where the lines go to standard output, nothing else does.
     let says: &mut dyn Write = if lines.on_stdout { &mut io::stderr() } else { out };

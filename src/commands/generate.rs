@@ -12,7 +12,7 @@ use super::{
     workload::WorkloadArgs,
 };
 use crate::{
-    base::{exit::Exit, interrupt::Interrupts, problem::Problem},
+    base::{exit::Exit, interrupt::Interrupts, problem::Problem, url},
     ledger::{manifest::output_json, runs},
     report::{self, runs::show},
     send::{
@@ -58,7 +58,7 @@ pub(crate) struct GenerateArgs {
     internal: InternalArgs,
 
     /// Data directory behind the endpoint, recorded for `audit`
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 
     /// Report file (repeatable); format by extension (.html, .md, .txt)

@@ -30,7 +30,8 @@ Examples:
   e2e-store inspect /data --limit 5
   e2e-store inspect /data --format json | jq '.wal.next_flush'")]
 pub(crate) struct InspectArgs {
-    /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
+    /// Data directory, any folder of it, or a single file; also as `s3://`, `gs://`, `az://` or `https://` URL
+    /// [default: .dbdata, then ~/.junjo]
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 

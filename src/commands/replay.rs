@@ -18,7 +18,7 @@ use crate::{
         AuditOptions, examine,
         verdict::{Overall, Reason},
     },
-    base::{duration, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem},
+    base::{duration, exit::Exit, interrupt::Interrupts, memory::Memory, notice, problem::Problem, url},
     checks::catalog::built_in,
     judge::runs::choose_runs,
     ledger::{
@@ -77,7 +77,7 @@ Examples:
 )]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct ReplayArgs {
-    /// Data directory or a part of it, file of OTLP requests, or capture
+    /// Data directory or a part of it, or its URL; file of OTLP requests, or capture
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
 
@@ -163,7 +163,7 @@ pub(crate) struct ReplayArgs {
     no_flush: bool,
 
     /// Data directory behind the endpoint, recorded for `audit`
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 
     /// Runs folder

@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use crate::{
-    base::{exit::Exit, interrupt::Interrupts, notice},
+    base::{exit::Exit, interrupt::Interrupts, notice, url},
     contract::schema::Schema,
     settings::{self, DEFAULT_API_KEY},
     standin::{
@@ -31,7 +31,7 @@ Examples:
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ServeArgs {
     /// Data directory
-    #[arg(long, value_name = "DIR", default_value = ".dbdata", conflicts_with_all = ["auth_only", "discard"])]
+    #[arg(long, value_name = "DIR", default_value = ".dbdata", value_parser = url::local_path(), conflicts_with_all = ["auth_only", "discard"])]
     data_dir: PathBuf,
 
     /// OTLP gRPC port; 0 takes a free one

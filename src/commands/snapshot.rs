@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf, time::Instant};
 
 use super::progress;
 use crate::{
-    base::exit::Exit,
+    base::{exit::Exit, url},
     settings::{Settings, args::InternalArgs},
     store::layout::Layout,
     text::{
@@ -24,7 +24,7 @@ pub(crate) struct SnapshotArgs {
     internal: InternalArgs,
 
     /// Data directory of the files [default: .dbdata, then ~/.junjo]
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 }
 

@@ -38,7 +38,8 @@ Examples:
   e2e-store sql --query missing_spans --run latest -o missing.csv
   e2e-store sql -c .queries")]
 pub(crate) struct SqlArgs {
-    /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
+    /// Data directory, any folder of it, or a single file; also as `s3://`, `gs://`, `az://` or `https://` URL
+    /// [default: .dbdata, then ~/.junjo]
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 

@@ -44,7 +44,8 @@ pub(crate) struct TraceArgs {
     #[arg(value_name = "ID")]
     id: String,
 
-    /// Data directory, any folder of it, or a single file [default: .dbdata, then ~/.junjo]
+    /// Data directory, any folder of it, or a single file; also as `s3://`, `gs://`, `az://` or `https://` URL
+    /// [default: .dbdata, then ~/.junjo]
     #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
     path: Option<PathBuf>,
 

@@ -9,7 +9,7 @@ use super::{
     studio::{self, Reached, StudioArgs},
 };
 use crate::{
-    base::{clock::unix_nanos, exit::Exit, problem::Problem},
+    base::{clock::unix_nanos, exit::Exit, problem::Problem, url},
     index::read::{Index, IndexState, read},
     report::{page::Page, ui as report},
     store::{find::find_store, layout::Layout, session},
@@ -38,7 +38,7 @@ Examples:
   e2e-store ui --format json | jq '.services[] | select(.is_listed | not)'")]
 pub(crate) struct UiArgs {
     /// Data directory, or any folder of it [default: .dbdata, then ~/.junjo]
-    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
+    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     path: Option<PathBuf>,
 
     /// Pages of this service, with its newest executions

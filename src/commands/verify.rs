@@ -25,7 +25,7 @@ use crate::{
         report::AuditReport,
         verdict::{Overall, Reason},
     },
-    base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem, temporary},
+    base::{exit::Exit, interrupt::Interrupts, notice, problem::Problem, temporary, url},
     contract::schema::Schema,
     index::{read::IndexState, wait},
     judge::{barrier::LeftBehind, runs::choose_runs},
@@ -82,7 +82,7 @@ pub(crate) struct VerifyArgs {
     via: BarrierMethod,
 
     /// Data directory of the studio, or for the stand-in [default there: a temporary folder]
-    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     data_dir: Option<PathBuf>,
 
     /// Schema of the stand-in: 1 as studio 0.80 to 0.81, 2 as studio 0.82 [default: 2]

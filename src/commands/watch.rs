@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     audit::verdict::Overall,
-    base::{clock::unix_nanos, duration, exit::Exit, interrupt::Interrupts, notice},
+    base::{clock::unix_nanos, duration, exit::Exit, interrupt::Interrupts, notice, url},
     judge::reading::DEFAULT_SETTLE,
     ledger::runs::DEFAULT_FOLDER,
     send::{barrier::BarrierMethod, schedule::Rate},
@@ -60,7 +60,7 @@ Examples:
   e2e-store watch /data --rate 5/s --exit-on-finding")]
 pub(crate) struct WatchArgs {
     /// Data directory of the studio [default: .dbdata, then ~/.junjo]
-    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR")]
+    #[arg(value_name = "PATH", env = "E2E_STORE_DATA_DIR", value_parser = url::local_path())]
     path: Option<PathBuf>,
 
     /// Time from the beginning of one cycle to the next

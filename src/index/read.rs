@@ -93,7 +93,7 @@ pub(crate) struct IndexedTrace {
 
 pub(crate) fn read(database: Option<&Path>) -> IndexState {
     let Some(database) = database else {
-        return IndexState::Absent("a part of a store has no index".to_owned());
+        return IndexState::Absent("an index is read beside a whole store, in a folder".to_owned());
     };
     let name = "the studio's index (sqlite/metadata.db)";
     match copy(database, Proof::Whole) {

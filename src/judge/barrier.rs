@@ -31,6 +31,9 @@ const ABANDONED: Duration = Duration::from_mins(1);
 /// No flush takes longer: a file that was named so long before it was written is a copy.
 const LONGEST_FLUSH: Duration = Duration::from_mins(10);
 
+/// A bucket tells times in whole seconds, rounded down.
+const WHOLE_SECONDS: u64 = 1_000_000_000;
+
 /// A flush or a snapshot that is under way, or ended so lately that the timer has not caught up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RecentFlush {
@@ -147,6 +150,20 @@ impl Barrier {
         Self { called, settled_until, held_back_from }
     }
 
+    /// Of a copy of a store, in a bucket: when it was made, nobody tells. A flush counts if something was put there after
+    /// it had ended; neither time nor a snapshot says what has been copied.
+    pub(crate) fn of_copy(history: &History, last_put: Option<u64>) -> Self {
+        let flushes = history.calls.iter().filter(|call| call.success && call.rpc == Rpc::FlushWal);
+        let copied = flushes
+            .filter(|call| last_put.is_some_and(|put| put.saturating_add(WHOLE_SECONDS) >= call.ended));
+        let mut called: BTreeMap<u16, Called> = BTreeMap::new();
+        for call in copied {
+            let last = called.entry(call.part).or_default();
+            last.flush = last.flush.max(Some(call.began));
+        }
+        Self { called, settled_until: 0, held_back_from: None }
+    }
+
     /// What proves that an ack to one part of the run had to be on disk.
     pub(crate) fn proof(&self, part: u16, acked_at: u64) -> Option<Proof> {
         let called = self.called.get(&part).copied().unwrap_or_default();
@@ -205,6 +222,28 @@ mod tests {
         let barrier = Barrier::new(&history, 20, Duration::ZERO, SETTLE, &[]);
         assert_eq!(barrier.proof(1, 5), Some(Proof::Flush { began: 9 }));
         assert_eq!(barrier.proof(0, 5), None);
+    }
+
+    #[test]
+    fn of_a_copy_only_a_flush_counts_that_was_copied_afterwards() {
+        let proof = |rpc, last_put: Option<u64>| {
+            let call = Call {
+                part: 0,
+                rpc,
+                began: 101 * SECOND,
+                ended: 102 * SECOND,
+                success: true,
+                error: String::new(),
+            };
+            let history = History { calls: vec![call], ..History::default() };
+            Barrier::of_copy(&history, last_put.map(|second| second * SECOND)).proof(0, 100 * SECOND)
+        };
+        let flush = Some(Proof::Flush { began: 101 * SECOND });
+        assert_eq!(proof(Rpc::FlushWal, Some(102)), flush);
+        assert_eq!(proof(Rpc::FlushWal, Some(101)), flush, "102.0 may be told as 101");
+        assert_eq!(proof(Rpc::FlushWal, Some(100)), None);
+        assert_eq!(proof(Rpc::FlushWal, None), None);
+        assert_eq!(proof(Rpc::PrepareHotSnapshot, Some(999_999)), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
         temporary::{self, Temporary},
     },
     contract::{row::Cell, schema::Schema},
-    store::{footer::read_at, layout::Tier, rows::StoredCells},
+    store::{bytes::read_at, layout::Tier, rows::StoredCells},
 };
 
 /// One such row.

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     base::temporary::{self, Temporary},
-    store::footer::read_at,
+    store::bytes::read_at,
 };
 
 /// Entries that are read at a time.

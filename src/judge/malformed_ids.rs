@@ -14,7 +14,7 @@ use twox_hash::XxHash3_128;
 use super::{claim::id_bytes, disk_map::DiskMap};
 use crate::{
     base::temporary::{self, Temporary},
-    store::footer::read_at,
+    store::bytes::read_at,
 };
 
 /// What an id's text is.

@@ -104,6 +104,8 @@ struct Read<'a> {
     /// How long before that the ledgers were read.
     waited: Duration,
     flushes: &'a [RecentFlush],
+    /// When the newest file was written, in Unix nanoseconds.
+    last_put: Option<u64>,
 }
 
 /// What all known runs should have left, however often the store is read.
@@ -180,13 +182,17 @@ pub(crate) async fn read(
             continue;
         }
         let flushes = recent_flushes(&swept.files, input.left_behind, read_began, input.settle);
-        let time = Read { began: read_began, waited, flushes: &flushes };
+        let last_put = swept.files.iter().filter_map(|file| u64::try_from(file.modified_at?).ok()).max();
+        let time = Read { began: read_began, waited, flushes: &flushes, last_put };
         let judged = judged_runs(input, &expectations, &runs, &ledgers, &time)?;
         let mut judgement = conclude(input, swept, &task, judged, read_began);
         judgement.unreadable.clone_from(&expectations.unreadable);
         // A flush that holds the timer back is waited for, too, as long as that is not for ever.
         let most = if flushes.is_empty() { input.settle } else { input.settle * SETTLES_FOR_FLUSHES };
+        // What is not in a bucket by now need not come by itself.
+        let is_copy = input.layout.bucket.is_some();
         if !input.wait
+            || is_copy
             || waited >= most
             || !judgement.judged.iter().any(|run| run.has_pending(&judgement.runs))
         {
@@ -259,7 +265,10 @@ fn judged_runs(
             // What began to be sent since its records were read.
             history.exports.retain(|export| export.first + u64::from(export.count) <= spans.len());
         }
-        let barrier = Barrier::new(&history, time.began, time.waited, input.settle, time.flushes);
+        let barrier = match input.layout.bucket {
+            Some(_) => Barrier::of_copy(&history, time.last_put),
+            None => Barrier::new(&history, time.began, time.waited, input.settle, time.flushes),
+        };
         let exports = ExportIndex::new(&history.exports);
         judged.push(JudgedRun {
             index,
@@ -367,8 +376,9 @@ fn attempts(judgement: &Judgement, run: usize, spans: &[Slot]) -> Option<Attempt
 /// Returns when the store has other files than now, or when the time is up.
 async fn wait_for_news(layout: &Layout, at_most: Duration) {
     let names = || {
-        [Tier::Wal, Tier::Cold]
-            .map(|tier| inventory::list(layout, tier).files.into_iter().map(|f| f.path).collect::<Vec<_>>())
+        [Tier::Wal, Tier::Cold].map(|tier| {
+            inventory::list(layout, tier).files.into_iter().map(|file| file.place).collect::<Vec<_>>()
+        })
     };
     let before = names();
     let began = Instant::now();

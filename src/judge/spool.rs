@@ -21,7 +21,7 @@ use super::grouping::Grouping;
 use crate::{
     base::temporary::{self, Temporary},
     store::{
-        footer::read_at,
+        bytes::read_at,
         lazy_table::{Batches, lazy_table},
     },
 };

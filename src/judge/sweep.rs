@@ -6,7 +6,6 @@
 use std::{
     collections::HashSet,
     iter::Enumerate,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -15,7 +14,10 @@ use std::{
 
 use anyhow::Context;
 use datafusion::execution::TaskContext;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
 
 use self::{
     batches::SharedBatches,
@@ -30,11 +32,16 @@ use super::{
     scope::Scope,
     sweep_output::SweepOutput,
 };
-use crate::store::{
-    health::Health,
-    inventory::{self, FoundFile, Inventory},
-    layout::{Layout, Tier},
-    open::open,
+use crate::{
+    base::temporary::Temporary,
+    store::{
+        health::Health,
+        inventory::{self, FoundFile, Inventory},
+        layout::{Layout, Tier},
+        open::open,
+        place::Place,
+        problem::FileProblem,
+    },
 };
 
 mod batches;
@@ -117,7 +124,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
 /// The cold files that were swept so far. A flush may add to them at any time.
 #[derive(Debug, Default)]
 struct ColdTier {
-    seen: HashSet<PathBuf>,
+    seen: HashSet<Place>,
     skipped: Vec<FoundFile>,
     files: Vec<(FoundFile, SweptFile)>,
 }
@@ -126,7 +133,7 @@ impl ColdTier {
     /// Sweeps what has come since the last time.
     async fn catch_up(&mut self, sweep: &Sweep) -> anyhow::Result<Inventory> {
         let listed = inventory::list(&sweep.layout, Tier::Cold);
-        let new = listed.data().filter(|file| self.seen.insert(file.path.clone())).cloned();
+        let new = listed.data().filter(|file| self.seen.insert(file.place.clone())).cloned();
         let (old, new) = new.partition(|file| is_before(file, sweep.skip_before));
         self.skipped.extend::<Vec<FoundFile>>(old);
         self.files.extend(sweep_files(new, sweep).await?);
@@ -147,7 +154,7 @@ async fn settle_flushes(
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {
-        let gone: Vec<_> = segments.extract_if(.., |(file, _)| is_gone(&file.path)).collect();
+        let gone: Vec<_> = segments.extract_if(.., |(file, _)| file.place.is_gone()).collect();
         if !gone.is_empty() {
             cold.catch_up(sweep).await?;
             for (_, one) in gone {
@@ -198,9 +205,12 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
     }
     let jobs = sweep.collected.facts.jobs.get();
     let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
-    let batches = Arc::new(SharedBatches::of(jobs));
-    let workers: Vec<_> =
-        (0..jobs).map(|_| start(work_off(Arc::clone(&queue), Arc::clone(&batches), sweep.clone()))).collect();
+    // While some judge, others wait for an object.
+    let workers = if sweep.layout.bucket.is_some() { jobs * 2 } else { jobs };
+    let batches = Arc::new(SharedBatches::of(workers));
+    let judging = Arc::new(Semaphore::new(jobs));
+    let work = || work_off(Arc::clone(&queue), Arc::clone(&batches), Arc::clone(&judging), sweep.clone());
+    let workers: Vec<_> = (0..workers).map(|_| start(work())).collect();
     let mut done = Vec::new();
     for worker in workers {
         done.extend(worker.await.context("a reader of files ended before its work")?);
@@ -226,6 +236,7 @@ type Queue = Arc<Mutex<Enumerate<vec::IntoIter<FoundFile>>>>;
 async fn work_off(
     queue: Queue,
     batches: Arc<SharedBatches>,
+    judging: Arc<Semaphore>,
     sweep: Sweep,
 ) -> Vec<(usize, FoundFile, SweptFile)> {
     let mut done = Vec::new();
@@ -233,9 +244,15 @@ async fn work_off(
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some((number, file)) = next else { break };
-        let one = match sweep.depth {
-            Depth::Content => sweep_file(&file, &sweep, &reader).await,
-            shallow => depth::look(&file, shallow),
+        let one = match fetched(&file, sweep.depth) {
+            Ok(_held) => {
+                let _permit = judging.acquire().await;
+                match sweep.depth {
+                    Depth::Content => sweep_file(&file, &sweep, &reader).await,
+                    shallow => depth::look(&file, shallow),
+                }
+            }
+            Err(problem) => file::of_unread(&file, problem),
         };
         sweep.progress.file_done(&file);
         done.extend(one.map(|one| (number, file, one)));
@@ -245,6 +262,7 @@ async fn work_off(
     done
 }
 
-fn is_gone(path: &Path) -> bool {
-    matches!(path.try_exists(), Ok(false))
+/// What keeps an object here until it was read.
+fn fetched(file: &FoundFile, depth: Depth) -> Result<Option<Arc<Temporary>>, FileProblem> {
+    if depth == Depth::Files { Ok(None) } else { file.place.fetch() }
 }

@@ -20,6 +20,7 @@ use crate::{
         report::{AuditReport, BaselineUse},
         verdict::Overall,
     },
+    base::url,
     checks::{
         catalog::Severity,
         finding_id,
@@ -93,7 +94,11 @@ pub(super) fn coverage(report: &AuditReport) -> Vec<Fact> {
     let files = tiers.iter().filter(|tier| tier.files > 0 || is_empty && tier.evidence);
     let files = files.map(|of| tier(of, *depth));
     let store = Line::code(store.display().to_string());
-    let mut facts = vec![Fact::lines("store", std::iter::once(store).chain(files))];
+    let is_copy = url::scheme(&report.coverage.store).is_some() && !runs.is_empty();
+    let copy = is_copy.then(|| {
+        "a copy: absent spans are pending, unless a FlushWAL came after their ack and an upload after that".into()
+    });
+    let mut facts = vec![Fact::lines("store", std::iter::once(store).chain(copy).chain(files))];
     facts.extend(runs.iter().take(RUNS_SHOWN).flat_map(run));
     facts.extend(and_more(runs.len(), RUNS_SHOWN, JSON_HAS_ALL).map(|more| Fact::new("", more)));
     if runs.is_empty() {

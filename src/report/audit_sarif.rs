@@ -3,13 +3,14 @@
 //! What is undecided is a result of kind `open`, and a check that broke, or another reason why the verdict is not
 //! known, a notification: a viewer that shows no result must not be taken for a pass.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, io, path::Path};
 
 use serde_json::{Value, json};
 
 use super::{audit_json::samples, audit_words as words, json, sql_line::sql_line};
 use crate::{
     audit::{evidence::Sample, report::AuditReport, verdict::Overall},
+    base::url,
     checks::{
         catalog::{Check, Finding, Severity},
         runner::{Checked, Verdict},
@@ -29,7 +30,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
             samples(report, one, limit).iter().map(move |sample| result(rule, one, sample))
         })
         .collect();
-    let base = uri(&std::path::absolute(&report.coverage.store)?);
+    let base = base(&report.coverage.store)?;
     let sarif = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -39,7 +40,7 @@ pub(crate) fn render(report: &AuditReport, limit: usize) -> anyhow::Result<Vec<u
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": report.checked.iter().map(|one| rule(report, one)).collect::<Vec<_>>(),
             }},
-            "originalUriBaseIds": {STORE: {"uri": format!("file://{base}/")}},
+            "originalUriBaseIds": {STORE: {"uri": base}},
             "invocations": [{
                 "executionSuccessful": report.overall != Overall::Inconclusive,
                 "toolExecutionNotifications": notifications(report),
@@ -143,6 +144,16 @@ fn notifications(report: &AuditReport) -> Vec<Value> {
 }
 
 /// A path as the path of a URI.
+/// The store, of which the files are relative URIs.
+fn base(store: &Path) -> io::Result<String> {
+    let text = store.display().to_string();
+    if let Some((scheme, rest)) = text.split_once("://").filter(|_| url::scheme(store).is_some()) {
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        return Ok(format!("{scheme}://{bucket}/{}/", uri(Path::new(key))));
+    }
+    Ok(format!("file://{}/", uri(&std::path::absolute(store)?)))
+}
+
 fn uri(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {

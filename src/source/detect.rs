@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -17,10 +17,12 @@ use super::{
     spool,
 };
 use crate::{
-    base::problem::Problem,
+    base::{problem::Problem, url},
     store::{
+        bytes::{Extent, FileBytes, Sequential},
         find::find_store,
         layout::{Layout, LayoutError},
+        place::Place,
     },
 };
 
@@ -56,9 +58,9 @@ impl Source {
     pub(crate) fn bytes(&self) -> Vec<(&str, digest::Bytes<'_>)> {
         match self {
             Self::Store(stored) => {
-                let bytes = |path| -> digest::Bytes<'_> { Box::new(move || open_bytes(path)) };
+                let bytes = |place| -> digest::Bytes<'_> { Box::new(move || open_bytes(place)) };
                 let files = stored.files.iter();
-                files.map(|file| (file.shown.as_str(), bytes(file.path.as_path()))).collect()
+                files.map(|file| (file.shown.as_str(), bytes(&file.place))).collect()
             }
             Self::Requests(files) => {
                 let bytes = |file| -> digest::Bytes<'_> { Box::new(move || RequestFile::open(file)) };
@@ -68,13 +70,15 @@ impl Source {
     }
 }
 
-fn open_bytes(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    Ok(Box::new(File::open(path)?))
+fn open_bytes(place: &Place) -> io::Result<Box<dyn Read + Send>> {
+    Ok(Box::new(Sequential::from(FileBytes::open(place, Extent::Whole)?)))
 }
 
 /// Looks into a path; what of it is of no use is noted.
 pub(crate) fn open(path: &Path, notes: &mut SourceNotes) -> anyhow::Result<Opened> {
-    let opened = if path.is_dir() || (!path.exists() && !spool::is_pipe(path)) {
+    let opened = if url::scheme(path).is_some() {
+        store(&find_store(Some(path))?, notes)
+    } else if path.is_dir() || (!path.exists() && !spool::is_pipe(path)) {
         open_folder(path, notes)?
     } else {
         open_file(path, notes)?

@@ -11,7 +11,7 @@ use crate::{
     store::{
         inventory::{self, FoundFile, Inventory},
         layout::{Layout, Tier},
-        open::{RowStream, open},
+        open::{RowStream, open_to_read},
         session::session,
     },
 };
@@ -121,7 +121,7 @@ impl RowReader {
 
     /// What a file lacks or cannot give is noted; what it has is read.
     fn open(&self, file: &FoundFile, notes: &mut SourceNotes) -> Current {
-        let opened = open(file);
+        let opened = open_to_read(file);
         if let Some(problem) = &opened.problem {
             notes.trouble(&file.shown, problem.to_string());
         }

@@ -27,7 +27,7 @@ use super::{
     survey::{Survey, survey},
 };
 use crate::{
-    base::{clock::unix_nanos, private, problem::Problem},
+    base::{clock::unix_nanos, private, problem::Problem, url},
     contract::{digest::DigestVersion, id_remap::IdRemap, scrub::Scrub},
     ledger::{
         expected::ExpectationWriter,
@@ -134,7 +134,8 @@ pub(crate) async fn prepare(path: &Path, options: Options, fresh_ids: bool) -> a
     };
     let survey = survey(&recipe, notes).await?;
     recipe.copies.clone_from(&survey.copies);
-    let path = if path == Path::new(STDIN) { path.to_owned() } else { std::path::absolute(path)? };
+    let is_path = path != Path::new(STDIN) && url::scheme(path).is_none();
+    let path = if is_path { std::path::absolute(path)? } else { path.to_owned() };
     Ok(SourceSummary { path, kind, recipe, survey, digest })
 }
 

@@ -17,6 +17,7 @@ use futures::StreamExt;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
+    bytes::FileBytes,
     footer::footer,
     inventory::{FoundFile, list},
     layout::{Layout, Tier},
@@ -116,10 +117,14 @@ async fn endure(
     assert!(fates.contains_key(&Fate::Unreadable) && fates.contains_key(&Fate::Whole));
 }
 
+fn bytes(file: &FoundFile) -> Arc<FileBytes> {
+    FileBytes::of_path(file.place.local().unwrap()).unwrap()
+}
+
 async fn sweep(file: &FoundFile, context: Arc<TaskContext>) -> (usize, Option<String>) {
     let schema = schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let footer = match footer(&file.path) {
+    let footer = match footer(&bytes(file)) {
         Ok(footer) => footer,
         Err(err) => return (0, Some(err.to_string())),
     };
@@ -139,7 +144,7 @@ async fn a_damaged_cold_file_stays_data() {
     let session = session(Limits { memory: 64 << 20, partitions: 1, batch_rows: 16 }).unwrap();
     endure(Tier::Cold, &fixture("parquet/year=2026/month=11/day=22"), 84, async |file| {
         let swept = sweep(file, session.task_ctx()).await;
-        if let Err(unreadable) = footer(&file.path) {
+        if let Err(unreadable) = footer(&bytes(file)) {
             assert_eq!(swept, (0, Some(unreadable.to_string())));
         }
         swept
@@ -150,7 +155,7 @@ async fn a_damaged_cold_file_stays_data() {
 #[tokio::test]
 async fn a_damaged_segment_stays_data() {
     endure(Tier::Wal, &fixture("wal"), 42, async |file| {
-        let segment = read_segment(&file.path).unwrap();
+        let segment = read_segment(&bytes(file)).unwrap();
         let unended = (!segment.ended).then(|| "no end".to_owned());
         (segment.rows(), segment.torn.map(|torn| torn.to_string()).or(unended))
     })

@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
-use super::layout::{Layout, LayoutError};
-use crate::base::problem::Problem;
+use super::{
+    bucket,
+    layout::{Layout, LayoutError},
+};
+use crate::base::{problem::Problem, url};
 
-/// The store at a path, or at the default places.
+/// The store at a path or a URL, or at the default places.
 pub(crate) fn find_store(path: Option<&Path>) -> Result<Layout, Problem> {
+    if let Some(url) = path.filter(|path| url::scheme(path).is_some()) {
+        return bucket::find::find(&url.to_string_lossy());
+    }
     Layout::find(path).map_err(|err| {
         let hint = match &err {
             LayoutError::NoDefault(_) | LayoutError::Missing(_) => {

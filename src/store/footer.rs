@@ -24,6 +24,7 @@ use datafusion::{
 use twox_hash::XxHash3_128;
 
 use super::{
+    bytes::{FileBytes, read_at},
     columns::{self, WrongType},
     problem::FileProblem,
     thrift,
@@ -51,6 +52,8 @@ pub(crate) struct Footer {
     /// Those of the auditor's columns that it stores as another type.
     pub(crate) wrong_types: Vec<WrongType>,
     pub(crate) metadata: Arc<ParquetMetaData>,
+    /// Those that it was read from, and that its rows are read from.
+    pub(crate) bytes: Arc<FileBytes>,
 }
 
 /// Whether the minima, maxima and null counts of a footer are used.
@@ -62,30 +65,16 @@ pub(crate) enum Statistics {
     Trusted,
 }
 
-/// Fills `bytes` from `offset` on.
-#[cfg(unix)]
-pub(crate) fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-/// Fills `bytes` from `offset` on.
-#[cfg(not(unix))]
-pub(crate) fn read_at(mut file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(bytes)
-}
-
 /// Reads and checks a footer, with its statistics.
-pub(crate) fn footer(path: &Path) -> Result<Footer, FileProblem> {
-    footer_of(&File::open(path)?, Statistics::Trusted)
+pub(crate) fn footer(bytes: &Arc<FileBytes>) -> Result<Footer, FileProblem> {
+    footer_of(bytes, Statistics::Trusted)
 }
 
 /// A digest of a footer's bytes, and what the system says of the file, without looking into either.
 pub(crate) fn digest(path: &Path) -> Result<(u64, Metadata), FileProblem> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let bytes = metadata_bytes(&file, metadata.len())?;
+    let bytes = metadata_bytes(&FileBytes::Local(file), metadata.len())?;
     Ok((XxHash3_128::oneshot(&bytes) as u64, metadata))
 }
 
@@ -110,17 +99,19 @@ pub(crate) fn digest_beside_chunks(path: &Path, metadata: &ParquetMetaData) -> i
     Ok(digest)
 }
 
-pub(crate) fn footer_of(file: &File, statistics: Statistics) -> Result<Footer, FileProblem> {
-    let size = file.metadata()?.len();
+pub(crate) fn footer_of(file: &Arc<FileBytes>, statistics: Statistics) -> Result<Footer, FileProblem> {
+    let size = file.size()?;
     let bytes = metadata_bytes(file, size)?;
-    let footer = parse(&bytes, size, statistics).map_err(FileProblem::BadFooter)?;
+    let metadata = parse(&bytes, statistics).map_err(FileProblem::BadFooter)?;
+    let described = catch_panic(|| describe(metadata, size, file)).map_err(|err| err.to_string());
+    let footer = described.and_then(|described| described).map_err(FileProblem::BadFooter)?;
     match footer.rows {
         rows if rows > MANY_ROWS && rows / ROWS_PER_BYTE > size => Err(FileProblem::ManyRows { rows, size }),
         _ => Ok(footer),
     }
 }
 
-fn parse(bytes: &[u8], size: u64, statistics: Statistics) -> Result<Footer, String> {
+fn parse(bytes: &[u8], statistics: Statistics) -> Result<ParquetMetaData, String> {
     check_counts(bytes)?;
     let policy = match statistics {
         Statistics::Ignored => ParquetStatisticsPolicy::SkipAll,
@@ -128,14 +119,13 @@ fn parse(bytes: &[u8], size: u64, statistics: Statistics) -> Result<Footer, Stri
     };
     let options = ParquetMetaDataOptions::new().with_column_stats_policy(policy);
     let decode = || ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options));
-    let metadata = catch_panic(decode).map_err(|err| err.to_string())?.map_err(|err| {
+    catch_panic(decode).map_err(|err| err.to_string())?.map_err(|err| {
         let reason = err.to_string().replace("External: ", "");
         format!("the footer does not parse: {}", reason.trim_start_matches("Parquet error: "))
-    })?;
-    catch_panic(|| describe(metadata, size)).map_err(|err| err.to_string())?
+    })
 }
 
-fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, FileProblem> {
+fn metadata_bytes(file: &FileBytes, size: u64) -> Result<Vec<u8>, FileProblem> {
     let mut head = [0; 4];
     let mut tail = [0; 8];
     if size == 0 {
@@ -144,8 +134,8 @@ fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, FileProblem> {
     if size < TAIL + 4 {
         return Err(FileProblem::TooShort { size, format: "Parquet" });
     }
-    read_at(file, 0, &mut head)?;
-    read_at(file, size - TAIL, &mut tail)?;
+    file.read_at(0, &mut head)?;
+    file.read_at(size - TAIL, &mut tail)?;
     let (length, magic) = tail.split_at(4);
     let (head, tail) = (head == MAGIC, magic == MAGIC);
     if !(head && tail) {
@@ -162,7 +152,7 @@ fn metadata_bytes(file: &File, size: u64) -> Result<Vec<u8>, FileProblem> {
     }
     let length_in_memory = usize::try_from(length).map_err(|err| FileProblem::BadFooter(err.to_string()))?;
     let mut bytes = vec![0; length_in_memory];
-    read_at(file, size - TAIL - length, &mut bytes)?;
+    file.read_at(size - TAIL - length, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -184,7 +174,7 @@ fn check_counts(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-fn describe(metadata: ParquetMetaData, size: u64) -> Result<Footer, String> {
+fn describe(metadata: ParquetMetaData, size: u64, bytes: &Arc<FileBytes>) -> Result<Footer, String> {
     let file = metadata.file_metadata();
     let rows =
         u64::try_from(file.num_rows()).map_err(|_| format!("the footer claims {} rows", file.num_rows()))?;
@@ -198,7 +188,7 @@ fn describe(metadata: ParquetMetaData, size: u64) -> Result<Footer, String> {
     }
     let columns = file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
     let wrong_types = columns::wrong_types(&arrow_schema(&metadata)?);
-    Ok(Footer { rows, columns, wrong_types, metadata: Arc::new(metadata) })
+    Ok(Footer { rows, columns, wrong_types, metadata: Arc::new(metadata), bytes: Arc::clone(bytes) })
 }
 
 /// The types as the decoder will see them: a damaged hint of the writer's counts for nothing.
@@ -230,12 +220,19 @@ fn check_group(group: &RowGroupMetaData, size: u64) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use datafusion::arrow::array::{ArrayRef, Int8Array, RecordBatch};
 
     use super::*;
     use crate::{contract::schema::Schema, testing::write_batch};
+
+    fn footer(path: &Path) -> Result<Footer, FileProblem> {
+        super::footer(&FileBytes::of_path(path)?)
+    }
 
     fn fixture(name: &str) -> PathBuf {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

@@ -1,4 +1,4 @@
-//! Lists what a tier's folder really holds: every entry, also those that the studio ignores.
+//! Lists what a tier's folder, or key, really holds: every entry, also those that the studio ignores.
 //!
 //! A walk of our own, because a listing table drops zero-byte files and files outside the date
 //! folders without a word. Called per tier: segments are read before cold files are listed, so that a
@@ -8,18 +8,24 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::UNIX_EPOCH,
 };
 
 use chrono::{DateTime, NaiveDateTime};
 
-use super::layout::{HOT_SNAPSHOT, Layout, Tier};
+use super::{
+    bucket::{Bucket, Object, list::Listed},
+    layout::{HOT_SNAPSHOT, Layout, Tier},
+    place::Place,
+    problem::FileProblem,
+};
 
 /// A directory entry of a tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundFile {
     pub(crate) tier: Tier,
-    pub(crate) path: PathBuf,
+    pub(crate) place: Place,
     /// Relative to the spans folder, with `/`; what reports and tables call the file.
     pub(crate) shown: String,
     pub(crate) size: u64,
@@ -38,7 +44,7 @@ impl FoundFile {
             return None;
         }
         let day = DateTime::from_timestamp_nanos(self.named_at?).format("year=%Y/month=%m/day=%d");
-        Some(format!("{day}/{}", self.path.file_name()?.to_str()?))
+        Some(format!("{day}/{}", self.place.name()?))
     }
 }
 
@@ -89,18 +95,26 @@ pub(crate) fn list(layout: &Layout, tier: Tier) -> Inventory {
         Tier::Wal => (&layout.wal, "wal"),
         Tier::Hot => (&layout.hot_snapshot, HOT_SNAPSHOT),
     };
-    let late = || Some(layout.spans.join(name)).filter(|place| !layout.single_file && place.exists());
-    let root = place.clone().or_else(late);
-    let mut walk = Walk { layout, tier, root: root.as_deref(), found: Inventory::default() };
-    walk.tree();
-    if tier == Tier::Hot {
-        walk.unfinished_snapshot();
-    }
-    let mut found = walk.found;
+    let mut found = if let Some(bucket) = &layout.bucket {
+        match (place, layout.single_file) {
+            (Some(place), _) => in_bucket(bucket, layout, tier, place),
+            (None, true) => Inventory::default(),
+            (None, false) => in_bucket(bucket, layout, tier, &layout.spans.join(name)),
+        }
+    } else {
+        let late = || Some(layout.spans.join(name)).filter(|place| !layout.single_file && place.exists());
+        let root = place.clone().or_else(late);
+        let mut walk = Walk { layout, tier, root: root.as_deref(), found: Inventory::default() };
+        walk.tree();
+        if tier == Tier::Hot {
+            walk.unfinished_snapshot();
+        }
+        walk.found
+    };
     if let Some(since) = layout.written_since {
         found.files.retain(|file| tier != Tier::Hot && file.modified_at.is_none_or(|at| at >= since));
     }
-    found.files.sort_by(|a, b| a.path.cmp(&b.path));
+    found.files.sort_by(|a, b| a.place.cmp(&b.place));
     found
 }
 
@@ -154,28 +168,18 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path, metadata: &fs::Metadata) {
-        let kind = if metadata.is_file() { self.kind(path) } else { Kind::Foreign };
+        let is_segment = self.layout.single_file || path.parent() == self.root;
+        let name = path.file_name().and_then(OsStr::to_str);
+        let kind = if metadata.is_file() { kind(self.tier, path, is_segment) } else { Kind::Foreign };
         self.found.files.push(FoundFile {
             tier: self.tier,
-            path: path.to_owned(),
+            place: Place::Local(path.to_owned()),
             shown: shown(&self.layout.spans, path),
             size: metadata.len(),
             kind,
-            named_at: path.file_name().and_then(OsStr::to_str).and_then(|name| named_at(self.tier, name)),
+            named_at: name.and_then(|name| named_at(self.tier, name)),
             modified_at: modified_at(metadata),
         });
-    }
-
-    fn kind(&self, path: &Path) -> Kind {
-        match (self.tier, path.extension().and_then(OsStr::to_str)) {
-            (_, Some("tmp")) => Kind::Temp,
-            // The studio lists segments without descending.
-            (Tier::Wal, Some("ipc")) if self.layout.single_file || path.parent() == self.root => {
-                Kind::Segment
-            }
-            (Tier::Cold | Tier::Hot, Some("parquet")) => Kind::Parquet,
-            _ => Kind::Foreign,
-        }
     }
 
     fn unlisted(&mut self, path: &Path, source: io::Error) {
@@ -186,6 +190,64 @@ impl Walk<'_> {
         let shown = shown(&self.layout.spans, path);
         self.found.unlisted.push(Unlisted { tier: self.tier, path: path.to_owned(), shown, source });
     }
+}
+
+/// What a file is by its name. The studio lists segments without descending.
+fn kind(tier: Tier, path: &Path, is_in_its_folder: bool) -> Kind {
+    match (tier, path.extension().and_then(OsStr::to_str)) {
+        (_, Some("tmp")) => Kind::Temp,
+        (Tier::Wal, Some("ipc")) if is_in_its_folder => Kind::Segment,
+        (Tier::Cold | Tier::Hot, Some("parquet")) => Kind::Parquet,
+        _ => Kind::Foreign,
+    }
+}
+
+/// One tier of a store whose files are objects. What has come into being since the layout was found is listed, too.
+fn in_bucket(bucket: &Arc<Bucket>, layout: &Layout, tier: Tier, root: &Path) -> Inventory {
+    let is_one_object = layout.single_file || tier == Tier::Hot;
+    let listed = if is_one_object { look_at(bucket, layout, root) } else { bucket.walk(&bucket.key(root)) };
+    let spans = bucket.key(&layout.spans);
+    let relative = |key: &str| {
+        let below = key.strip_prefix(spans.as_ref()).map(|rest| rest.trim_start_matches('/'));
+        below.filter(|rest| !rest.is_empty()).unwrap_or(key).to_owned()
+    };
+    let file = |object: Object| {
+        let key = object.key();
+        let is_in_its_folder = layout.single_file || bucket.shown(key).parent() == Some(root);
+        FoundFile {
+            tier,
+            shown: relative(key.as_ref()),
+            size: object.size(),
+            kind: kind(tier, Path::new(key.as_ref()), is_in_its_folder),
+            named_at: key.filename().and_then(|name| named_at(tier, name)),
+            modified_at: object.modified_at(),
+            place: Place::Object(object),
+        }
+    };
+    let unlisted = |(key, problem): (String, FileProblem)| Unlisted {
+        tier,
+        path: layout.spans.join(relative(&key)),
+        shown: relative(&key),
+        source: io::Error::other(problem),
+    };
+    Inventory {
+        files: listed.objects.into_iter().map(file).collect(),
+        unlisted: listed.unlisted.into_iter().map(unlisted).collect(),
+    }
+}
+
+/// The one object that the user named, or the snapshot and what is left of an unfinished one.
+fn look_at(bucket: &Arc<Bucket>, layout: &Layout, root: &Path) -> Listed {
+    let unfinished = (!layout.single_file).then(|| root.with_extension("parquet.tmp"));
+    let mut listed = Listed::default();
+    for path in [root.to_owned()].into_iter().chain(unfinished) {
+        let key = bucket.key(&path);
+        match bucket.look_at(&key) {
+            Ok(object) => listed.objects.extend(object),
+            Err(problem) => listed.unlisted.push((key.to_string(), problem)),
+        }
+    }
+    listed
 }
 
 pub(crate) fn modified_at(metadata: &fs::Metadata) -> Option<i64> {

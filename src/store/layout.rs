@@ -8,8 +8,11 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use super::bucket::Bucket;
 
 /// Where a stored row lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +34,7 @@ impl Tier {
     }
 }
 
-/// The places of one store. A tier without a place is empty.
+/// The places of one store. A tier without a place is empty. In a bucket, each is the URL that a user would type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The folder that all shown paths are relative to.
@@ -42,6 +45,8 @@ pub(crate) struct Layout {
     pub(crate) hot_snapshot: Option<PathBuf>,
     /// The user named one file, so nothing can be said about what is absent.
     pub(crate) single_file: bool,
+    /// The one that the store lies in; none where that is a folder of this machine.
+    pub(crate) bucket: Option<Arc<Bucket>>,
     /// Where only what is new matters: files that were last written to earlier are no part of the store, and neither is
     /// the snapshot, which is a copy of them. Nanoseconds since the Unix epoch.
     pub(crate) written_since: Option<i64>,
@@ -79,6 +84,9 @@ impl Layout {
 
     /// The folders and files of the store, where nothing may be written.
     pub(crate) fn protected(&self) -> Vec<PathBuf> {
+        if self.bucket.is_some() {
+            return Vec::new();
+        }
         let spans = (!self.single_file).then_some(&self.spans);
         let databases = self.index().and_then(|index| Some(index.parent()?.to_owned()));
         let places = spans.into_iter().chain(&self.cold).chain(&self.wal).chain(&self.hot_snapshot).cloned();
@@ -88,7 +96,7 @@ impl Layout {
     /// Where the studio's backend keeps the index of this store. By its exact name: the database beside it holds API
     /// keys, and is nobody's to open. None where this is a part of a store alone: it is of the whole.
     pub(crate) fn index(&self) -> Option<PathBuf> {
-        let is_whole = !self.single_file && self.written_since.is_none();
+        let is_whole = !self.single_file && self.written_since.is_none() && self.bucket.is_none();
         is_whole.then(|| parent(&self.spans).join("sqlite").join("metadata.db"))
     }
 
@@ -162,8 +170,16 @@ impl Layout {
         Ok(Self { cold, wal, hot_snapshot, ..Self::empty(spans.to_owned()) })
     }
 
-    fn empty(spans: PathBuf) -> Self {
-        Self { spans, cold: None, wal: None, hot_snapshot: None, single_file: false, written_since: None }
+    pub(super) fn empty(spans: PathBuf) -> Self {
+        Self {
+            spans,
+            cold: None,
+            wal: None,
+            hot_snapshot: None,
+            single_file: false,
+            bucket: None,
+            written_since: None,
+        }
     }
 }
 
@@ -180,7 +196,7 @@ impl Entries {
         for entry in fs::read_dir(folder)? {
             let name = PathBuf::from(entry?.file_name());
             let extension = name.extension().and_then(OsStr::to_str);
-            seen.parquet |= extension == Some("parquet") || is_date_part(&name);
+            seen.parquet |= extension == Some("parquet") || is_date_folder(&name);
             seen.segments |= extension == Some("ipc");
         }
         Ok(seen)
@@ -194,11 +210,15 @@ fn default_places() -> Vec<PathBuf> {
 
 /// The cold folder that `year=/month=/day=` folders belong to.
 fn cold_root(path: &Path) -> &Path {
-    path.ancestors().find(|folder| !is_date_part(folder)).unwrap_or(path)
+    path.ancestors().find(|folder| !is_date_folder(folder)).unwrap_or(path)
 }
 
-fn is_date_part(path: &Path) -> bool {
-    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+fn is_date_folder(path: &Path) -> bool {
+    is_date_part(path.file_name().and_then(OsStr::to_str).unwrap_or_default())
+}
+
+/// Whether a folder of this name holds the cold files of a year, a month or a day.
+pub(super) fn is_date_part(name: &str) -> bool {
     ["year=", "month=", "day="].iter().any(|part| name.starts_with(part))
 }
 

@@ -1,9 +1,7 @@
 //! A file's first and last bytes: the least that tells a whole file from a cut one.
 
-use std::fs::File;
-
 use super::{
-    footer::read_at,
+    bytes::{Extent, FileBytes},
     inventory::{FoundFile, Kind},
     problem::FileProblem,
 };
@@ -15,8 +13,8 @@ const STREAM_END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// Opens a file, and looks at both its ends.
 pub(crate) fn check(file: &FoundFile) -> Result<(), FileProblem> {
-    let opened = File::open(&file.path)?;
-    let size = opened.metadata()?.len();
+    let opened = FileBytes::open(&file.place, Extent::Ends)?;
+    let size = opened.size()?;
     if size == 0 {
         return Err(FileProblem::Empty);
     }
@@ -24,8 +22,8 @@ pub(crate) fn check(file: &FoundFile) -> Result<(), FileProblem> {
         return Err(FileProblem::TooShort { size, format: "anything that a studio writes" });
     }
     let (mut head, mut tail) = ([0; 4], [0; 8]);
-    read_at(&opened, 0, &mut head)?;
-    read_at(&opened, size - 8, &mut tail)?;
+    opened.read_at(0, &mut head)?;
+    opened.read_at(size - 8, &mut tail)?;
     match file.kind {
         Kind::Segment if head != CONTINUATION => Err(FileProblem::NoStream),
         Kind::Segment if tail != STREAM_END => Err(FileProblem::NoEndMarker),

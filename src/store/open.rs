@@ -4,12 +4,13 @@
 //! wrong inside a page shows while [`RowStream`] decodes it. A column of another type than a studio's is never cast:
 //! it is unknown, as one that the file lacks.
 
-use std::{fs::File, sync::Arc, vec};
+use std::{sync::Arc, vec};
 
 use datafusion::{arrow::array::RecordBatch, execution::TaskContext};
 use futures::StreamExt;
 
 use super::{
+    bytes::{Extent, FileBytes},
     columns::{self, WrongType},
     expansion::Expansion,
     footer::{self, Footer},
@@ -40,18 +41,32 @@ enum Content {
     None,
 }
 
-/// Opens a file of any kind. An entry that holds no data is not read.
+/// Opens a file of any kind, to see what it says of itself. An entry that holds no data is not read.
 pub(crate) fn open(file: &FoundFile) -> OpenedFile {
+    open_as(file, Extent::Footer)
+}
+
+/// As [`open`], where its rows are read next.
+pub(crate) fn open_to_read(file: &FoundFile) -> OpenedFile {
+    open_as(file, Extent::Whole)
+}
+
+fn open_as(file: &FoundFile, extent: Extent) -> OpenedFile {
+    let bytes = |extent| FileBytes::open(&file.place, extent).map_err(FileProblem::from);
     let closed = |health| OpenedFile { file: file.clone(), health, problem: None, content: Content::None };
     let content = match file.kind {
         Kind::Temp => return closed(Health::Temporary),
         Kind::Foreign => return closed(Health::Foreign),
-        Kind::Parquet => footer::footer(&file.path).map(Content::Parquet),
+        Kind::Parquet => {
+            bytes(extent).and_then(|bytes| footer::footer(&Arc::new(bytes))).map(Content::Parquet)
+        }
         // A segment is not compressed, and read whole.
         Kind::Segment if file.size > decode_budget() => {
             Err(FileProblem::OverBudget { mb: decode_budget() >> 20 })
         }
-        Kind::Segment => read_segment(&file.path).map(Content::Segment).map_err(FileProblem::from),
+        Kind::Segment => {
+            bytes(Extent::Whole).and_then(|bytes| Ok(read_segment(&bytes)?)).map(Content::Segment)
+        }
     };
     let (content, problem) = match content {
         Ok(content) => {
@@ -178,7 +193,6 @@ impl OpenedFile {
     /// Measures every page of every column of a Parquet file, and tells how many bytes that took.
     pub(crate) fn check_pages(&self) -> Result<u64, FileProblem> {
         let Some(footer) = self.footer() else { return Ok(0) };
-        let opened = File::open(&self.file.path)?;
         let mut read = 0;
         let mut measured = Measured::default();
         for group in footer.metadata.row_groups() {
@@ -186,7 +200,7 @@ impl OpenedFile {
                 let (start, length) = column.byte_range();
                 measured.begin(group, length)?;
                 let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-                footer::read_at(&opened, start, &mut bytes)?;
+                footer.bytes.read_at(start, &mut bytes)?;
                 read += length;
                 measured.check_chunk(column, &bytes)?;
             }
@@ -236,7 +250,10 @@ impl RowStream {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{
+        fs::{self, File},
+        path::Path,
+    };
 
     use datafusion::arrow::{
         array::{ArrayRef, Float64Array, RecordBatch},
@@ -250,6 +267,7 @@ mod tests {
         store::{
             inventory::list,
             layout::{Layout, Tier},
+            place::Place,
             rows::Rows,
             session::session,
         },
@@ -297,7 +315,7 @@ mod tests {
     fn a_file_that_is_gone_is_damage_of_the_cold_tier_only() {
         let file = |tier, name: &str, kind| FoundFile {
             tier,
-            path: Path::new("nowhere").join(name),
+            place: Place::Local(Path::new("nowhere").join(name)),
             shown: name.to_owned(),
             size: 7,
             kind,

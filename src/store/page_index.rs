@@ -5,12 +5,10 @@
 //! anything is reserved by them; where pages lie is held against their own headers here, and what they hold by
 //! `statistics`.
 
-use std::fs::File;
-
 use datafusion::parquet::file::metadata::ColumnChunkMetaData;
 
 use super::{
-    footer::read_at,
+    bytes::FileBytes,
     pages::page_rows,
     thrift::{self, Value},
 };
@@ -54,7 +52,11 @@ pub(super) struct Wrong {
 }
 
 /// The index of a chunk with so many rows; nothing where the file has none.
-pub(super) fn read(file: &File, column: &ColumnChunkMetaData, rows: i64) -> Result<Option<PageIndex>, Wrong> {
+pub(super) fn read(
+    file: &FileBytes,
+    column: &ColumnChunkMetaData,
+    rows: i64,
+) -> Result<Option<PageIndex>, Wrong> {
     let offsets = place(column.offset_index_offset(), column.offset_index_length());
     let values = place(column.column_index_offset(), column.column_index_length());
     // Without the places of pages nobody can use the rest.
@@ -71,8 +73,8 @@ fn place(offset: Option<i64>, length: Option<i32>) -> Option<(i64, i32)> {
     offset.zip(length)
 }
 
-fn structure(file: &File, (offset, length): (i64, i32)) -> Result<Value, String> {
-    let size = file.metadata().map_err(|err| err.to_string())?.len();
+fn structure(file: &FileBytes, (offset, length): (i64, i32)) -> Result<Value, String> {
+    let size = file.size().map_err(|err| err.to_string())?;
     let place = u64::try_from(offset).ok().zip(u64::try_from(length).ok());
     let inside = place.filter(|(offset, length)| {
         *length > 0 && *length <= MAX_INDEX && offset.checked_add(*length).is_some_and(|end| end <= size)
@@ -81,7 +83,7 @@ fn structure(file: &File, (offset, length): (i64, i32)) -> Result<Value, String>
         return Err(format!("lies at bytes {offset}+{length} of a file of {size}"));
     };
     let mut bytes = vec![0; usize::try_from(length).map_err(|err| err.to_string())?];
-    read_at(file, offset, &mut bytes).map_err(|err| err.to_string())?;
+    file.read_at(offset, &mut bytes).map_err(|err| err.to_string())?;
     thrift::read_contents(&bytes).map_err(|err| format!("does not parse: {err}"))
 }
 
@@ -97,7 +99,7 @@ fn locations(index: &Value) -> Result<Vec<Location>, String> {
 
 /// The rows of each page, by the index and by the page's own header.
 fn check_locations(
-    file: &File,
+    file: &FileBytes,
     column: &ColumnChunkMetaData,
     rows: i64,
     pages: &[Location],

@@ -4,7 +4,7 @@
 //! dictionary, the values of a page. Each is held against the bytes that carry it. Only the encodings
 //! that a studio writes pass, since the others take counts from the page's own damaged bytes.
 
-use std::{collections::VecDeque, fs::File};
+use std::collections::VecDeque;
 
 use datafusion::parquet::{
     basic::{Compression, Type},
@@ -12,7 +12,7 @@ use datafusion::parquet::{
 };
 
 use super::{
-    footer::read_at,
+    bytes::FileBytes,
     problem::FileProblem,
     thrift::{self, Value},
 };
@@ -168,11 +168,11 @@ fn check_page(column: &ColumnChunkMetaData, bytes: &[u8]) -> Result<Page, String
 }
 
 /// The rows of a data page, by its own header.
-pub(super) fn page_rows(file: &File, offset: u64, length: u64) -> Result<i64, String> {
+pub(super) fn page_rows(file: &FileBytes, offset: u64, length: u64) -> Result<i64, String> {
     const HEADER: u64 = 512;
     let header = |bytes: u64| {
         let mut buffer = vec![0; usize::try_from(bytes).map_err(|err| err.to_string())?];
-        read_at(file, offset, &mut buffer).map_err(|err| err.to_string())?;
+        file.read_at(offset, &mut buffer).map_err(|err| err.to_string())?;
         let read = thrift::read_struct(&buffer, &thrift::shape::PAGE_HEADER);
         read.map_err(|err| format!("has a page at byte {offset} whose header does not parse: {err}"))
     };
@@ -287,7 +287,7 @@ mod tests {
     fn a_page_cannot_claim_what_its_bytes_do_not_carry() {
         let fixture =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/studio-0.80.0/spans/hot_snapshot.parquet");
-        let metadata = footer(&fixture).unwrap().metadata;
+        let metadata = footer(&FileBytes::of_path(&fixture).unwrap()).unwrap().metadata;
         let span_id = metadata.row_group(0).column(0);
         let check = |pages: [Vec<u8>; 2], sentence: &str| {
             let found = Measured::default()

@@ -51,6 +51,15 @@ pub(crate) enum FileProblem {
     Gone,
     #[error("cannot be opened: {0}")]
     Denied(String),
+    /// An object whose e-tag is no longer the one that was listed.
+    #[error("it changed while it was read")]
+    Changed,
+    /// By the service that a bucket lies in.
+    #[error("may not be fetched: {0}")]
+    Forbidden(String),
+    /// The service did not give the bytes, however often it was asked.
+    #[error("cannot be fetched: {0}")]
+    Unreachable(String),
     #[error("cannot be read: {text}")]
     Io { kind: io::ErrorKind, text: String },
     /// For want of rights.
@@ -59,6 +68,9 @@ pub(crate) enum FileProblem {
     /// For another reason than that: links that lead in a circle, or what is no folder.
     #[error("cannot be looked into: {0}")]
     Impassable(String),
+    /// A key of a bucket that no listing can hold.
+    #[error("cannot be listed: {0}")]
+    BadKey(String),
     /// More than this process may decode at a time, which says nothing against the file.
     #[error("decodes to more than {mb} MB at a time: raise --memory-limit")]
     OverBudget { mb: u64 },
@@ -89,6 +101,10 @@ impl FileProblem {
             Self::Denied(_)
             | Self::Unlisted(_)
             | Self::Impassable(_)
+            | Self::BadKey(_)
+            | Self::Changed
+            | Self::Forbidden(_)
+            | Self::Unreachable(_)
             | Self::OverBudget { .. }
             | Self::Unkept(_) => Health::NotRead,
             Self::Gone | Self::Io { .. } | Self::LeftOut => Health::Unreadable,
@@ -136,6 +152,10 @@ impl FileProblem {
             | Self::Io { .. }
             | Self::Unlisted(_)
             | Self::Impassable(_)
+            | Self::BadKey(_)
+            | Self::Changed
+            | Self::Forbidden(_)
+            | Self::Unreachable(_)
             | Self::Unkept(_)
             | Self::LeftOut => true,
         }
@@ -149,6 +169,10 @@ impl FileProblem {
                 | Self::Io { .. }
                 | Self::Unlisted(_)
                 | Self::Impassable(_)
+                | Self::BadKey(_)
+                | Self::Changed
+                | Self::Forbidden(_)
+                | Self::Unreachable(_)
                 | Self::OverBudget { .. }
         )
     }
@@ -160,15 +184,28 @@ impl FileProblem {
 
     /// Of a folder that could not be listed.
     pub(crate) fn of_listing(err: &io::Error) -> Self {
+        match Self::within(err) {
+            Some(Self::Gone) => return Self::Impassable("there is no such bucket".to_owned()),
+            Some(problem) => return problem.clone(),
+            None => {}
+        }
         match err.kind() {
             io::ErrorKind::PermissionDenied => Self::Unlisted(err.to_string()),
             _ => Self::Impassable(err.to_string()),
         }
     }
+
+    /// The one that an error was made of, where a bucket is read as a file.
+    pub(super) fn within(err: &io::Error) -> Option<&Self> {
+        err.get_ref()?.downcast_ref()
+    }
 }
 
 impl From<io::Error> for FileProblem {
     fn from(err: io::Error) -> Self {
+        if let Some(problem) = Self::within(&err) {
+            return problem.clone();
+        }
         match err.kind() {
             io::ErrorKind::NotFound => Self::Gone,
             io::ErrorKind::PermissionDenied => Self::Denied(err.to_string()),

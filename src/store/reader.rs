@@ -1,13 +1,11 @@
 //! The one way to a Parquet file's bytes: footers and pages are measured on the way to the decoder.
 //!
-//! Serves DataFusion's scans in place of an object store, so that a path stays the path it is (spaces,
+//! Serves DataFusion's scans in place of its object stores, so that a path stays the path it is (spaces,
 //! `%`, `#`, bytes that are no UTF-8) and a damaged number cannot abort the process. Answers whole
 //! column chunks only: page indexes and bloom filters must be off.
 
 use std::{
-    fs::File,
     ops::Range,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -32,18 +30,20 @@ use futures::{FutureExt, future::BoxFuture};
 use twox_hash::XxHash3_128;
 
 use super::{
-    footer::{Statistics, footer_of, read_at},
+    bytes::{Extent, FileBytes},
+    footer::{Statistics, footer_of},
     pages::Measured,
+    place::Place,
     problem::FileProblem,
 };
 
 /// What a [`PartitionedFile`] really is; its own location is only a label.
 #[derive(Debug, Clone)]
-pub(crate) struct LocalFile {
-    pub(crate) path: PathBuf,
+pub(crate) struct StoredFile {
+    pub(crate) place: Place,
     pub(crate) shown: String,
-    /// Its footer, where somebody has read it.
-    pub(crate) metadata: Option<Arc<ParquetMetaData>>,
+    /// Its bytes and its footer, where somebody has read that.
+    pub(crate) opened: Option<(Arc<FileBytes>, Arc<ParquetMetaData>)>,
     /// Whether the decoder is shown the statistics of a footer that it has to read.
     pub(crate) statistics: Statistics,
     /// Where a digest of what is read of it is wanted.
@@ -85,19 +85,25 @@ impl ParquetFileReaderFactory for GuardedReaders {
     ) -> Result<Box<dyn AsyncFileReader + Send>, DataFusionError> {
         let label = file.object_meta.location.as_ref();
         let bytes_scanned = ParquetFileMetrics::new(partition, label, metrics).bytes_scanned;
-        let Some(local) = file.extension::<LocalFile>().cloned() else {
+        let Some(stored) = file.extension::<StoredFile>().cloned() else {
             return Err(DataFusionError::Internal(format!("`{label}` was scanned without its path")));
         };
-        let opened = File::open(&local.path).map_err(DataFusionError::IoError);
-        let file = opened.map_err(|err| err.context(format!("cannot read `{}`", local.shown)))?;
-        let LocalFile { shown, metadata, statistics, digest, .. } = local;
+        let StoredFile { place, shown, opened, statistics, digest } = stored;
+        let (file, metadata) = match opened {
+            Some((file, metadata)) => (file, Some(metadata)),
+            None => {
+                let file = FileBytes::open(&place, Extent::Whole).map_err(DataFusionError::IoError);
+                let file = file.map_err(|err| err.context(format!("cannot read `{shown}`")))?;
+                (Arc::new(file), None)
+            }
+        };
         let measured = Measured::default();
         Ok(Box::new(GuardedReader { file, shown, metadata, statistics, digest, measured, bytes_scanned }))
     }
 }
 
 struct GuardedReader {
-    file: File,
+    file: Arc<FileBytes>,
     shown: String,
     metadata: Option<Arc<ParquetMetaData>>,
     statistics: Statistics,
@@ -126,7 +132,7 @@ impl GuardedReader {
         self.measured.begin(group, range.end - range.start).map_err(|problem| self.refused(problem))?;
         // The footer's check has put every chunk inside the file.
         let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-        read_at(&self.file, range.start, &mut bytes).map_err(|err| self.refused(err.into()))?;
+        self.file.read_at(range.start, &mut bytes).map_err(|err| self.refused(err.into()))?;
         self.bytes_scanned.add(bytes.len());
         if let Some(digest) = &self.digest {
             digest.add(range.start, &bytes);

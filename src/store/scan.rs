@@ -20,7 +20,7 @@ use datafusion::{
     error::DataFusionError,
     execution::{SendableRecordBatchStream, TaskContext, object_store::ObjectStoreUrl},
     logical_expr::Expr,
-    parquet::{arrow::arrow_reader::RowSelection, errors::ParquetError, file::metadata::ParquetMetaData},
+    parquet::{arrow::arrow_reader::RowSelection, errors::ParquetError},
     physical_plan::{ExecutionPlan, empty::EmptyExec, streaming::StreamingTableExec, union::UnionExec},
 };
 use tokio::task::JoinError;
@@ -31,7 +31,7 @@ use super::{
     footer::{Footer, Statistics},
     inventory::{FoundFile, Kind},
     problem::FileProblem,
-    reader::{GuardedReaders, LocalFile, ReadDigest, Refused},
+    reader::{GuardedReaders, ReadDigest, Refused, StoredFile},
 };
 use crate::{
     base::panic_guard::{Guarded, Panicked},
@@ -144,8 +144,7 @@ pub(crate) fn scan_parquet(
     digest: Option<Arc<ReadDigest>>,
     context: Arc<TaskContext>,
 ) -> Result<FileScan, DataFusionError> {
-    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored, digest);
-    scan_one(known, columns, context)
+    scan_one(partitioned(file, Some(footer), Statistics::Ignored, digest), columns, context)
 }
 
 /// As [`scan_parquet`], for some rows only, which ascend. Row groups without any of them are not read, and of
@@ -159,7 +158,7 @@ pub(crate) fn scan_parquet_rows(
 ) -> Result<FileScan, DataFusionError> {
     let ranges = rows.iter().map(|&row| row as usize..row as usize + 1);
     let selection = RowSelection::from_consecutive_ranges(ranges, footer.rows as usize);
-    let known = partitioned(file, Some(footer.metadata.clone()), Statistics::Ignored, None);
+    let known = partitioned(file, Some(footer), Statistics::Ignored, None);
     scan_one(known.with_extension(ParquetRowSelection::new(selection)), columns, context)
 }
 
@@ -182,6 +181,9 @@ pub(crate) fn problem_of(err: &DataFusionError) -> FileProblem {
         return refused.problem.clone();
     }
     if let Some(failed) = causes(err).find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        if let Some(problem) = FileProblem::within(failed) {
+            return problem.clone();
+        }
         let (kind, text) = (failed.kind(), failed.to_string());
         return io::Error::new(kind, text).into();
     }
@@ -228,14 +230,15 @@ fn parquet_plan(
 
 fn partitioned(
     file: &FoundFile,
-    metadata: Option<Arc<ParquetMetaData>>,
+    footer: Option<&Footer>,
     statistics: Statistics,
     digest: Option<Arc<ReadDigest>>,
 ) -> PartitionedFile {
-    let (path, shown) = (file.path.clone(), file.shown.clone());
+    let (place, shown) = (file.place.clone(), file.shown.clone());
+    let opened = footer.map(|footer| (Arc::clone(&footer.bytes), Arc::clone(&footer.metadata)));
     PartitionedFile::new(file.shown.as_str(), file.size)
         .with_partition_values(address(file))
-        .with_extension(LocalFile { path, shown, metadata, statistics, digest })
+        .with_extension(StoredFile { place, shown, opened, statistics, digest })
 }
 
 /// The values that `tier` and `file` have in every row of a file.

@@ -4,7 +4,7 @@
 //! buffers outside the body and allocates what a damaged length asks for. What decodes is kept, and the
 //! first thing that does not is told with its offset. Text and offsets are always validated.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{io, sync::Arc};
 
 use datafusion::arrow::{
     array::RecordBatch,
@@ -18,6 +18,7 @@ use self::{
     frame::{Frame, Frames},
 };
 use super::{
+    bytes::FileBytes,
     columns::{self, ColumnFaults, WrongType},
     problem::FileProblem,
 };
@@ -59,12 +60,12 @@ impl Segment {
 }
 
 /// Reads as much of a segment as decodes; an error only means that the file could not be read.
-pub(crate) fn read_segment(path: &Path) -> io::Result<Segment> {
-    let size = fs::metadata(path)?.len();
+pub(crate) fn read_segment(file: &FileBytes) -> io::Result<Segment> {
+    let size = file.size()?;
     if size > MAX_SEGMENT {
         return Err(io::Error::other(format!("{size} bytes are more than any studio writes into a segment")));
     }
-    Ok(decode(&Buffer::from_vec(fs::read(path)?)))
+    Ok(decode(&Buffer::from_vec(file.read()?)))
 }
 
 fn decode(file: &Buffer) -> Segment {
@@ -148,7 +149,7 @@ fn read_batch(message: &Message, schema: &SchemaRef, body: &Buffer) -> Result<Re
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use datafusion::arrow::datatypes::DataType;
 

@@ -3,7 +3,7 @@
 //! Whoever prunes by a minimum, a maximum or a null count believes it: one flipped bit there hides rows that still
 //! decode. A statistic that is absent is no fault, nor is a long text that the writer cut to a bound.
 
-use std::{cmp::Ordering, fmt::Display, fs::File, path::Path, sync::Arc};
+use std::{cmp::Ordering, fmt::Display, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -21,6 +21,7 @@ use datafusion::{
 };
 
 use super::{
+    bytes::FileBytes,
     footer::Footer,
     page_index::{self, Order, PageIndex, Wrong},
 };
@@ -71,8 +72,8 @@ impl Statistic {
 #[derive(Debug)]
 pub(crate) struct ClaimedStatistics {
     metadata: Arc<ParquetMetaData>,
-    /// For the page indexes; none where it could not be opened again.
-    file: Option<File>,
+    /// For the page indexes.
+    file: Arc<FileBytes>,
     /// The row group that the next row is of, and how many of its rows were seen.
     group: usize,
     seen: usize,
@@ -116,7 +117,7 @@ enum Extremes {
 
 impl ClaimedStatistics {
     /// Of the columns that the file has once, in the type that a studio gives them.
-    pub(crate) fn of(path: &Path, footer: &Footer) -> Self {
+    pub(crate) fn of(footer: &Footer) -> Self {
         let is_right = |name: &str| footer.wrong_types.iter().all(|wrong| wrong.column != name);
         let columns = footer.metadata.file_metadata().schema_descr().columns().iter();
         let paths: Vec<String> = columns.map(|column| column.path().string()).collect();
@@ -145,7 +146,7 @@ impl ClaimedStatistics {
         };
         let mut claimed = Self {
             metadata: Arc::clone(&footer.metadata),
-            file: File::open(path).ok(),
+            file: Arc::clone(&footer.bytes),
             group: 0,
             seen: 0,
             columns: (0..COLUMN_COUNT).filter_map(column).collect(),
@@ -158,7 +159,7 @@ impl ClaimedStatistics {
     fn begin_group(&mut self) {
         let Some(group) = self.metadata.row_groups().get(self.group) else { return };
         for column in &mut self.columns {
-            column.begin(self.file.as_ref(), group, self.group, &mut self.faults);
+            column.begin(&self.file, group, self.group, &mut self.faults);
         }
     }
 
@@ -268,7 +269,7 @@ impl ColumnValues {
     /// Before the first row of a row group.
     fn begin(
         &mut self,
-        file: Option<&File>,
+        file: &FileBytes,
         group: &RowGroupMetaData,
         row_group: usize,
         faults: &mut Vec<StatisticsFault>,
@@ -276,9 +277,7 @@ impl ColumnValues {
         (self.values, self.of_page) = (Values::default(), Values::default());
         (self.page, self.seen) = (0, 0);
         self.told.clear();
-        let index =
-            file.map_or(Ok(None), |file| page_index::read(file, group.column(self.index), group.num_rows()));
-        self.pages = match index {
+        self.pages = match page_index::read(file, group.column(self.index), group.num_rows()) {
             Ok(pages) => pages.unwrap_or_default(),
             Err(Wrong { is_of_offsets, reason }) => {
                 let statistic = if is_of_offsets { Statistic::OffsetIndex } else { Statistic::ColumnIndex };

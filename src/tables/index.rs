@@ -39,7 +39,7 @@ use crate::{
         inventory::{self, FoundFile},
         layout::Tier,
         lazy_table::lazy_table,
-        open::open,
+        open::open_to_read,
         rows::Rows,
     },
 };
@@ -523,7 +523,7 @@ async fn compare_traces(
     let mut said: BTreeMap<String, bool> = said.into_iter().map(|trace| (trace, false)).collect();
     let mut traces: BTreeMap<String, u64> = BTreeMap::new();
     let mut llm: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let opened = open(file);
+    let opened = open_to_read(file);
     let present = opened.known_columns();
     let names = [column::TRACE_ID, column::SERVICE_NAME, column::ATTRIBUTES].map(column_name);
     let mut rows = opened.into_rows(&names, sources.task());

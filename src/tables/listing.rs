@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -23,6 +22,7 @@ use crate::{
         inventory::{self, FoundFile, Inventory, Kind, Unlisted},
         layout::{Layout, Tier},
         open::{OpenedFile, open},
+        place::Place,
         problem::FileProblem,
         segment::Segment,
     },
@@ -92,14 +92,14 @@ pub(crate) struct SegmentFacts {
 /// Which bytes these were.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
-    path: PathBuf,
+    place: Place,
     size: u64,
     modified: Option<i64>,
 }
 
 impl Looked {
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { path: self.file.path.clone(), size: self.file.size, modified: self.file.modified_at }
+        Stamp { place: self.file.place.clone(), size: self.file.size, modified: self.file.modified_at }
     }
 
     /// Whether its rows can be read, as far as it says. Columns that it lacks are null; one of another type would
@@ -161,7 +161,7 @@ impl Listing {
     /// Segments that a flush has taken since they were listed.
     pub(crate) fn flushed(&self) -> usize {
         let segments = self.files().filter(|one| one.file.kind == Kind::Segment);
-        segments.filter(|one| matches!(one.file.path.try_exists(), Ok(false))).count()
+        segments.filter(|one| one.file.place.is_gone()).count()
     }
 }
 
@@ -199,7 +199,7 @@ impl Lister {
 
     /// Nothing for a file that a flush took away meanwhile.
     fn look(&self, file: FoundFile) -> Option<Arc<Looked>> {
-        let stamp = Stamp { path: file.path.clone(), size: file.size, modified: file.modified_at };
+        let stamp = Stamp { place: file.place.clone(), size: file.size, modified: file.modified_at };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
         if known.is_some() {
             return known;
@@ -231,7 +231,8 @@ impl Looked {
     fn of_unlisted(place: Unlisted) -> Self {
         let file = FoundFile {
             tier: place.tier,
-            path: place.path,
+            // Nobody opens it.
+            place: Place::Local(place.path),
             shown: place.shown,
             size: 0,
             kind: Kind::Foreign,

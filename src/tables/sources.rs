@@ -42,7 +42,7 @@ use crate::{
         health::Health,
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
-        open::open,
+        open::open_to_read,
         problem::FileProblem,
         scan,
         session::{self, Spilling},
@@ -419,7 +419,7 @@ impl Sources {
     async fn read_to_its_end(&self, file: &FoundFile) -> Result<(), FileProblem> {
         let schema = scan::schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut rows = open(file).into_rows(&columns, self.reader.task_ctx());
+        let mut rows = open_to_read(file).into_rows(&columns, self.reader.task_ctx());
         while let Some(batch) = rows.next().await {
             batch?;
         }

@@ -14,7 +14,7 @@ use crate::{
         schema::{self, COLUMN_COUNT, Schema},
     },
     store::{
-        open::open,
+        open::open_to_read,
         problem::FileProblem,
         rows::{Rows, StoredCells},
     },
@@ -62,7 +62,7 @@ enum Trouble {
 }
 
 async fn rows_of(hit: &Hit, context: &Arc<TaskContext>) -> Result<Vec<StoredRow>, Trouble> {
-    let opened = open(&hit.file);
+    let opened = open_to_read(&hit.file);
     // A snapshot is replaced in place: what its rows were is not what they are.
     if opened.rows() != Some(hit.total) {
         return Err(match opened.problem {

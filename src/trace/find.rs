@@ -19,7 +19,7 @@ use crate::{
         health::Health,
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
-        open::open,
+        open::{open, open_to_read},
         problem::FileProblem,
     },
 };
@@ -130,7 +130,10 @@ async fn search(file: FoundFile, search: Search) -> Searched {
 impl Searched {
     /// What keeps rows of the file from being found.
     async fn read(&mut self, search: &Search) -> Option<FileProblem> {
-        let opened = open(&self.file);
+        let opened = match search.statistics {
+            Statistics::Trusted => open(&self.file),
+            Statistics::Ignored => open_to_read(&self.file),
+        };
         let problem = opened.problem.clone();
         // A flush took it: the cold tier is searched next.
         if opened.health == Health::Gone {

@@ -40,7 +40,7 @@ pub(super) fn damaged() -> TempDir {
     folder
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(super) fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
         let copy = to.join(entry.file_name());

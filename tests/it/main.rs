@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod audit;
+mod bucket;
 mod cache;
 #[cfg(target_os = "linux")]
 mod chaos;
@@ -12,6 +13,7 @@ mod judging;
 mod layers;
 mod load;
 mod look;
+mod object_server;
 mod replay;
 #[cfg(unix)]
 mod safety;

@@ -89,7 +89,8 @@ impl FileMemory {
     /// Remembers a file that was read to its end, if it is as it should be and has not changed meanwhile.
     pub(crate) fn conclude(&self, file: &FoundFile, read: &FileRead<'_>, names: &Interner) {
         self.cache.note_read(read.record.rows, read.bytes_scanned);
-        let Some(identity) = Identity::of(&file.path).ok().flatten() else { return };
+        let identity = file.place.local().and_then(|path| Identity::of(path).ok().flatten());
+        let Some(identity) = identity else { return };
         if let Some(old) = self.recheck.as_ref().filter(|old| old.identity == identity) {
             self.cache.note_recheck(&file.shown, self.is_as_remembered(old, file, read, names));
         }

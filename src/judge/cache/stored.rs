@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     base::{output::Output, problem::Problem, regular},
-    store::footer::read_at,
+    store::bytes::read_at,
 };
 
 /// Begins every such file, before the version of its form.

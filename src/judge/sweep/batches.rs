@@ -152,13 +152,13 @@ mod tests {
     use datafusion::arrow::datatypes::Schema;
 
     use super::*;
-    use crate::store::{inventory::Kind, layout::Tier};
+    use crate::store::{inventory::Kind, layout::Tier, place::Place};
 
     #[test]
     fn a_batch_goes_to_whoever_waits_and_its_reader_waits_for_it() {
         let file = FoundFile {
             tier: Tier::Cold,
-            path: PathBuf::from("a.parquet"),
+            place: Place::Local(PathBuf::from("a.parquet")),
             shown: "a.parquet".to_owned(),
             size: 7,
             kind: Kind::Parquet,

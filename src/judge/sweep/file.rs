@@ -24,7 +24,7 @@ use crate::{
         tally::Evidence,
     },
     store::{
-        footer, health::Health, inventory::FoundFile, layout::Tier, open::open, problem::FileProblem,
+        footer, health::Health, inventory::FoundFile, layout::Tier, open::open_to_read, problem::FileProblem,
         reader::ReadDigest, rows::Rows, statistics::ClaimedStatistics,
     },
 };
@@ -84,7 +84,7 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
         Recalled::Taken(one) => return Some(*one),
         Recalled::ToRead(memory) => memory,
     };
-    let opened = open(file);
+    let opened = open_to_read(file);
     let mut one = SweptFile::new(record::of(file, &opened));
     if opened.health == Health::Gone {
         return None;
@@ -94,7 +94,7 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
     let shared = SharedFile::new(file, opened.known_columns(), memory);
     let mut judge = RowJudge::new(file, sweep, &shared.present);
     let mut keys = (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default);
-    let mut statistics = opened.footer().map(|footer| ClaimedStatistics::of(&file.path, footer));
+    let mut statistics = opened.footer().map(ClaimedStatistics::of);
     let claimed = opened.footer().map(|footer| footer.rows);
     let metadata = opened.footer().map(|footer| Arc::clone(&footer.metadata));
     one.bytes_scanned = opened.segment().map_or(0, |_| file.size);
@@ -144,7 +144,8 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
         let read = FileRead {
             record: &one.record,
             content: read.zip(metadata).and_then(|(read, metadata)| {
-                Some(read.get().wrapping_add(footer::digest_beside_chunks(&file.path, &metadata).ok()?))
+                let beside = footer::digest_beside_chunks(file.place.local()?, &metadata).ok()?;
+                Some(read.get().wrapping_add(beside))
             }),
             bytes_scanned: one.bytes_scanned,
             has_records: sweep.collected.records.is_some(),
@@ -152,6 +153,12 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
         memory.conclude(file, &read, &sweep.collected.names);
     }
     Some(one)
+}
+
+/// Of a file of which nothing came. Nothing if a flush has taken it.
+pub(super) fn of_unread(file: &FoundFile, problem: FileProblem) -> Option<SweptFile> {
+    let one = SweptFile::new(record::of_ends(file, Some(problem)));
+    (one.record.health != Health::Gone).then_some(one)
 }
 
 /// Judges batches of others' files until nobody reads any more.

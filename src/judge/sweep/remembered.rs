@@ -37,7 +37,7 @@ pub(super) enum Recalled {
 
 /// Takes what is remembered of a file, if all of it holds.
 pub(super) fn recall(file: &FoundFile, sweep: &Sweep) -> Recalled {
-    let is_fit = file.tier == Tier::Cold && file.kind == Kind::Parquet;
+    let is_fit = file.tier == Tier::Cold && file.kind == Kind::Parquet && file.place.local().is_some();
     let Some(cache) = sweep.cache.as_ref().filter(|_| is_fit) else { return Recalled::ToRead(None) };
     let Some((entry, is_as_known)) = remembered(file, sweep, cache) else {
         return Recalled::ToRead(Some(FileMemory::new(cache, None)));
@@ -65,7 +65,7 @@ fn remembered<'c>(file: &FoundFile, sweep: &Sweep, cache: &'c Cache) -> Option<(
         Fit::Unless(runs) => runs,
         Fit::No => return None,
     };
-    if Identity::of(&file.path).ok()? != Some(entry.identity) {
+    if Identity::of(file.place.local()?).ok()? != Some(entry.identity) {
         return None;
     }
     is_whole(entry, &new, sweep, cache).then_some((entry, new.is_empty()))

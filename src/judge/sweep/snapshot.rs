@@ -115,7 +115,7 @@ impl Copies {
 
 /// Whether the snapshot is another file by now, or the WAL holds other segments.
 fn has_moved(file: &FoundFile, segments: &[(FoundFile, SweptFile)], layout: &Layout) -> bool {
-    let is_known = |found: &FoundFile| segments.iter().any(|(segment, _)| segment.path == found.path);
+    let is_known = |found: &FoundFile| segments.iter().any(|(segment, _)| segment.place == found.place);
     let hot = inventory::list(layout, Tier::Hot);
     let wal = inventory::list(layout, Tier::Wal);
     !hot.data().any(|found| found == file)

@@ -17,7 +17,7 @@ use datafusion::{
 use futures::{StreamExt, stream};
 
 use super::address;
-use crate::store::{inventory::FoundFile, open::open, problem::FileProblem, reader::Refused};
+use crate::store::{inventory::FoundFile, open::open_to_read, problem::FileProblem, reader::Refused};
 
 #[derive(Debug)]
 pub(super) struct Segments {
@@ -52,7 +52,7 @@ impl PartitionStream for Segments {
 }
 
 fn rows_of(file: &FoundFile, schema: &SchemaRef) -> Vec<Result<RecordBatch, DataFusionError>> {
-    let opened = open(file);
+    let opened = open_to_read(file);
     let Some(segment) = opened.segment() else {
         return match opened.problem {
             // A flush took it since it was listed: its rows are in a cold file.

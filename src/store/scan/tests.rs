@@ -28,6 +28,7 @@ use crate::{
     base::memory::Limits,
     contract::{row::Row, schema::Schema},
     store::{
+        bytes::FileBytes,
         footer::footer,
         inventory::list,
         layout::{Layout, Tier},
@@ -189,7 +190,7 @@ async fn one_file_is_scanned_in_order_and_only_the_columns_asked_for() {
     let dir = mixed_store();
     let context = context(1);
     for file in files(dir.path()).into_iter().filter(|file| file.kind == Kind::Parquet) {
-        let footer = footer(&file.path).unwrap();
+        let footer = footer(&FileBytes::of_path(file.place.local().unwrap()).unwrap()).unwrap();
         let scan = |columns: &'static [&'static str]| {
             scan_parquet(&file, &footer, columns, None, context.task_ctx()).unwrap()
         };
@@ -220,7 +221,7 @@ async fn some_rows_of_a_file_are_read_without_the_groups_of_others() {
     let context = context(1);
     let columns = ["row_number", "duration_ns", "attributes"];
     for file in files(dir.path()).into_iter().filter(|file| file.kind == Kind::Parquet) {
-        let footer = footer(&file.path).unwrap();
+        let footer = footer(&FileBytes::of_path(file.place.local().unwrap()).unwrap()).unwrap();
         let scan =
             |rows: &[u64]| scan_parquet_rows(&file, &footer, &columns, rows, context.task_ctx()).unwrap();
         let mut all = scan(&(0..ROWS as u64).collect::<Vec<_>>());
@@ -271,8 +272,8 @@ async fn a_missing_cold_file_is_an_error_and_a_missing_segment_was_flushed() {
     let files = files(dir.path());
     let segment = files.iter().find(|file| file.kind == Kind::Segment).unwrap().clone();
     let cold = files.iter().find(|file| file.kind == Kind::Parquet).unwrap().clone();
-    fs::remove_file(&segment.path).unwrap();
-    fs::remove_file(&cold.path).unwrap();
+    fs::remove_file(segment.place.local().unwrap()).unwrap();
+    fs::remove_file(cold.place.local().unwrap()).unwrap();
     let context = context(1);
     context.register_table("flushed", stored_spans(vec![segment])).unwrap();
     let rows = context.sql("SELECT span_id FROM flushed").await.unwrap().collect().await.unwrap();
@@ -315,8 +316,8 @@ async fn a_false_statistic_hides_nothing_unless_it_is_trusted() {
 async fn a_damaged_file_is_an_error_with_its_name_and_a_reason_without() {
     let dir = mixed_store();
     let file = files(dir.path()).remove(0);
-    let length = fs::metadata(&file.path).unwrap().len();
-    File::options().write(true).open(&file.path).unwrap().set_len(length - 1).unwrap();
+    let length = fs::metadata(file.place.local().unwrap()).unwrap().len();
+    File::options().write(true).open(file.place.local().unwrap()).unwrap().set_len(length - 1).unwrap();
     let context = context(1);
     context.register_table("cut", stored_spans(vec![file.clone()])).unwrap();
     let error = context.sql("SELECT span_id FROM cut").await.unwrap().collect().await.unwrap_err();
