@@ -165,7 +165,7 @@ fn in_damaged(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
 /// By the fault that ended the process which acked the span, unless the ack was too long before.
 fn in_the_process(sent: Sent, journal: &Journal) -> Option<(usize, Where)> {
     let (fault, end) = end_of_its_process(sent, journal)?;
-    match journal.faults[fault].effect.flush_began {
+    match flush_cut_at(end, fault, journal) {
         // The flush first wrote what was in memory.
         Some(began) if sent.acked < began => Some((fault, Where::InFlush)),
         // On a busy machine the end is noticed long after it.
@@ -185,10 +185,15 @@ fn end_of_its_process(sent: Sent, journal: &Journal) -> Option<(usize, &End)> {
     Some((fault, end))
 }
 
+/// When the flush began that a fault cut by ending a process; none where it came too late, and cut one of the next.
+fn flush_cut_at(end: &End, fault: usize, journal: &Journal) -> Option<u64> {
+    journal.faults[fault].effect.flush_began.filter(|began| *began < end.at)
+}
+
 /// Whether it was in a segment when its process ended.
 fn outlived_its_process(sent: Sent, journal: &Journal) -> bool {
     end_of_its_process(sent, journal).is_some_and(|(fault, end)| {
-        match journal.faults[fault].effect.flush_began {
+        match flush_cut_at(end, fault, journal) {
             Some(began) => sent.acked < began,
             None => sent.acked + PENDING < end.at.min(journal.faults[fault].began),
         }
@@ -262,6 +267,23 @@ mod tests {
         assert_eq!(explained(100), Some((3, Where::InFlush)));
         assert_eq!(explained(120), Some((3, Where::Pending)));
         assert_eq!(explained(150), None);
+    }
+
+    #[test]
+    fn a_process_that_was_killed_too_late_loses_what_was_in_memory() {
+        let cut = Effect { flush_began: Some(25 * SECOND), ..Effect::default() };
+        let journal = Journal {
+            generations: vec![
+                generation(0, Some((20, EndedBy::Fault(0)))),
+                generation(21, Some((26, EndedBy::Fault(0)))),
+                generation(27, Some((50, EndedBy::Us))),
+            ],
+            faults: vec![fault(Nemesis::KillInDeletes, 18, 27, cut)],
+            ..Journal::default()
+        };
+        let explained = |at: u64| explanation(Sent { started: at * SECOND, acked: at * SECOND }, &journal);
+        assert_eq!(explained(19), Some((0, Where::Pending)));
+        assert_eq!(explained(23), Some((0, Where::InFlush)));
     }
 
     #[test]
