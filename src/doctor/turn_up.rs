@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,7 +25,6 @@ use crate::{
     store::{
         inventory::{self, FoundFile},
         layout::{Layout, Tier},
-        place::Place,
     },
     text::{escape::plain, numbers::duration},
     trace::{
@@ -38,7 +38,7 @@ const POLL: Duration = Duration::from_millis(100);
 const SKEW: Duration = Duration::from_secs(2);
 
 /// Files that were there before.
-pub(crate) type Seen = BTreeSet<Place>;
+pub(crate) type Seen = BTreeSet<OsString>;
 
 /// The probe as it was found.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) struct Arrived {
 }
 
 pub(super) fn listing(layout: &Layout) -> Seen {
-    data(layout).into_iter().map(|file| file.place).collect()
+    data(layout).into_iter().map(|file| file.place.identity()).collect()
 }
 
 fn data(layout: &Layout) -> Vec<FoundFile> {
@@ -71,9 +71,9 @@ pub(super) async fn wait_for(
     let began = Instant::now();
     loop {
         let new: Vec<FoundFile> =
-            data(layout).into_iter().filter(|file| !seen.contains(&file.place)).collect();
+            data(layout).into_iter().filter(|file| !seen.contains(&file.place.identity())).collect();
         for file in new {
-            let (place, named_at) = (file.place.clone(), file.named_at);
+            let (place, named_at) = (file.place.identity(), file.named_at);
             let found = find::find_in(vec![file], &find::Search::of(&probe.trace_id, context)).await?;
             let hits = found.traces.get(&probe.trace_id).map(Vec::as_slice).unwrap_or_default();
             if let Fetched::Rows { rows, .. } = fetch::fetch(hits, context).await {

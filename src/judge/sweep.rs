@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsString,
     iter::Enumerate,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -39,7 +40,6 @@ use crate::{
         inventory::{self, FoundFile, Inventory},
         layout::{Layout, Tier},
         open::open,
-        place::Place,
         problem::FileProblem,
     },
 };
@@ -124,7 +124,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
 /// The cold files that were swept so far. A flush may add to them at any time.
 #[derive(Debug, Default)]
 struct ColdTier {
-    seen: HashSet<Place>,
+    seen: HashSet<OsString>,
     skipped: Vec<FoundFile>,
     files: Vec<(FoundFile, SweptFile)>,
 }
@@ -133,7 +133,7 @@ impl ColdTier {
     /// Sweeps what has come since the last time.
     async fn catch_up(&mut self, sweep: &Sweep) -> anyhow::Result<Inventory> {
         let listed = inventory::list(&sweep.layout, Tier::Cold);
-        let new = listed.data().filter(|file| self.seen.insert(file.place.clone())).cloned();
+        let new = listed.data().filter(|file| self.seen.insert(file.place.identity())).cloned();
         let (old, new) = new.partition(|file| is_before(file, sweep.skip_before));
         self.skipped.extend::<Vec<FoundFile>>(old);
         self.files.extend(sweep_files(new, sweep).await?);

@@ -7,9 +7,7 @@
 
 use std::{
     cmp::Ordering,
-    fmt,
-    hash::{Hash, Hasher},
-    io,
+    fmt, io,
     path::{Path as FilePath, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     time::{Duration, Instant},
@@ -153,6 +151,11 @@ impl Object {
         self.meta.last_modified.timestamp_nanos_opt()
     }
 
+    /// Its URL and its e-tag.
+    pub(super) fn versioned(&self) -> String {
+        format!("{self} {}", self.meta.e_tag.as_deref().unwrap_or_default())
+    }
+
     /// What tells it from another version of itself; ordered as paths are.
     fn identity(&self) -> (&str, &FilePath, Option<&str>, u64, DateTime<Utc>) {
         let ObjectMeta { location, e_tag, size, last_modified, .. } = &*self.meta;
@@ -194,12 +197,6 @@ impl PartialEq for Object {
 }
 
 impl Eq for Object {}
-
-impl Hash for Object {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
-}
 
 impl Ord for Object {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -1,7 +1,7 @@
 //! Where a file of a store lies: in a folder of this machine, or in a bucket.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,7 +10,7 @@ use std::{
 use super::{bucket::Object, problem::FileProblem};
 use crate::base::temporary::Temporary;
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Local(PathBuf),
     Object(Object),
@@ -22,6 +22,14 @@ impl Place {
         match self {
             Self::Local(path) => path.file_name().and_then(OsStr::to_str),
             Self::Object(object) => object.name(),
+        }
+    }
+
+    /// What tells it from every other place, and an object from another version of itself.
+    pub(crate) fn identity(&self) -> OsString {
+        match self {
+            Self::Local(path) => path.as_os_str().to_owned(),
+            Self::Object(object) => object.versioned().into(),
         }
     }
 

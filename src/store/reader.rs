@@ -89,13 +89,12 @@ impl ParquetFileReaderFactory for GuardedReaders {
             return Err(DataFusionError::Internal(format!("`{label}` was scanned without its path")));
         };
         let StoredFile { place, shown, opened, statistics, digest } = stored;
-        let (file, metadata) = match opened {
-            Some((file, metadata)) => (file, Some(metadata)),
-            None => {
-                let file = FileBytes::open(&place, Extent::Whole).map_err(DataFusionError::IoError);
-                let file = file.map_err(|err| err.context(format!("cannot read `{shown}`")))?;
-                (Arc::new(file), None)
-            }
+        let (file, metadata) = if let Some((file, metadata)) = opened {
+            (file, Some(metadata))
+        } else {
+            let file = FileBytes::open(&place, Extent::Whole).map_err(DataFusionError::IoError);
+            let file = file.map_err(|err| err.context(format!("cannot read `{shown}`")))?;
+            (Arc::new(file), None)
         };
         let measured = Measured::default();
         Ok(Box::new(GuardedReader { file, shown, metadata, statistics, digest, measured, bytes_scanned }))

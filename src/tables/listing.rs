@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -92,14 +93,14 @@ pub(crate) struct SegmentFacts {
 /// Which bytes these were.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
-    place: Place,
+    place: OsString,
     size: u64,
     modified: Option<i64>,
 }
 
 impl Looked {
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { place: self.file.place.clone(), size: self.file.size, modified: self.file.modified_at }
+        Stamp { place: self.file.place.identity(), size: self.file.size, modified: self.file.modified_at }
     }
 
     /// Whether its rows can be read, as far as it says. Columns that it lacks are null; one of another type would
@@ -199,7 +200,7 @@ impl Lister {
 
     /// Nothing for a file that a flush took away meanwhile.
     fn look(&self, file: FoundFile) -> Option<Arc<Looked>> {
-        let stamp = Stamp { place: file.place.clone(), size: file.size, modified: file.modified_at };
+        let stamp = Stamp { place: file.place.identity(), size: file.size, modified: file.modified_at };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
         if known.is_some() {
             return known;
