@@ -192,11 +192,9 @@ fn flush_cut_at(end: &End, fault: usize, journal: &Journal) -> Option<u64> {
 
 /// Whether it was in a segment when its process ended.
 fn outlived_its_process(sent: Sent, journal: &Journal) -> bool {
-    end_of_its_process(sent, journal).is_some_and(|(fault, end)| {
-        match flush_cut_at(end, fault, journal) {
-            Some(began) => sent.acked < began,
-            None => sent.acked + PENDING < end.at.min(journal.faults[fault].began),
-        }
+    end_of_its_process(sent, journal).is_some_and(|(fault, end)| match flush_cut_at(end, fault, journal) {
+        Some(began) => sent.acked < began,
+        None => sent.acked + PENDING < end.at.min(journal.faults[fault].began),
     })
 }
 

@@ -21,7 +21,7 @@ use self::{
     entry::{Block, Entry},
     recheck::Recheck,
     stored::{Found, Index, Stored, Writer},
-    usage::{CacheUse, Files, ReadAt},
+    usage::{Amount, CacheUse, ReadAt},
 };
 use super::{claim::KnownRuns, scope::Scope};
 use crate::base::problem::Problem;
@@ -74,7 +74,7 @@ struct State {
     taken: BTreeMap<String, bool>,
     /// Of files that were not looked at.
     passed_over: BTreeSet<String>,
-    read: Files,
+    read: Amount,
     rechecked: u64,
     differing: BTreeSet<String>,
     /// Unix nanoseconds.
@@ -122,7 +122,7 @@ impl Cache {
         // The one that is there may have what an earlier sweep concluded.
         state.writer = None;
         let writer = Some(Writer::create(&self.options.file, &self.protected)?);
-        *state = State { writer, context, began, differing, rechecked, ..State::default() };
+        *state = State { writer, context, rechecked, differing, began, ..State::default() };
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Cache {
                 .and_then(|written| written.map_err(|err| state.not_written = Some(format!("{err:#}"))).ok())
         };
         let mut read_at: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        let mut files = Files::default();
+        let mut files = Amount::default();
         for (file, entry) in &taken {
             files.add(entry.rows, entry.bytes_scanned);
             read_at.entry(entry.read_at).or_default().push((*file).clone());

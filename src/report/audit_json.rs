@@ -22,7 +22,7 @@ use crate::{
     judge::{
         cache::{
             recheck::Recheck,
-            usage::{CacheUse, Files},
+            usage::{Amount, CacheUse},
         },
         scope::Scope,
     },
@@ -245,7 +245,7 @@ fn coverage_json(coverage: &Coverage) -> CoverageJson<'_> {
 }
 
 fn cache_json(used: &CacheUse) -> CacheJson<'_> {
-    let files = |of: Files| FilesJson { files: of.files, rows: of.rows, bytes_scanned: of.bytes };
+    let files = |of: Amount| FilesJson { files: of.files, rows: of.rows, bytes_scanned: of.bytes };
     let recheck = |Recheck { share, seed }: Recheck| RecheckJson {
         percent: share.percent(),
         seed,

@@ -14,7 +14,7 @@ use crate::{
     judge::{
         cache::{
             recheck::Recheck,
-            usage::{CacheUse, Files},
+            usage::{Amount, CacheUse},
         },
         judgement::Losses,
     },
@@ -142,7 +142,7 @@ pub(crate) fn rows(rows: &RowCoverage) -> String {
 /// What an audit took from its cache, and how far that is to be trusted.
 pub(crate) fn cache(used: &CacheUse) -> Vec<String> {
     let CacheUse { unusable, not_written, taken, read, rechecked, recheck, conclusions, size, .. } = used;
-    let files = |of: &Files| format!("{}, {}", counted(of.files, "cold file"), counted(of.rows, "row"));
+    let files = |of: &Amount| format!("{}, {}", counted(of.files, "cold file"), counted(of.rows, "row"));
     let mut lines = vec![format!("{} remembered; read {}", files(taken), files(read))];
     if let Some(oldest) = conclusions.first() {
         lines.push(format!("the oldest as read {}: damage since then may not show", moment(oldest.at)));

@@ -178,7 +178,9 @@ fn keys_that_no_listing_can_hold_are_named_and_hide_nothing_else() {
         "data/spans/parquet/../x".to_owned(),
         format!("{day}/z/./y"),
     ];
-    bad.iter().for_each(|key| server.put(key, b"x"));
+    for key in &bad {
+        server.put(key, b"x");
+    }
     let (report, code) = audit_json(&mut with(&server, folder.path()), &s3("data"));
     assert_eq!((&report["coverage"]["tiers"][0]["files"], code), (&Value::from(2), 2), "{report}");
     let not_read = report["coverage"]["not_read"].to_string();

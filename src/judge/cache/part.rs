@@ -108,7 +108,9 @@ pub(crate) fn encode(output: &FileOutput, kept: &Kept, runs: &KnownRuns, names: 
 
     let mut bytes = Out::default();
     bytes.number(facts.len() as u64);
-    facts.iter().for_each(|fact| bytes.word(fact.span));
+    for fact in facts {
+        bytes.word(fact.span);
+    }
     bytes.number(rest.0.len() as u64);
     bytes.0.extend(zstd::bulk::compress(&rest.0, LEVEL).expect("what is in memory is compressed"));
     bytes.0
@@ -165,9 +167,15 @@ fn put_facts(facts: &[Fact], symbols: &mut Table<Symbol>, out: &mut Out) {
         let texts = [fact.service, fact.resource_service, fact.tagged_service, fact.instance];
         columns.number(shapes.number((fact.marks.bits(), fact.run, fact.execution.kind.bits(), texts)));
     }
-    facts.iter().for_each(|fact| columns.number(traces.number(fact.trace)));
-    facts.iter().for_each(|fact| columns.number(executions.number(fact.execution.own)));
-    facts.iter().for_each(|fact| columns.number(executions.number(fact.execution.parent)));
+    for fact in facts {
+        columns.number(traces.number(fact.trace));
+    }
+    for fact in facts {
+        columns.number(executions.number(fact.execution.own));
+    }
+    for fact in facts {
+        columns.number(executions.number(fact.execution.parent));
+    }
     for (at, fact) in facts.iter().enumerate() {
         match places.get(&fact.parent) {
             _ if fact.parent == 0 => columns.number(0),
@@ -187,7 +195,9 @@ fn put_facts(facts: &[Fact], symbols: &mut Table<Symbol>, out: &mut Out) {
         columns.signed(fact.start_time.wrapping_sub(before));
         before = fact.start_time;
     }
-    facts.iter().for_each(|fact| columns.signed(lasted(fact.start_time, fact.end_time)));
+    for fact in facts {
+        columns.signed(lasted(fact.start_time, fact.end_time));
+    }
     for fact in facts {
         columns.signed(fact.duration.wrapping_sub(lasted(fact.start_time, fact.end_time)));
     }
@@ -196,14 +206,18 @@ fn put_facts(facts: &[Fact], symbols: &mut Table<Symbol>, out: &mut Out) {
         columns.signed(i64::from(fact.row_number) - next);
         next = i64::from(fact.row_number) + 1;
     }
-    facts.iter().for_each(|fact| columns.word(fact.content));
+    for fact in facts {
+        columns.word(fact.content);
+    }
 
     out.number(shapes.values.len() as u64);
     for (marks, run, kind, texts) in shapes.values {
         out.number(marks);
         out.number(run);
         out.0.push(kind);
-        texts.into_iter().for_each(|text| put_symbol(text, symbols, out));
+        for text in texts {
+            put_symbol(text, symbols, out);
+        }
     }
     out.number(traces.values.len() as u64);
     traces.values.iter().for_each(|trace| out.0.extend_from_slice(&trace.to_le_bytes()));
@@ -410,7 +424,9 @@ impl AddAssign<&Part> for Sum {
     fn add_assign(&mut self, part: &Part) {
         self.add(&part.output, &part.records);
         for (run, slots) in &part.counted {
-            slots.iter().for_each(|slot| self.count(*run, *slot));
+            for slot in slots {
+                self.count(*run, *slot);
+            }
         }
     }
 }

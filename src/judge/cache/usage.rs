@@ -12,8 +12,8 @@ pub(crate) struct CacheUse {
     /// Why nothing was left for the next audit.
     pub(crate) not_written: Option<String>,
     /// Cold files that were not read.
-    pub(crate) taken: Files,
-    pub(crate) read: Files,
+    pub(crate) taken: Amount,
+    pub(crate) read: Amount,
     /// Remembered files among those that were read.
     pub(crate) rechecked: u64,
     pub(crate) recheck: Option<Recheck>,
@@ -37,13 +37,13 @@ impl CacheUse {
 
 /// Files, their rows, and the bytes of column chunks in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Files {
+pub(crate) struct Amount {
     pub(crate) files: u64,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
 }
 
-impl Files {
+impl Amount {
     pub(super) fn add(&mut self, rows: u64, bytes: u64) {
         self.files += 1;
         self.rows += rows;
