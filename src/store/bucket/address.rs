@@ -75,7 +75,8 @@ impl Address {
             return Err(Problem::new(what, format!("a store is {SCHEMES}")));
         }
         let parsed = if service == Service::Http { Path::from_url_path(key) } else { Path::parse(key) };
-        let key = parsed.map_err(|_| {
+        // A slash in front would be left out, and another key asked for.
+        let key = parsed.ok().filter(|_| !key.starts_with('/')).ok_or_else(|| {
             let what = format!("`{url}` has an empty segment, one of dots, or one that is no text");
             Problem::new(what, "keys of a store are names with single slashes between them")
         })?;
