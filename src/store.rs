@@ -26,6 +26,7 @@ pub(crate) mod place;
 pub(crate) mod precedence;
 pub(crate) mod predicate;
 pub(crate) mod problem;
+pub(crate) mod read_digest;
 pub(crate) mod reader;
 pub(crate) mod rewrite;
 pub(crate) mod rows;

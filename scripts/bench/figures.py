@@ -44,21 +44,21 @@ def committed():
 
 
 class Figures:
-    """What one script measured. Less is better, unless a figure says otherwise."""
+    """What one script measured. Less is better."""
 
     def __init__(self, script, is_recorded):
         self.script, self.is_recorded = script, is_recorded
         self.before, self.rows, self.worse = committed(), {}, []
 
-    def add(self, name, value, unit=RATIO, more_is_better=False):
+    def add(self, name, value, unit=RATIO):
         shown = f"{value:,.2f}".replace(",", " ")
         self.rows[name] = [name, shown, unit, f"`{self.script}`", machine(), commit()]
         known = self.before.get(name)
         verdict = "no committed figure"
         if known and known[2] == unit and (unit == RATIO or known[4] == machine()):
             before = float(known[1].replace(" ", ""))
-            change = (before / value if more_is_better else value / before) - 1 if before and value else 0
-            verdict = f"{change:+.0%} against {known[1]} at {known[5]}".replace("+", "worse by ").replace("-", "better by ")
+            change = value / before - 1 if before else 0
+            verdict = f"{'worse' if change > 0 else 'better'} by {abs(change):.0%} against {known[1]} at {known[5]}"
             if change > ALLOWED:
                 self.worse.append(f"{name}: {shown} {unit}, {verdict}")
         elif known:

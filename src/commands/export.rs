@@ -11,14 +11,14 @@ use prost::Message;
 
 use super::selection::{ScrubArgs, SelectionArgs};
 use crate::{
-    base::{exit::Exit, memory::Memory, output::Output, url},
+    base::{exit::Exit, memory::Memory, output::Output},
     report,
     source::{
         gather::PendingExport,
         otlp_json,
         run::{self, Produced},
     },
-    store::find::find_store,
+    store::layout::Layout,
     text::numbers,
 };
 
@@ -64,9 +64,8 @@ pub(crate) async fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Resul
         report::replay::print_source(out, &surveyed)?;
         return Err(surveyed.nothing_to_send().into());
     }
-    let folder = Some(&*args.path).filter(|path| url::scheme(path).is_none());
-    let protected =
-        folder.and_then(|path| Some(find_store(Some(path)).ok()?.protected())).unwrap_or_default();
+    // Of a bucket no place is written to.
+    let protected = Layout::find(Some(&args.path)).map(|layout| layout.protected()).unwrap_or_default();
     let mut lines = Lines::create(&args.output, &protected)?;
     // Where the lines go to standard output, nothing else does.
     let says: &mut dyn Write = if lines.on_stdout { &mut io::stderr() } else { out };

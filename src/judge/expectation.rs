@@ -5,10 +5,8 @@
 
 use std::ops::Range;
 
-use twox_hash::XxHash3_128;
-
 use crate::{
-    contract::{mapping::ResourceFacts, schema::Schema},
+    contract::{digest::hash, mapping::ResourceFacts, schema::Schema},
     ledger::{
         expected::{ExpectedSpans, SpanIds},
         history::Export,
@@ -79,13 +77,13 @@ impl Recorded {
 impl Expectation {
     /// Expectations with the same call for the same rows.
     pub(super) fn digest(&self) -> u64 {
-        let hash = |text: String| XxHash3_128::oneshot(text.as_bytes()) as u64;
-        match self {
-            Self::Derived(Derived { plan, .. }) => hash(format!("{:?}", plan.outline)),
+        let text = match self {
+            Self::Derived(Derived { plan, .. }) => format!("{:?}", plan.outline),
             Self::Recorded(Recorded { spans, services, keeps_ids }) => {
-                hash(format!("{:?}", (spans.digest(), services, keeps_ids)))
+                format!("{:?}", (spans.digest(), services, keeps_ids))
             }
-        }
+        };
+        hash(text.as_bytes())
     }
 
     /// Spans that have a slot: those of the plan, or those that a replay has begun to send.

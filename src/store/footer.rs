@@ -21,15 +21,15 @@ use datafusion::{
         },
     },
 };
-use twox_hash::XxHash3_128;
 
 use super::{
     bytes::{FileBytes, read_at},
     columns::{self, WrongType},
     problem::FileProblem,
+    read_digest::ReadDigest,
     thrift,
 };
-use crate::base::panic_guard::catch_panic;
+use crate::{base::panic_guard::catch_panic, contract::digest::hash};
 
 const MAGIC: &[u8] = b"PAR1";
 /// The length of the metadata, and the magic.
@@ -75,28 +75,32 @@ pub(crate) fn digest(path: &Path) -> Result<(u64, Metadata), FileProblem> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     let bytes = metadata_bytes(&FileBytes::Local(file), metadata.len())?;
-    Ok((XxHash3_128::oneshot(&bytes) as u64, metadata))
+    Ok((hash(&bytes), metadata))
 }
 
-/// A digest of all bytes of a file that are in none of its column chunks.
-pub(crate) fn digest_beside_chunks(path: &Path, metadata: &ParquetMetaData) -> io::Result<u64> {
+/// Adds all bytes of a file that are in none of its column chunks to a digest.
+pub(crate) fn digest_beside_chunks(
+    path: &Path,
+    metadata: &ParquetMetaData,
+    digest: &ReadDigest,
+) -> io::Result<()> {
     const PIECE: u64 = 1 << 20;
     let file = File::open(path)?;
     let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
     let mut chunks: Vec<(u64, u64)> = columns.map(ColumnChunkMetaData::byte_range).collect();
     chunks.sort_unstable();
     chunks.push((file.metadata()?.len(), 0));
-    let (mut digest, mut at) = (0_u64, 0);
+    let mut at = 0;
     for (start, length) in chunks {
         while at < start {
             let mut bytes = vec![0; (start - at).min(PIECE) as usize];
             read_at(&file, at, &mut bytes)?;
-            digest = digest.wrapping_add(XxHash3_128::oneshot_with_seed(at, &bytes) as u64);
+            digest.add(at, &bytes);
             at += bytes.len() as u64;
         }
         at = at.max(start.saturating_add(length));
     }
-    Ok(digest)
+    Ok(())
 }
 
 pub(crate) fn footer_of(file: &Arc<FileBytes>, statistics: Statistics) -> Result<Footer, FileProblem> {

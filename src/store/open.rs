@@ -18,7 +18,7 @@ use super::{
     inventory::{FoundFile, Kind},
     pages::Measured,
     problem::FileProblem,
-    reader::ReadDigest,
+    read_digest::ReadDigest,
     scan::{self, FileScan},
     segment::{Segment, read_segment},
 };

@@ -4,13 +4,7 @@
 //! `%`, `#`, bytes that are no UTF-8) and a damaged number cannot abort the process. Answers whole
 //! column chunks only: page indexes and bloom filters must be off.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use datafusion::{
@@ -27,7 +21,6 @@ use datafusion::{
     physical_plan::metrics::{Count, ExecutionPlanMetricsSet},
 };
 use futures::{FutureExt, future::BoxFuture};
-use twox_hash::XxHash3_128;
 
 use super::{
     bytes::{Extent, FileBytes},
@@ -35,6 +28,7 @@ use super::{
     pages::Measured,
     place::Place,
     problem::FileProblem,
+    read_digest::ReadDigest,
 };
 
 /// What a [`PartitionedFile`] really is; its own location is only a label.
@@ -48,20 +42,6 @@ pub(crate) struct StoredFile {
     pub(crate) statistics: Statistics,
     /// Where a digest of what is read of it is wanted.
     pub(crate) digest: Option<Arc<ReadDigest>>,
-}
-
-/// A digest of the column chunks that were read of a file, in whatever order.
-#[derive(Debug, Default)]
-pub(crate) struct ReadDigest(AtomicU64);
-
-impl ReadDigest {
-    fn add(&self, place: u64, bytes: &[u8]) {
-        self.0.fetch_add(XxHash3_128::oneshot_with_seed(place, bytes) as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// A file, or a part of it, that was not handed to the decoder.

@@ -31,7 +31,8 @@ use super::{
     footer::{Footer, Statistics},
     inventory::{FoundFile, Kind},
     problem::FileProblem,
-    reader::{GuardedReaders, ReadDigest, Refused, StoredFile},
+    read_digest::ReadDigest,
+    reader::{GuardedReaders, Refused, StoredFile},
 };
 use crate::{
     base::panic_guard::{Guarded, Panicked},

@@ -98,9 +98,15 @@ pub(crate) struct Stamp {
     modified: Option<i64>,
 }
 
+impl Stamp {
+    fn of(file: &FoundFile) -> Self {
+        Self { place: file.place.identity(), size: file.size, modified: file.modified_at }
+    }
+}
+
 impl Looked {
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { place: self.file.place.identity(), size: self.file.size, modified: self.file.modified_at }
+        Stamp::of(&self.file)
     }
 
     /// Whether its rows can be read, as far as it says. Columns that it lacks are null; one of another type would
@@ -200,7 +206,7 @@ impl Lister {
 
     /// Nothing for a file that a flush took away meanwhile.
     fn look(&self, file: FoundFile) -> Option<Arc<Looked>> {
-        let stamp = Stamp { place: file.place.identity(), size: file.size, modified: file.modified_at };
+        let stamp = Stamp::of(&file);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
         if known.is_some() {
             return known;

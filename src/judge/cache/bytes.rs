@@ -1,5 +1,14 @@
 //! Numbers and texts as the parts of a cache have them. Nothing that is read is trusted: it may end anywhere.
 
+/// Small for small numbers of either sign.
+pub(super) fn zigzag(number: i64) -> u64 {
+    (number << 1 ^ number >> 63).cast_unsigned()
+}
+
+pub(super) fn from_zigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
+}
+
 /// Bytes that are written.
 #[derive(Debug, Default)]
 pub(super) struct Out(pub(super) Vec<u8>);
@@ -16,7 +25,7 @@ impl Out {
 
     /// Small numbers of either sign are short.
     pub(super) fn signed(&mut self, number: i64) {
-        self.number((number << 1 ^ number >> 63).cast_unsigned());
+        self.number(zigzag(number));
     }
 
     pub(super) fn word(&mut self, word: u64) {
@@ -57,8 +66,7 @@ impl<'b> In<'b> {
     }
 
     pub(super) fn signed(&mut self) -> Option<i64> {
-        let number = self.number()?;
-        Some((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
+        self.number().map(from_zigzag)
     }
 
     pub(super) fn word(&mut self) -> Option<u64> {

@@ -10,11 +10,9 @@ use std::{
     ops::AddAssign,
 };
 
-use twox_hash::XxHash3_128;
-
-use super::bytes::{In, Out};
+use super::bytes::{In, Out, from_zigzag, zigzag};
 use crate::{
-    contract::loss::Losses,
+    contract::{digest::hash, loss::Losses},
     judge::{
         claim::KnownRuns,
         fact::{Fact, Marks},
@@ -186,7 +184,7 @@ fn put_facts(facts: &[Fact], symbols: &mut Table<Symbol>, out: &mut Out) {
             // In ones and twos around the row, both ways.
             Some(place) => {
                 let distance = (*place as i64) - (at as i64);
-                columns.number(2 + (distance << 1 ^ distance >> 63).cast_unsigned());
+                columns.number(2 + zigzag(distance));
             }
         }
     }
@@ -297,8 +295,7 @@ fn facts(bytes: &mut In<'_>, spans: &[u8], symbols: &[Symbol], file: Symbol) -> 
             0 => 0,
             1 => bytes.word()?,
             code => {
-                let code = code - 2;
-                let distance = (code >> 1).cast_signed() ^ -((code & 1).cast_signed());
+                let distance = from_zigzag(code - 2);
                 *spans.get(at.checked_add_signed(isize::try_from(distance).ok()?)?)?
             }
         };
@@ -392,10 +389,6 @@ pub(crate) struct Sum {
     counted: u64,
     rows: RowCounts,
     losses: Losses,
-}
-
-fn hash(bytes: &[u8]) -> u64 {
-    XxHash3_128::oneshot(bytes) as u64
 }
 
 impl Sum {

@@ -11,7 +11,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use twox_hash::XxHash3_128;
 
 use super::{
     context::Context,
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::{
     base::{output::Output, problem::Problem, regular},
+    contract::digest::hash,
     store::bytes::read_at,
 };
 
@@ -59,10 +59,6 @@ pub(super) enum Found {
     /// A cache that is not believed, and why.
     Unusable(String),
     Stored(Stored),
-}
-
-fn digest(bytes: &[u8]) -> u64 {
-    XxHash3_128::oneshot(bytes) as u64
 }
 
 impl Index {
@@ -132,7 +128,7 @@ fn read(file: File) -> Result<Found, Unread> {
     }
     let mut bytes = vec![0; stored as usize];
     read_at(&file, offset, &mut bytes)?;
-    if digest(&bytes) != word(3) {
+    if hash(&bytes) != word(3) {
         return unusable("its index is damaged");
     }
     let index = zstd::bulk::decompress(&bytes, length as usize).ok();
@@ -154,7 +150,7 @@ impl Stored {
         }
         let mut bytes = vec![0; block.length as usize];
         read_at(&self.file, block.offset, &mut bytes).ok()?;
-        (digest(&bytes) == block.digest).then_some(bytes)
+        (hash(&bytes) == block.digest).then_some(bytes)
     }
 }
 
@@ -188,7 +184,7 @@ impl Writer {
 
     pub(super) fn block(&mut self, bytes: &[u8]) -> io::Result<Block> {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let block = Block { offset: self.at, length, digest: digest(bytes) };
+        let block = Block { offset: self.at, length, digest: hash(bytes) };
         self.write(bytes)?;
         Ok(block)
     }
@@ -199,7 +195,7 @@ impl Writer {
         let bytes = zstd::bulk::compress(&json, 1)?;
         let offset = self.at;
         self.write(&bytes)?;
-        for word in [offset, bytes.len() as u64, json.len() as u64, digest(&bytes)] {
+        for word in [offset, bytes.len() as u64, json.len() as u64, hash(&bytes)] {
             self.write(&word.to_le_bytes())?;
         }
         self.write(MAGIC)?;

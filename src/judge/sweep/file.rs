@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         footer, health::Health, inventory::FoundFile, layout::Tier, open::open_to_read, problem::FileProblem,
-        reader::ReadDigest, rows::Rows, statistics::ClaimedStatistics,
+        read_digest::ReadDigest, rows::Rows, statistics::ClaimedStatistics,
     },
 };
 
@@ -144,8 +144,8 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
         let read = FileRead {
             record: &one.record,
             content: read.zip(metadata).and_then(|(read, metadata)| {
-                let beside = footer::digest_beside_chunks(file.place.local()?, &metadata).ok()?;
-                Some(read.get().wrapping_add(beside))
+                footer::digest_beside_chunks(file.place.local()?, &metadata, &read).ok()?;
+                Some(read.get())
             }),
             bytes_scanned: one.bytes_scanned,
             has_records: sweep.collected.records.is_some(),

@@ -113,10 +113,9 @@ impl<'s> RowJudge<'s> {
             } else {
                 Vec::new()
             };
-            let is_contested = recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
             if let Some(kept) = &mut one.kept {
                 // Which of several spans it counts for depends on the rows of other files.
-                kept.is_passing |= is_contested;
+                kept.is_passing |= recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
             }
             if let Some((span, as_sent)) = self.recorded(&recorded, planned, &cells) {
                 if let Some(kept) = &mut one.kept {
@@ -370,11 +369,8 @@ impl<'s> RowJudge<'s> {
                 let Some(kept) = &mut one.kept else {
                     return records.add(fact.trace, |out| record::encode(&fact, &row, out));
                 };
-                let start = kept.records.len();
-                records::push(&mut kept.records, |out| record::encode(&fact, &row, out));
-                let record = &kept.records[start..];
-                records::split(record)
-                    .try_for_each(|record| records.add(fact.trace, |out| out.extend_from_slice(record)))?;
+                let record = records::push(&mut kept.records, |out| record::encode(&fact, &row, out));
+                records.add(fact.trace, |out| out.extend_from_slice(record))?;
             }
             return Ok(());
         };
