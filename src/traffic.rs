@@ -27,6 +27,7 @@ pub(crate) mod profile;
 pub(crate) mod python;
 pub(crate) mod recorded;
 pub(crate) mod resource;
+mod row_template;
 pub(crate) mod stored;
 pub(crate) mod workflow;
 

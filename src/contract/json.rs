@@ -38,23 +38,27 @@ pub(crate) fn plain_bytes(word: [u8; WORD]) -> usize {
 /// Writes `text` in quotes, escaped where JSON demands it, with the escapes of `serde_json`.
 pub(crate) fn write_str(out: &mut String, text: &str) {
     out.push('"');
-    // Folds instead of stopping early: whole blocks are compared at once.
-    if text.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-        write_escaped(out, text);
-    } else {
+    if needs_no_escape(text) {
         out.push_str(text);
+    } else {
+        write_escaped(out, text);
     }
     out.push('"');
+}
+
+/// Whether a text stands as it is inside a JSON string.
+pub(crate) fn needs_no_escape(text: &str) -> bool {
+    // Folds instead of stopping early: whole blocks are compared at once.
+    !text.bytes().fold(false, |found, byte| found | needs_escape(byte))
 }
 
 /// Text with escapes is mostly JSON inside of JSON: quotes lie close to each other.
 fn write_escaped(out: &mut String, text: &str) {
     out.reserve(text.len() + text.len() / 8);
-    let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| needs_escape(*byte)) {
-        out.push_str(&text[plain..at]);
-        plain = at + 1;
-        match byte {
+    let mut rest = text;
+    while let Some(plain) = plain_run(rest.as_bytes()) {
+        out.push_str(&rest[..plain]);
+        match rest.as_bytes()[plain] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
@@ -67,8 +71,9 @@ fn write_escaped(out: &mut String, text: &str) {
                 out.push_str(&const_hex::encode([control]));
             }
         }
+        rest = &rest[plain + 1..];
     }
-    out.push_str(&text[plain..]);
+    out.push_str(rest);
 }
 
 pub(crate) fn write_i64(out: &mut String, number: i64) {

@@ -13,7 +13,12 @@ use opentelemetry_proto::tonic::{
     },
 };
 
-use super::{json, row::Row, schema::Schema};
+use super::{
+    json,
+    otlp::Cells,
+    row::{Cell, Row},
+    schema::{Schema, column},
+};
 
 /// The rows of one request, in the order of its spans.
 pub(crate) fn rows(resource_spans: &[ResourceSpans], schema: Schema) -> Vec<Row> {
@@ -49,14 +54,29 @@ impl ResourceFacts {
         &self.service_name
     }
 
+    /// Whether the resource's part of a stored row is just this.
+    pub(crate) fn is_of(&self, schema: Schema, stored: &Cells<'_>) -> bool {
+        let dropped = Cell::Number(self.dropped_attributes_count(schema).into());
+        let parts = [
+            (column::SERVICE_NAME, Cell::Text(&self.service_name)),
+            (column::RESOURCE_ATTRIBUTES, Cell::Text(&self.attributes)),
+            (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, dropped),
+        ];
+        parts.into_iter().all(|(column, part)| stored[column].is_none_or(|stored| stored == part))
+    }
+
+    fn dropped_attributes_count(&self, schema: Schema) -> u32 {
+        match schema {
+            Schema::V1 => 0,
+            Schema::V2 => self.dropped_attributes_count,
+        }
+    }
+
     /// Overwrites the resource's part of a row.
     pub(crate) fn write(&self, schema: Schema, row: &mut Row) {
         row.service_name.clone_from(&self.service_name);
         row.resource_attributes.clone_from(&self.attributes);
-        row.resource_dropped_attributes_count = match schema {
-            Schema::V1 => 0,
-            Schema::V2 => self.dropped_attributes_count,
-        };
+        row.resource_dropped_attributes_count = self.dropped_attributes_count(schema);
     }
 }
 

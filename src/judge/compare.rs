@@ -80,7 +80,7 @@ impl<'r> Comparer<'r> {
         place: SpanPlace,
         schema: Schema,
     ) -> i64 {
-        expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
+        kept(&mut self.workflows, run_index, run, place).write_row(place.position, schema, &mut self.row);
         self.row.start_time
     }
 
@@ -95,8 +95,14 @@ impl<'r> Comparer<'r> {
         stored: &StoredCells<'_>,
         losses: &mut Losses,
     ) -> (Vec<Difference>, bool) {
-        let workflow = expect(&mut self.workflows, &mut self.row, run_index, run, place, schema);
+        let workflow = kept(&mut self.workflows, run_index, run, place);
         losses.count(workflow.lost(place.position, schema));
+        let resource = &run.resources[place.service];
+        if resource.is_of(schema, stored) && workflow.is_row(place.position, schema, stored) {
+            return (Vec::new(), true);
+        }
+        resource.write(schema, &mut self.row);
+        workflow.write_row(place.position, schema, &mut self.row);
         let (mut differences, is_exact) = compared(&self.row, stored);
         for difference in differences.iter_mut().filter(|difference| difference.column == column::ATTRIBUTES)
         {
@@ -129,14 +135,12 @@ fn compared(expected: &Row, stored: &StoredCells<'_>) -> (Vec<Difference>, bool)
     (differences, is_exact)
 }
 
-/// Writes the row that the plan calls for.
-fn expect<'k, 'r>(
+/// The workflow of a place, made where it is not at hand.
+fn kept<'k, 'r>(
     workflows: &'k mut [Option<(usize, u64, Workflow<'r>)>],
-    row: &mut Row,
     run_index: usize,
     run: &'r Derived,
     place: SpanPlace,
-    schema: Schema,
 ) -> &'k Workflow<'r> {
     let kept = &mut workflows[place.workflow as usize % KEPT_WORKFLOWS];
     if !matches!(kept, Some((index, number, _)) if (*index, *number) == (run_index, place.workflow)) {
@@ -144,8 +148,6 @@ fn expect<'k, 'r>(
     }
     let (.., workflow) =
         kept.get_or_insert_with(|| (run_index, place.workflow, run.plan.workflow(place.workflow)));
-    run.resources[place.service].write(schema, row);
-    workflow.write_row(place.position, schema, row);
     workflow
 }
 

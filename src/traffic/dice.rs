@@ -8,6 +8,9 @@ use crate::contract::feistel::{GOLDEN, mix};
 /// The alphabet of Junjo's runtime ids.
 const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+/// Different texts of five letters.
+const FIVE_LETTERS: u64 = 62_u64.pow(5);
+
 /// A Junjo runtime id: 21 letters and digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NanoId([u8; Self::LEN]);
@@ -18,6 +21,10 @@ impl NanoId {
 
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("the alphabet is ASCII")
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -46,10 +53,13 @@ impl Dice {
     pub(crate) fn nano_id(&mut self) -> NanoId {
         let mut id = [0; NanoId::LEN];
         for ten in id.chunks_mut(10) {
-            let mut bits = self.roll();
-            for letter in ten {
-                *letter = ALPHANUMERIC[(bits % 62) as usize];
-                bits /= 62;
+            let bits = self.roll();
+            // Two short chains of divisions instead of a long one.
+            for (five, mut bits) in ten.chunks_mut(5).zip([bits % FIVE_LETTERS, bits / FIVE_LETTERS]) {
+                for letter in five {
+                    *letter = ALPHANUMERIC[(bits % 62) as usize];
+                    bits /= 62;
+                }
             }
         }
         NanoId(id)

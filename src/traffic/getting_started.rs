@@ -8,12 +8,14 @@ use std::{cell::OnceCell, sync::LazyLock};
 
 use super::{
     dice::{Dice, NanoId},
-    graph::{Declaration, Graph, Node, template::Template},
+    graph::{Declaration, Graph, Node},
     ids::{RunIdText, SpanId, TraceId},
     place::Place,
     planned::{Attribute, PlannedEvent, PlannedSpan, Value},
-    stored::Escaped,
+    row_template::{Hex, Holes, MARKED, RowTemplate},
+    stored,
 };
+use crate::contract::{json::needs_no_escape, otlp::Cells, row::Row, schema::Schema};
 
 /// Spans in one workflow.
 pub(crate) const SPANS: u32 = 5;
@@ -58,8 +60,6 @@ struct States {
     patch: String,
 }
 
-static ESCAPED_SNAPSHOT: LazyLock<Template> = LazyLock::new(|| GRAPH.snapshot.escaped());
-
 /// Of an even number of items, and of an odd one.
 static STATES: LazyLock<[States; 2]> = LazyLock::new(|| [States::of(&ITEMS), States::of(&ITEMS[..3])]);
 
@@ -73,6 +73,19 @@ impl States {
             patch: format!("[{{\"op\":\"replace\",\"path\":\"/count\",\"value\":{count}}}]"),
         }
     }
+}
+
+/// By schema, by whether the number of items is odd, and by position.
+static ROWS: LazyLock<[[[RowTemplate; SPANS as usize]; 2]; 2]> = LazyLock::new(|| {
+    [Schema::V1, Schema::V2]
+        .map(|schema| [1, 0].map(|turn| std::array::from_fn(|at| template(schema, turn, at))))
+});
+
+fn template(schema: Schema, turn: u64, position: usize) -> RowTemplate {
+    let workflow = Workflow::new(Place { turn, ..MARKED }, Dice::at(0, 0));
+    let (position, mut row) = (position as u32, Row::default());
+    stored::write_row(&workflow.span(position), schema, &mut row);
+    workflow.with_holes(position, |holes| RowTemplate::cut(&row, holes))
 }
 
 /// One workflow with everything that its spans borrow.
@@ -89,9 +102,8 @@ pub(crate) struct Workflow<'a> {
     store_id: NanoId,
     event_id: NanoId,
     states: &'static States,
-    snapshot: String,
-    /// The snapshot as it is stored, made when a row is asked for.
-    escaped_snapshot: OnceCell<String>,
+    /// Made when the root's span is asked for.
+    snapshot: OnceCell<String>,
     /// Start and end of each span by position.
     times: [(u64, u64); SPANS as usize],
     event_time: u64,
@@ -101,7 +113,6 @@ impl<'a> Workflow<'a> {
     pub(crate) fn new(place: Place<'a>, mut dice: Dice) -> Self {
         let odd = place.turn.is_multiple_of(2);
         let node_ids = std::array::from_fn(|_| dice.nano_id());
-        let snapshot = GRAPH.snapshot.fill(&node_ids, &mut dice);
         let (times, event_time) = times(place.start_time, &mut dice);
         Self {
             trace_id: place.trace_id(),
@@ -114,8 +125,7 @@ impl<'a> Workflow<'a> {
             store_id: dice.nano_id(),
             event_id: dice.nano_id(),
             states: &STATES[usize::from(odd)],
-            snapshot,
-            escaped_snapshot: OnceCell::new(),
+            snapshot: OnceCell::new(),
             times,
             event_time,
             place,
@@ -138,14 +148,50 @@ impl<'a> Workflow<'a> {
         }
     }
 
-    /// The one long text of a workflow, which its root carries.
-    pub(crate) fn escaped(&self, position: u32) -> Escaped<'_> {
-        if position != ROOT {
-            return Escaped::default();
-        }
+    /// Whether a stored row is that of the span at a position; see [`row_template`](super::row_template).
+    pub(crate) fn is_row(&self, position: u32, schema: Schema, stored: &Cells<'_>) -> bool {
+        let template =
+            &ROWS[usize::from(schema == Schema::V2)][usize::from(self.is_odd())][position as usize];
+        needs_no_escape(self.place.service) && self.with_holes(position, |holes| template.is(stored, holes))
+    }
+
+    /// What differs between the rows of two workflows.
+    fn with_holes<T>(&self, position: u32, of: impl FnOnce(&Holes<'_, 16>) -> T) -> T {
+        let span_id = if position == ROOT { self.root_id } else { self.place.span_id(position) };
+        let (mut trace, mut span, mut root) = (Hex::<16>::new(), Hex::<8>::new(), Hex::<8>::new());
+        let [mut workflow, mut event_time] = [itoa::Buffer::new(); 2];
+        let [first, last, count_items, even_items, odd_items] =
+            self.node_ids.each_ref().map(NanoId::as_bytes);
+        let (start_time, end_time) = self.times[position as usize];
+        let times = [start_time, end_time, end_time - start_time].map(u64::cast_signed);
+        let texts = [
+            trace.format(&self.trace_id).as_bytes(),
+            span.format(&span_id).as_bytes(),
+            root.format(&self.root_id).as_bytes(),
+            self.run.as_str().as_bytes(),
+            self.place.service.as_bytes(),
+            workflow.format(self.place.workflow).as_bytes(),
+            event_time.format(self.event_time).as_bytes(),
+            self.definition_id.as_bytes(),
+            self.runtime_id.as_bytes(),
+            self.store_id.as_bytes(),
+            self.event_id.as_bytes(),
+            first,
+            last,
+            count_items,
+            even_items,
+            odd_items,
+        ];
+        of(&Holes { texts, times })
+    }
+
+    fn is_odd(&self) -> bool {
+        self.place.turn.is_multiple_of(2)
+    }
+
+    fn snapshot(&self) -> &str {
         // The graph has no subflow, so no further id is drawn.
-        let fill = || ESCAPED_SNAPSHOT.fill(&self.node_ids, &mut Dice::at(0, 0));
-        Escaped { text: &self.snapshot, json: self.escaped_snapshot.get_or_init(fill) }
+        self.snapshot.get_or_init(|| GRAPH.snapshot.fill(&self.node_ids, &mut Dice::at(0, 0)))
     }
 
     fn node_attributes(&self, position: u32) -> Vec<Attribute<'_>> {
@@ -179,7 +225,7 @@ impl<'a> Workflow<'a> {
             ("junjo.store.revision.start", Value::Int(0)),
             ("junjo.store.transition.count", Value::Int(1)),
             ("junjo.telemetry.contract_version", Value::Int(2)),
-            ("junjo.workflow.execution_graph_snapshot", Value::Text(&self.snapshot)),
+            ("junjo.workflow.execution_graph_snapshot", Value::Text(self.snapshot())),
             ("junjo.workflow.node.count", Value::Int(4)),
             ("junjo.workflow.state.end", Value::Text(&self.states.end)),
             ("junjo.workflow.state.end.mode", Value::Text("full")),

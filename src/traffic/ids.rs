@@ -27,7 +27,7 @@ pub(crate) struct RunId(u64);
 
 impl RunId {
     /// Keeps the lower 48 bits.
-    pub(crate) fn from_bits(bits: u64) -> Self {
+    pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits & 0xffff_ffff_ffff)
     }
 

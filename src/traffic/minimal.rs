@@ -2,14 +2,28 @@
 //!
 //! The shape of the span that the studio's own benchmark sends (`junjo-telemetry`, section 9).
 
+use std::sync::LazyLock;
+
 use super::{
     dice::Dice,
     ids::RunIdText,
     place::Place,
     planned::{Attribute, PlannedSpan, Value},
+    row_template::{Hex, Holes, MARKED, RowTemplate},
+    stored,
 };
+use crate::contract::{json::needs_no_escape, otlp::Cells, row::Row, schema::Schema};
 
 const NAME: &str = "benchmark-span";
+
+/// By schema.
+static ROWS: LazyLock<[RowTemplate; 2]> = LazyLock::new(|| [Schema::V1, Schema::V2].map(template));
+
+fn template(schema: Schema) -> RowTemplate {
+    let (workflow, mut row) = (Workflow::new(MARKED, Dice::at(0, 0)), Row::default());
+    stored::write_row(&workflow.span(0), schema, &mut row);
+    workflow.with_holes(0, |holes| RowTemplate::cut(&row, holes))
+}
 
 /// One workflow: its only span.
 #[derive(Debug)]
@@ -36,6 +50,28 @@ impl<'a> Workflow<'a> {
             attributes: self.attributes(position),
             events: Vec::new(),
         }
+    }
+
+    /// Whether a stored row is that of the span; see [`row_template`](super::row_template).
+    pub(crate) fn is_row(&self, position: u32, schema: Schema, stored: &Cells<'_>) -> bool {
+        let template = &ROWS[usize::from(schema == Schema::V2)];
+        needs_no_escape(self.place.service) && self.with_holes(position, |holes| template.is(stored, holes))
+    }
+
+    /// What differs between the rows of two workflows.
+    fn with_holes<T>(&self, position: u32, of: impl FnOnce(&Holes<'_, 5>) -> T) -> T {
+        let place = &self.place;
+        let (mut trace, mut span) = (Hex::<16>::new(), Hex::<8>::new());
+        let mut workflow = itoa::Buffer::new();
+        let times = [place.start_time, self.end_time, self.end_time - place.start_time].map(u64::cast_signed);
+        let texts = [
+            trace.format(&place.trace_id()).as_bytes(),
+            span.format(&place.span_id(position)).as_bytes(),
+            self.run.as_str().as_bytes(),
+            place.service.as_bytes(),
+            workflow.format(place.workflow).as_bytes(),
+        ];
+        of(&Holes { texts, times })
     }
 
     fn attributes(&self, position: u32) -> Vec<Attribute<'_>> {

@@ -10,16 +10,8 @@ use crate::contract::{
     schema::Schema,
 };
 
-/// A long text of a span whose form inside of JSON is at hand: escaping it anew for each row would cost more than
-/// all else of a row. Known by its place in memory.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Escaped<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) json: &'a str,
-}
-
 /// Overwrites the span's part of a row; what comes from the resource stays.
-pub(crate) fn write_row(span: &PlannedSpan<'_>, escaped: Escaped<'_>, schema: Schema, row: &mut Row) {
+pub(crate) fn write_row(span: &PlannedSpan<'_>, schema: Schema, row: &mut Row) {
     write_hex(&span.trace_id, &mut row.trace_id);
     write_hex(&span.span_id, &mut row.span_id);
     match &span.parent_span_id {
@@ -35,7 +27,7 @@ pub(crate) fn write_row(span: &PlannedSpan<'_>, escaped: Escaped<'_>, schema: Sc
     row.status_code = 0;
     row.status_message = None;
     row.attributes.clear();
-    write_attributes(&span.attributes, escaped, &mut row.attributes);
+    write_attributes(&span.attributes, &mut row.attributes);
     row.events.clear();
     write_events(&span.events, schema, &mut row.events);
     row.links.clear();
@@ -59,7 +51,7 @@ fn write_hex(id: &[u8], out: &mut String) {
     out.push_str(str::from_utf8(digits).expect("hex digits are ASCII"));
 }
 
-fn write_attributes(attributes: &[Attribute<'_>], escaped: Escaped<'_>, out: &mut String) {
+fn write_attributes(attributes: &[Attribute<'_>], out: &mut String) {
     debug_assert!(attributes.is_sorted_by_key(|(key, _)| key), "keys are planned in stored order");
     out.push('{');
     for (i, (key, value)) in attributes.iter().enumerate() {
@@ -69,11 +61,6 @@ fn write_attributes(attributes: &[Attribute<'_>], escaped: Escaped<'_>, out: &mu
         write_str(out, key);
         out.push(':');
         match value {
-            Value::Text(text) if std::ptr::eq(*text, escaped.text) => {
-                out.push('"');
-                out.push_str(escaped.json);
-                out.push('"');
-            }
             Value::Text(text) => write_str(out, text),
             Value::Int(int) => write_i64(out, *int),
             Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
@@ -89,7 +76,7 @@ fn write_events(events: &[PlannedEvent<'_>], schema: Schema, out: &mut String) {
             out.push(',');
         }
         out.push_str("{\"attributes\":");
-        write_attributes(&event.attributes, Escaped::default(), out);
+        write_attributes(&event.attributes, out);
         let (loss_counter, quote) = match schema {
             Schema::V1 => ("", ""),
             Schema::V2 => (",\"droppedAttributesCount\":0", "\""),

@@ -10,9 +10,9 @@ use super::{
     place::Place,
     profile::{Profile, Telemetry},
     recorded::{Recorded, Scope},
-    stored::{self, Escaped},
+    stored,
 };
-use crate::contract::{loss::Lost, mapping, row::Row, schema::Schema};
+use crate::contract::{loss::Lost, mapping, otlp::Cells, row::Row, schema::Schema};
 
 /// A workflow with everything that its spans are made of.
 ///
@@ -78,13 +78,19 @@ impl<'a> Workflow<'a> {
     /// Overwrites the span's part of a row; what comes from the resource stays.
     pub(crate) fn write_row(&self, position: u32, schema: Schema, row: &mut Row) {
         match self {
-            Self::GettingStarted(workflow) => {
-                stored::write_row(&workflow.span(position), workflow.escaped(position), schema, row);
-            }
-            Self::Minimal(workflow) => {
-                stored::write_row(&workflow.span(position), Escaped::default(), schema, row);
-            }
+            Self::GettingStarted(workflow) => stored::write_row(&workflow.span(position), schema, row),
+            Self::Minimal(workflow) => stored::write_row(&workflow.span(position), schema, row),
             Self::Recorded(spans) => mapping::write_span(&spans[position as usize].span, schema, row),
+        }
+    }
+
+    /// Whether a row is known to be the one that [`Self::write_row`] writes, what comes from the resource aside. One
+    /// that is not known to be so may be it all the same.
+    pub(crate) fn is_row(&self, position: u32, schema: Schema, stored: &Cells<'_>) -> bool {
+        match self {
+            Self::GettingStarted(workflow) => workflow.is_row(position, schema, stored),
+            Self::Minimal(workflow) => workflow.is_row(position, schema, stored),
+            Self::Recorded(_) => false,
         }
     }
 

@@ -1,9 +1,6 @@
 //! A text with holes for runtime ids.
 
-use crate::{
-    contract::json,
-    traffic::dice::{Dice, NanoId},
-};
+use crate::traffic::dice::{Dice, NanoId};
 
 /// A hole as it stands in a text before that is escaped as JSON. A NUL occurs in no label.
 pub(super) fn hole(number: usize) -> String {
@@ -36,21 +33,6 @@ impl Template {
         let pieces: Vec<_> = pieces.collect();
         let len = pieces.iter().map(Piece::len).sum();
         Self { pieces, len, strangers: holes - own }
-    }
-
-    /// The same text as it stands inside a JSON string; ids need no escape.
-    pub(crate) fn escaped(&self) -> Self {
-        let escape = |piece: &Piece| match piece {
-            Piece::Text(text) => {
-                let mut quoted = String::new();
-                json::write_str(&mut quoted, text);
-                Piece::Text(quoted[1..quoted.len() - 1].to_owned())
-            }
-            Piece::Hole(hole) => Piece::Hole(*hole),
-        };
-        let pieces: Vec<_> = self.pieces.iter().map(escape).collect();
-        let len = pieces.iter().map(Piece::len).sum();
-        Self { pieces, len, strangers: self.strangers }
     }
 
     /// The text for a workflow whose nodes have these runtime ids. Nodes of nested subflows get ids
