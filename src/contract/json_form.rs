@@ -7,6 +7,7 @@
 use super::{
     canonical_json::canonical,
     json_reader::{JsonError, JsonReader, Number},
+    known_keys::KnownKeys,
     schema::Schema,
 };
 
@@ -34,6 +35,29 @@ pub(crate) fn object<'t>(text: &'t str, mut entry: impl FnMut(&str, &'t str)) ->
         })?;
         Ok(true)
     });
+    (form, matches!(form, Form::Canonical | Form::Valid))
+}
+
+/// As [`object`], with what each key means.
+pub(crate) fn object_of<'t, T>(
+    text: &'t str,
+    keys: &mut KnownKeys<T>,
+    mut entry: impl FnMut(&T, &'t str),
+) -> (Form, bool) {
+    if keys.is_alike(text, &mut entry) {
+        return (Form::Canonical, true);
+    }
+    let mut members = Vec::new();
+    let form = form(text, b'{', |reader| {
+        reader.known_object(keys, |keys, (key, value)| {
+            entry(keys.meaning(key), &text[value.clone()]);
+            members.push((key, value));
+        })?;
+        Ok(true)
+    });
+    if form == Form::Canonical {
+        keys.learn_object(text, &members);
+    }
     (form, matches!(form, Form::Canonical | Form::Valid))
 }
 
@@ -199,6 +223,23 @@ mod tests {
     }
 
     proptest! {
+        /// What is known of keys changes nothing that is said of an object.
+        #[test]
+        fn known_keys_are_read_as_any_others(
+            texts in proptest::collection::vec(
+                r#"\{("[ab\u{e9}]{0,2}": ?([0-9]{1,2}|-0?|"(c|\u{e9}|\\["nux]|[0a"\\]){0,3}"|\{"a":[12]\}),?){0,4}\} ?"#,
+                1..20,
+            ),
+        ) {
+            let mut keys = KnownKeys::new(str::to_owned);
+            for text in texts {
+                let (mut known, mut read) = (Vec::new(), Vec::new());
+                let of_known = object_of(&text, &mut keys, |key, value| known.push((key.clone(), value)));
+                let of_all = object(&text, |key, value| read.push((key.to_owned(), value)));
+                prop_assert_eq!((of_known, known), (of_all, read), "{}", text);
+            }
+        }
+
         /// No text is canonical that `serde_json` would not read.
         #[test]
         fn no_invalid_text_is_canonical(text in r#"[\[\]{}:,"\\a-c0-2.eE+u-]{0,24}"#) {

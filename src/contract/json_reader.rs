@@ -6,7 +6,11 @@
 
 use std::borrow::Cow;
 
-use super::json::{WORD, plain_bytes, plain_run};
+use super::{
+    json::{WORD, plain_bytes, plain_run},
+    known_keys::{self, KnownKeys},
+    object_shape::Member,
+};
 
 /// Arrays and objects inside each other; `serde_json` reads as many.
 const MAX_DEPTH: usize = 127;
@@ -145,6 +149,41 @@ impl<'t> JsonReader<'t> {
         Ok(())
     }
 
+    /// Passes over an object whose keys are mostly known; `member` gets each by its number, and where its value lies.
+    pub(super) fn known_object<T>(
+        &mut self,
+        keys: &mut KnownKeys<T>,
+        mut member: impl FnMut(&KnownKeys<T>, Member),
+    ) -> Result<(), JsonError> {
+        self.enter(b'{')?;
+        if !self.taken(b'}') {
+            let mut last = known_keys::START;
+            loop {
+                let rises;
+                if let Some((key, is_behind, length)) = keys.guess(last, &self.text.as_bytes()[self.at..]) {
+                    (last, rises) = (key, is_behind);
+                    self.at += length;
+                } else {
+                    let name = self.string()?;
+                    let is_plain = matches!(name, Cow::Borrowed(_));
+                    (last, rises) = keys.learn(last, &name, is_plain);
+                    self.take(b':')?;
+                }
+                self.sorted &= rises;
+                self.canonical &= self.sorted;
+                let start = self.position();
+                self.skip_value()?;
+                member(keys, (last, start..self.at));
+                if self.taken(b'}') {
+                    break;
+                }
+                self.take(b',')?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
     /// Passes over a value of any kind.
     pub(crate) fn skip_value(&mut self) -> Result<(), JsonError> {
         match self.peek().ok_or(JsonError::Syntax)? {
@@ -227,8 +266,16 @@ impl<'t> JsonReader<'t> {
     }
 
     fn skip_string(&mut self) -> Result<(), JsonError> {
-        self.begin_string()?;
+        self.take(b'"')?;
+        let bytes = self.text.as_bytes();
         loop {
+            while let Some(word) = bytes.get(self.at..).and_then(<[u8]>::first_chunk::<WORD>) {
+                let plain = plain_bytes(*word);
+                self.at += plain;
+                if plain < WORD {
+                    break;
+                }
+            }
             match self.byte().ok_or(JsonError::Syntax)? {
                 b'"' => {
                     self.at += 1;
@@ -236,9 +283,8 @@ impl<'t> JsonReader<'t> {
                 }
                 b'\\' => drop(self.escaped()?),
                 ..b' ' => return Err(JsonError::Syntax),
-                _ => {}
+                _ => self.at += 1,
             }
-            self.at += plain_run(&self.text.as_bytes()[self.at..]).ok_or(JsonError::Syntax)?;
         }
     }
 

@@ -1,17 +1,16 @@
 //! What is noted of a row that no known plan calls for: about a hundred bytes, whatever the row holds.
 
-use twox_hash::XxHash3_128;
-
 use super::{
     index_keys,
     interner::{Interner, RecentSymbols, Symbol},
-    junjo::{self, Execution, key::Key},
+    junjo::{self, Execution, Meaning, key::Key},
     malformed_ids::{IdForm, MalformedIds},
 };
 use crate::{
     contract::{
-        digest::Digester,
+        digest::{Digester, hash},
         json_form::{self, Form},
+        known_keys::KnownKeys,
         row::Cell,
         schema::{Schema, column},
     },
@@ -174,6 +173,7 @@ pub(crate) struct Observer<'s> {
     digester: Digester,
     services: [RecentSymbols; 3],
     resource: LastResource,
+    keys: KnownKeys<Meaning>,
 }
 
 /// What the last resource said; neighbouring rows mostly share theirs.
@@ -196,7 +196,8 @@ impl<'s> Observer<'s> {
             digest: 0,
         };
         let services = std::array::from_fn(|_| RecentSymbols::new());
-        Self { names, odd, schema, digester: Digester::default(), services, resource }
+        let keys = KnownKeys::new(Meaning::of);
+        Self { names, odd, schema, digester: Digester::default(), services, resource, keys }
     }
 
     pub(crate) fn observe<'t>(
@@ -228,10 +229,11 @@ impl<'s> Observer<'s> {
         marks.set(Marks::FLAGGED, flags.is_some());
         marks.set(Marks::REMOTE_PARENT, flags.is_some_and(|flags| flags & 0x200 != 0));
 
-        marks.set(Marks::LLM, text(column::ATTRIBUTES).is_some_and(index_keys::is_llm));
         let mut attributes = junjo::Attributes::default();
-        let form = look_at_attributes(cells, &mut attributes);
+        let form = look_at_attributes(cells, &mut self.keys, &mut attributes);
         marks.set_json(0, form);
+        let may_be_llm = form != Form::Canonical || attributes.names_llm;
+        marks.set(Marks::LLM, may_be_llm && text(column::ATTRIBUTES).is_some_and(index_keys::is_llm));
         let mut outside = false;
         let form = whole(cells, column::EVENTS, |text| {
             json_form::events(text, self.schema, |at| {
@@ -255,7 +257,7 @@ impl<'s> Observer<'s> {
             start_time,
             end_time,
             duration: times.2.unwrap_or_default(),
-            content: self.digester.stored(cells, self.schema),
+            content: self.digester.in_process(cells, self.schema),
             execution: attributes.execution(),
             run: run.map_or(Fact::NO_RUN, RunId::bits),
             file: spot.file,
@@ -287,7 +289,8 @@ impl<'s> Observer<'s> {
             return;
         }
         let mut found = junjo::Attributes::default();
-        let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
+        let (form, all_given) =
+            json_form::object_of(text, &mut self.keys, |key, value| found.note(*key, value));
         self.resource.form = form;
         if !all_given {
             found = junjo::Attributes::of_general(text);
@@ -295,16 +298,20 @@ impl<'s> Observer<'s> {
         self.resource.service = self.services[2].name(self.names, found.service_name.as_deref());
         self.resource.instance =
             found.instance.as_deref().map_or(Symbol::NONE, |instance| self.names.name(instance));
-        self.resource.digest = XxHash3_128::oneshot(text.as_bytes()) as u64;
+        self.resource.digest = hash(text.as_bytes());
         text.clone_into(&mut self.resource.text);
     }
 }
 
-fn look_at_attributes<'t>(cells: &StoredCells<'t>, found: &mut junjo::Attributes<'t>) -> Form {
+fn look_at_attributes<'t>(
+    cells: &StoredCells<'t>,
+    keys: &mut KnownKeys<Meaning>,
+    found: &mut junjo::Attributes<'t>,
+) -> Form {
     let Some(text) = cells[column::ATTRIBUTES].and_then(Cell::text) else {
         return whole(cells, column::ATTRIBUTES, |_| Form::Invalid);
     };
-    let (form, all_given) = json_form::object(text, |key, value| found.note(key, value));
+    let (form, all_given) = json_form::object_of(text, keys, |key, value| found.note(*key, value));
     if !all_given {
         *found = junjo::Attributes::of_general(text);
     }

@@ -10,10 +10,10 @@ use std::{
 };
 
 use memchr::memmem::Finder;
-use twox_hash::XxHash3_128;
 
 use crate::{
     contract::{
+        digest::hash,
         json_form::{self, Form},
         row::Cell,
         schema::column,
@@ -37,7 +37,7 @@ impl KeySet {
 }
 
 pub(crate) fn digest(text: &str) -> u64 {
-    XxHash3_128::oneshot(text.as_bytes()) as u64
+    hash(text.as_bytes())
 }
 
 /// Of a trace as one service has it.
@@ -136,6 +136,11 @@ impl Semantics {
 pub(crate) fn is_llm(attributes: &str) -> bool {
     TRACES_OF_KEYS[1..].iter().any(|key| key.find(attributes.as_bytes()).is_some())
         && Semantics::of(attributes).is_llm()
+}
+
+/// Whether the value of this key may make it one.
+pub(super) fn names_llm(key: &str) -> bool {
+    key == "openinference.span.kind" || key.starts_with("gen_ai.")
 }
 
 fn is_truthy(value: &str) -> bool {

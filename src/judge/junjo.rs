@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
-use twox_hash::XxHash3_128;
 
 use self::key::Key;
+use super::index_keys;
+use crate::contract::digest::hash;
 
 pub(crate) mod key;
 pub(crate) mod record;
@@ -33,8 +34,63 @@ pub(crate) struct Attributes<'t> {
     is_legacy: bool,
     /// Whether any attribute is one of Junjo's.
     pub(crate) is_junjo: bool,
+    /// Whether any may say that the span is a call of a language model.
+    pub(crate) names_llm: bool,
     /// Those of a span that are judged, with their values as JSON.
     pub(crate) judged: Vec<(Key, &'t str)>,
+}
+
+/// What an attribute's key says of its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meaning {
+    is_legacy: bool,
+    is_junjo: bool,
+    names_llm: bool,
+    judged: Option<Key>,
+    place: Option<Place>,
+}
+
+/// Where the value of a key is kept.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Run,
+    Service,
+    ServiceName,
+    Instance,
+    Executes,
+    ExecutedBy,
+    Agent,
+    SpanType,
+}
+
+impl Meaning {
+    pub(crate) fn of(key: &str) -> Self {
+        let is_junjo = key.starts_with("junjo.");
+        Self {
+            is_legacy: key == LEGACY_ID,
+            is_junjo,
+            names_llm: index_keys::names_llm(key),
+            judged: if is_junjo || key == "error.type" { Key::of(key) } else { None },
+            place: Place::of(key),
+        }
+    }
+}
+
+impl Place {
+    fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "e2e.run" => Self::Run,
+            "e2e.service" => Self::Service,
+            "service.name" => Self::ServiceName,
+            "service.instance.id" => Self::Instance,
+            // `junjo.id` and its parent are the keys of SDK 0.44 to 0.62.
+            "junjo.executable_runtime_id" | LEGACY_ID => Self::Executes,
+            "junjo.parent_executable_runtime_id" | "junjo.parent_id" => Self::ExecutedBy,
+            "junjo.agent.runtime_id" => Self::Agent,
+            "junjo.span_type" => Self::SpanType,
+            _ => return None,
+        })
+    }
 }
 
 /// Which Junjo execution a span is, and which it belongs to; 0 where it says nothing.
@@ -111,13 +167,12 @@ impl Execution {
 
 impl<'t> Attributes<'t> {
     /// Looks at one member of an object; `value` is its JSON text.
-    pub(crate) fn note(&mut self, key: &str, value: &'t str) {
-        self.is_legacy |= key == LEGACY_ID;
-        if key.starts_with("junjo.") || key == "error.type" {
-            self.is_junjo |= key != "error.type";
-            self.judged.extend(Key::of(key).map(|key| (key, value)));
-        }
-        let Some(place) = self.place(key) else { return };
+    pub(crate) fn note(&mut self, key: Meaning, value: &'t str) {
+        self.is_legacy |= key.is_legacy;
+        self.is_junjo |= key.is_junjo;
+        self.names_llm |= key.names_llm;
+        self.judged.extend(key.judged.map(|key| (key, value)));
+        let Some(place) = key.place.map(|place| self.place(place)) else { return };
         if let Some(text) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             *place = if text.contains('\\') {
                 serde_json::from_str::<String>(value).ok().map(Cow::Owned)
@@ -132,36 +187,33 @@ impl<'t> Attributes<'t> {
         let mut found = Self::default();
         if let Ok(Value::Object(members)) = serde_json::from_str(text) {
             for (key, value) in members {
-                found.is_legacy |= key == LEGACY_ID;
-                found.is_junjo |= key.starts_with("junjo.");
-                if let (Some(place), Value::String(text)) = (found.place(&key), value) {
-                    *place = Some(Cow::Owned(text));
+                let key = Meaning::of(&key);
+                found.is_legacy |= key.is_legacy;
+                found.is_junjo |= key.is_junjo;
+                if let (Some(place), Value::String(text)) = (key.place, value) {
+                    *found.place(place) = Some(Cow::Owned(text));
                 }
             }
         }
         found
     }
 
-    fn place(&mut self, key: &str) -> Option<&mut Option<Cow<'t, str>>> {
-        Some(match key {
-            "e2e.run" => &mut self.run,
-            "e2e.service" => &mut self.service,
-            "service.name" => &mut self.service_name,
-            "service.instance.id" => &mut self.instance,
-            // `junjo.id` and its parent are the keys of SDK 0.44 to 0.62.
-            "junjo.executable_runtime_id" | LEGACY_ID => &mut self.executes,
-            "junjo.parent_executable_runtime_id" | "junjo.parent_id" => &mut self.executed_by,
-            "junjo.agent.runtime_id" => &mut self.agent,
-            "junjo.span_type" => &mut self.span_type,
-            _ => return None,
-        })
+    fn place(&mut self, place: Place) -> &mut Option<Cow<'t, str>> {
+        match place {
+            Place::Run => &mut self.run,
+            Place::Service => &mut self.service,
+            Place::ServiceName => &mut self.service_name,
+            Place::Instance => &mut self.instance,
+            Place::Executes => &mut self.executes,
+            Place::ExecutedBy => &mut self.executed_by,
+            Place::Agent => &mut self.agent,
+            Place::SpanType => &mut self.span_type,
+        }
     }
 
     pub(crate) fn execution(&self) -> Execution {
         let number = |text: &Option<Cow<'t, str>>| {
-            text.as_ref()
-                .filter(|text| !text.is_empty())
-                .map_or(0, |text| XxHash3_128::oneshot(text.as_bytes()) as u64)
+            text.as_ref().filter(|text| !text.is_empty()).map_or(0, |text| hash(text.as_bytes()))
         };
         // An operation of an agent is no executable: it belongs to the agent's run.
         let parent = if self.executes.is_none() { &self.agent } else { &self.executed_by };
@@ -194,7 +246,7 @@ mod tests {
 
     fn execution(attributes: &str) -> Execution {
         let mut found = Attributes::default();
-        json_form::object(attributes, |key, value| found.note(key, value));
+        json_form::object(attributes, |key, value| found.note(Meaning::of(key), value));
         found.execution()
     }
 
@@ -215,7 +267,7 @@ mod tests {
         let of = |kind: &str, key: &str| {
             let mut found = Attributes::default();
             let text = format!(r#"{{"{key}":"x","junjo.span_type":"{kind}"}}"#);
-            json_form::object(&text, |key, value| found.note(key, value));
+            json_form::object(&text, |key, value| found.note(Meaning::of(key), value));
             found.execution()
         };
         let current = |kind| of(kind, "junjo.executable_runtime_id");
@@ -241,7 +293,7 @@ mod tests {
         let general = Attributes::of_general(r#"{"e2e.service": "a\"b", "e2e.run":1}"#);
         assert_eq!((general.service.as_deref(), general.run), (Some("a\"b"), None));
         let mut exact = Attributes::default();
-        json_form::object(r#"{"e2e.service":"a\"b"}"#, |key, value| exact.note(key, value));
+        json_form::object(r#"{"e2e.service":"a\"b"}"#, |key, value| exact.note(Meaning::of(key), value));
         assert_eq!(exact.service.as_deref(), Some("a\"b"));
     }
 }

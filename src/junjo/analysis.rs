@@ -19,7 +19,6 @@ use datafusion::{
     common::Result,
     error::DataFusionError,
 };
-use twox_hash::XxHash3_128;
 
 use super::{
     agents,
@@ -34,6 +33,7 @@ use super::{
     trace::{Ancestor, MAX_SPANS, Trace, each_trace},
 };
 use crate::{
+    contract::digest::hash,
     judge::{
         facts::Facts,
         interner::Interner,
@@ -145,7 +145,7 @@ impl Analysis {
 }
 
 fn digest(runtime_id: &str) -> u64 {
-    XxHash3_128::oneshot(runtime_id.as_bytes()) as u64
+    hash(runtime_id.as_bytes())
 }
 
 impl Shared<'_> {

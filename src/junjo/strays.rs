@@ -12,7 +12,6 @@ use datafusion::{
     },
     common::Result,
 };
-use twox_hash::XxHash3_128;
 
 use super::{
     difference::{Difference, Differences, Found},
@@ -21,6 +20,7 @@ use super::{
 };
 use crate::{
     base::arrays::{self, Kind, flag, number, text},
+    contract::digest::hash,
     judge::{interner::Symbol, junjo::record::Head, spool::Spool},
 };
 
@@ -100,7 +100,7 @@ pub(crate) struct NewStrays {
 }
 
 fn digest(store_id: &str) -> u64 {
-    XxHash3_128::oneshot(store_id.as_bytes()) as u64
+    hash(store_id.as_bytes())
 }
 
 impl NewStrays {

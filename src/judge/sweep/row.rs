@@ -11,6 +11,7 @@ use super::{
 use crate::{
     contract::{
         digest::{DigestVersion, Digester},
+        json_form::Form,
         row::Cell,
         schema::{Schema, column},
     },
@@ -131,10 +132,7 @@ impl<'s> RowJudge<'s> {
                 Claim::Planned { run, slot, place } => {
                     self.planned(run, slot, place, &cells, row_number, one);
                 }
-                Claim::Unclaimed { run } => {
-                    self.note_missed(&cells, row_number, one);
-                    self.unclaimed(run, &cells, row_number, one)?;
-                }
+                Claim::Unclaimed { run } => self.unclaimed(run, &cells, row_number, one)?,
             }
         }
         Ok(())
@@ -214,7 +212,7 @@ impl<'s> RowJudge<'s> {
         let text = |column: usize| cells[column].and_then(Cell::text);
         let odd = &self.sweep.collected.odd;
         let id = (odd.trace(text(column::TRACE_ID)).0, odd.span(text(column::SPAN_ID)).0);
-        RowDigest { id, content: self.digester.stored(cells, self.schema) }
+        RowDigest { id, content: self.digester.in_process(cells, self.schema) }
     }
 
     /// Notes a cold row that the snapshot has, too.
@@ -334,6 +332,10 @@ impl<'s> RowJudge<'s> {
     ) -> io::Result<()> {
         let spot = Spot { file: self.name, row_number: row_number as u32, in_wal: self.tier == Tier::Wal };
         let Observed { fact, tagged_run, judged, resource } = self.observer.observe(spot, cells, named);
+        // In the studio's own form no key is missed.
+        if fact.marks.json_form(0) != Form::Canonical {
+            self.note_missed(cells, row_number, one);
+        }
         let text = |column: usize| cells[column].and_then(Cell::text);
         if !self.is_in_scope(&fact, cells) {
             one.output.rows.out_of_scope += 1;

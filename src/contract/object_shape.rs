@@ -1,0 +1,128 @@
+//! Objects that are written like one that was read: only characters of texts and digits of whole numbers differ.
+//!
+//! Such an object is in the studio's own form if that one is, and its members lie at the same places. One pass over its
+//! bytes, many at a time, tells.
+
+use std::{collections::HashMap, ops::Range};
+
+/// Bytes of the longest object that is kept, and of all together.
+const LONGEST: usize = 1 << 16;
+const MOST_BYTES: usize = 1 << 20;
+
+/// Lengths that are remembered.
+const MOST_LENGTHS: usize = 1 << 12;
+
+/// What keeping an object costs, in objects that have to be alike for it; what there is at first, and at most.
+const PRICE: u32 = 4;
+const CREDIT: u32 = 64;
+const MOST_CREDIT: u32 = 256;
+
+/// Bytes that are compared together.
+const BLOCK: usize = 32;
+
+/// What may stand in the place of a byte: only the same, any plain character of a text, a digit, or a digit but zero.
+const SAME: u8 = 0;
+const PLAIN: u8 = 1;
+const DIGIT: u8 = 2;
+const FIRST_DIGIT: u8 = 3;
+
+/// An object that was read.
+#[derive(Debug)]
+struct Shape {
+    text: Vec<u8>,
+    kinds: Vec<u8>,
+    members: Vec<Member>,
+}
+
+/// The number of a key, and where its value lies.
+pub(super) type Member = (usize, Range<usize>);
+
+/// The last objects by their lengths. Where few are alike none are kept any more.
+#[derive(Debug)]
+pub(super) struct Shapes {
+    /// The second object of a length is kept.
+    by_length: HashMap<usize, Option<Shape>>,
+    bytes: usize,
+    credit: u32,
+}
+
+impl Shapes {
+    pub(super) fn new() -> Self {
+        Self { by_length: HashMap::new(), bytes: 0, credit: CREDIT }
+    }
+
+    /// The members of an object that is written like one before.
+    pub(super) fn members(&mut self, text: &[u8]) -> Option<&[Member]> {
+        let shape = self.by_length.get(&text.len())?.as_ref()?;
+        if !shape.is_of(text) {
+            return None;
+        }
+        self.credit = (self.credit + 1).min(MOST_CREDIT);
+        Some(&shape.members)
+    }
+
+    /// Takes an object in the studio's own form.
+    pub(super) fn learn(&mut self, text: &[u8], members: &[Member]) {
+        if self.credit < PRICE || text.len() > LONGEST {
+            return;
+        }
+        if self.bytes > MOST_BYTES || self.by_length.len() > MOST_LENGTHS {
+            (self.bytes, self.by_length) = (0, HashMap::new());
+        }
+        match self.by_length.get_mut(&text.len()) {
+            None => drop(self.by_length.insert(text.len(), None)),
+            Some(kept) => {
+                self.credit -= PRICE;
+                self.bytes += if kept.is_none() { 2 * text.len() } else { 0 };
+                *kept = Some(Shape::new(text, members));
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn new(text: &[u8], members: &[Member]) -> Self {
+        let mut kinds = vec![SAME; text.len()];
+        for (_, range) in members {
+            let (value, kinds) = (&text[range.clone()], &mut kinds[range.clone()]);
+            if value.iter().all(u8::is_ascii_digit) {
+                kinds.fill(DIGIT);
+                kinds[0] = if value.len() > 1 { FIRST_DIGIT } else { DIGIT };
+            } else if value.starts_with(b"\"") && !value.windows(2).any(|pair| pair == b"\\u") {
+                // What follows a backslash is part of an escape.
+                for (kind, pair) in kinds[1..].iter_mut().zip(value.windows(2)) {
+                    *kind = if is_plain(pair[1]) && pair[0] != b'\\' { PLAIN } else { SAME };
+                }
+            }
+        }
+        Self { text: text.to_owned(), kinds, members: members.to_owned() }
+    }
+
+    fn is_of(&self, text: &[u8]) -> bool {
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let (kept_blocks, kept_rest) = self.text.as_chunks::<BLOCK>();
+        let (kinds, kinds_rest) = self.kinds.as_chunks::<BLOCK>();
+        let mut pairs = blocks.iter().zip(kept_blocks).zip(kinds);
+        text.len() == self.text.len()
+            && pairs.all(|((block, kept), kinds)| block == kept || fits(block, kept, kinds))
+            && fits(rest, kept_rest, kinds_rest)
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && byte != b'"' && byte != b'\\'
+}
+
+/// Whether each byte may stand where the kept one does.
+fn fits(bytes: &[u8], kept: &[u8], kinds: &[u8]) -> bool {
+    // Numbers instead of conditions, and no early stop: whole blocks are compared at once.
+    let misfits = bytes.iter().zip(kept).zip(kinds).fold(0, |misfits, ((byte, kept), kind)| {
+        let [plain, digit, first_digit] = [PLAIN, DIGIT, FIRST_DIGIT].map(|of| u8::from(*kind == of));
+        let special = u8::from(*byte < b' ') | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+        let no_digit = u8::from(byte.wrapping_sub(b'0') > 9);
+        let may_differ =
+            plain & !special | digit & !no_digit | first_digit & !(no_digit | u8::from(*byte == b'0'));
+        misfits | u8::from(byte != kept) & !may_differ
+    });
+    misfits & 1 == 0
+}
