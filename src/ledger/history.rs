@@ -168,7 +168,7 @@ impl History {
             offset += text.len();
             let too_late = offset > known;
             let odd = Unparsed::Line(number);
-            match serde_json::from_slice(&text).map_err(|_| Unparsed::Line(number))? {
+            match Entry::parse(&text).map_err(|_| Unparsed::Line(number))? {
                 Entry::ExportStarted { export, stream, first, count, at } => {
                     let begun = Open { index: self.exports.len(), before: None };
                     if taken.has(export) || open.insert(export, begun).is_some() {

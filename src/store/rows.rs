@@ -46,11 +46,16 @@ impl<'b> Rows<'b> {
     }
 
     pub(crate) fn cell(&self, row: usize, column: usize) -> Option<Cell<'b>> {
-        self.columns[column].map(|column| column.cell(row))
+        self.columns[column].as_ref().map(|column| column.cell(row))
     }
 
     pub(crate) fn cells(&self, row: usize) -> StoredCells<'b> {
-        self.columns.map(|column| column.map(|column| column.cell(row)))
+        // Written in place: a map of arrays copies each cell several times.
+        let mut cells = [None; COLUMN_COUNT];
+        for (cell, column) in cells.iter_mut().zip(&self.columns) {
+            *cell = column.as_ref().map(|column| column.cell(row));
+        }
+        cells
     }
 }
 
@@ -67,23 +72,19 @@ impl<'b> Column<'b> {
         })
     }
 
-    fn cell(self, row: usize) -> Cell<'b> {
-        let null = match self {
-            Self::Text(array) => array.is_null(row),
-            Self::Int8(array) => array.is_null(row),
-            Self::Int64(array) => array.is_null(row),
-            Self::UInt32(array) => array.is_null(row),
-            Self::Time(array) => array.is_null(row),
-        };
-        if null {
-            return Cell::Null;
-        }
+    #[inline]
+    fn cell(&self, row: usize) -> Cell<'b> {
         match self {
-            Self::Text(array) => Cell::Text(array.value(row)),
-            Self::Int8(array) => Cell::Number(array.value(row).into()),
-            Self::Int64(array) => Cell::Number(array.value(row)),
-            Self::UInt32(array) => Cell::Number(array.value(row).into()),
-            Self::Time(array) => Cell::Number(array.value(row)),
+            Self::Text(array) => value(array, row, |row| Cell::Text(array.value(row))),
+            Self::Int8(array) => value(array, row, |row| Cell::Number(array.value(row).into())),
+            Self::Int64(array) => value(array, row, |row| Cell::Number(array.value(row))),
+            Self::UInt32(array) => value(array, row, |row| Cell::Number(array.value(row).into())),
+            Self::Time(array) => value(array, row, |row| Cell::Number(array.value(row))),
         }
     }
+}
+
+#[inline]
+fn value<'b>(array: &impl Array, row: usize, of: impl FnOnce(usize) -> Cell<'b>) -> Cell<'b> {
+    if array.is_null(row) { Cell::Null } else { of(row) }
 }
