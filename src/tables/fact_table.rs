@@ -182,37 +182,52 @@ impl TableProvider for FactTable {
             Some(columns) => Arc::new(whole.project(columns)?),
             None => Arc::clone(&whole),
         };
-        let scan = FactScan { table: self.clone(), filter: Filter::of(state, filters, &whole)?, schema };
+        let scan = FactScan { table: self.clone(), filters: Filters::of(state, filters, &whole)?, schema };
         let schema = Arc::clone(&scan.schema);
         let exec = StreamingTableExec::try_new(schema, vec![Arc::new(scan)], None, [], false, limit)?;
         Ok(Arc::new(exec))
     }
 }
 
-/// Filters over the columns that they name.
+/// Filters, each with the columns that it names; those of cheap columns come first.
+#[derive(Debug, Clone)]
+struct Filters(Vec<Filter>);
+
 #[derive(Debug, Clone)]
 struct Filter {
     schema: SchemaRef,
-    passes: Vec<Arc<dyn PhysicalExpr>>,
+    passes: Arc<dyn PhysicalExpr>,
+}
+
+impl Filters {
+    fn of(state: &dyn Session, filters: &[Expr], whole: &SchemaRef) -> Result<Self> {
+        let filters = filters.iter().map(|filter| Filter::of(state, filter, whole));
+        let mut filters = filters.collect::<Result<Vec<_>>>()?;
+        filters.sort_by_key(Filter::cost);
+        Ok(Self(filters))
+    }
 }
 
 impl Filter {
-    fn of(state: &dyn Session, filters: &[Expr], whole: &SchemaRef) -> Result<Self> {
-        let named = |name: &str| {
-            filters.iter().any(|filter| filter.column_refs().iter().any(|column| column.name == name))
-        };
-        let fields: Vec<_> = whole.fields().iter().filter(|field| named(field.name())).cloned().collect();
+    fn of(state: &dyn Session, filter: &Expr, whole: &SchemaRef) -> Result<Self> {
+        let named = filter.column_refs();
+        let is_named = |name: &str| named.iter().any(|column| column.name == name);
+        let fields: Vec<_> = whole.fields().iter().filter(|field| is_named(field.name())).cloned().collect();
         let schema = Arc::new(Schema::new(fields));
         let df_schema = DFSchema::try_from(Arc::clone(&schema))?;
-        let passes = filters.iter().map(|filter| state.create_physical_expr(filter.clone(), &df_schema));
-        Ok(Self { passes: passes.collect::<Result<_>>()?, schema })
+        Ok(Self { passes: state.create_physical_expr(filter.clone(), &df_schema)?, schema })
+    }
+
+    /// Texts are made for each row.
+    fn cost(&self) -> usize {
+        self.schema.fields().iter().filter(|field| field.data_type().is_string()).count()
     }
 }
 
 #[derive(Debug, Clone)]
 struct FactScan {
     table: FactTable,
-    filter: Filter,
+    filters: Filters,
     schema: SchemaRef,
 }
 
@@ -276,20 +291,22 @@ impl FactScan {
         self.make(&self.schema, family, passed.as_deref().unwrap_or(rows))
     }
 
-    /// The rows that all filters let pass; none where there is no filter.
+    /// The rows that all filters let pass; none where there is no filter. Each sees the rows that those before it
+    /// let pass.
     fn passing(&self, family: &TraceBucket, rows: &[u32]) -> Result<Option<Vec<u32>>> {
-        if self.filter.passes.is_empty() {
-            return Ok(None);
-        }
-        let seen = self.make(&self.filter.schema, family, rows)?;
-        let mut passed = vec![true; rows.len()];
-        for filter in &self.filter.passes {
-            let verdicts = filter.evaluate(&seen)?.into_array(rows.len())?;
-            for (passed, verdict) in passed.iter_mut().zip(as_boolean_array(&verdicts)?) {
-                *passed &= verdict == Some(true);
+        let mut passed: Option<Vec<u32>> = None;
+        for Filter { schema, passes } in &self.filters.0 {
+            let rows = passed.as_deref().unwrap_or(rows);
+            if rows.is_empty() {
+                break;
             }
+            let seen = self.make(schema, family, rows)?;
+            let verdicts = passes.evaluate(&seen)?.into_array(rows.len())?;
+            let verdicts = rows.iter().zip(as_boolean_array(&verdicts)?);
+            passed =
+                Some(verdicts.filter_map(|(row, verdict)| (verdict == Some(true)).then_some(*row)).collect());
         }
-        Ok(Some(rows.iter().zip(passed).filter_map(|(row, passed)| passed.then_some(*row)).collect()))
+        Ok(passed)
     }
 
     fn make(&self, schema: &SchemaRef, family: &TraceBucket, rows: &[u32]) -> Result<RecordBatch> {
