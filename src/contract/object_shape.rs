@@ -126,3 +126,47 @@ fn fits(bytes: &[u8], kept: &[u8], kinds: &[u8]) -> bool {
     });
     misfits & 1 == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::Index};
+
+    use crate::contract::{
+        json_form::{self, Form},
+        known_keys::KnownKeys,
+    };
+
+    const OBJECT: &str = concat!(
+        r#"{"a":"0123 plain text that is longer than a block","b":105,"c":7,"d":"\"x\":1,\n\\ \u001f","#,
+        r#""e":{"f":[1,2.5,-3]},"g":-4,"h":"\"nested\" and é","i":null,"j":true}"#
+    );
+
+    proptest! {
+        /// Whatever differs from an object that is known is read as if nothing were known.
+        #[test]
+        fn what_is_alike_is_what_reads_alike(
+            changes in proptest::collection::vec((any::<Index>(), r#"[0-9a-z"\\{}:,\[\].\-\u{1} ]"#), 0..4),
+        ) {
+            let mut keys = KnownKeys::new(str::to_owned);
+            let mut read = |text: &str| {
+                let (mut known, mut all) = (Vec::new(), Vec::new());
+                let of_known =
+                    json_form::object_of(text, &mut keys, |key, value| known.push((key.clone(), value.to_owned())));
+                let of_all = json_form::object(text, |key, value| all.push((key.to_owned(), value.to_owned())));
+                ((of_known, known), (of_all, all))
+            };
+            for _ in 0..2 {
+                let (known, all) = read(OBJECT);
+                prop_assert_eq!(known.0, (Form::Canonical, true));
+                prop_assert_eq!(known, all);
+            }
+            let mut text = OBJECT.to_owned();
+            for (at, other) in changes {
+                let (at, char) = *at.get(&text.char_indices().collect::<Vec<_>>());
+                text.replace_range(at..at + char.len_utf8(), &other);
+            }
+            let (known, all) = read(&text);
+            prop_assert_eq!(known, all, "{}", text);
+        }
+    }
+}
