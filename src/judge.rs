@@ -9,6 +9,7 @@ pub(crate) mod barrier;
 pub(crate) mod cache;
 pub(crate) mod claim;
 pub(crate) mod compare;
+pub(crate) mod contested;
 pub(crate) mod cross_trace_parents;
 pub(crate) mod differing;
 mod disk_map;

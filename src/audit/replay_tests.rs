@@ -211,11 +211,28 @@ async fn of_a_span_that_was_sent_twice_each_copy_counts_for_one() {
     write_parquet(&cold, &rows, Schema::V2);
     let report = audit(folder.path(), &folder.path().join("runs"), &run.manifest.run_id).await;
     assert_eq!((fired(&report).as_str(), report.overall), ("", Overall::Pass));
-    rows.remove(0);
-    rows.push(rows[3].clone());
-    write_parquet(&cold, &rows, Schema::V2);
+    let mut uneven = rows.clone();
+    uneven.remove(0);
+    uneven.push(uneven[3].clone());
+    write_parquet(&cold, &uneven, Schema::V2);
     let report = audit(folder.path(), &folder.path().join("runs"), &run.manifest.run_id).await;
     assert_eq!(fired(&report), "lost_spans: 1; duplicate_spans: 1");
+
+    // Of the first span the second copy was sent with values that nobody stored.
+    let mut bytes = fs::read(&path).unwrap();
+    let (first, again) = (16, 16 + 56 * run.manifest.spans as usize);
+    bytes[again + 32..again + 48].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let span = u64::from_le_bytes(bytes[first + 16..first + 24].try_into().unwrap());
+    let copies: Vec<usize> =
+        (0..rows.len()).filter(|row| rows[*row].span_id == format!("{span:016x}")).collect();
+    for changed in &copies {
+        let mut rows = rows.clone();
+        rows[*changed].name.push('x');
+        write_parquet(&cold, &rows, Schema::V2);
+        let report = audit(folder.path(), &folder.path().join("runs"), &run.manifest.run_id).await;
+        assert_eq!(fired(&report), "altered_spans: 1", "{changed} of {copies:?}");
+    }
 }
 
 #[tokio::test]

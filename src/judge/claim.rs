@@ -59,6 +59,18 @@ pub(crate) struct Slot {
     pub(crate) slot: u64,
 }
 
+/// The recorded span that a row counts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Assigned {
+    Counted {
+        span: Slot,
+        /// Whether the row is as the span was sent.
+        as_sent: bool,
+    },
+    /// One of these, from which it differs: to be decided when all rows are known.
+    Contested(Vec<Slot>),
+}
+
 impl KnownRun {
     pub(crate) fn new(run: RunId, expectation: Arc<Expectation>, wanted: bool) -> Self {
         Self { run, expectation, wanted, tally: OnceLock::new() }
@@ -190,23 +202,23 @@ impl KnownRuns {
         planned.into_iter().chain(self.recorded(trace_id, span_id)).collect()
     }
 
-    /// Gives a row to one of the recorded spans with its ids, counts it there, and says whether it is as it was
-    /// sent. None where it is rather what `planned` says, or of the source of a replay that kept its ids.
+    /// Gives a row to one of the recorded spans with its ids. None where it is rather what `planned` says, or of the
+    /// source of a replay that kept its ids.
     ///
-    /// Of a span that was sent several times, each copy counts for one with equal values and the fewest copies.
+    /// Of a span that was sent several times, each copy counts for one with equal values and the fewest copies. Rows
+    /// with equal values may change places, so that their order does not matter.
     pub(super) fn count_recorded(
         &self,
         spans: &[Slot],
         planned: Option<Slot>,
         evidence: Option<Evidence>,
         mut is_as_sent: impl FnMut(&Recorded, u64) -> bool,
-    ) -> Option<(Slot, bool)> {
-        let copies = |span: &Slot| self.runs[span.run].found(span.slot);
+    ) -> Option<Assigned> {
         let is_better = |span: &Slot, as_sent: bool| {
             let run = &self.runs[span.run];
             let Some(planned) = planned else { return as_sent || run.wanted || !run.keeps_ids() };
             let others = !self.runs[planned.run].wanted;
-            run.wanted && (others || (as_sent && copies(span) < copies(&planned)))
+            run.wanted && (others || (as_sent && self.copies(*span) < self.copies(planned)))
         };
         let as_sent: Vec<bool> = spans
             .iter()
@@ -217,14 +229,46 @@ impl KnownRuns {
             .collect();
         let is_contested = spans.len() > 1 || planned.is_some();
         let _choosing = is_contested.then(|| self.choosing.lock().unwrap_or_else(PoisonError::into_inner));
-        let candidates = spans.iter().zip(as_sent).filter(|(span, as_sent)| is_better(span, *as_sent));
-        let (span, as_sent) = candidates.min_by_key(|(span, as_sent)| {
-            (!as_sent, !self.runs[span.run].wanted, copies(span), span.run, span.slot)
-        })?;
-        if let Some(evidence) = evidence {
-            self.runs[span.run].tally().count(span.slot, evidence, !as_sent);
+        let candidates = || {
+            let pairs = spans.iter().zip(&as_sent);
+            pairs.filter(|(span, as_sent)| is_better(span, **as_sent))
+        };
+        let as_it_was_sent: Vec<Slot> =
+            candidates().filter(|(_, as_sent)| **as_sent).map(|(span, _)| *span).collect();
+        if let Some(span) = self.fewest(&as_it_was_sent) {
+            self.count(span, evidence, false);
+            return Some(Assigned::Counted { span, as_sent: true });
         }
-        Some((*span, as_sent))
+        let differing: Vec<Slot> = candidates().map(|(span, _)| *span).collect();
+        if is_contested {
+            return (!differing.is_empty()).then_some(Assigned::Contested(differing));
+        }
+        let span = self.fewest(&differing)?;
+        self.count(span, evidence, true);
+        Some(Assigned::Counted { span, as_sent: false })
+    }
+
+    /// Counts a row that differs from all of these spans for one of them.
+    pub(super) fn choose(&self, spans: &[Slot], evidence: Option<Evidence>) -> Option<Slot> {
+        let span = self.fewest(spans)?;
+        self.count(span, evidence, true);
+        Some(span)
+    }
+
+    /// The first of the spans with the fewest copies, of the runs that must be in the store if any is of one.
+    fn fewest(&self, spans: &[Slot]) -> Option<Slot> {
+        let rank = |span: &Slot| (!self.runs[span.run].wanted, self.copies(*span), span.run, span.slot);
+        spans.iter().copied().min_by_key(rank)
+    }
+
+    fn copies(&self, span: Slot) -> u8 {
+        self.runs[span.run].found(span.slot)
+    }
+
+    fn count(&self, span: Slot, evidence: Option<Evidence>, altered: bool) {
+        if let Some(evidence) = evidence {
+            self.runs[span.run].tally().count(span.slot, evidence, altered);
+        }
     }
 }
 

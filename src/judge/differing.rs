@@ -160,17 +160,7 @@ impl DifferingRows {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut places = Vec::with_capacity(rows.len());
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let appended = match &mut *file {
-            Some(appended) => appended,
-            none => none.insert(Appended::create()?),
-        };
-        for row in rows {
-            let (offset, length) = appended.append(row)?;
-            places.push(RowPlace { run: row.run, slot: row.slot, offset, length });
-        }
-        appended.writer.flush()?;
+        let places = rows.iter().map(|row| self.keep(row)).collect::<io::Result<Vec<_>>>()?;
         let column = |of: fn(&RowPlace) -> u64| number(places.iter().map(|row| Some(of(row).cast_signed())));
         let columns = vec![
             column(|row| row.run as u64),
@@ -181,10 +171,22 @@ impl DifferingRows {
         self.places.push(RecordBatch::try_new(SchemaRef::clone(&PLACES), columns)?)
     }
 
+    /// Keeps the values of a row, and tells where they lie.
+    pub(super) fn keep(&self, row: &DifferingRow) -> io::Result<RowPlace> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let appended = match &mut *file {
+            Some(appended) => appended,
+            none => none.insert(Appended::create()?),
+        };
+        let (offset, length) = appended.append(row)?;
+        Ok(RowPlace { run: row.run, slot: row.slot, offset, length })
+    }
+
     pub(crate) fn read(&self, place: RowPlace) -> io::Result<DifferingRow> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file.as_ref().map(|appended| Arc::clone(&appended.file));
-        let file = file.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let appended = file.as_mut().ok_or(io::ErrorKind::UnexpectedEof)?;
+        appended.writer.flush()?;
+        let file = Arc::clone(&appended.file);
         let mut bytes = vec![0; usize::try_from(place.length).unwrap_or_default()];
         read_at(file.as_file(), place.offset, &mut bytes)?;
         let mut rest = Bytes(&bytes);

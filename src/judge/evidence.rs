@@ -6,7 +6,7 @@ use super::{claim::KnownRun, compare::Difference};
 use crate::{store::layout::Tier, traffic::ids::RunId};
 
 /// Where a stored row lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Address {
     pub(crate) tier: Tier,
     pub(crate) file: Arc<str>,

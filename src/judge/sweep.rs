@@ -117,6 +117,7 @@ pub(crate) async fn sweep(sweep: &Sweep) -> anyhow::Result<Swept> {
         sweep.collected.take(&mut one.rows.output)?;
         swept.add(file, one);
     }
+    sweep.collected.settle(&sweep.runs)?;
     swept.files.sort_by(|a, b| (a.tier, &a.file).cmp(&(b.tier, &b.file)));
     Ok(swept)
 }

@@ -10,6 +10,8 @@ use std::{
 use datafusion::error::Result;
 
 use super::{
+    claim::KnownRuns,
+    contested::{ContestedRow, ContestedRows},
     differing::{DifferingRow, DifferingRows},
     disk_map::DiskMap,
     encode,
@@ -33,6 +35,7 @@ pub(crate) struct FileOutput {
     pub(crate) differences: Vec<StoredDifference>,
     pub(crate) strays: Vec<Stray>,
     pub(crate) differing: Vec<DifferingRow>,
+    pub(crate) contested: Vec<ContestedRow>,
     pub(crate) hidden_rows: Vec<HiddenRow>,
     pub(crate) rows: RowCounts,
     pub(crate) losses: Losses,
@@ -51,6 +54,7 @@ pub(crate) struct SweepOutput {
     pub(crate) hidden_rows: Arc<Spool>,
     /// Rows of recorded runs.
     pub(crate) differing: Arc<DifferingRows>,
+    contested: ContestedRows,
     /// By file and row: a digest of what is not as planned there.
     alterations: Mutex<DiskMap>,
     state: Mutex<State>,
@@ -98,6 +102,7 @@ impl SweepOutput {
             strays: Arc::new(Spool::new(unplannable::schema(), budget.notes / 4)),
             hidden_rows: Arc::new(Spool::new(hidden_rows::schema(), budget.notes / 4)),
             differing: Arc::new(DifferingRows::new(budget.notes)),
+            contested: ContestedRows::new(budget.notes / 4),
             alterations: Mutex::new(DiskMap::new(budget.notes / 4)),
             state: Mutex::default(),
         }
@@ -115,9 +120,25 @@ impl SweepOutput {
         self.strays.push(unplannable::batch(&notes.strays)?)?;
         self.hidden_rows.push(hidden_rows::batch(&notes.hidden_rows)?)?;
         self.differing.push(&notes.differing)?;
+        self.contested.push(&notes.contested)?;
         self.facts.extend(notes.facts.drain(..))?;
         *notes = FileOutput::default();
         Ok(())
+    }
+
+    /// After all files: counts the rows for which several spans were in question.
+    pub(crate) fn settle(&self, runs: &KnownRuns) -> Result<()> {
+        self.contested.settle(runs, |row, in_scope| {
+            let mut rows = RowCounts::default();
+            if in_scope {
+                rows.differing = 1;
+                self.differing.push(&[row])?;
+            } else {
+                rows.out_of_scope = 1;
+            }
+            self.state().rows += rows;
+            Ok(())
+        })
     }
 
     fn note(&self, notes: &FileOutput) {

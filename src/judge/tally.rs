@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::store::layout::Tier;
+
 const COLD_SHIFT: u8 = 3;
 const WAL_SHIFT: u8 = 5;
 const ALTERED: u8 = 1 << 7;
@@ -34,6 +36,17 @@ pub(crate) enum Fate {
 pub(crate) enum Evidence {
     Cold,
     Wal,
+}
+
+impl Evidence {
+    /// What a row of a tier is evidence of: the hot snapshot is a copy.
+    pub(crate) fn of(tier: Tier) -> Option<Self> {
+        match tier {
+            Tier::Cold => Some(Self::Cold),
+            Tier::Wal => Some(Self::Wal),
+            Tier::Hot => None,
+        }
+    }
 }
 
 /// One byte of a tally.

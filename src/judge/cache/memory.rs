@@ -63,6 +63,7 @@ impl FileMemory {
         let is_faultless = output.differences.is_empty()
             && output.strays.is_empty()
             && output.differing.is_empty()
+            && output.contested.is_empty()
             && output.hidden_rows.is_empty();
         if kept.is_passing || !is_faultless {
             self.state().is_passing = true;

@@ -17,8 +17,9 @@ use crate::{
     },
     judge::{
         cache::part::Kept,
-        claim::{Claim, Slot},
+        claim::{Assigned, Claim, Slot},
         compare::Comparer,
+        contested::{Candidate, ContestedRow},
         differing::{DifferingRow, Values},
         evidence::{Address, StoredDifference},
         expectation::{Derived, Expectation},
@@ -118,14 +119,19 @@ impl<'s> RowJudge<'s> {
                 // Which of several spans it counts for depends on the rows of other files.
                 kept.is_passing |= recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
             }
-            if let Some((span, as_sent)) = self.recorded(&recorded, planned, &cells) {
+            if let Some(assigned) = self.recorded(&recorded, planned, &cells) {
                 if let Some(kept) = &mut one.kept {
-                    kept.counted.push((span.run, span.slot));
                     kept.is_recorded = true;
-                    kept.is_passing |= !as_sent;
+                    match &assigned {
+                        Assigned::Counted { span, as_sent } => {
+                            kept.counted.push((span.run, span.slot));
+                            kept.is_passing |= !as_sent;
+                        }
+                        Assigned::Contested(_) => kept.is_passing = true,
+                    }
                 }
                 self.note_missed(&cells, row_number, one);
-                self.judge_recorded(span, as_sent, &cells, row_number, one);
+                self.judge_recorded(assigned, &cells, row_number, one);
                 continue;
             }
             match claim {
@@ -158,19 +164,19 @@ impl<'s> RowJudge<'s> {
         }
     }
 
-    /// The recorded span that a row counts for, and whether it is as it was sent.
+    /// The recorded span that a row counts for.
     fn recorded(
         &mut self,
         spans: &[Slot],
         planned: Option<Slot>,
         cells: &StoredCells<'_>,
-    ) -> Option<(Slot, bool)> {
+    ) -> Option<Assigned> {
         if spans.is_empty() {
             return None;
         }
         let Self { sweep, schema, digester, canonical, tier, .. } = self;
         let (mut text, mut meaning) = (None, None);
-        sweep.runs.count_recorded(spans, planned, evidence(*tier), |recorded, slot| {
+        sweep.runs.count_recorded(spans, planned, Evidence::of(*tier), |recorded, slot| {
             let digest = match recorded.spans.digests() {
                 DigestVersion::V1 => *text.get_or_insert_with(|| digester.stored(cells, *schema)),
                 DigestVersion::V2 => *meaning.get_or_insert_with(|| canonical.stored(cells, *schema)),
@@ -182,30 +188,43 @@ impl<'s> RowJudge<'s> {
     /// In what it differs is found out when the source is read again.
     fn judge_recorded(
         &mut self,
-        span: Slot,
-        as_sent: bool,
+        assigned: Assigned,
         cells: &StoredCells<'_>,
         row_number: u64,
         one: &mut RowNotes,
     ) {
-        let Slot { run, slot } = span;
-        let sent_by = self.sweep.runs.runs[run].expectation.service_name(slot);
-        // The time of a row that is not as it was sent tells nothing.
-        let in_time = || !as_sent || self.sweep.scope.has_time(start(cells));
-        if !(self.has_service(sent_by, cells) && in_time()) {
-            one.output.rows.out_of_scope += 1;
-            return;
+        let in_scope = |span: Slot, as_sent: bool| {
+            let sent_by = self.sweep.runs.runs[span.run].expectation.service_name(span.slot);
+            // The time of a row that is not as it was sent tells nothing.
+            let in_time = || !as_sent || self.sweep.scope.has_time(start(cells));
+            self.has_service(sent_by, cells) && in_time()
+        };
+        let row = |Slot { run, slot }: Slot| {
+            let (address, schema, values) = (self.address(row_number), self.schema, Values::of(cells));
+            DifferingRow { run, slot, address, schema, values }
+        };
+        match assigned {
+            Assigned::Counted { span, as_sent } if !in_scope(span, as_sent) => {
+                one.output.rows.out_of_scope += 1;
+            }
+            Assigned::Counted { span, as_sent } => {
+                if self.tier != Tier::Cold {
+                    one.claimed.push((span.run, span.slot));
+                }
+                if as_sent {
+                    one.output.rows.as_planned += 1;
+                    return;
+                }
+                one.output.rows.differing += 1;
+                one.output.differing.push(row(span));
+            }
+            Assigned::Contested(spans) => {
+                let row = row(spans[0]);
+                let candidate = |span: Slot| Candidate { span, in_scope: in_scope(span, false) };
+                let candidates = spans.into_iter().map(candidate).collect();
+                one.output.contested.push(ContestedRow { candidates, row });
+            }
         }
-        if self.tier != Tier::Cold {
-            one.claimed.push((run, slot));
-        }
-        if as_sent {
-            one.output.rows.as_planned += 1;
-            return;
-        }
-        one.output.rows.differing += 1;
-        let (address, schema, values) = (self.address(row_number), self.schema, Values::of(cells));
-        one.output.differing.push(DifferingRow { run, slot, address, schema, values });
     }
 
     fn digest(&mut self, cells: &StoredCells<'_>) -> RowDigest {
@@ -270,7 +289,7 @@ impl<'s> RowJudge<'s> {
     }
 
     fn count(&self, run: usize, slot: u64, altered: bool, one: &mut RowNotes) {
-        if let Some(evidence) = evidence(self.tier) {
+        if let Some(evidence) = Evidence::of(self.tier) {
             self.sweep.runs.runs[run].tally().count(slot, evidence, altered);
         }
         if let Some(kept) = &mut one.kept {
@@ -396,15 +415,6 @@ fn keep_ids(fact: &Fact, cells: &StoredCells<'_>, kept: &mut Kept) {
     let malformed = ids.into_iter().filter(|(id, _)| fact.marks.id_form(*id) == IdForm::Odd);
     let texts = malformed.filter_map(|(_, column)| cells[column].and_then(Cell::text));
     kept.malformed.extend(texts.map(str::to_owned));
-}
-
-/// What a row of a tier is evidence of: the hot snapshot is a copy.
-fn evidence(tier: Tier) -> Option<Evidence> {
-    match tier {
-        Tier::Cold => Some(Evidence::Cold),
-        Tier::Wal => Some(Evidence::Wal),
-        Tier::Hot => None,
-    }
 }
 
 fn start(cells: &StoredCells<'_>) -> Option<i64> {
