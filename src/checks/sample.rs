@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array},
-    compute::{SortColumn, SortOptions, concat_batches, lexsort_to_indices, take_record_batch},
+    compute::{SortOptions, concat_batches, take_record_batch},
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
     row::{OwnedRow, RowConverter, SortField},
@@ -23,13 +23,18 @@ const SLACK: usize = 256;
 /// The smallest rows of a stream by their keys.
 pub(super) struct Sample {
     keep: usize,
-    order: Vec<SortOptions>,
     /// The columns of a finding, its id, its keys.
     schema: SchemaRef,
     columns: usize,
     keys: Option<RowConverter>,
-    /// The keys of the last row that is kept, once there are enough: what comes behind it is not.
+    /// The keys of the last row that is kept, once there are enough, or of the first that had no room: what comes
+    /// behind them is not kept.
     last: Option<OwnedRow>,
+    /// Brings rows into their order: keys, id, columns.
+    order: RowConverter,
+    ordered: Vec<usize>,
+    /// The first row that had no room: it and what comes behind it stays out, whatever goes before it.
+    cut: Option<OwnedRow>,
     held: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
@@ -50,14 +55,26 @@ impl Sample {
         fields.extend(keys.iter().enumerate().map(key));
         let sort_fields =
             keys.iter().map(|(data_type, options)| SortField::new_with_options(data_type.clone(), *options));
-        let keys_of = if keys.is_empty() { None } else { Some(RowConverter::new(sort_fields.collect())?) };
+        let sort_fields: Vec<_> = sort_fields.collect();
+        let columns = columns.fields().len();
+        let behind = columns + 1..fields.len();
+        let ordered = behind.chain([columns]).chain(0..columns);
+        let ordered: Vec<_> = ordered.filter(|column| is_sortable(fields[*column].data_type())).collect();
+        let sorted = |column: &usize| match column.checked_sub(columns + 1) {
+            Some(key) => sort_fields[key].clone(),
+            None => SortField::new(fields[*column].data_type().clone()),
+        };
+        let order = RowConverter::new(ordered.iter().map(sorted).collect())?;
+        let keys = if sort_fields.is_empty() { None } else { Some(RowConverter::new(sort_fields)?) };
         Ok(Self {
             keep,
-            order: keys.iter().map(|(_, options)| *options).collect(),
             schema: Arc::new(Schema::new(fields)),
-            columns: columns.fields().len(),
-            keys: keys_of,
+            columns,
+            keys,
             last: None,
+            order,
+            ordered,
+            cut: None,
             held: Vec::new(),
             rows: 0,
             bytes: 0,
@@ -110,15 +127,14 @@ impl Sample {
             return Ok(());
         }
         let all = concat_batches(&self.schema, &self.held)?;
-        let behind = self.columns + 1;
-        let keys = (behind..).zip(&self.order).map(|(column, options)| (column, Some(*options)));
-        let rest = std::iter::once(self.columns).chain(0..self.columns).map(|column| (column, None));
-        let sorted = keys.chain(rest).filter(|(column, _)| is_sortable(all.column(*column).data_type()));
-        let sorted: Vec<_> = sorted
-            .map(|(column, options)| SortColumn { values: Arc::clone(all.column(column)), options })
-            .collect();
-        let order = lexsort_to_indices(&sorted, Some(self.keep))?;
-        let all = take_record_batch(&all, &order)?;
+        let ordered: Vec<_> = self.ordered.iter().map(|column| Arc::clone(all.column(*column))).collect();
+        let ordered = self.order.convert_columns(&ordered)?;
+        let is_before_cut = |row: &usize| self.cut.as_ref().is_none_or(|cut| ordered.row(*row) < cut.row());
+        let mut order: Vec<usize> = (0..all.num_rows()).filter(is_before_cut).collect();
+        order.sort_by(|a, b| ordered.row(*a).cmp(&ordered.row(*b)));
+        order.truncate(self.keep);
+        let indices: UInt64Array = order.iter().map(|row| *row as u64).collect();
+        let all = take_record_batch(&all, &indices)?;
         let size = |row: usize| all.slice(row, 1).columns().iter().map(text_bytes).sum::<usize>();
         let mut bytes = 0;
         let fitting = (0..all.num_rows()).take_while(|row| {
@@ -126,14 +142,15 @@ impl Sample {
             *row == 0 || bytes <= MAX_BYTES
         });
         let kept = all.slice(0, fitting.count());
-        if let Some(converter) = &self.keys
-            && (kept.num_rows() == self.keep || kept.num_rows() < all.num_rows())
-        {
-            let keys = converter.convert_columns(&kept.columns()[behind..])?;
-            self.last = Some(keys.row(kept.num_rows() - 1).owned());
+        if let Some(first_out) = order.get(kept.num_rows()) {
+            self.cut = Some(ordered.row(*first_out).owned());
         }
-        if self.keys.is_none() && kept.num_rows() < all.num_rows() {
-            self.keep = kept.num_rows();
+        let last = if kept.num_rows() < all.num_rows() { kept.num_rows() } else { self.keep - 1 };
+        if let Some(keys) = &self.keys
+            && last < all.num_rows()
+        {
+            let keys = keys.convert_columns(&all.slice(last, 1).columns()[self.columns + 1..])?;
+            self.last = Some(keys.row(0).owned());
         }
         let columns = kept.columns().iter().map(|column| without_neighbours(Arc::clone(column))).collect();
         let kept = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
@@ -237,6 +254,21 @@ mod tests {
         assert_eq!(forward, backward);
         // A row's text is there twice: as its value and as its id.
         assert_eq!(forward.iter().map(|id| &id[..2]).collect::<Vec<_>>(), ["00"]);
+        // Rows of one key, the first of which leave room for one that sorts behind the first without.
+        let (half, third) = ("h".repeat(300_000), "t".repeat(150_000));
+        let texts = [format!("0{half}"), format!("1{half}"), format!("2{third}"), "3".to_owned()];
+        for key in [0, 1] {
+            let rows: Vec<(i64, &str)> =
+                (0..).zip(&texts).map(|(row, text)| (row * key, text.as_str())).collect();
+            for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2, 0, 3], [2, 1, 3, 0], [3, 0, 2, 1]] {
+                let filler = "f".repeat(400_000);
+                let mut batches: Vec<_> = order.iter().map(|row| vec![rows[*row]]).collect();
+                // Behind all of them, so that what is held is cut between two batches.
+                batches.splice(2..2, (0..4).map(|_| vec![(9, filler.as_str())]));
+                let kept = sampled(10, &batches);
+                assert_eq!(kept.iter().map(|id| &id[..1]).collect::<Vec<_>>(), ["0"], "{order:?}");
+            }
+        }
         let huge = "y".repeat(3 << 20);
         assert_eq!(sampled(10, &[vec![(1, huge.as_str())]]).len(), 1);
     }
