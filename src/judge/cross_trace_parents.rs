@@ -17,12 +17,9 @@ use super::{
     trace_bucket::Relations,
 };
 
-/// Absent parents of a bucket that are looked for, at least and at most; a store that lacks more has lost whole files,
-/// which shows there.
-const LOOKED_FOR: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 14;
-
-/// What an absent parent may take, with where it was found.
-const ABSENT: usize = 256;
+/// Absent parents of a bucket that are looked for: 25 MB where all of them are found. A store that lacks more has lost
+/// whole files, which shows there. Whatever the memory limit, so that it decides nothing.
+const LOOKED_FOR: usize = 1 << 12;
 
 /// The row of a span that another trace names as a parent.
 #[derive(Debug, Clone, Copy)]
@@ -41,14 +38,12 @@ impl CrossTraceParents {
     /// Looks through all traces, and counts them.
     pub(crate) fn look(facts: &Facts) -> io::Result<(Self, u64)> {
         let traces = AtomicU64::new(0);
-        let most = facts.share_of_bucket() / ABSENT;
-        let most = most.clamp(*LOOKED_FOR.start(), *LOOKED_FOR.end());
         let absent = Mutex::new(HashSet::new());
         facts.each(Facts::ALL, |_, family| {
             traces.fetch_add(family.traces.len() as u64, Ordering::Relaxed);
             let lacking =
                 family.facts.iter().zip(&family.kin).filter(|(fact, kin)| lacks_parent(fact, **kin));
-            let parents = lacking.map(|(fact, _)| fact.parent).take(most);
+            let parents = lacking.map(|(fact, _)| fact.parent).take(LOOKED_FOR);
             absent.lock().unwrap_or_else(PoisonError::into_inner).extend(parents);
         })?;
         let (traces, absent) =

@@ -101,11 +101,6 @@ impl Facts {
         self.shrink_to(self.budget)
     }
 
-    /// Bytes of the budget that fall to one bucket.
-    pub(super) fn share_of_bucket(&self) -> usize {
-        self.budget / BUCKETS
-    }
-
     /// Sends buckets to disk until no more than this is in memory.
     fn shrink_to(&self, bytes: usize) -> io::Result<()> {
         while self.held.load(Ordering::Relaxed) > bytes {

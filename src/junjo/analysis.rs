@@ -1,7 +1,7 @@
 //! The pass over all traces, and what comes of it.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -43,7 +43,7 @@ use crate::{
     store::lazy_table::{Batches, lazy_table},
 };
 
-/// Owners of members in another trace that are remembered.
+/// Owners of members in another trace that are remembered: the first by their digests, whichever worker came first.
 const MAX_DISPLACED: usize = 1_000_000;
 
 /// What is analysed, and what is known of it.
@@ -74,7 +74,7 @@ pub(crate) struct Analysis {
     pub(crate) counts: Counts,
     differences: Arc<Spool>,
     /// Digests of executions that spans in other traces name as theirs: what they lack is not missing.
-    displaced: Arc<HashSet<u64>>,
+    displaced: Arc<BTreeSet<u64>>,
 }
 
 /// What the workers add to.
@@ -87,7 +87,7 @@ struct Shared<'a> {
 struct State {
     counts: Counts,
     strays: Strays,
-    displaced: HashSet<u64>,
+    displaced: BTreeSet<u64>,
 }
 
 /// What one bucket adds.
@@ -96,7 +96,7 @@ struct OfBucket {
     counts: Counts,
     out: Differences,
     strays: NewStrays,
-    displaced: HashSet<u64>,
+    displaced: BTreeSet<u64>,
 }
 
 pub(crate) fn analyse(input: &Input<'_>) -> Result<Analysis> {
@@ -106,7 +106,7 @@ pub(crate) fn analyse(input: &Input<'_>) -> Result<Analysis> {
         state: Mutex::new(State {
             counts: Counts::default(),
             strays: Strays::new(input.budget),
-            displaced: HashSet::new(),
+            displaced: BTreeSet::new(),
         }),
     };
     if input.records.count() > 0 {
@@ -203,8 +203,9 @@ impl Shared<'_> {
         self.differences.push(new.out.batch(self.input.names)?)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.strays.take(new.strays)?;
-        if state.displaced.len() < MAX_DISPLACED {
-            state.displaced.extend(new.displaced);
+        state.displaced.extend(new.displaced);
+        while state.displaced.len() > MAX_DISPLACED {
+            state.displaced.pop_last();
         }
         let Counts { executions, graphs, stores, agents, evaluations, plugin_spans } = &mut state.counts;
         *executions += new.counts.executions;

@@ -10,7 +10,7 @@
 --
 -- Usually: A trace id was damaged in the file. The other spans of the two traces show which one.
 --
--- Not covered: rows of known runs, whose ids are compared with their plan, and more than a million absent parents.
+-- Not covered: rows of known runs, whose ids are compared with their plan, and more than 250 000 absent parents.
 SELECT tier, file, row_number, service_name, trace_id AS actual, span_id, parent_span_id, parent_file, parent_row_number,
        parent_trace_id AS expected
 FROM unplanned_rows
