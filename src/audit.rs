@@ -54,6 +54,8 @@ pub(crate) mod random_tests;
 #[cfg(test)]
 mod replay_tests;
 pub(crate) mod report;
+#[cfg(test)]
+mod same_report_tests;
 mod uncovered;
 pub(crate) mod verdict;
 mod visible;

@@ -163,7 +163,7 @@ impl Written {
         examine(&layout, &runs, options, |_| {}).await.unwrap()
     }
 
-    async fn audit_with(&self, run: &str, memory: Memory, samples: usize) -> AuditReport {
+    pub(super) async fn audit_with(&self, run: &str, memory: Memory, samples: usize) -> AuditReport {
         let layout = find_store(Some(self.folder.path())).unwrap();
         let runs = choose_runs(&self.folder.path().join("runs"), run, &layout).unwrap();
         let options = AuditOptions { wait: false, samples, memory, ..AuditOptions::of(built_in().unwrap()) };
@@ -360,7 +360,7 @@ enum Extent {
 
 const RATES: [f64; 4] = [0.0, 0.1, 0.5, 1.0];
 
-fn damages(default: u64) -> u64 {
+pub(super) fn damages(default: u64) -> u64 {
     std::env::var("E2E_STORE_RANDOM_DAMAGES").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default)
 }
 
@@ -675,28 +675,36 @@ fn displace(written: &mut Written, random: &mut StdRng) {
 /// Minutes, hours and days: links are judged by how long a trace has been silent.
 const AGES: [Duration; 3] = [Duration::from_mins(5), Duration::from_hours(3), Duration::from_hours(7 * 24)];
 
+/// A store with its run that was damaged up to three times.
+pub(super) fn write_damaged(since: u64, random: &mut StdRng) -> Written {
+    let mut written = write_since(since, random);
+    for _ in 0..random.random_range(0..4) {
+        if written.cold.iter().chain(&written.wal).any(|(_, rows)| rows.is_empty()) {
+            break;
+        }
+        match random.random_range(0..3) {
+            0 => exchange(&mut written, random),
+            1 => displace(&mut written, random),
+            _ => drop(damage(&mut written, random)),
+        }
+    }
+    written
+}
+
 /// Damaged stores, each with what an audit by structure finds, for another engine to judge.
 #[tokio::test]
-#[ignore = "writes stores: `scripts/second_opinion` runs it"]
+#[ignore = "writes stores: `scripts/second_opinion` and `scripts/same_report` run it"]
 async fn damaged_stores_are_written_for_a_second_opinion() {
     let folder = PathBuf::from(std::env::var("E2E_STORE_SECOND_OPINION").unwrap());
     for seed in 0..damages(100) {
         let mut random = StdRng::seed_from_u64(seed ^ 0x5ec0_4d00);
         let age = AGES[random.random_range(0..AGES.len())].as_nanos() as u64;
-        let mut written = write_since(crate::base::clock::unix_nanos() - age, &mut random);
-        for _ in 0..random.random_range(0..4) {
-            if written.cold.iter().chain(&written.wal).any(|(_, rows)| rows.is_empty()) {
-                break;
-            }
-            match random.random_range(0..3) {
-                0 => exchange(&mut written, &mut random),
-                1 => displace(&mut written, &mut random),
-                _ => drop(damage(&mut written, &mut random)),
-            }
-        }
+        let written = write_damaged(crate::base::clock::unix_nanos() - age, &mut random);
         let report = written.audit_with("none", Memory::default(), 1_000_000).await;
         let store = folder.join(format!("{seed:06}"));
-        crate::testing::copy_tree(&written.folder.path().join("spans"), &store.join("spans"));
+        for part in ["spans", "runs"] {
+            crate::testing::copy_tree(&written.folder.path().join(part), &store.join(part));
+        }
         let report =
             format::render(ReportFormat::Json, &report, View { limit: Some(usize::MAX), ..View::FILE });
         fs::write(store.join("report.json"), report.unwrap()).unwrap();

@@ -15,6 +15,8 @@ use super::jobs::Jobs;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory {
     bytes: u64,
+    /// Those that facts and notes are measured by: all of them, but for tests.
+    swept: u64,
     /// None where the machine decides.
     jobs: Option<NonZeroUsize>,
 }
@@ -65,12 +67,18 @@ impl Default for Memory {
 
 impl Memory {
     fn of(bytes: u64) -> Self {
-        Self { bytes, jobs: None }
+        Self { bytes, swept: bytes, jobs: None }
     }
 
     /// Makes it the measure of what foreign bytes may decode to.
     pub(crate) fn bound_decoding(self) {
         DECODED.store(self.bytes.max(LEAST_DECODED), Ordering::Relaxed);
+    }
+
+    /// With facts and notes that spill as within this limit: queries cannot do with as little.
+    #[cfg(test)]
+    pub(crate) fn spilling(self, swept: u64) -> Self {
+        Self { swept, ..self }
     }
 
     /// With so many things done side by side, where a number was asked for.
@@ -84,23 +92,24 @@ impl Memory {
 
     /// All of it, where nothing but queries needs any.
     pub(crate) fn whole(self) -> usize {
-        self.sixteenths(16)
+        sixteenths(self.bytes, 16)
     }
 
     /// Most of it for facts, which every check reads: by default those of a million rows. A sixteenth for each of
     /// three kinds of notes.
     pub(crate) fn budget(self) -> Budget {
-        Budget { facts: self.sixteenths(10), notes: self.sixteenths(1), jobs: self.jobs() }
+        let share = |share| sixteenths(self.swept, share);
+        Budget { facts: share(10), notes: share(1), jobs: self.jobs() }
     }
 
     /// What is left, in one partition: see `store::session`.
     pub(crate) fn session(self) -> Limits {
-        Limits { memory: self.sixteenths(3), partitions: 1, batch_rows: BATCH_ROWS }
+        Limits { memory: sixteenths(self.bytes, 3), partitions: 1, batch_rows: BATCH_ROWS }
     }
+}
 
-    fn sixteenths(self, share: u64) -> usize {
-        usize::try_from(self.bytes / 16 * share).unwrap_or(usize::MAX)
-    }
+fn sixteenths(bytes: u64, share: u64) -> usize {
+    usize::try_from(bytes / 16 * share).unwrap_or(usize::MAX)
 }
 
 impl fmt::Display for Memory {
