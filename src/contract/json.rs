@@ -19,8 +19,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Option<usize> {
             return Some(WORD * index + plain);
         }
     }
-    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    rest.iter().position(stops).map(|at| WORD * words.len() + at)
+    rest.iter().position(|byte| needs_escape(*byte)).map(|at| WORD * words.len() + at)
 }
 
 /// How many bytes of a word come before such a byte; all where there is none.
@@ -145,7 +144,8 @@ pub(super) fn separate(out: &mut String) {
     }
 }
 
-fn needs_escape(byte: u8) -> bool {
+/// Whether a byte of a text has to be escaped inside a JSON string.
+pub(super) fn needs_escape(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 

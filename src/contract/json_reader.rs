@@ -266,16 +266,8 @@ impl<'t> JsonReader<'t> {
     }
 
     fn skip_string(&mut self) -> Result<(), JsonError> {
-        self.take(b'"')?;
-        let bytes = self.text.as_bytes();
+        self.begin_string()?;
         loop {
-            while let Some(word) = bytes.get(self.at..).and_then(<[u8]>::first_chunk::<WORD>) {
-                let plain = plain_bytes(*word);
-                self.at += plain;
-                if plain < WORD {
-                    break;
-                }
-            }
             match self.byte().ok_or(JsonError::Syntax)? {
                 b'"' => {
                     self.at += 1;
@@ -283,8 +275,9 @@ impl<'t> JsonReader<'t> {
                 }
                 b'\\' => drop(self.escaped()?),
                 ..b' ' => return Err(JsonError::Syntax),
-                _ => self.at += 1,
+                _ => {}
             }
+            self.at += plain_run(&self.text.as_bytes()[self.at..]).ok_or(JsonError::Syntax)?;
         }
     }
 

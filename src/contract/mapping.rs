@@ -57,12 +57,9 @@ impl ResourceFacts {
     /// Whether the resource's part of a stored row is just this.
     pub(crate) fn is_of(&self, schema: Schema, stored: &Cells<'_>) -> bool {
         let dropped = Cell::Number(self.dropped_attributes_count(schema).into());
-        let parts = [
-            (column::SERVICE_NAME, Cell::Text(&self.service_name)),
-            (column::RESOURCE_ATTRIBUTES, Cell::Text(&self.attributes)),
-            (column::RESOURCE_DROPPED_ATTRIBUTES_COUNT, dropped),
-        ];
-        parts.into_iter().all(|(column, part)| stored[column].is_none_or(|stored| stored == part))
+        let parts = [Cell::Text(&self.service_name), Cell::Text(&self.attributes), dropped];
+        let mut parts = column::OF_RESOURCE.into_iter().zip(parts);
+        parts.all(|(column, part)| stored[column].is_none_or(|stored| stored == part))
     }
 
     fn dropped_attributes_count(&self, schema: Schema) -> u32 {

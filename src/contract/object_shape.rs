@@ -5,6 +5,8 @@
 
 use std::{collections::HashMap, ops::Range};
 
+use super::json::needs_escape;
+
 /// Bytes of the longest object that is kept, and of all together.
 const LONGEST: usize = 1 << 16;
 const MOST_BYTES: usize = 1 << 20;
@@ -91,7 +93,7 @@ impl Shape {
             } else if value.starts_with(b"\"") && !value.windows(2).any(|pair| pair == b"\\u") {
                 // What follows a backslash is part of an escape.
                 for (kind, pair) in kinds[1..].iter_mut().zip(value.windows(2)) {
-                    *kind = if is_plain(pair[1]) && pair[0] != b'\\' { PLAIN } else { SAME };
+                    *kind = if !needs_escape(pair[1]) && pair[0] != b'\\' { PLAIN } else { SAME };
                 }
             }
         }
@@ -109,16 +111,12 @@ impl Shape {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
-    byte >= b' ' && byte != b'"' && byte != b'\\'
-}
-
 /// Whether each byte may stand where the kept one does.
 fn fits(bytes: &[u8], kept: &[u8], kinds: &[u8]) -> bool {
     // Numbers instead of conditions, and no early stop: whole blocks are compared at once.
     let misfits = bytes.iter().zip(kept).zip(kinds).fold(0, |misfits, ((byte, kept), kind)| {
         let [plain, digit, first_digit] = [PLAIN, DIGIT, FIRST_DIGIT].map(|of| u8::from(*kind == of));
-        let special = u8::from(*byte < b' ') | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+        let special = u8::from(needs_escape(*byte));
         let no_digit = u8::from(byte.wrapping_sub(b'0') > 9);
         let may_differ =
             plain & !special | digit & !no_digit | first_digit & !(no_digit | u8::from(*byte == b'0'));

@@ -115,6 +115,10 @@ pub(crate) mod column {
 
     /// The columns that hold JSON text.
     pub(crate) const JSON: [usize; 4] = [ATTRIBUTES, EVENTS, LINKS, RESOURCE_ATTRIBUTES];
+
+    /// What a row has of its resource.
+    pub(crate) const OF_RESOURCE: [usize; 3] =
+        [SERVICE_NAME, RESOURCE_ATTRIBUTES, RESOURCE_DROPPED_ATTRIBUTES_COUNT];
 }
 
 /// Whether files of a schema have a column of schema 2.

@@ -233,9 +233,8 @@ impl KnownRuns {
             let pairs = spans.iter().zip(&as_sent);
             pairs.filter(|(span, as_sent)| is_better(span, **as_sent))
         };
-        let as_it_was_sent: Vec<Slot> =
-            candidates().filter(|(_, as_sent)| **as_sent).map(|(span, _)| *span).collect();
-        if let Some(span) = self.fewest(&as_it_was_sent) {
+        let as_it_was_sent = candidates().filter(|(_, as_sent)| **as_sent).map(|(span, _)| *span);
+        if let Some(span) = self.fewest(as_it_was_sent) {
             self.count(span, evidence, false);
             return Some(Assigned::Counted { span, as_sent: true });
         }
@@ -243,22 +242,25 @@ impl KnownRuns {
         if is_contested {
             return (!differing.is_empty()).then_some(Assigned::Contested(differing));
         }
-        let span = self.fewest(&differing)?;
-        self.count(span, evidence, true);
+        let span = self.choose(differing, evidence)?;
         Some(Assigned::Counted { span, as_sent: false })
     }
 
     /// Counts a row that differs from all of these spans for one of them.
-    pub(super) fn choose(&self, spans: &[Slot], evidence: Option<Evidence>) -> Option<Slot> {
+    pub(super) fn choose(
+        &self,
+        spans: impl IntoIterator<Item = Slot>,
+        evidence: Option<Evidence>,
+    ) -> Option<Slot> {
         let span = self.fewest(spans)?;
         self.count(span, evidence, true);
         Some(span)
     }
 
     /// The first of the spans with the fewest copies, of the runs that must be in the store if any is of one.
-    fn fewest(&self, spans: &[Slot]) -> Option<Slot> {
+    fn fewest(&self, spans: impl IntoIterator<Item = Slot>) -> Option<Slot> {
         let rank = |span: &Slot| (!self.runs[span.run].wanted, self.copies(*span), span.run, span.slot);
-        spans.iter().copied().min_by_key(rank)
+        spans.into_iter().min_by_key(rank)
     }
 
     fn copies(&self, span: Slot) -> u8 {

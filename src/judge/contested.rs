@@ -69,8 +69,8 @@ impl ContestedRows {
         let mut claims = std::mem::take(&mut *self.claims.lock().unwrap_or_else(PoisonError::into_inner));
         claims.sort_by(|one, other| one.address.cmp(&other.address));
         for Claimant { address, candidates, place } in claims {
-            let spans: Vec<Slot> = candidates.iter().map(|candidate| candidate.span).collect();
-            let Some(span) = runs.choose(&spans, Evidence::of(address.tier)) else { continue };
+            let spans = candidates.iter().map(|candidate| candidate.span);
+            let Some(span) = runs.choose(spans, Evidence::of(address.tier)) else { continue };
             let in_scope = candidates.iter().any(|candidate| candidate.span == span && candidate.in_scope);
             take(DifferingRow { run: span.run, slot: span.slot, ..self.rows.read(place)? }, in_scope)?;
         }

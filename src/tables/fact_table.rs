@@ -182,30 +182,21 @@ impl TableProvider for FactTable {
             Some(columns) => Arc::new(whole.project(columns)?),
             None => Arc::clone(&whole),
         };
-        let scan = FactScan { table: self.clone(), filters: Filters::of(state, filters, &whole)?, schema };
+        let filters = filters.iter().map(|filter| Filter::of(state, filter, &whole));
+        let mut filters = filters.collect::<Result<Vec<_>>>()?;
+        filters.sort_by_key(Filter::cost);
+        let scan = FactScan { table: self.clone(), filters, schema };
         let schema = Arc::clone(&scan.schema);
         let exec = StreamingTableExec::try_new(schema, vec![Arc::new(scan)], None, [], false, limit)?;
         Ok(Arc::new(exec))
     }
 }
 
-/// Filters, each with the columns that it names; those of cheap columns come first.
-#[derive(Debug, Clone)]
-struct Filters(Vec<Filter>);
-
+/// A filter with the columns that it names.
 #[derive(Debug, Clone)]
 struct Filter {
     schema: SchemaRef,
     passes: Arc<dyn PhysicalExpr>,
-}
-
-impl Filters {
-    fn of(state: &dyn Session, filters: &[Expr], whole: &SchemaRef) -> Result<Self> {
-        let filters = filters.iter().map(|filter| Filter::of(state, filter, whole));
-        let mut filters = filters.collect::<Result<Vec<_>>>()?;
-        filters.sort_by_key(Filter::cost);
-        Ok(Self(filters))
-    }
 }
 
 impl Filter {
@@ -227,7 +218,8 @@ impl Filter {
 #[derive(Debug, Clone)]
 struct FactScan {
     table: FactTable,
-    filters: Filters,
+    /// Those of cheap columns come first.
+    filters: Vec<Filter>,
     schema: SchemaRef,
 }
 
@@ -295,7 +287,7 @@ impl FactScan {
     /// let pass.
     fn passing(&self, family: &TraceBucket, rows: &[u32]) -> Result<Option<Vec<u32>>> {
         let mut passed: Option<Vec<u32>> = None;
-        for Filter { schema, passes } in &self.filters.0 {
+        for Filter { schema, passes } in &self.filters {
             let rows = passed.as_deref().unwrap_or(rows);
             if rows.is_empty() {
                 break;

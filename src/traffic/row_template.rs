@@ -8,7 +8,7 @@ use super::{ids::RunId, place::Place, profile::Telemetry};
 use crate::contract::{
     otlp::Cells,
     row::{Cell, Row},
-    schema::{COLUMN_COUNT, column},
+    schema::{COLUMN_COUNT, column::OF_RESOURCE},
 };
 
 /// What differs between the rows of two workflows: texts as they stand in a row, and the start, the end and the duration.
@@ -56,9 +56,6 @@ enum Piece {
     Fixed(Vec<u8>),
     Hole(usize),
 }
-
-const OF_RESOURCE: [usize; 3] =
-    [column::SERVICE_NAME, column::RESOURCE_ATTRIBUTES, column::RESOURCE_DROPPED_ATTRIBUTES_COUNT];
 
 impl RowTemplate {
     /// Cuts the row of a workflow whose holes are filled with values that stand nowhere else in it.
