@@ -28,6 +28,7 @@ use crate::{
     judge::{
         barrier::LeftBehind,
         cache::{CacheOptions, OpenCache},
+        engine::Engine,
         judgement::{Depth, Judgement},
         progress::Progress,
         reading::{self, DEFAULT_SETTLE, OldFiles, SweepInput},
@@ -86,6 +87,8 @@ pub(crate) struct AuditOptions {
     pub(crate) allow_uncovered: bool,
     /// Where what is concluded of cold files is remembered.
     pub(crate) cache: Option<CacheOptions>,
+    /// Where cold files are judged, if that is not here.
+    pub(crate) engine: Option<Arc<dyn Engine>>,
 }
 
 impl AuditOptions {
@@ -108,6 +111,7 @@ impl AuditOptions {
             memory: Memory::default(),
             progress: Progress::default(),
             cache: None,
+            engine: None,
         }
     }
 }
@@ -155,6 +159,7 @@ pub(crate) async fn read(
         budget: options.memory.budget(),
         progress: options.progress.clone(),
         cache: cache.as_ref(),
+        engine: options.engine.clone(),
     };
     let judgement = judge(&input, &session, waiting).await?;
     if judgement.files.is_empty() && judgement.judged.is_empty() && judgement.unreadable.is_empty() {

@@ -14,6 +14,11 @@ pub(crate) mod cross_trace_parents;
 pub(crate) mod differing;
 mod disk_map;
 pub(crate) mod encode;
+#[cfg_attr(
+    not(any(test, feature = "cluster")),
+    expect(dead_code, reason = "jobs are run in builds with a cluster")
+)]
+pub(crate) mod engine;
 pub(crate) mod evidence;
 pub(crate) mod expectation;
 pub(crate) mod fact;
@@ -26,6 +31,7 @@ pub(crate) mod interner;
 pub(crate) mod judgement;
 pub(crate) mod junjo;
 pub(crate) mod malformed_ids;
+mod partial;
 pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod runs;

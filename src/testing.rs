@@ -24,6 +24,7 @@ use crate::{
     },
 };
 
+pub(crate) mod engine;
 pub(crate) mod replayed;
 pub(crate) mod rest;
 

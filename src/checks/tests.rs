@@ -27,6 +27,7 @@ use crate::{
 
 pub(crate) mod bench;
 mod dropped;
+mod elsewhere;
 mod files;
 mod healthy;
 pub(crate) mod indexed;

@@ -26,12 +26,9 @@ use self::{
 use super::{claim::KnownRuns, scope::Scope};
 use crate::base::problem::Problem;
 
-mod bytes;
 pub(super) mod context;
 pub(super) mod entry;
-pub(super) mod keys;
 pub(super) mod memory;
-pub(super) mod part;
 pub(crate) mod recheck;
 mod stored;
 pub(crate) mod usage;

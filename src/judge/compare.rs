@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use super::expectation::Derived;
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What makes a difference of a column one of pollution, rather than of content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum DifferenceKind {
     /// It changes who the row says it is from.
     Witness,
@@ -27,7 +28,7 @@ pub(crate) enum DifferenceKind {
 }
 
 /// One value that is not what the plan calls for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Difference {
     pub(crate) column: usize,
     /// The JSON key, where the column is an object and both texts are valid.

@@ -77,6 +77,11 @@ impl Values {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Of what [`Values::bytes`] gave.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
 }
 
 /// What is left of bytes that were written here.

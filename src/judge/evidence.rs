@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{claim::KnownRun, compare::Difference};
 use crate::{store::layout::Tier, traffic::ids::RunId};
 
-/// Where a stored row lies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a stored row lies. Between processes it is a number alone: who reads it knows the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Address {
+    #[serde(skip, default = "Tier::cold")]
     pub(crate) tier: Tier,
+    #[serde(skip)]
     pub(crate) file: Arc<str>,
     /// From 0 within the file.
     pub(crate) row_number: u64,
 }
 
 /// A difference and the row that it was found on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredDifference {
     pub(crate) address: Address,
     pub(crate) run: RunId,

@@ -3,7 +3,7 @@
 //! Either way a run is a range of slots, one for each span, and everything else asks by slot. What only one kind
 //! knows is none for the other: nobody planned the workflows of a replay.
 
-use std::ops::Range;
+use std::{ops::Range, path::PathBuf};
 
 use crate::{
     contract::{digest::hash, mapping::ResourceFacts, schema::Schema},
@@ -38,6 +38,8 @@ pub(crate) struct Recorded {
     pub(crate) services: Vec<String>,
     /// Whether other rows may have its ids: those of its source do.
     pub(crate) keeps_ids: bool,
+    /// Where it was read from.
+    pub(crate) file: PathBuf,
 }
 
 impl Derived {
@@ -79,7 +81,7 @@ impl Expectation {
     pub(super) fn digest(&self) -> u64 {
         let text = match self {
             Self::Derived(Derived { plan, .. }) => format!("{:?}", plan.outline),
-            Self::Recorded(Recorded { spans, services, keeps_ids }) => {
+            Self::Recorded(Recorded { spans, services, keeps_ids, .. }) => {
                 format!("{:?}", (spans.digest(), services, keeps_ids))
             }
         };

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use datafusion::arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
 use memchr::memmem::Finder;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 use crate::base::arrays::{self, Kind, number, text};
 
 /// One such row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HiddenRow {
     pub(crate) address: Address,
     pub(crate) service_name: Option<String>,
@@ -23,7 +24,7 @@ pub(crate) struct HiddenRow {
 }
 
 /// What hides a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Hidden {
     /// The text that this list searches for is not in its attributes, although they say so.
     List(SpanType),

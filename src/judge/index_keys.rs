@@ -10,6 +10,7 @@ use std::{
 };
 
 use memchr::memmem::Finder;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     contract::{
@@ -77,7 +78,7 @@ pub(crate) struct Semantics {
 }
 
 /// The types of Junjo spans that have a list of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum SpanType {
     Workflow,
     Agent,

@@ -24,6 +24,7 @@ use super::{
     cache::OpenCache,
     claim::{KnownRun, KnownRuns, Slot},
     encode,
+    engine::Engine,
     evidence::{Address, Attempts, Sighting},
     expectation::{Derived, Expectation, Recorded},
     judgement::{Depth, JudgedRun, Judgement, SnapshotRecord},
@@ -38,7 +39,7 @@ use crate::{
     base::{clock::unix_nanos, memory::Budget},
     ledger::{
         any_run::AnyRun, expected::ExpectedSpans, export_index::ExportIndex, history::Export,
-        outcome_counts::RunResults,
+        outcome_counts::RunResults, runs::expected_path,
     },
     store::{
         health::Health,
@@ -76,6 +77,8 @@ pub(crate) struct SweepInput<'a> {
     pub(crate) budget: Budget,
     pub(crate) progress: Progress,
     pub(crate) cache: Option<&'a OpenCache>,
+    /// Where cold files are judged, if that is not here.
+    pub(crate) engine: Option<Arc<dyn Engine>>,
 }
 
 /// Cold files that were flushed before the judged runs began.
@@ -126,7 +129,8 @@ impl Expectations {
                     ExpectedSpans::default()
                 });
                 let services = replay.manifest.services.clone();
-                Expectation::Recorded(Recorded { spans, services, keeps_ids: replay.manifest.keeps_ids() })
+                let (keeps_ids, file) = (replay.manifest.keeps_ids(), expected_path(&replay.folder));
+                Expectation::Recorded(Recorded { spans, services, keeps_ids, file })
             }
         };
         let runs = runs.all().map(|run| (run.id(), Arc::new(load(run)))).collect();
@@ -173,6 +177,8 @@ pub(crate) async fn read(
             flushed: Arc::default(),
             is_indexed: input.layout.index().is_some_and(|index| index.exists()),
             cache: input.cache.map(OpenCache::share),
+            engine: input.engine.clone(),
+            task: None,
         };
         if let Some(cache) = &task.cache {
             cache.begin(&runs, &input.scope, read_began)?;

@@ -1,7 +1,9 @@
 //! Which part of a store an audit is about: some services, some time.
 
+use serde::{Deserialize, Serialize};
+
 /// What is judged. Rows outside are counted and passed over; planned spans outside are not missed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scope {
     /// All services where it is empty.
     pub(crate) services: Vec<String>,

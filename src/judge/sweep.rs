@@ -6,7 +6,6 @@
 use std::{
     collections::HashSet,
     ffi::OsString,
-    iter::Enumerate,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -28,10 +27,13 @@ use self::{
 use super::{
     cache::Cache,
     claim::KnownRuns,
+    engine::Engine,
     judgement::{Depth, FileRecord},
+    partial::RowSink,
     progress::Progress,
     scope::Scope,
     sweep_output::SweepOutput,
+    tally::Evidence,
 };
 use crate::{
     base::temporary::Temporary,
@@ -46,12 +48,16 @@ use crate::{
 
 mod batches;
 mod depth;
+mod elsewhere;
 mod file;
 mod flushed;
+mod part;
 mod record;
 mod remembered;
 mod row;
 mod snapshot;
+#[cfg(any(test, feature = "cluster"))]
+pub(crate) mod task;
 
 /// How long a flush may take between its rename and its last delete before that is a finding.
 const FLUSH_GRACE: Duration = Duration::from_secs(2);
@@ -75,6 +81,17 @@ pub(crate) struct Sweep {
     pub(crate) is_indexed: bool,
     /// What earlier audits remember of cold files.
     pub(crate) cache: Option<Arc<Cache>>,
+    /// Where cold files are judged, if that is not here.
+    pub(crate) engine: Option<Arc<dyn Engine>>,
+    /// Of one file that is judged for another process: what its rows say goes there and is not kept here.
+    pub(super) task: Option<Arc<dyn RowSink>>,
+}
+
+impl Sweep {
+    /// What a row of a tier is evidence of, where its spans are counted here.
+    fn evidence(&self, tier: Tier) -> Option<Evidence> {
+        Evidence::of(tier).filter(|_| self.task.is_none())
+    }
 }
 
 /// What the sweep says of files.
@@ -201,11 +218,34 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
         sweep.collected.names.name(&file.shown);
     }
     sweep.progress.expect(&files);
+    let mut elsewhere = elsewhere::Swept::default();
+    if let Some(engine) = &sweep.engine
+        && files.first().is_some_and(|file| file.tier == Tier::Cold)
+    {
+        elsewhere = elsewhere::sweep_files(engine, &files, sweep).await?;
+    }
+    let (theirs, ours): (Vec<_>, Vec<_>) =
+        files.into_iter().enumerate().partition(|(number, _)| elsewhere.contains_key(number));
+    let theirs = theirs.into_iter().filter_map(|(number, file)| {
+        let one = elsewhere.remove(&number)?;
+        Some((number, file, one))
+    });
+    let mut done: Vec<_> = theirs.collect();
+    done.extend(sweep_here(ours, sweep).await?);
+    done.sort_by_key(|(number, ..)| *number);
+    Ok(done.into_iter().map(|(_, file, one)| (file, one)).collect())
+}
+
+/// Files with their numbers.
+async fn sweep_here(
+    files: Vec<(usize, FoundFile)>,
+    sweep: &Sweep,
+) -> anyhow::Result<Vec<(usize, FoundFile, SweptFile)>> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
     let jobs = sweep.collected.facts.jobs.get();
-    let queue: Queue = Arc::new(Mutex::new(files.into_iter().enumerate()));
+    let queue: Queue = Arc::new(Mutex::new(files.into_iter()));
     // While some judge, others wait for an object.
     let workers = if sweep.layout.bucket.is_some() { jobs * 2 } else { jobs };
     let batches = Arc::new(SharedBatches::of(workers));
@@ -216,8 +256,7 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
     for worker in workers {
         done.extend(worker.await.context("a reader of files ended before its work")?);
     }
-    done.sort_by_key(|(number, ..)| *number);
-    Ok(done.into_iter().map(|(_, file, one)| (file, one)).collect())
+    Ok(done)
 }
 
 /// Does work on a thread of its own: when that ends, the memory of its buffers goes back to all others.
@@ -232,7 +271,7 @@ fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> o
 }
 
 /// Files that no worker has taken yet, by their number.
-type Queue = Arc<Mutex<Enumerate<vec::IntoIter<FoundFile>>>>;
+type Queue = Arc<Mutex<vec::IntoIter<(usize, FoundFile)>>>;
 
 async fn work_off(
     queue: Queue,

@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use datafusion::arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
+use serde::{Deserialize, Serialize};
 
 use super::evidence::Address;
 use crate::base::arrays::{self, Kind, number, text};
 
 /// One such row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stray {
     pub(crate) address: Address,
     /// The run that its trace id names, or its tag.

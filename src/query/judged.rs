@@ -37,6 +37,7 @@ impl Sweep for Sweeper {
             budget: self.memory.budget(),
             progress: Progress::default(),
             cache: None,
+            engine: None,
         };
         let judgement = Arc::new(audit::judge(&input, &session, |_| {}).await?);
         Ok(Judged::new(judgement, DEFAULT_SETTLE)?)

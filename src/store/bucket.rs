@@ -134,8 +134,29 @@ impl Object {
         Self { bucket: Arc::clone(bucket), meta: Arc::new(meta) }
     }
 
-    pub(super) fn key(&self) -> &Path {
+    /// As another process listed it; none for a key that cannot be asked for.
+    pub(crate) fn listed(
+        bucket: &Arc<Bucket>,
+        key: &str,
+        size: u64,
+        modified_at: Option<i64>,
+        e_tag: Option<String>,
+    ) -> Option<Self> {
+        let last_modified = DateTime::from_timestamp_nanos(modified_at.unwrap_or_default());
+        let location = Path::parse(key).ok()?;
+        Some(Self::new(bucket, ObjectMeta { location, last_modified, size, e_tag, version: None }))
+    }
+
+    pub(crate) fn bucket_name(&self) -> &str {
+        &self.bucket.name
+    }
+
+    pub(crate) fn key(&self) -> &Path {
         &self.meta.location
+    }
+
+    pub(crate) fn e_tag(&self) -> Option<&str> {
+        self.meta.e_tag.as_deref()
     }
 
     pub(super) fn name(&self) -> Option<&str> {

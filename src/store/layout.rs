@@ -25,6 +25,10 @@ pub(crate) enum Tier {
 impl Tier {
     pub(crate) const ALL: [Self; 3] = [Self::Cold, Self::Wal, Self::Hot];
 
+    pub(crate) fn cold() -> Self {
+        Self::Cold
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cold => "cold",
@@ -170,7 +174,7 @@ impl Layout {
         Ok(Self { cold, wal, hot_snapshot, ..Self::empty(spans.to_owned()) })
     }
 
-    pub(super) fn empty(spans: PathBuf) -> Self {
+    pub(crate) fn empty(spans: PathBuf) -> Self {
         Self {
             spans,
             cold: None,

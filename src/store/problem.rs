@@ -76,6 +76,9 @@ pub(crate) enum FileProblem {
     OverBudget { mb: u64 },
     #[error("what it says cannot be kept: {0}")]
     Unkept(String),
+    /// Another process judged it, and what it said did not come as it was sent.
+    #[error("what was concluded of it did not come whole: {0}")]
+    Undelivered(String),
     #[error("left out with --without")]
     LeftOut,
     /// The hot snapshot, or the WAL beside it, is another one by now.
@@ -106,7 +109,8 @@ impl FileProblem {
             | Self::Forbidden(_)
             | Self::Unreachable(_)
             | Self::OverBudget { .. }
-            | Self::Unkept(_) => Health::NotRead,
+            | Self::Unkept(_)
+            | Self::Undelivered(_) => Health::NotRead,
             Self::Gone | Self::Io { .. } | Self::LeftOut => Health::Unreadable,
             Self::Replaced => Health::Ok,
             Self::TooShort { .. }
@@ -157,6 +161,7 @@ impl FileProblem {
             | Self::Forbidden(_)
             | Self::Unreachable(_)
             | Self::Unkept(_)
+            | Self::Undelivered(_)
             | Self::LeftOut => true,
         }
     }
@@ -174,6 +179,7 @@ impl FileProblem {
                 | Self::Forbidden(_)
                 | Self::Unreachable(_)
                 | Self::OverBudget { .. }
+                | Self::Undelivered(_)
         )
     }
 

@@ -7,6 +7,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::contract::feistel::{GOLDEN, invert_64, invert_128, mix, permute_64, permute_128, without_zero};
 
 /// The upper bound of a workflow's number, exclusive.
@@ -22,7 +24,7 @@ pub(crate) type TraceId = [u8; 16];
 pub(crate) type SpanId = [u8; 8];
 
 /// The 48 bits that name a run; shown as 12 hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct RunId(u64);
 
 impl RunId {

@@ -57,6 +57,12 @@ impl Bench {
         self.alter_cold(change).unwrap();
     }
 
+    pub(super) async fn try_audit_by(&self, run: &str, options: AuditOptions) -> anyhow::Result<AuditReport> {
+        let layout = find_store(Some(self.folder.path())).unwrap();
+        let runs = choose_runs(&self.runs(), run, &layout).unwrap();
+        examine(&layout, &runs, options, |_| {}).await
+    }
+
     /// Some rows of the cold file lack a value of a column.
     pub(crate) fn set_null(&self, name: &str, rows: Range<usize>) {
         set_null(self, name, rows).unwrap();

@@ -14,14 +14,10 @@ use super::{
     stores,
 };
 use crate::{
-    audit::{AuditOptions, examine, report::AuditReport, verdict::Overall},
+    audit::{AuditOptions, report::AuditReport, verdict::Overall},
     contract::schema::Schema,
-    judge::{
-        cache::{CacheOptions, recheck::Recheck},
-        runs::choose_runs,
-    },
+    judge::cache::{CacheOptions, recheck::Recheck},
     proof::damages,
-    store::find::find_store,
     testing::findings_json as json,
 };
 
@@ -42,10 +38,8 @@ impl Bench {
         AuditOptions { cache: Some(CacheOptions { file: self.cache(), recheck }), ..without_waiting() }
     }
 
-    async fn audit_by(&self, run: &str, options: AuditOptions) -> AuditReport {
-        let layout = find_store(Some(self.folder.path())).unwrap();
-        let runs = choose_runs(&self.runs(), run, &layout).unwrap();
-        examine(&layout, &runs, options, |_| {}).await.unwrap()
+    pub(super) async fn audit_by(&self, run: &str, options: AuditOptions) -> AuditReport {
+        self.try_audit_by(run, options).await.unwrap()
     }
 
     /// As if all cold files had been written an hour ago.

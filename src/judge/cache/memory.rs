@@ -8,12 +8,19 @@ use std::{
 use super::{
     Cache,
     entry::{Block, Entry, Identity},
-    keys,
-    part::{self, Kept, Sum},
 };
 use crate::{
     base::clock::unix_nanos,
-    judge::{claim::KnownRuns, interner::Interner, judgement::FileRecord, sweep_output::FileOutput},
+    judge::{
+        claim::KnownRuns,
+        interner::Interner,
+        judgement::FileRecord,
+        partial::{
+            RowSink, keys,
+            part::{self, Kept, Sum},
+        },
+        sweep_output::FileOutput,
+    },
     store::{health::Health, inventory::FoundFile},
 };
 
@@ -49,6 +56,36 @@ struct State {
     sum: Sum,
 }
 
+impl RowSink for FileMemory {
+    fn note(&self, output: &FileOutput, kept: &Kept, runs: &KnownRuns, names: &Interner) {
+        let is_faultless = output.differences.is_empty()
+            && output.strays.is_empty()
+            && output.differing.is_empty()
+            && output.hidden_rows.is_empty()
+            && kept.altered.is_empty();
+        if kept.depends_on_others || !is_faultless {
+            self.state().is_passing = true;
+        }
+        if self.state().is_passing {
+            return;
+        }
+        let part = part::encode(output, kept, runs, names);
+        let block = part.and_then(|part| self.cache.write(&part));
+        let mut state = self.state();
+        state.is_lost |= block.is_none();
+        state.parts.extend(block);
+        state.runs.extend(kept.counted.iter().map(|(run, _)| runs.runs[*run].run.bits()));
+        state.named_runs.extend(kept.named_runs.iter().map(|run| run.bits()));
+        state.is_bound |= kept.is_bound(output);
+        if self.recheck.is_some() {
+            state.sum.add(output, &kept.records);
+            for (run, slot) in &kept.counted {
+                state.sum.count(runs.runs[*run].run, *slot);
+            }
+        }
+    }
+}
+
 impl FileMemory {
     pub(crate) fn new(cache: &Arc<Cache>, recheck: Option<Entry>) -> Arc<Self> {
         Arc::new(Self { cache: Arc::clone(cache), recheck, state: Mutex::default() })
@@ -56,35 +93,6 @@ impl FileMemory {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes what a batch of its rows said.
-    pub(crate) fn note(&self, output: &FileOutput, kept: &Kept, runs: &KnownRuns, names: &Interner) {
-        let is_faultless = output.differences.is_empty()
-            && output.strays.is_empty()
-            && output.differing.is_empty()
-            && output.contested.is_empty()
-            && output.hidden_rows.is_empty();
-        if kept.is_passing || !is_faultless {
-            self.state().is_passing = true;
-        }
-        if self.state().is_passing {
-            return;
-        }
-        let block = self.cache.write(&part::encode(output, kept, runs, names));
-        let mut state = self.state();
-        state.is_lost |= block.is_none();
-        state.parts.extend(block);
-        state.runs.extend(kept.counted.iter().map(|(run, _)| runs.runs[*run].run.bits()));
-        state.named_runs.extend(kept.named_runs.iter().map(|run| run.bits()));
-        // Whose a row is that left nothing, or that several spans may be, is not told by what is kept of it.
-        state.is_bound |= kept.is_recorded || output.rows.out_of_scope > 0;
-        if self.recheck.is_some() {
-            state.sum.add(output, &kept.records);
-            for (run, slot) in &kept.counted {
-                state.sum.count(runs.runs[*run].run, *slot);
-            }
-        }
     }
 
     /// Remembers a file that was read to its end, if it is as it should be and has not changed meanwhile.

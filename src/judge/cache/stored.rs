@@ -19,6 +19,7 @@ use super::{
 use crate::{
     base::{output::Output, problem::Problem, regular},
     contract::digest::hash,
+    judge::partial::PROGRAM,
     store::bytes::read_at,
 };
 
@@ -32,9 +33,6 @@ const TAIL: usize = 40;
 
 /// More than any store has names for.
 const MOST: u64 = 1 << 32;
-
-/// Whatever a conclusion follows from in this program: its version, its sources, and what it is built from.
-pub(super) const TOOL: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("E2E_STORE_SOURCES"));
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
@@ -63,7 +61,7 @@ pub(super) enum Found {
 
 impl Index {
     pub(super) fn new(contexts: Vec<Context>, files: BTreeMap<String, Entry>) -> Self {
-        Self { tool: TOOL.to_owned(), contexts, files }
+        Self { tool: PROGRAM.to_owned(), contexts, files }
     }
 }
 
@@ -136,7 +134,7 @@ fn read(file: File) -> Result<Found, Unread> {
     let index = index.and_then(|index| serde_json::from_slice::<Index>(&index).ok());
     match index {
         None => unusable("its index is damaged"),
-        Some(index) if index.tool != TOOL => unusable("another version of this program wrote it"),
+        Some(index) if index.tool != PROGRAM => unusable("another version of this program wrote it"),
         Some(index) => Ok(Found::Stored(Stored { file, index, size })),
     }
 }

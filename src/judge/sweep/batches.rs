@@ -11,7 +11,7 @@ use std::{
 use datafusion::arrow::array::RecordBatch;
 
 use crate::{
-    judge::cache::memory::FileMemory,
+    judge::partial::RowSink,
     store::{inventory::FoundFile, problem::FileProblem},
 };
 
@@ -21,8 +21,8 @@ pub(super) struct SharedFile {
     pub(super) file: FoundFile,
     /// The columns that it has in the type that a studio gives them.
     pub(super) present: Vec<String>,
-    /// What of it is to be remembered, where anything is.
-    pub(super) memory: Option<Arc<FileMemory>>,
+    /// Who else is told what its rows say.
+    pub(super) sink: Option<Arc<dyn RowSink>>,
     open: Mutex<Open>,
     is_done: Condvar,
 }
@@ -62,9 +62,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SharedFile {
-    pub(super) fn new(file: &FoundFile, present: Vec<String>, memory: Option<Arc<FileMemory>>) -> Arc<Self> {
+    pub(super) fn new(file: &FoundFile, present: Vec<String>, sink: Option<Arc<dyn RowSink>>) -> Arc<Self> {
         let (open, is_done) = (Mutex::default(), Condvar::new());
-        Arc::new(Self { file: file.clone(), present, memory, open, is_done })
+        Arc::new(Self { file: file.clone(), present, sink, open, is_done })
     }
 
     /// Waits for the batches that others have, and tells what kept one of them from being judged.

@@ -14,12 +14,10 @@ use super::{
 use crate::{
     contract::schema::{self, COLUMN_COUNT},
     judge::{
-        cache::{
-            memory::{FileMemory, FileRead},
-            part::Kept,
-        },
+        cache::memory::FileRead,
         index_keys::KeyNotes,
         judgement::FileRecord,
+        partial::{RowSink, part::Kept},
         sweep_output::FileOutput,
         tally::Evidence,
     },
@@ -89,9 +87,10 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
     if opened.health == Health::Gone {
         return None;
     }
-    one.rows.kept = memory.is_some().then(Kept::default);
+    let sink = sweep.task.clone().or_else(|| memory.clone().map(|memory| memory as Arc<dyn RowSink>));
+    one.rows.kept = sink.is_some().then(Kept::default);
     let read = memory.is_some().then(Arc::<ReadDigest>::default);
-    let shared = SharedFile::new(file, opened.known_columns(), memory);
+    let shared = SharedFile::new(file, opened.known_columns(), sink);
     let mut judge = RowJudge::new(file, sweep, &shared.present);
     let mut keys = (sweep.is_indexed && file.tier == Tier::Cold).then(KeyNotes::default);
     let mut statistics = opened.footer().map(ClaimedStatistics::of);
@@ -116,9 +115,9 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
                 // A flush may take a segment, and its rows are compared with the snapshot's in their order.
                 Tier::Wal | Tier::Hot => Some(batch),
             };
-            let memory = shared.memory.as_deref();
+            let sink = shared.sink.as_deref();
             mine.map_or(Ok(()), |batch| {
-                judge_batch(&mut judge, &batch, first_row, &mut one.rows, memory, sweep)
+                judge_batch(&mut judge, &batch, first_row, &mut one.rows, sink, sweep)
             })
         });
         if let Err(problem) = kept {
@@ -140,7 +139,7 @@ pub(super) async fn sweep_file(file: &FoundFile, sweep: &Sweep, reader: &Reader<
     if one.record.health == Health::Ok {
         one.record.index_keys = keys.map(KeyNotes::finish);
     }
-    if let Some(memory) = &shared.memory {
+    if let Some(memory) = memory {
         let read = FileRead {
             record: &one.record,
             content: read.zip(metadata).and_then(|(read, metadata)| {
@@ -172,9 +171,9 @@ pub(super) fn help(batches: &SharedBatches, sweep: &Sweep) {
                 &mut other.insert((Arc::clone(&one.of), judge)).1
             }
         };
-        let memory = one.of.memory.as_deref();
-        let mut notes = RowNotes { kept: memory.is_some().then(Kept::default), ..RowNotes::default() };
-        let judged = judge_batch(judge, &one.batch, one.first_row, &mut notes, memory, sweep);
+        let sink = one.of.sink.as_deref();
+        let mut notes = RowNotes { kept: sink.is_some().then(Kept::default), ..RowNotes::default() };
+        let judged = judge_batch(judge, &one.batch, one.first_row, &mut notes, sink, sweep);
         if let Err(problem) = judged {
             one.fail(problem);
         }
@@ -186,12 +185,15 @@ fn judge_batch(
     batch: &RecordBatch,
     first_row: u64,
     notes: &mut RowNotes,
-    memory: Option<&FileMemory>,
+    sink: Option<&dyn RowSink>,
     sweep: &Sweep,
 ) -> Result<(), FileProblem> {
     judge.judge(batch, first_row, notes).map_err(|err| FileProblem::Unkept(err.to_string()))?;
-    if let (Some(memory), Some(kept)) = (memory, &mut notes.kept) {
-        memory.note(&notes.output, &std::mem::take(kept), &sweep.runs, &sweep.collected.names);
+    if let (Some(sink), Some(kept)) = (sink, &mut notes.kept) {
+        sink.note(&notes.output, &std::mem::take(kept), &sweep.runs, &sweep.collected.names);
+    }
+    if sweep.task.is_some() {
+        notes.output = FileOutput::default();
     }
     // The snapshot is a copy, and a flush may take a segment: what they say is handed on later, if at all.
     if judge.tier() == Tier::Cold {

@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use super::{Sweep, file::SweptFile, record};
+use super::{Sweep, file::SweptFile, part, record};
 use crate::{
     judge::{
         cache::{
             Cache,
             context::Fit,
             entry::{Entry, Identity},
-            keys,
             memory::FileMemory,
-            part::{self, Part},
         },
         interner::Symbol,
-        junjo::{record::Head, records},
-        tally::Evidence,
+        partial::{self, keys},
     },
     store::{
         inventory::{FoundFile, Kind},
@@ -83,28 +80,21 @@ fn is_whole(entry: &Entry, new: &[RunId], sweep: &Sweep, cache: &Cache) -> bool 
     };
     let names = &sweep.collected.names;
     let is_fit = |bytes: &[u8]| {
-        let Some(mut spans) = part::spans(bytes) else { return false };
+        let Some(mut spans) = partial::part::spans(bytes) else { return false };
         if (is_watching || !new.is_empty()) && spans.any(concerns) {
             return false;
         }
         if !is_watching || entry.runs.is_empty() {
             return true;
         }
-        let part = part::decode(bytes, names, Symbol::NONE);
-        part.is_some_and(|part| !planned_spans(&part, sweep).any(|span| sweep.flushed.wants_span(span)))
+        let part = partial::part::decode(bytes, names, Symbol::NONE);
+        part.is_some_and(|part| {
+            !part::counted_spans(&part.counted, sweep).any(|span| sweep.flushed.wants_span(span))
+        })
     };
     let is_key = |block| cache.block(block).is_some_and(|bytes| keys::decode(&bytes).is_some());
     entry.parts.iter().all(|block| cache.block(block).is_some_and(|bytes| is_fit(&bytes)))
         && entry.index_keys.iter().all(is_key)
-}
-
-/// The ids of the planned spans that rows of a part count for.
-fn planned_spans(part: &Part, sweep: &Sweep) -> impl Iterator<Item = u64> {
-    part.counted.iter().flat_map(move |(run, slots)| {
-        let expectation = sweep.runs.known(*run).map(|known| &*known.expectation);
-        let slots = slots.iter().map(move |slot| expectation.map(|of| u64::from_be_bytes(of.span_id(*slot))));
-        slots.flatten()
-    })
 }
 
 /// Notes what its rows said.
@@ -117,7 +107,7 @@ fn take(file: &FoundFile, entry: &Entry, sweep: &Sweep, cache: &Cache) -> SweptF
     let name = sweep.collected.names.name(&file.shown);
     let noted = entry.parts.iter().try_for_each(|block| {
         let bytes = cache.block(block).context("the cache has changed meanwhile")?;
-        note(&bytes, name, sweep)
+        part::note(&bytes, name, sweep).map(drop)
     });
     let keys = entry.index_keys.as_ref().filter(|_| sweep.is_indexed);
     one.record.index_keys = keys.and_then(|block| keys::decode(&cache.block(block)?));
@@ -125,27 +115,4 @@ fn take(file: &FoundFile, entry: &Entry, sweep: &Sweep, cache: &Cache) -> SweptF
         one.record.fail(FileProblem::Unkept(format!("{err:#}")));
     }
     one
-}
-
-fn note(bytes: &[u8], file: Symbol, sweep: &Sweep) -> anyhow::Result<()> {
-    let Sweep { collected, runs, .. } = sweep;
-    let mut part = part::decode(bytes, &collected.names, file).context("damaged")?;
-    for (run, slots) in &part.counted {
-        let known = runs.known(*run).context("another run")?;
-        for slot in slots {
-            ensure!(*slot < known.tally().len(), "another plan");
-            known.tally().count(*slot, Evidence::Cold, false);
-        }
-    }
-    for text in &part.malformed {
-        collected.odd.trace(Some(text));
-        collected.odd.span(Some(text));
-    }
-    if let Some(all) = &collected.records {
-        for record in records::split(&part.records) {
-            let trace = Head::decode(record)?.trace;
-            all.add(trace, |out| out.extend_from_slice(record))?;
-        }
-    }
-    Ok(collected.take(&mut part.output)?)
 }

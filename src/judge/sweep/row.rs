@@ -16,7 +16,6 @@ use crate::{
         schema::{Schema, column},
     },
     judge::{
-        cache::part::Kept,
         claim::{Assigned, Claim, Slot},
         compare::Comparer,
         contested::{Candidate, ContestedRow},
@@ -32,7 +31,7 @@ use crate::{
             records,
         },
         malformed_ids::IdForm,
-        tally::Evidence,
+        partial::part::Kept,
         unplannable::Stray,
     },
     store::{
@@ -117,17 +116,16 @@ impl<'s> RowJudge<'s> {
             };
             if let Some(kept) = &mut one.kept {
                 // Which of several spans it counts for depends on the rows of other files.
-                kept.is_passing |= recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
+                kept.depends_on_others |= recorded.len() > 1 || !recorded.is_empty() && planned.is_some();
             }
             if let Some(assigned) = self.recorded(&recorded, planned, &cells) {
                 if let Some(kept) = &mut one.kept {
                     kept.is_recorded = true;
                     match &assigned {
                         Assigned::Counted { span, as_sent } => {
-                            kept.counted.push((span.run, span.slot));
-                            kept.is_passing |= !as_sent;
+                            kept.count(span.run, span.slot, !as_sent);
                         }
-                        Assigned::Contested(_) => kept.is_passing = true,
+                        Assigned::Contested(_) => kept.depends_on_others = true,
                     }
                 }
                 self.note_missed(&cells, row_number, one);
@@ -176,7 +174,7 @@ impl<'s> RowJudge<'s> {
         }
         let Self { sweep, schema, digester, canonical, tier, .. } = self;
         let (mut text, mut meaning) = (None, None);
-        sweep.runs.count_recorded(spans, planned, Evidence::of(*tier), |recorded, slot| {
+        sweep.runs.count_recorded(spans, planned, sweep.evidence(*tier), |recorded, slot| {
             let digest = match recorded.spans.digests() {
                 DigestVersion::V1 => *text.get_or_insert_with(|| digester.stored(cells, *schema)),
                 DigestVersion::V2 => *meaning.get_or_insert_with(|| canonical.stored(cells, *schema)),
@@ -289,11 +287,11 @@ impl<'s> RowJudge<'s> {
     }
 
     fn count(&self, run: usize, slot: u64, altered: bool, one: &mut RowNotes) {
-        if let Some(evidence) = Evidence::of(self.tier) {
+        if let Some(evidence) = self.sweep.evidence(self.tier) {
             self.sweep.runs.runs[run].tally().count(slot, evidence, altered);
         }
         if let Some(kept) = &mut one.kept {
-            kept.counted.push((run, slot));
+            kept.count(run, slot, altered);
         }
     }
 
@@ -391,11 +389,15 @@ impl<'s> RowJudge<'s> {
                     return records.add(fact.trace, |out| record::encode(&fact, &row, out));
                 };
                 let record = records::push(&mut kept.records, |out| record::encode(&fact, &row, out));
-                records.add(fact.trace, |out| out.extend_from_slice(record))?;
+                if self.sweep.task.is_none() {
+                    records.add(fact.trace, |out| out.extend_from_slice(record))?;
+                }
             }
             return Ok(());
         };
-        self.sweep.runs.meet(run);
+        if self.sweep.task.is_none() {
+            self.sweep.runs.meet(run);
+        }
         one.output.rows.strays += 1;
         one.output.strays.push(Stray {
             address: self.address(row_number),

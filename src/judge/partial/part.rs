@@ -1,26 +1,27 @@
-//! What a batch of rows of a cold file said, as bytes that outlast this process.
+//! What a batch of rows of a cold file said, as bytes that outlast this process or go to another.
 //!
 //! The ids of spans come first and as they are: they are random, and what has to look for some of them reads no more.
 //! Behind them all else is compressed: names by number, traces, executions and the shapes of rows once each, parents
 //! by their place, times by what they are later than others.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    hash::Hash,
+    collections::{BTreeMap, BTreeSet},
     ops::AddAssign,
 };
 
-use super::bytes::{In, Out, from_zigzag, zigzag};
+use super::{
+    bytes::{In, Out},
+    facts::{Table, facts, put_facts, words},
+    faults,
+};
 use crate::{
     contract::{digest::hash, loss::Losses},
     judge::{
         claim::KnownRuns,
-        fact::{Fact, Marks},
         fact_bytes,
         interner::{Interner, Symbol},
         judgement::RowCounts,
         junjo::{
-            Execution, Kind,
             record::relabel,
             records::{self, push},
         },
@@ -32,8 +33,10 @@ use crate::{
 /// What is kept of rows beside what the sweep notes of them anyway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// Planned or recorded spans that a row counts for, by the place of their run in `KnownRuns`; all as they should be.
+    /// Planned or recorded spans that a row counts for and is as it should be, by the place of their run in `KnownRuns`.
     pub(crate) counted: Vec<(usize, u64)>,
+    /// Those of which a row is not as it should be.
+    pub(crate) altered: Vec<(usize, u64)>,
     /// Records of rows with Junjo telemetry, each behind its length.
     pub(crate) records: Vec<u8>,
     /// Texts of ids that are no numbers.
@@ -42,8 +45,20 @@ pub(crate) struct Kept {
     pub(crate) named_runs: BTreeSet<RunId>,
     /// A row counts for a recorded span.
     pub(crate) is_recorded: bool,
-    /// Something is not as it should be, or may be judged otherwise beside other files.
-    pub(crate) is_passing: bool,
+    /// Which span a row counts for depends on the rows of other files.
+    pub(crate) depends_on_others: bool,
+}
+
+impl Kept {
+    /// Of a row that counts for a span.
+    pub(crate) fn count(&mut self, run: usize, slot: u64, is_altered: bool) {
+        if is_altered { &mut self.altered } else { &mut self.counted }.push((run, slot));
+    }
+
+    /// Whether there is a row of which nothing kept tells whose it is: it left nothing, or several spans may be it.
+    pub(crate) fn is_bound(&self, output: &FileOutput) -> bool {
+        self.is_recorded || output.rows.out_of_scope > 0
+    }
 }
 
 /// A part as it is read back.
@@ -51,6 +66,7 @@ pub(crate) struct Kept {
 pub(crate) struct Part {
     pub(crate) output: FileOutput,
     pub(crate) counted: Vec<(RunId, Vec<u64>)>,
+    pub(crate) altered: Vec<(RunId, Vec<u64>)>,
     pub(crate) records: Vec<u8>,
     pub(crate) malformed: Vec<String>,
 }
@@ -61,42 +77,28 @@ const LEVEL: i32 = 1;
 /// A batch of rows decodes to much less.
 const MOST: usize = 1 << 28;
 
-/// A row's numbers that many rows have together.
-type RowShape = (u64, u64, u8, [Symbol; 4]);
-
-/// Different values in the order in which they came.
-struct Table<T> {
-    numbers: HashMap<T, u64>,
-    values: Vec<T>,
-}
-
-impl<T: Copy + Eq + Hash> Table<T> {
-    fn new() -> Self {
-        Self { numbers: HashMap::new(), values: Vec::new() }
-    }
-
-    fn number(&mut self, value: T) -> u64 {
-        let next = self.values.len() as u64;
-        *self.numbers.entry(value).or_insert_with(|| {
-            self.values.push(value);
-            next
-        })
-    }
-}
-
-pub(crate) fn encode(output: &FileOutput, kept: &Kept, runs: &KnownRuns, names: &Interner) -> Vec<u8> {
+/// None for what is too large, or concerns the rows of other files.
+pub(crate) fn encode(
+    output: &FileOutput,
+    kept: &Kept,
+    runs: &KnownRuns,
+    names: &Interner,
+) -> Option<Vec<u8>> {
     let FileOutput { facts, rows, losses, .. } = output;
+    if kept.depends_on_others {
+        return None;
+    }
     let mut rest = Out::default();
     let mut symbols = Table::new();
     let mut body = Out::default();
     put_facts(facts, &mut symbols, &mut body);
     put_records(&kept.records, &mut symbols, &mut body);
     put_counted(&kept.counted, runs, &mut body);
-    for count in [rows.as_planned, rows.by_structure, rows.out_of_scope].into_iter().chain(losses.counts()) {
-        body.number(count);
-    }
+    put_counted(&kept.altered, runs, &mut body);
+    counts_of(rows).into_iter().chain(losses.counts()).for_each(|count| body.number(count));
     body.number(kept.malformed.len() as u64);
     kept.malformed.iter().for_each(|text| body.bytes(text.as_bytes()));
+    faults::put(output, &mut body);
 
     rest.number(symbols.values.len() as u64);
     for symbol in symbols.values {
@@ -111,7 +113,11 @@ pub(crate) fn encode(output: &FileOutput, kept: &Kept, runs: &KnownRuns, names: 
     }
     bytes.number(rest.0.len() as u64);
     bytes.0.extend(zstd::bulk::compress(&rest.0, LEVEL).expect("what is in memory is compressed"));
-    bytes.0
+    (rest.0.len() <= MOST).then_some(bytes.0)
+}
+
+fn counts_of(rows: &RowCounts) -> [u64; 5] {
+    [rows.as_planned, rows.differing, rows.by_structure, rows.strays, rows.out_of_scope]
 }
 
 /// The ids of the spans of a part's facts.
@@ -131,195 +137,21 @@ pub(crate) fn decode(bytes: &[u8], names: &Interner, file: Symbol) -> Option<Par
     let mut part = Part::default();
     part.output.facts = facts(&mut rest, spans, &symbols, file)?;
     part.records = records(&mut rest, &symbols, file)?;
-    let runs = rest.count()?;
-    part.counted = (0..runs).map(|_| counted(&mut rest)).collect::<Option<_>>()?;
-    let mut counts = [0; 3 + Losses::KINDS];
+    for counts in [&mut part.counted, &mut part.altered] {
+        let runs = rest.count()?;
+        *counts = (0..runs).map(|_| counted(&mut rest)).collect::<Option<_>>()?;
+    }
+    let mut counts = [0; 5 + Losses::KINDS];
     for count in &mut counts {
         *count = rest.number()?;
     }
-    let [as_planned, by_structure, out_of_scope, losses @ ..] = counts;
-    part.output.rows = RowCounts { as_planned, by_structure, out_of_scope, ..RowCounts::default() };
+    let [as_planned, differing, by_structure, strays, out_of_scope, losses @ ..] = counts;
+    part.output.rows = RowCounts { as_planned, differing, by_structure, strays, out_of_scope };
     part.output.losses = Losses::of(losses);
     let malformed = rest.count()?;
     part.malformed = (0..malformed).map(|_| rest.text().map(str::to_owned)).collect::<Option<_>>()?;
+    faults::take(&mut rest, &mut part.output, names.text(file))?;
     rest.0.is_empty().then_some(part)
-}
-
-impl<'b> In<'b> {
-    /// So many words as they lie there.
-    fn words(&mut self) -> Option<&'b [u8]> {
-        let length = self.count()?.checked_mul(8)?;
-        self.take(length)
-    }
-}
-
-fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word))
-}
-
-fn put_facts(facts: &[Fact], symbols: &mut Table<Symbol>, out: &mut Out) {
-    let (mut shapes, mut traces, mut executions) = (Table::new(), Table::new(), Table::new());
-    let places: HashMap<u64, usize> = facts.iter().enumerate().map(|(at, fact)| (fact.span, at)).collect();
-    let mut columns = Out::default();
-    for fact in facts {
-        let texts = [fact.service, fact.resource_service, fact.tagged_service, fact.instance];
-        columns.number(shapes.number((fact.marks.bits(), fact.run, fact.execution.kind.bits(), texts)));
-    }
-    for fact in facts {
-        columns.number(traces.number(fact.trace));
-    }
-    for fact in facts {
-        columns.number(executions.number(fact.execution.own));
-    }
-    for fact in facts {
-        columns.number(executions.number(fact.execution.parent));
-    }
-    for (at, fact) in facts.iter().enumerate() {
-        match places.get(&fact.parent) {
-            _ if fact.parent == 0 => columns.number(0),
-            None => {
-                columns.number(1);
-                columns.word(fact.parent);
-            }
-            // In ones and twos around the row, both ways.
-            Some(place) => {
-                let distance = (*place as i64) - (at as i64);
-                columns.number(2 + zigzag(distance));
-            }
-        }
-    }
-    let mut before = 0_i64;
-    for fact in facts {
-        columns.signed(fact.start_time.wrapping_sub(before));
-        before = fact.start_time;
-    }
-    for fact in facts {
-        columns.signed(lasted(fact.start_time, fact.end_time));
-    }
-    for fact in facts {
-        columns.signed(fact.duration.wrapping_sub(lasted(fact.start_time, fact.end_time)));
-    }
-    let mut next = 0_i64;
-    for fact in facts {
-        columns.signed(i64::from(fact.row_number) - next);
-        next = i64::from(fact.row_number) + 1;
-    }
-    for fact in facts {
-        columns.word(fact.content);
-    }
-
-    out.number(shapes.values.len() as u64);
-    for (marks, run, kind, texts) in shapes.values {
-        out.number(marks);
-        out.number(run);
-        out.0.push(kind);
-        for text in texts {
-            put_symbol(text, symbols, out);
-        }
-    }
-    out.number(traces.values.len() as u64);
-    traces.values.iter().for_each(|trace| out.0.extend_from_slice(&trace.to_le_bytes()));
-    out.number(executions.values.len() as u64);
-    executions.values.iter().for_each(|execution| out.word(*execution));
-    out.0.append(&mut columns.0);
-}
-
-fn lasted(start: i64, end: i64) -> i64 {
-    end.wrapping_sub(start)
-}
-
-fn put_symbol(symbol: Symbol, symbols: &mut Table<Symbol>, out: &mut Out) {
-    out.number(if symbol == Symbol::NONE { 0 } else { symbols.number(symbol) + 1 });
-}
-
-fn symbol(bytes: &mut In<'_>, symbols: &[Symbol]) -> Option<Symbol> {
-    match bytes.number()? {
-        0 => Some(Symbol::NONE),
-        number => symbols.get(usize::try_from(number - 1).ok()?).copied(),
-    }
-}
-
-fn facts(bytes: &mut In<'_>, spans: &[u8], symbols: &[Symbol], file: Symbol) -> Option<Vec<Fact>> {
-    let count = bytes.count()?;
-    let mut shape = || {
-        let (marks, run, [kind]) = (bytes.number()?, bytes.number()?, bytes.array()?);
-        let mut texts = [Symbol::NONE; 4];
-        for text in &mut texts {
-            *text = symbol(bytes, symbols)?;
-        }
-        Some((marks, run, kind, texts))
-    };
-    let shapes: Vec<RowShape> = (0..count).map(|_| shape()).collect::<Option<_>>()?;
-    let count = bytes.count()?;
-    let traces: Vec<u128> =
-        (0..count).map(|_| bytes.array().map(u128::from_le_bytes)).collect::<Option<_>>()?;
-    let count = bytes.count()?;
-    let executions: Vec<u64> = (0..count).map(|_| bytes.word()).collect::<Option<_>>()?;
-    let place = |bytes: &mut In<'_>| usize::try_from(bytes.number()?).ok();
-
-    let spans: Vec<u64> = words(spans).collect();
-    let mut facts = Vec::with_capacity(spans.len());
-    for span in &spans {
-        let &(marks, run, kind, [service, resource_service, tagged_service, instance]) =
-            shapes.get(place(bytes)?)?;
-        facts.push(Fact {
-            trace: 0,
-            span: *span,
-            parent: 0,
-            start_time: 0,
-            end_time: 0,
-            duration: 0,
-            content: 0,
-            execution: Execution { own: 0, parent: 0, kind: Kind::from_bits(kind) },
-            run,
-            file,
-            row_number: 0,
-            service,
-            resource_service,
-            tagged_service,
-            instance,
-            marks: Marks::from_bits(marks),
-        });
-    }
-    for fact in &mut facts {
-        fact.trace = *traces.get(place(bytes)?)?;
-    }
-    for fact in &mut facts {
-        fact.execution.own = *executions.get(place(bytes)?)?;
-    }
-    for fact in &mut facts {
-        fact.execution.parent = *executions.get(place(bytes)?)?;
-    }
-    for (at, fact) in facts.iter_mut().enumerate() {
-        fact.parent = match bytes.number()? {
-            0 => 0,
-            1 => bytes.word()?,
-            code => {
-                let distance = from_zigzag(code - 2);
-                *spans.get(at.checked_add_signed(isize::try_from(distance).ok()?)?)?
-            }
-        };
-    }
-    let mut before = 0_i64;
-    for fact in &mut facts {
-        before = before.wrapping_add(bytes.signed()?);
-        fact.start_time = before;
-    }
-    for fact in &mut facts {
-        fact.end_time = fact.start_time.wrapping_add(bytes.signed()?);
-    }
-    for fact in &mut facts {
-        fact.duration = lasted(fact.start_time, fact.end_time).wrapping_add(bytes.signed()?);
-    }
-    let mut next = 0_i64;
-    for fact in &mut facts {
-        fact.row_number = u32::try_from(next.checked_add(bytes.signed()?)?).ok()?;
-        next = i64::from(fact.row_number) + 1;
-    }
-    for fact in &mut facts {
-        fact.content = bytes.word()?;
-    }
-    Some(facts)
 }
 
 /// Records name their file and their service by numbers of this process: instead they get those of this part.
@@ -431,10 +263,22 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::judge::{
-        claim::KnownRun,
-        expectation::{Expectation, Recorded},
-        junjo::record::{self, RowText},
+    use crate::{
+        contract::schema::Schema,
+        judge::{
+            claim::KnownRun,
+            differing::{DifferingRow, Values},
+            evidence::{Address, StoredDifference},
+            expectation::{Expectation, Recorded},
+            fact::{Fact, Marks},
+            hidden_rows::{Hidden, HiddenRow},
+            junjo::{
+                Execution, Kind,
+                record::{self, RowText},
+            },
+            unplannable::Stray,
+        },
+        store::layout::Tier,
     };
 
     const FILE: Symbol = Symbol(0);
@@ -493,11 +337,50 @@ mod tests {
         )
     }
 
+    fn add_faults(output: &mut FileOutput, rows: &[u32], text: &str) {
+        let address = |row: u32| Address { tier: Tier::Cold, file: "a file".into(), row_number: row.into() };
+        let some = || Some(text.to_owned());
+        output.differences.extend(rows.iter().map(|row| StoredDifference {
+            address: address(*row),
+            run: RunId::from_bits(7),
+            service: some(),
+            workflow: None,
+            number: u64::MAX,
+            trace_id: None,
+            span_id: text.to_owned(),
+            difference: None,
+            of_row: Some(u64::MAX),
+        }));
+        output.strays.extend(rows.iter().map(|row| Stray {
+            address: address(*row),
+            run: RunId::from_bits(7).to_string(),
+            service_name: None,
+            trace_id: some(),
+            span_id: None,
+        }));
+        output.hidden_rows.extend(rows.iter().map(|row| HiddenRow {
+            address: address(*row),
+            service_name: some(),
+            trace_id: None,
+            span_id: some(),
+            by: Hidden::UnnamedEvent,
+        }));
+        let values = Values::of_bytes(text.as_bytes());
+        output.differing.extend(rows.iter().map(|row| DifferingRow {
+            run: 1,
+            slot: u64::MAX,
+            address: address(*row),
+            schema: if row % 2 == 0 { Schema::V1 } else { Schema::V2 },
+            values: values.clone(),
+        }));
+    }
+
     fn noted() -> impl Strategy<Value = (FileOutput, Kept)> {
-        let counted = vec((0..2_usize, number()), 0..20);
-        let counts = (number(), number(), number(), any::<[u64; Losses::KINDS]>());
-        (vec(fact(), 0..30), counted, counts, vec(".*", 0..3)).prop_map(
-            |(facts, counted, (as_planned, by_structure, out_of_scope, losses), malformed)| {
+        let slots = || vec((0..2_usize, number()), 0..20);
+        let counts = (any::<[u64; 5]>(), any::<[u64; Losses::KINDS]>());
+        let texts = (vec(".*", 0..3), vec(any::<u32>(), 0..3), ".*");
+        (vec(fact(), 0..30), slots(), slots(), counts, texts).prop_map(
+            |(facts, counted, altered, (rows, losses), (malformed, faulty, text))| {
                 let mut records = Vec::new();
                 for fact in facts.iter().step_by(3) {
                     let row = RowText {
@@ -511,29 +394,40 @@ mod tests {
                     };
                     push(&mut records, |out| record::encode(fact, &row, out));
                 }
-                let rows = RowCounts { as_planned, by_structure, out_of_scope, ..RowCounts::default() };
-                let output = FileOutput { facts, rows, losses: Losses::of(losses), ..FileOutput::default() };
-                (output, Kept { counted, records, malformed, ..Kept::default() })
+                let [as_planned, differing, by_structure, strays, out_of_scope] = rows;
+                let rows = RowCounts { as_planned, differing, by_structure, strays, out_of_scope };
+                let mut output =
+                    FileOutput { facts, rows, losses: Losses::of(losses), ..FileOutput::default() };
+                add_faults(&mut output, &faulty, &text);
+                (output, Kept { counted, altered, records, malformed, ..Kept::default() })
             },
         )
+    }
+
+    fn slots(of: &[(usize, u64)], run: usize) -> Vec<u64> {
+        of.iter().filter(|(other, _)| *other == run).map(|(_, slot)| *slot).collect()
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read((output, kept) in noted()) {
             let (names, runs) = (names(), runs());
-            let bytes = encode(&output, &kept, &runs, &names);
+            let bytes = encode(&output, &kept, &runs, &names).unwrap();
             prop_assert!(spans(&bytes).unwrap().eq(output.facts.iter().map(|fact| fact.span)));
             let part = decode(&bytes, &names, FILE).unwrap();
             prop_assert_eq!(&part.output.facts, &output.facts);
             prop_assert_eq!((part.output.rows, part.output.losses), (output.rows, output.losses));
             prop_assert_eq!((&part.records, &part.malformed), (&kept.records, &kept.malformed));
+            prop_assert_eq!(&part.output.differences, &output.differences);
+            prop_assert_eq!(&part.output.strays, &output.strays);
+            prop_assert_eq!(&part.output.hidden_rows, &output.hidden_rows);
+            prop_assert_eq!(&part.output.differing, &output.differing);
             for (index, known) in runs.runs.iter().enumerate() {
-                let slots = |of: &[(usize, u64)]| {
-                    of.iter().filter(|(run, _)| *run == index).map(|(_, slot)| *slot).collect::<Vec<_>>()
-                };
-                let found = part.counted.iter().find(|(run, _)| *run == known.run);
-                prop_assert_eq!(found.map_or(&[][..], |(_, slots)| slots.as_slice()), slots(&kept.counted));
+                for (read, written) in [(&part.counted, &kept.counted), (&part.altered, &kept.altered)] {
+                    let found = read.iter().find(|(run, _)| *run == known.run);
+                    let found = found.map_or(&[][..], |(_, slots)| slots.as_slice());
+                    prop_assert_eq!(found, slots(written, index));
+                }
             }
             let mut sums = [Sum::default(), Sum::default()];
             sums[0] += &part;
@@ -547,7 +441,7 @@ mod tests {
             (output, kept) in noted(), at in any::<prop::sample::Index>(), flip in 1..=255_u8,
         ) {
             let names = names();
-            let mut bytes = encode(&output, &kept, &runs(), &names);
+            let mut bytes = encode(&output, &kept, &runs(), &names).unwrap();
             let at = at.index(bytes.len());
             prop_assert!(decode(&bytes[..at], &names, FILE).is_none());
             bytes[at] ^= flip;

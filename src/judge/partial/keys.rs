@@ -3,7 +3,7 @@
 use super::bytes::{In, Out};
 use crate::judge::index_keys::{IndexKeys, KeySet, ServiceKeys};
 
-pub(super) fn encode(keys: &IndexKeys) -> Vec<u8> {
+pub(crate) fn encode(keys: &IndexKeys) -> Vec<u8> {
     let mut out = Out::default();
     out.number(keys.traces.count);
     out.word(keys.traces.sum);
