@@ -7,6 +7,8 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
+#[cfg(feature = "cluster")]
+use crate::commands::cluster;
 #[cfg(target_os = "linux")]
 use crate::commands::{chaos, child};
 use crate::{
@@ -40,6 +42,8 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "verify",
             "generate",
             "audit",
+            #[cfg(feature = "cluster")]
+            "cluster",
             "watch",
             "runs",
             #[cfg(target_os = "linux")]
@@ -88,6 +92,8 @@ enum Command {
     Flush(flush::FlushArgs),
     Snapshot(snapshot::SnapshotArgs),
     Audit(audit::AuditArgs),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::ClusterArgs),
     Sql(sql::SqlArgs),
     Inspect(inspect::InspectArgs),
     Trace(trace::TraceArgs),
@@ -167,6 +173,8 @@ async fn until_interrupted(command: Command) -> anyhow::Result<Exit> {
         Command::Chaos(_) => 2,
         #[cfg(target_os = "linux")]
         Command::Child(_) => 1,
+        #[cfg(feature = "cluster")]
+        Command::Cluster(_) => 2,
         Command::Audit(_)
         | Command::Capture(_)
         | Command::Generate(_)
@@ -214,6 +222,8 @@ async fn dispatch(command: Command, interrupts: &Interrupts) -> anyhow::Result<E
         Command::Flush(args) => flush::run(&args, out).await,
         Command::Snapshot(args) => snapshot::run(&args, out).await,
         Command::Audit(args) => Box::pin(audit::run(&args, out, interrupts)).await,
+        #[cfg(feature = "cluster")]
+        Command::Cluster(args) => Box::pin(cluster::run(args, out, interrupts)).await,
         Command::Sql(args) => Box::pin(sql::run(&args, out, interrupts)).await,
         Command::Inspect(args) => Box::pin(inspect::run(&args, out)).await,
         Command::Trace(args) => Box::pin(trace::run(&args, out)).await,

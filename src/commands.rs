@@ -7,6 +7,8 @@ pub(crate) mod chaos;
 pub(crate) mod checks;
 #[cfg(target_os = "linux")]
 pub(crate) mod child;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod export;

@@ -9,6 +9,8 @@ mod capture;
 mod chaos;
 mod checks;
 mod cli;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod commands;
 mod contract;
 mod doctor;

@@ -4,6 +4,7 @@ use std::{
     io::Write,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,6 +12,8 @@ use super::{
     progress::{self, Audience},
     reporting::{self, ReportArgs},
 };
+#[cfg(feature = "cluster")]
+use crate::cluster::{self, ClusterAddress};
 use crate::{
     audit::{AuditOptions, examine, limits::Limit, report::AuditReport, verdict::FailOn},
     base::{
@@ -23,6 +26,7 @@ use crate::{
             CacheOptions,
             recheck::{Recheck, Share},
         },
+        engine::Engine,
         judgement::Depth,
         reading::{DEFAULT_SETTLE, OldFiles},
         runs::choose_runs,
@@ -88,6 +92,11 @@ pub(crate) struct AuditArgs {
     /// Seed that draws this share [default: random; the report has it]
     #[arg(long, value_name = "SEED", requires = "cache_recheck", help_heading = "Judging")]
     cache_seed: Option<u64>,
+
+    /// Cluster that reads the cold files: HOST:PORT of its scheduler, or `standalone` to try it within this process
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Judging", conflicts_with = "cache")]
+    cluster: Option<ClusterAddress>,
 
     /// Settings file [default: e2e-store.yaml, if present]
     #[arg(long, value_name = "FILE", env = "E2E_STORE_CONFIG")]
@@ -184,7 +193,7 @@ pub(crate) async fn run(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let options = args.judging.options(&args.reporting, args.config.as_deref())?;
-    let options = AuditOptions { cache: args.cache()?, ..options };
+    let options = AuditOptions { cache: args.cache()?, engine: args.engine(&options).await?, ..options };
     let progress = options.progress.clone();
     let layout = find_store(args.path.as_deref())?;
     let folder = args.runs_folder()?;
@@ -206,6 +215,23 @@ pub(crate) async fn run(
 }
 
 impl AuditArgs {
+    #[cfg(feature = "cluster")]
+    async fn engine(&self, options: &AuditOptions) -> anyhow::Result<Option<Arc<dyn Engine>>> {
+        let Some(address) = &self.cluster else { return Ok(None) };
+        if self.judging.depth != Depth::Content {
+            let what = format!("--cluster reads rows, and --depth {} reads none", self.judging.depth.name());
+            return Err(Problem::new(what, "leave out one of the two").into());
+        }
+        Ok(Some(cluster::engine(address, options.memory).await?))
+    }
+
+    /// A build without a cluster has none.
+    #[cfg(not(feature = "cluster"))]
+    #[expect(clippy::unused_async, reason = "it is asked for as in a build that has one")]
+    async fn engine(&self, _options: &AuditOptions) -> anyhow::Result<Option<Arc<dyn Engine>>> {
+        Ok(None)
+    }
+
     fn cache(&self) -> Result<Option<CacheOptions>, Problem> {
         let Some(file) = &self.cache else { return Ok(None) };
         if self.judging.depth != Depth::Content {

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["checks"],
     &["audit"],
     &["settings"],
-    &["inspect", "trace", "ui", "capture", "standin"],
+    &["inspect", "trace", "ui", "capture", "standin", "cluster"],
     &["report"],
     &["doctor", "chaos"],
     &["query"],

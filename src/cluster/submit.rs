@@ -1,0 +1,110 @@
+//! Jobs on their way to a scheduler, and their messages back.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use ballista_core::{execution_plans::execute_physical_plan, extension::SessionConfigExt};
+use datafusion::error::DataFusionError;
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use futures::StreamExt;
+use tokio::{sync::mpsc::Sender, time::timeout};
+
+use super::{
+    address::{ClusterAddress, reach},
+    codec::Codec,
+    messages,
+    scan::{groups, scan},
+    session_config,
+    standalone::Standalone,
+};
+use crate::{
+    base::{memory::Memory, notice},
+    judge::engine::{Engine, Job, Message},
+    text::numbers,
+};
+
+/// After which silence it is said that nothing comes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A cluster as a coordinator sees it.
+#[derive(Debug)]
+struct Cluster {
+    scheduler: (String, u16),
+    /// What of it runs in this process.
+    standalone: Option<Standalone>,
+}
+
+/// The engine at an address. `memory` is for an executor within this process.
+pub(crate) async fn engine(address: &ClusterAddress, memory: Memory) -> anyhow::Result<Arc<dyn Engine>> {
+    Ok(match address {
+        ClusterAddress::Scheduler { host, port } => {
+            Arc::new(Cluster { scheduler: (host.clone(), *port), standalone: None })
+        }
+        ClusterAddress::Standalone => {
+            let standalone = Standalone::start(memory).await?;
+            Arc::new(Cluster { scheduler: standalone.scheduler.clone(), standalone: Some(standalone) })
+        }
+    })
+}
+
+#[async_trait]
+impl Engine for Cluster {
+    async fn run(&self, job: Job, messages: Sender<Message>) -> anyhow::Result<()> {
+        let ended = async {
+            match &self.standalone {
+                Some(standalone) => standalone.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ran = self.submit(job, messages) => ran,
+            why = ended => Err(why),
+        }
+    }
+}
+
+impl Cluster {
+    async fn submit(&self, job: Job, messages: Sender<Message>) -> anyhow::Result<()> {
+        reach(&self.scheduler).await?;
+        let codec = Codec::new(Memory::default());
+        let plan = scan(job.specification, groups(job.files), codec.judges());
+        let (host, port) = &self.scheduler;
+        let config = session_config(Memory::default());
+        let settings = config.ballista_config();
+        let session = format!("{:016x}", rand::random::<u64>());
+        let url = format!("http://{host}:{port}");
+        let submitted =
+            execute_physical_plan::<PhysicalPlanNode>(url, &settings, plan, &codec, session, config);
+        let failed = || format!("the job at the scheduler {host}:{port}");
+        let failure = |err: DataFusionError| anyhow!("{}", err.strip_backtrace());
+        let mut batches = self.patiently(submitted).await.map_err(failure).with_context(failed)?;
+        while let Some(batch) = self.patiently(batches.next()).await {
+            for message in messages::read(&batch.map_err(failure).with_context(failed)?)? {
+                messages.send(message).await.context("nobody waits for the messages of a job")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A scheduler without executors waits for one for ever: that nothing comes is said from time to time.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> T {
+        let (host, port) = &self.scheduler;
+        let mut work = pin!(work);
+        let began = Instant::now();
+        loop {
+            if let Ok(done) = timeout(PATIENCE, &mut work).await {
+                return done;
+            }
+            notice::note(&format!(
+                "nothing has come from the cluster at {host}:{port} for {}; \
+                 `e2e-store cluster executor --scheduler {host}:{port}` adds an executor",
+                numbers::duration(began.elapsed())
+            ));
+        }
+    }
+}
