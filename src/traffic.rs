@@ -26,8 +26,10 @@ pub(crate) mod planned;
 pub(crate) mod profile;
 pub(crate) mod python;
 pub(crate) mod recorded;
+mod recording;
 pub(crate) mod resource;
 mod row_template;
+mod script;
 pub(crate) mod stored;
 pub(crate) mod workflow;
 

@@ -171,8 +171,8 @@ fn owned(workflow: Workflow<'_>) -> Vec<(Option<Scope>, Span)> {
             (0..getting_started::SPANS).map(|position| (None, message(&workflow.span(position)))).collect()
         }
         Workflow::Minimal(workflow) => vec![(None, message(&workflow.span(0)))],
-        Workflow::Recorded(spans) => {
-            spans.into_iter().map(|recorded| (Some(recorded.scope), recorded.span)).collect()
+        Workflow::Recorded(recording) => {
+            recording.into_spans().into_iter().map(|recorded| (Some(recorded.scope), recorded.span)).collect()
         }
     }
 }

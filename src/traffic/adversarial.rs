@@ -17,6 +17,7 @@ mod events;
 mod links;
 pub(crate) mod names;
 pub(crate) mod resource;
+pub(super) mod rows;
 mod texts;
 mod values;
 
@@ -36,16 +37,21 @@ pub(crate) const LONGEST: u64 = 2_500_000;
 
 /// The spans of one workflow.
 pub(crate) fn record(place: &Place<'_>, mut dice: Dice) -> Vec<Recorded> {
-    let first = (place.workflow % WORKFLOWS) as usize * SPANS;
+    let first = first_row(place);
     let mut roots: Vec<Draft> = Vec::new();
     for (position, children) in SHAPES[place.variant as usize].into_iter().enumerate() {
-        let start = place.start_time + dice.below(LONGEST / 2);
-        let mut draft = cases::draft(first + position, start, &mut dice);
+        let drawn = cases::draw(first + position, place.start_time, &mut dice);
+        let mut draft = cases::draft(first + position, &drawn);
         draft.children = roots.split_off(roots.len() - children);
         roots.push(draft);
     }
     let root = roots.pop().expect("the last span of each shape has all others below it");
     recorded::record(root, place)
+}
+
+/// The row of the covering array that a workflow's first span takes.
+fn first_row(place: &Place<'_>) -> usize {
+    (place.workflow % WORKFLOWS) as usize * SPANS
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@ use serde_json::Value;
 
 mod definition;
 pub(crate) mod fixture;
+mod lengths;
 mod message;
 mod operation;
 mod order_desk;
+pub(super) mod rows;
 mod run;
 mod shipping;
 mod state;
@@ -20,7 +22,7 @@ mod state;
 mod tests;
 
 use self::{
-    order_desk::{Enquiry, ORDER_DESK, look_up_order, quote_shipping},
+    order_desk::{Enquiry, ORDER_DESK, look_up_order, output, quote_shipping},
     run::{Run, Stop},
 };
 use super::{
@@ -40,6 +42,9 @@ pub(crate) const VARIANTS: u32 = STORIES.len() as u32;
 
 /// How long it takes to look an order up, in nanoseconds.
 const A_LOOK: Range<u64> = 300_000..9_000_000;
+
+/// What the model says, at times, when it wants tools called.
+const REMARK: &str = "Let me see.";
 
 /// What happens in a run; it ends with the agent's output or without one.
 type Story = fn(&mut Run<'_>, &Enquiry) -> Result<Value, Stop>;
@@ -77,17 +82,17 @@ fn look_up_and_quote(
 ) -> Result<Value, Stop> {
     let dice = &mut run.sdk.dice;
     let calls = [look_up_order(enquiry.order, dice), quote_shipping(enquiry.order, dice)];
-    let text = (dice.below(2) == 0).then_some("Let me see.");
+    let text = (dice.below(2) == 0).then_some(REMARK);
     run.ask_for(text, &calls)?;
     run.call(&calls[0], |sdk| look_up(sdk, enquiry))?;
     run.call(&calls[1], |sdk| quote(sdk, enquiry))?;
     let answer = enquiry.answer(&mut run.sdk.dice);
-    Ok(run.answer(answer))
+    Ok(run.answer(output(&answer)))
 }
 
 fn answer_at_once(run: &mut Run<'_>, enquiry: &Enquiry) -> Value {
     let answer = enquiry.refusal(&mut run.sdk.dice);
-    run.answer(answer)
+    run.answer(output(&answer))
 }
 
 /// The model wants orders looked up two by two, which is more than the agent may do.
@@ -100,7 +105,7 @@ fn look_up_too_much(run: &mut Run<'_>, enquiry: &Enquiry) -> Result<Value, Stop>
         }
     }
     let answer = enquiry.answer(&mut run.sdk.dice);
-    Ok(run.answer(answer))
+    Ok(run.answer(output(&answer)))
 }
 
 /// The caller goes away while the tool is at work.

@@ -3,6 +3,11 @@
 //! A stream of `SplitMix64` numbers, started from a seed and a path of positions. Library
 //! generators may change their output between releases; a plan must not.
 
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use crate::contract::feistel::{GOLDEN, mix};
 
 /// The alphabet of Junjo's runtime ids.
@@ -28,21 +33,53 @@ impl NanoId {
     }
 }
 
+/// One thing that was drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Draw {
+    Id,
+    Number,
+    /// How much of a range goes by.
+    Within(Range<u64>),
+}
+
+/// What was drawn, in order.
+pub(crate) type Draws = Arc<Mutex<Vec<Draw>>>;
+
 /// A deterministic source of numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice {
+    state: u64,
+    /// Keeps what is drawn, where that is asked for.
+    draws: Option<Draws>,
+}
 
 impl Dice {
     /// The dice of one place of a plan; other places have unrelated ones.
     pub(crate) fn at(seed: u64, place: u64) -> Self {
-        let mut dice = Self(seed);
-        let salt = dice.roll();
-        Self(salt ^ place.wrapping_mul(0xd605_bbb5_8c8a_bbfd))
+        let mut dice = Self { state: seed, draws: None };
+        let salt = dice.bits();
+        Self { state: salt ^ place.wrapping_mul(0xd605_bbb5_8c8a_bbfd), draws: None }
+    }
+
+    /// The same dice, which keep what is drawn of them.
+    pub(crate) fn keeping(self, draws: &Draws) -> Self {
+        Self { draws: Some(Arc::clone(draws)), ..self }
+    }
+
+    fn keep(&self, draw: impl FnOnce() -> Draw) {
+        if let Some(draws) = &self.draws {
+            draws.lock().unwrap_or_else(PoisonError::into_inner).push(draw());
+        }
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GOLDEN);
+        mix(self.state)
     }
 
     pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GOLDEN);
-        mix(self.0)
+        self.keep(|| Draw::Number);
+        self.bits()
     }
 
     /// A number in `0..bound`.
@@ -50,10 +87,18 @@ impl Dice {
         ((u128::from(self.roll()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// A number of a range.
+    pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {
+        self.keep(|| Draw::Within(range.clone()));
+        let bits = u128::from(self.bits()) * u128::from(range.end - range.start);
+        range.start + (bits >> 64) as u64
+    }
+
     pub(crate) fn nano_id(&mut self) -> NanoId {
+        self.keep(|| Draw::Id);
         let mut id = [0; NanoId::LEN];
         for ten in id.chunks_mut(10) {
-            let bits = self.roll();
+            let bits = self.bits();
             // Two short chains of divisions instead of a long one.
             for (five, mut bits) in ten.chunks_mut(5).zip([bits % FIVE_LETTERS, bits / FIVE_LETTERS]) {
                 for letter in five {

@@ -1,8 +1,11 @@
 //! A stored row, cut where workflows differ: a row is told to be as planned by comparing its pieces, without writing it.
 
-use std::ops::Range;
+use std::{cmp::Reverse, collections::HashMap, ops::Range};
 
 use memchr::memmem;
+
+pub(super) mod known_row;
+pub(super) mod texts;
 
 use super::{ids::RunId, place::Place, profile::Telemetry};
 use crate::contract::{
@@ -16,6 +19,32 @@ use crate::contract::{
 pub(super) struct Holes<'h, const N: usize> {
     pub(super) texts: [&'h [u8]; N],
     pub(super) times: [i64; 3],
+}
+
+/// What fills the holes of a row.
+pub(super) trait Filling {
+    /// How many texts there are.
+    fn texts(&self) -> usize;
+
+    /// A text as it stands in a row.
+    fn text(&self, hole: usize) -> &[u8];
+
+    /// The start, the end and the duration.
+    fn times(&self) -> &[i64; 3];
+}
+
+impl<const N: usize> Filling for Holes<'_, N> {
+    fn texts(&self) -> usize {
+        N
+    }
+
+    fn text(&self, hole: usize) -> &[u8] {
+        self.texts[hole]
+    }
+
+    fn times(&self) -> &[i64; 3] {
+        &self.times
+    }
 }
 
 /// An id of so many bytes as a row has it.
@@ -34,13 +63,13 @@ pub(super) const MARKED: Place<'static> = Place {
 };
 
 /// The rows of one position of a profile's workflows. What comes from the resource is not part of it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct RowTemplate {
     columns: [Expected; COLUMN_COUNT],
 }
 
 /// What a column holds.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Expected {
     /// By the resource.
     Anything,
@@ -51,7 +80,7 @@ enum Expected {
     Text(Vec<Piece>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Piece {
     Fixed(Vec<u8>),
     Hole(usize),
@@ -59,64 +88,120 @@ enum Piece {
 
 impl RowTemplate {
     /// Cuts the row of a workflow whose holes are filled with values that stand nowhere else in it.
-    pub(super) fn cut<const N: usize>(row: &Row, holes: &Holes<'_, N>) -> Self {
+    pub(super) fn cut(row: &Row, filling: &impl Filling) -> Self {
         let cells = row.cells();
-        let expected = |column: usize| match cells[column] {
+        let mut holes = None;
+        let columns = std::array::from_fn(|column| match cells[column] {
             _ if OF_RESOURCE.contains(&column) => Expected::Anything,
             Cell::Null => Expected::Null,
-            Cell::Number(number) => match holes.times.iter().position(|time| *time == number) {
+            Cell::Number(number) => match filling.times().iter().position(|time| *time == number) {
                 Some(time) => Expected::Time(time),
                 None => Expected::Number(number),
             },
-            Cell::Text(text) => Expected::Text(pieces(text.as_bytes(), &holes.texts)),
-        };
-        Self { columns: std::array::from_fn(expected) }
+            Cell::Text(text) => {
+                let holes = holes.get_or_insert_with(|| HolesByWord::of(filling));
+                Expected::Text(pieces(text.as_bytes(), holes.find(text.as_bytes())))
+            }
+        });
+        Self { columns }
     }
 
     /// Whether a stored row is this one with other holes, in every byte of the columns that its file has.
-    pub(super) fn is<const N: usize>(&self, stored: &Cells<'_>, holes: &Holes<'_, N>) -> bool {
+    pub(super) fn is(&self, stored: &Cells<'_>, filling: &impl Filling) -> bool {
         self.columns.iter().zip(stored).all(|(expected, stored)| match (expected, stored) {
             (_, None) | (Expected::Anything, _) => true,
             (Expected::Null, Some(stored)) => *stored == Cell::Null,
             (Expected::Number(number), Some(stored)) => *stored == Cell::Number(*number),
-            (Expected::Time(time), Some(stored)) => *stored == Cell::Number(holes.times[*time]),
-            (Expected::Text(pieces), Some(Cell::Text(text))) => {
-                is_filled(pieces, text.as_bytes(), &holes.texts)
-            }
+            (Expected::Time(time), Some(stored)) => *stored == Cell::Number(filling.times()[*time]),
+            (Expected::Text(pieces), Some(Cell::Text(text))) => is_filled(pieces, text.as_bytes(), filling),
             (Expected::Text(_), Some(_)) => false,
         })
     }
 }
 
-fn pieces(text: &[u8], holes: &[&[u8]]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((hole, Range { start, end })) = first_hole(rest, holes) {
-        if start > 0 {
-            pieces.push(Piece::Fixed(rest[..start].to_owned()));
-        }
+/// The texts of holes by the first of their words, to be looked for in a text.
+struct HolesByWord<'h, F> {
+    filling: &'h F,
+    /// Holes that are one word.
+    words: HashMap<&'h [u8], usize>,
+    /// How long they are: a bit for each length.
+    lengths: u64,
+    others: Vec<usize>,
+}
+
+impl<'h, F: Filling> HolesByWord<'h, F> {
+    fn of(filling: &'h F) -> Self {
+        let is_word = |hole: &usize| filling.text(*hole).iter().all(u8::is_ascii_alphanumeric);
+        let (words, others): (Vec<_>, Vec<_>) = (0..filling.texts()).partition(is_word);
+        // Of holes with the same text the first.
+        let words: HashMap<_, _> = words.into_iter().rev().map(|hole| (filling.text(hole), hole)).collect();
+        let lengths = words.keys().fold(0, |lengths, word| lengths | length_bit(word.len()));
+        Self { filling, words, lengths, others }
+    }
+
+    /// Where the holes are that do not begin or end inside a word: the first, and of those that begin together the
+    /// longest, then the first behind it.
+    fn find(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
+        let words = words(text).filter(|word| length_bit(word.len()) & self.lengths != 0);
+        let words = words.filter_map(|word| Some((word.clone(), *self.words.get(&text[word])?)));
+        let others = self.others.iter().flat_map(|hole| {
+            let filled = self.filling.text(*hole);
+            let found = memmem::find_iter(text, filled).map(|start| start..start + filled.len());
+            found.filter(|range| stands_apart(text, range)).map(|range| (range, *hole))
+        });
+        let mut found: Vec<_> = words.chain(others).collect();
+        found.sort_by_key(|(range, hole)| (range.start, Reverse(range.end), *hole));
+        let mut end = 0;
+        found.retain(|(range, _)| {
+            let is_behind = range.start >= end;
+            end = if is_behind { range.end } else { end };
+            is_behind
+        });
+        found
+    }
+}
+
+/// All lengths beyond the last bit share it.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+/// The runs of ASCII letters and digits.
+fn words(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let start = end + text[end..].iter().position(u8::is_ascii_alphanumeric)?;
+        let len = text[start..].iter().position(|byte| !byte.is_ascii_alphanumeric());
+        end = len.map_or(text.len(), |len| start + len);
+        Some(start..end)
+    })
+}
+
+fn stands_apart(text: &[u8], range: &Range<usize>) -> bool {
+    let is_in_word = |at: usize| {
+        let pair = at.checked_sub(1).and_then(|before| text.get(before..=at));
+        pair.is_some_and(|pair| pair.iter().all(u8::is_ascii_alphanumeric))
+    };
+    !is_in_word(range.start) && !is_in_word(range.end)
+}
+
+fn pieces(text: &[u8], holes: Vec<(Range<usize>, usize)>) -> Vec<Piece> {
+    let mut pieces = Vec::with_capacity(2 * holes.len() + 1);
+    let mut end = 0;
+    for (range, hole) in holes {
+        pieces.extend((range.start > end).then(|| Piece::Fixed(text[end..range.start].to_owned())));
         pieces.push(Piece::Hole(hole));
-        rest = &rest[end..];
+        end = range.end;
     }
-    if !rest.is_empty() {
-        pieces.push(Piece::Fixed(rest.to_owned()));
-    }
+    pieces.extend((end < text.len()).then(|| Piece::Fixed(text[end..].to_owned())));
     pieces
 }
 
-fn first_hole(text: &[u8], holes: &[&[u8]]) -> Option<(usize, Range<usize>)> {
-    let found = holes.iter().enumerate().filter_map(|(hole, filled)| {
-        let start = memmem::find(text, filled)?;
-        Some((hole, start..start + filled.len()))
-    });
-    found.min_by_key(|(_, range)| range.start)
-}
-
-fn is_filled(pieces: &[Piece], text: &[u8], holes: &[&[u8]]) -> bool {
+fn is_filled(pieces: &[Piece], text: &[u8], filling: &impl Filling) -> bool {
     let rest = pieces.iter().try_fold(text, |rest, piece| {
         rest.strip_prefix(match piece {
             Piece::Fixed(fixed) => fixed.as_slice(),
-            Piece::Hole(hole) => holes[*hole],
+            Piece::Hole(hole) => filling.text(*hole),
         })
     });
     rest.is_some_and(<[u8]>::is_empty)

@@ -9,7 +9,8 @@ use super::{
     minimal, otlp,
     place::Place,
     profile::{Profile, Telemetry},
-    recorded::{Recorded, Scope},
+    recorded::Scope,
+    recording::Recording,
     stored,
 };
 use crate::contract::{loss::Lost, mapping, otlp::Cells, row::Row, schema::Schema};
@@ -23,7 +24,7 @@ use crate::contract::{loss::Lost, mapping, otlp::Cells, row::Row, schema::Schema
 pub(crate) enum Workflow<'a> {
     GettingStarted(getting_started::Workflow<'a>),
     Minimal(minimal::Workflow<'a>),
-    Recorded(Vec<Recorded>),
+    Recorded(Recording<'a>),
 }
 
 impl<'a> Workflow<'a> {
@@ -33,7 +34,7 @@ impl<'a> Workflow<'a> {
                 Self::GettingStarted(getting_started::Workflow::new(place, dice))
             }
             (Profile::Minimal, _) => Self::Minimal(minimal::Workflow::new(place, dice)),
-            _ => Self::Recorded(profile.record(&place, dice)),
+            _ => Self::Recorded(Recording::new(profile, place, dice)),
         }
     }
 
@@ -44,8 +45,9 @@ impl<'a> Workflow<'a> {
                 (0..getting_started::SPANS).map(|position| workflow.span(position).parent_span_id).collect()
             }
             Self::Minimal(workflow) => vec![workflow.span(0).parent_span_id],
-            Self::Recorded(spans) => {
-                spans.iter().map(|recorded| recorded.span.parent_span_id.as_slice().try_into().ok()).collect()
+            Self::Recorded(recording) => {
+                let spans = recording.spans().iter();
+                spans.map(|recorded| recorded.span.parent_span_id.as_slice().try_into().ok()).collect()
             }
         }
     }
@@ -55,7 +57,7 @@ impl<'a> Workflow<'a> {
         match self {
             Self::GettingStarted(workflow) => otlp::write_span(&workflow.span(position), out),
             Self::Minimal(workflow) => otlp::write_span(&workflow.span(position), out),
-            Self::Recorded(spans) => spans[position as usize].span.encode_raw(out),
+            Self::Recorded(recording) => recording.spans()[position as usize].span.encode_raw(out),
         }
     }
 
@@ -63,7 +65,7 @@ impl<'a> Workflow<'a> {
     pub(crate) fn is_by_peer(&self, position: u32) -> bool {
         match self {
             Self::GettingStarted(_) | Self::Minimal(_) => false,
-            Self::Recorded(spans) => spans[position as usize].by_peer,
+            Self::Recorded(recording) => recording.spans()[position as usize].by_peer,
         }
     }
 
@@ -71,7 +73,7 @@ impl<'a> Workflow<'a> {
     pub(crate) fn scope(&self, position: u32) -> Option<&Scope> {
         match self {
             Self::GettingStarted(_) | Self::Minimal(_) => None,
-            Self::Recorded(spans) => Some(&spans[position as usize].scope),
+            Self::Recorded(recording) => Some(&recording.spans()[position as usize].scope),
         }
     }
 
@@ -80,7 +82,9 @@ impl<'a> Workflow<'a> {
         match self {
             Self::GettingStarted(workflow) => stored::write_row(&workflow.span(position), schema, row),
             Self::Minimal(workflow) => stored::write_row(&workflow.span(position), schema, row),
-            Self::Recorded(spans) => mapping::write_span(&spans[position as usize].span, schema, row),
+            Self::Recorded(recording) => {
+                mapping::write_span(&recording.spans()[position as usize].span, schema, row);
+            }
         }
     }
 
@@ -90,14 +94,14 @@ impl<'a> Workflow<'a> {
         match self {
             Self::GettingStarted(workflow) => workflow.is_row(position, schema, stored),
             Self::Minimal(workflow) => workflow.is_row(position, schema, stored),
-            Self::Recorded(_) => false,
+            Self::Recorded(recording) => recording.is_row(position, schema, stored),
         }
     }
 
     /// What of a span the store cannot hold.
     pub(crate) fn lost(&self, position: u32, schema: Schema) -> Lost {
         match (self, schema) {
-            (Self::Recorded(spans), _) => Lost::of(&spans[position as usize].span, schema),
+            (Self::Recorded(recording), _) => recording.lost(position, schema),
             (Self::GettingStarted(_) | Self::Minimal(_), Schema::V1) => Lost::SCOPE | Lost::NO_COLUMN,
             (Self::GettingStarted(_) | Self::Minimal(_), Schema::V2) => Lost::SCOPE,
         }
@@ -106,8 +110,8 @@ impl<'a> Workflow<'a> {
     /// What of one attribute the store cannot hold.
     pub(crate) fn lost_of(&self, position: u32, key: &str) -> Lost {
         match self {
-            Self::Recorded(spans) => {
-                let attributes = &spans[position as usize].span.attributes;
+            Self::Recorded(recording) => {
+                let attributes = &recording.spans()[position as usize].span.attributes;
                 let named: Vec<_> = attributes.iter().filter(|pair| pair.key == key).cloned().collect();
                 Lost::of_attributes(&named)
             }

@@ -126,12 +126,35 @@ fn factors() -> Vec<Factor> {
     PARTS.iter().map(factor).collect()
 }
 
-/// The span of a row, without children. `start` is when it is planned to start.
-pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
+/// What of a span is drawn; all else of it is its row's.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    /// When it is planned to start; some start at other times.
+    pub(super) start: u64,
+    pub(super) times: (u64, u64),
+    pub(super) link_ids: Vec<[Vec<u8>; 2]>,
+}
+
+/// Draws for the span of a row in a workflow that starts at a time.
+pub(super) fn draw(number: usize, workflow_start: u64, dice: &mut Dice) -> Drawn {
+    let row = &ROWS[number % ROWS.len()];
+    let start = workflow_start + dice.below(super::LONGEST / 2);
+    let times = times(row[Part::Times as usize], start, dice);
+    let link_ids = links::ids(row[Part::Links as usize], row[Part::LinkIds as usize], dice);
+    Drawn { start, times, link_ids }
+}
+
+/// How many events the span of a row has.
+pub(super) fn events_of(number: usize) -> u64 {
+    events::COUNTS[ROWS[number % ROWS.len()][Part::Events as usize]]
+}
+
+/// The span of a row, without children.
+pub(super) fn draft(number: usize, drawn: &Drawn) -> Draft {
     let number = number % ROWS.len();
     let level = |part: Part| ROWS[number][part as usize];
     let long = if number.is_multiple_of(VERY_LONG_EVERY) { VERY_LONG } else { LONG };
-    let (start_time, end_time) = times(level(Part::Times), start, dice);
+    let &Drawn { start, times: (start_time, end_time), ref link_ids } = drawn;
     let event = events::Odd {
         count: level(Part::Events),
         time: level(Part::EventTime),
@@ -140,8 +163,6 @@ pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
         dropped: level(Part::EventDropped),
     };
     let link = links::Odd {
-        count: level(Part::Links),
-        ids: level(Part::LinkIds),
         trace_state: level(Part::LinkTraceState),
         flags: level(Part::LinkFlags),
         attributes: level(Part::LinkAttributes),
@@ -154,7 +175,7 @@ pub(super) fn draft(number: usize, start: u64, dice: &mut Dice) -> Draft {
         end_time_unix_nano: end_time,
         attributes: attributes::around(level(Part::Value), level(Part::Key), level(Part::More), long),
         events: events::events(event, start, long),
-        links: links::links(link, LONG, dice),
+        links: links::links(link, link_ids, LONG),
         status: STATUSES[level(Part::Status)]
             .map(|(code, message)| Status { code, message: text(message, long) }),
         flags: FLAGS[level(Part::Flags)],

@@ -20,15 +20,20 @@ pub(super) struct Odd {
     pub(super) dropped: usize,
 }
 
+/// The time of an event that is not odd.
+pub(super) fn at(start: u64, index: u64) -> u64 {
+    start + 1_000 * (index + 1)
+}
+
 /// A microsecond apart from `start` on, the odd one last.
 pub(super) fn events(odd: Odd, start: u64, long: usize) -> Vec<Event> {
     let Some(last) = COUNTS[odd.count].checked_sub(1) else { return Vec::new() };
-    let at = |index: u64| start + 1_000 * (index + 1);
-    let plain = |index| Event { time_unix_nano: at(index), name: "plain".to_owned(), ..Event::default() };
+    let plain =
+        |index| Event { time_unix_nano: at(start, index), name: "plain".to_owned(), ..Event::default() };
     let mut events: Vec<_> = (0..last).map(plain).collect();
     events.push(Event {
         time_unix_nano: match odd.time {
-            0 => at(last),
+            0 => at(start, last),
             1 => start,
             2 => start.wrapping_sub(1),
             3 => 0,

@@ -2,6 +2,8 @@
 //!
 //! What a link points to is not ours, so its ids may be anything.
 
+use std::iter;
+
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 
 use super::{
@@ -20,31 +22,34 @@ pub(super) const ID_LENGTHS: [(usize, usize); 6] = [(16, 8), (0, 0), (1, 0), (15
 /// What the odd link is like; each a level.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Odd {
-    pub(super) count: usize,
-    pub(super) ids: usize,
     pub(super) trace_state: usize,
     pub(super) flags: usize,
     pub(super) attributes: usize,
     pub(super) dropped: usize,
 }
 
-/// The odd one last.
-pub(super) fn links(odd: Odd, long: usize, dice: &mut Dice) -> Vec<Link> {
-    let Some(last) = COUNTS[odd.count].checked_sub(1) else { return Vec::new() };
-    let mut linked = |(trace_id, span_id)| Link {
-        trace_id: bytes(trace_id, dice),
-        span_id: bytes(span_id, dice),
+/// The links of a span by the trace id and the span id of each, the odd one last.
+pub(super) fn links(odd: Odd, ids: &[[Vec<u8>; 2]], long: usize) -> Vec<Link> {
+    let linked = |[trace_id, span_id]: &[Vec<u8>; 2]| Link {
+        trace_id: trace_id.clone(),
+        span_id: span_id.clone(),
         ..Link::default()
     };
-    let mut links: Vec<_> = (0..last).map(|_| linked(ID_LENGTHS[0])).collect();
-    links.push(Link {
-        trace_state: text(odd.trace_state, long),
-        attributes: attributes::list(odd.attributes),
-        dropped_attributes_count: COUNTERS[odd.dropped],
-        flags: FLAGS[odd.flags],
-        ..linked(ID_LENGTHS[odd.ids])
-    });
+    let mut links: Vec<_> = ids.iter().map(linked).collect();
+    if let Some(last) = links.last_mut() {
+        last.trace_state = text(odd.trace_state, long);
+        last.attributes = attributes::list(odd.attributes);
+        last.dropped_attributes_count = COUNTERS[odd.dropped];
+        last.flags = FLAGS[odd.flags];
+    }
     links
+}
+
+/// The trace id and the span id of each link: `count` and `odd`, the form of the last one, are levels.
+pub(super) fn ids(count: usize, odd: usize, dice: &mut Dice) -> Vec<[Vec<u8>; 2]> {
+    let Some(last) = COUNTS[count].checked_sub(1) else { return Vec::new() };
+    let lengths = iter::repeat_n(ID_LENGTHS[0], last).chain([ID_LENGTHS[odd]]);
+    lengths.map(|(trace_id, span_id)| [trace_id, span_id].map(|len| bytes(len, dice))).collect()
 }
 
 /// Random bytes, some of them zero.

@@ -25,6 +25,14 @@ pub(super) enum Answer<'a> {
 /// Token counts of one answer, by the names that Junjo gives them.
 pub(super) type Tokens = BTreeMap<&'static str, u64>;
 
+/// The name of a count that not every answer has.
+pub(super) const CACHED: &str = "cachedInputTokens";
+
+/// What a transcript begins with.
+pub(super) fn input_message(input: &Value) -> Value {
+    json!({ "type": "agent_input", "input": input })
+}
+
 impl Answer<'_> {
     /// What a transcript keeps of it.
     pub(super) fn message(&self) -> Value {

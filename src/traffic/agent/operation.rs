@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::{
     definition::Agent,
-    message::{Answer, Call, Tokens},
+    message::{Answer, CACHED, Call, Tokens},
     run::{Run, Stop},
 };
 use crate::traffic::{
+    dice::Dice,
     junjo::{
         executable::CONTRACT,
         payload::{slot, to_json},
@@ -135,7 +136,7 @@ impl Run<'_> {
         let ordinal = self.store.count("model_request_count") + 1;
         self.open("model_request", format!("model request {ordinal}"));
         self.store.start_model(self.sdk);
-        let request = to_json(&self.request(ordinal));
+        let request = to_json(&request(self.agent, self.store.get("transcript"), ordinal, self.id.as_str()));
         let model = &self.agent.declared.model;
         let span = self.sdk.span();
         span.attributes.extend([
@@ -148,7 +149,8 @@ impl Run<'_> {
         span.attributes.extend(model.is_fixture.then(|| pair("junjo.model.fixture", true)));
         span.attributes.extend(slot("junjo.agent.model.request", &request));
         self.sdk.pass(MODEL);
-        let tokens = self.tokens(&request, answer);
+        let message = to_json(&answer.message());
+        let tokens = tokens(request.len(), message.len(), &mut self.sdk.dice);
         self.store.take_response(self.sdk, answer, &tokens);
         self.sdk.span().attributes.extend(answer_attributes(answer, &tokens));
         self.step();
@@ -168,33 +170,43 @@ impl Run<'_> {
             pair("junjo.agent.operation.sequence", self.operations),
         ]);
     }
+}
 
-    /// What the model is asked.
-    fn request(&self, ordinal: i64) -> ModelRequest<'_> {
-        let Agent { declared, offered_tools, .. } = self.agent;
-        ModelRequest {
-            agent_key: declared.key,
-            instructions: declared.instructions,
-            messages: self.store.get("transcript"),
-            ordinal,
-            output_schema: &declared.output_schema,
-            run_id: self.id.as_str(),
-            tools: offered_tools,
-            v: 1,
-        }
+/// What the model of an agent is asked.
+fn request<'r>(
+    agent: &'static Agent,
+    messages: &'r Value,
+    ordinal: i64,
+    run_id: &'r str,
+) -> ModelRequest<'r> {
+    let Agent { declared, offered_tools, .. } = agent;
+    ModelRequest {
+        agent_key: declared.key,
+        instructions: declared.instructions,
+        messages,
+        ordinal,
+        output_schema: &declared.output_schema,
+        run_id,
+        tools: offered_tools,
+        v: 1,
     }
+}
 
-    /// About one token for four bytes; some of those read were cached, at times.
-    fn tokens(&mut self, request: &str, answer: &Answer<'_>) -> Tokens {
-        let read = request.len() as u64 / 4;
-        let written = to_json(&answer.message()).len() as u64 / 4 + self.sdk.dice.below(7);
-        let mut tokens =
-            Tokens::from([("inputTokens", read), ("outputTokens", written), ("totalTokens", read + written)]);
-        if self.sdk.dice.below(2) == 0 {
-            tokens.insert("cachedInputTokens", read / 2);
-        }
-        tokens
+/// Bytes of a request without messages by a run whose id has so many letters; its ordinal has one digit.
+pub(super) fn bytes_of_request(agent: &'static Agent, run_id: usize) -> usize {
+    to_json(&request(agent, &json!([]), 1, "")).len() + run_id
+}
+
+/// About one token for four bytes of a request and of the answer's message; some of those read were cached, at times.
+pub(super) fn tokens(request: usize, message: usize, dice: &mut Dice) -> Tokens {
+    let read = request as u64 / 4;
+    let written = message as u64 / 4 + dice.below(7);
+    let mut tokens =
+        Tokens::from([("inputTokens", read), ("outputTokens", written), ("totalTokens", read + written)]);
+    if dice.below(2) == 0 {
+        tokens.insert(CACHED, read / 2);
     }
+    tokens
 }
 
 fn answer_attributes(answer: &Answer<'_>, tokens: &Tokens) -> Vec<KeyValue> {

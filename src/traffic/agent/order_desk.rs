@@ -61,8 +61,8 @@ pub(super) static ORDER_DESK: LazyLock<Agent> = LazyLock::new(|| {
 pub(super) struct Enquiry {
     pub(super) order: u64,
     pub(super) question: String,
-    items: u64,
-    status: &'static str,
+    pub(super) items: u64,
+    pub(super) status: &'static str,
     pub(super) grams: u64,
     pub(super) cents: u64,
 }
@@ -88,7 +88,7 @@ impl Enquiry {
     }
 
     pub(super) fn input(&self) -> Value {
-        json!({ "question": self.question })
+        input(&self.question)
     }
 
     pub(super) fn order_found(&self) -> Value {
@@ -96,26 +96,33 @@ impl Enquiry {
     }
 
     /// What the agent says once it knows all.
-    pub(super) fn answer(&self, dice: &mut Dice) -> Value {
+    pub(super) fn answer(&self, dice: &mut Dice) -> String {
         let Self { order, items, status, cents, .. } = self;
         let (whole, rest) = (cents / 100, cents % 100);
-        let answer = match dice.below(3) {
+        match dice.below(3) {
             0 => format!("Order {order} is {status}. Shipping its {items} items costs € {whole}.{rest:02}."),
             1 => format!("€ {whole}.{rest:02}\n(order {order}: {status})"),
             _ => format!("That would be {whole}.{rest:02} euros for {items} items."),
-        };
-        json!({ "answer": answer })
+        }
     }
 
     /// What the agent says without having looked anything up.
-    pub(super) fn refusal(&self, dice: &mut Dice) -> Value {
-        let answer = match dice.below(3) {
+    pub(super) fn refusal(&self, dice: &mut Dice) -> String {
+        match dice.below(3) {
             0 => "I can only help with orders of the last 90 days.".to_owned(),
             1 => format!("Please send me the e-mail address of order {}.", self.order),
             _ => "That is nothing I may answer \u{2014} please call us.".to_owned(),
-        };
-        json!({ "answer": answer })
+        }
     }
+}
+
+fn input(question: &str) -> Value {
+    json!({ "question": question })
+}
+
+/// What the agent gives as its output.
+pub(super) fn output(answer: &str) -> Value {
+    json!({ "answer": answer })
 }
 
 /// A model's request to look an order up; the default of `with_items` is filled in by the SDK.

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::message::{Answer, Call, Tokens};
+use super::message::{Answer, Call, Tokens, input_message};
 use crate::traffic::{
     junjo::{
         sdk::Sdk,
@@ -45,7 +45,7 @@ impl AgentStore {
         let state = json!({
             "input": input,
             "history": [],
-            "transcript": [{ "type": "agent_input", "input": input }],
+            "transcript": [input_message(input)],
             "model_iteration": 0,
             "model_request_count": 0,
             "tool_call_requested_count": 0,

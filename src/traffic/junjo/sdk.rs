@@ -74,7 +74,7 @@ impl Sdk {
 
     /// Lets some nanoseconds of a range go by.
     pub(crate) fn pass(&mut self, nanos: Range<u64>) {
-        self.now += nanos.start + self.dice.below(nanos.end - nanos.start);
+        self.now += self.dice.within(nanos);
     }
 
     /// Starts a span that is no executable, such as a call of a model.
