@@ -1,10 +1,6 @@
 //! Jobs on their way to a scheduler, and their messages back.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -29,7 +25,7 @@ use crate::{
 };
 
 /// After which silence it is said that nothing comes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cluster as a coordinator sees it.
 #[derive(Debug)]
@@ -39,11 +35,13 @@ struct Cluster {
     standalone: Option<Standalone>,
 }
 
-/// The engine at an address. `memory` is for an executor within this process.
+/// The engine at an address, if anybody answers there. `memory` is for an executor within this process.
 pub(crate) async fn engine(address: &ClusterAddress, memory: Memory) -> anyhow::Result<Arc<dyn Engine>> {
     Ok(match address {
         ClusterAddress::Scheduler { host, port } => {
-            Arc::new(Cluster { scheduler: (host.clone(), *port), standalone: None })
+            let scheduler = (host.clone(), *port);
+            reach(&scheduler).await?;
+            Arc::new(Cluster { scheduler, standalone: None })
         }
         ClusterAddress::Standalone => {
             let standalone = Standalone::start(memory).await?;
@@ -70,7 +68,6 @@ impl Engine for Cluster {
 
 impl Cluster {
     async fn submit(&self, job: Job, messages: Sender<Message>) -> anyhow::Result<()> {
-        reach(&self.scheduler).await?;
         let codec = Codec::new(Memory::default());
         let plan = scan(job.specification, groups(job.files), codec.judges());
         let (host, port) = &self.scheduler;
@@ -91,19 +88,22 @@ impl Cluster {
         Ok(())
     }
 
-    /// A scheduler without executors waits for one for ever: that nothing comes is said from time to time.
+    /// Results come when the job has ended, and a scheduler without executors waits for one for ever: that nothing comes
+    /// is said from time to time, ever more seldom.
     async fn patiently<T>(&self, work: impl Future<Output = T>) -> T {
         let (host, port) = &self.scheduler;
         let mut work = pin!(work);
-        let began = Instant::now();
+        let mut waited = Duration::ZERO;
         loop {
-            if let Ok(done) = timeout(PATIENCE, &mut work).await {
+            let patience = PATIENCE.max(waited);
+            if let Ok(done) = timeout(patience, &mut work).await {
                 return done;
             }
+            waited += patience;
             notice::note(&format!(
-                "nothing has come from the cluster at {host}:{port} for {}; \
-                 `e2e-store cluster executor --scheduler {host}:{port}` adds an executor",
-                numbers::duration(began.elapsed())
+                "waiting for the cluster at {host}:{port}, for {} now: results come when all files are judged, and \
+                 there must be an executor (`e2e-store cluster executor --scheduler {host}:{port}`)",
+                numbers::duration(waited)
             ));
         }
     }
