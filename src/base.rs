@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod notice;
 pub(crate) mod output;
+pub(crate) mod own_thread;
 pub(crate) mod panic_guard;
 pub(crate) mod private;
 pub(crate) mod problem;

@@ -11,7 +11,6 @@ use ballista_core::extension::SessionConfigExt;
 use datafusion::prelude::SessionConfig;
 
 use self::codec::Codec;
-use crate::base::memory::Memory;
 
 mod address;
 mod codec;
@@ -23,7 +22,7 @@ mod standalone;
 mod submit;
 
 pub(crate) use self::{
-    address::ClusterAddress,
+    address::{ClusterAddress, SchedulerAddress},
     executor::{ExecutorOptions, run as run_executor},
     scheduler::{SchedulerOptions, run as run_scheduler},
     submit::engine,
@@ -41,10 +40,9 @@ const SILENCE: u64 = 20;
 /// How often that is looked at.
 const LOOK: u64 = 2;
 
-/// `memory` is for what executors hold while they judge a file.
-fn session_config(memory: Memory) -> SessionConfig {
+fn session_config(codec: &Arc<Codec>) -> SessionConfig {
     SessionConfig::new_with_ballista()
-        .with_ballista_physical_extension_codec(Arc::new(Codec::new(memory)))
+        .with_ballista_physical_extension_codec(Arc::<Codec>::clone(codec))
         .with_ballista_grpc_client_max_message_size(MOST_BYTES)
         .with_ballista_job_name("audit")
 }

@@ -26,8 +26,10 @@ pub(super) struct Codec {
 }
 
 impl Codec {
-    pub(super) fn new(memory: Memory) -> Self {
-        Self { others: BallistaPhysicalExtensionCodec::default(), judges: Judges::new(memory) }
+    /// `memory` is for what an executor holds while it judges a file.
+    pub(super) fn new(memory: Memory) -> Arc<Self> {
+        let others = BallistaPhysicalExtensionCodec::default();
+        Arc::new(Self { others, judges: Judges::new(memory) })
     }
 
     pub(super) fn judges(&self) -> &Arc<Judges> {

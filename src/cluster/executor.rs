@@ -10,12 +10,12 @@ use std::{
 use anyhow::anyhow;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 
-use super::{HEARTBEAT, MOST_BYTES, address::reach, codec::Codec, session_config};
+use super::{HEARTBEAT, MOST_BYTES, address::SchedulerAddress, codec::Codec, session_config};
 use crate::base::{jobs::Jobs, memory::Memory, problem::Problem, temporary};
 
 #[derive(Debug, Clone)]
 pub(crate) struct ExecutorOptions {
-    pub(crate) scheduler: (String, u16),
+    pub(crate) scheduler: SchedulerAddress,
     /// Where coordinators fetch results from.
     pub(crate) bind: IpAddr,
     /// What others call this machine; by default its address.
@@ -34,18 +34,20 @@ pub(crate) async fn run(
     ready: impl FnOnce(u16) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let ExecutorOptions { scheduler, bind, host, port, task_port, memory, cores } = options;
-    reach(&scheduler).await?;
+    scheduler.reach().await?;
     let [port, task_port] = ports(bind, [port, task_port])?;
     let cores = cores.map_or_else(|| Jobs::default().get(), NonZeroUsize::get);
     // Results lie there until they are fetched; the folder goes with this process.
     let results = temporary::folder()?;
+    let codec = Codec::new(memory);
+    let shared = Arc::clone(&codec);
     let config = ExecutorProcessConfig {
         bind_host: bind.to_string(),
         external_host: Some(host.unwrap_or_else(|| bind.to_string())),
         port,
         grpc_port: task_port,
-        scheduler_host: scheduler.0.clone(),
-        scheduler_port: scheduler.1,
+        scheduler_host: scheduler.host.clone(),
+        scheduler_port: scheduler.port,
         vcores: cores,
         work_dir: Some(utf8(results.path())?.to_owned()),
         grpc_max_decoding_message_size: MOST_BYTES as u32,
@@ -53,13 +55,13 @@ pub(crate) async fn run(
         executor_heartbeat_interval_seconds: HEARTBEAT,
         // Nothing of a job takes any of it: a judge keeps to its own limit.
         memory_pool_size: Some(0),
-        override_physical_codec: Some(Arc::new(Codec::new(memory))),
-        override_config_producer: Some(Arc::new(move || session_config(memory))),
+        override_config_producer: Some(Arc::new(move || session_config(&shared))),
+        override_physical_codec: Some(codec),
         ..ExecutorProcessConfig::default()
     };
     ready(port)?;
     start_executor_process(Arc::new(config)).await.map_err(|err| {
-        let what = format!("the executor of the scheduler at {}:{} has ended", scheduler.0, scheduler.1);
+        let what = format!("the executor of the scheduler at {scheduler} has ended");
         let hint = "`e2e-store cluster scheduler` starts one";
         Problem::new(what, hint).caused_by(anyhow!("{err}")).into()
     })

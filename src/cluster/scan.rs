@@ -3,7 +3,6 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 
 use datafusion::{
@@ -23,11 +22,10 @@ use datafusion::{
 };
 use futures::{StreamExt, stream};
 use object_store::ObjectStore;
-use tokio::{runtime::Handle, sync::oneshot};
 
 use super::messages;
 use crate::{
-    base::memory::Memory,
+    base::{memory::Memory, own_thread},
     contract::digest::hash,
     judge::{engine::file::JobFile, sweep::task::Judge},
     store::session,
@@ -127,15 +125,11 @@ impl FileOpener for JudgeOpener {
         let file = named.ok_or_else(|| DataFusionError::Internal("a file without a name".to_owned()))?;
         let (specification, judges) = (Arc::clone(&self.specification), Arc::clone(&self.judges));
         Ok(Box::pin(async move {
-            let (done, result) = oneshot::channel();
-            let runtime = Handle::current();
-            // It blocks, and when the thread ends, the memory of its buffers goes back to all others.
-            thread::spawn(move || {
-                let messages = judges.of(&specification).map(|judge| runtime.block_on(judge.judge(&file)));
-                // Who asked may be gone.
-                done.send(messages).ok();
+            let worker = own_thread::start(async move {
+                let judge = judges.of(&specification)?;
+                anyhow::Ok(judge.judge(&file).await)
             });
-            let result = result.await.map_err(|_| execution("the judge of a file ended before its work"))?;
+            let result = worker.await.map_err(|_| execution("the judge of a file ended before its work"))?;
             // What is wrong with a specification is wrong on every executor: it is not tried again.
             let messages = result.map_err(|err| execution(&format!("{err:#}")))?;
             Ok(stream::iter(messages::batches(&messages)?.into_iter().map(Ok)).boxed())

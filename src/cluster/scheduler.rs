@@ -30,6 +30,7 @@ pub(crate) async fn run(
     })?;
     let address = listener.local_addr().context("the scheduler's address")?;
     let codec = Codec::new(Memory::default());
+    let shared = Arc::clone(&codec);
     let config = SchedulerConfig {
         bind_host: address.ip().to_string(),
         external_host: address.ip().to_string(),
@@ -40,8 +41,8 @@ pub(crate) async fn run(
         executor_timeout_seconds: SILENCE,
         expire_dead_executor_interval_seconds: LOOK,
         no_executors_grace_period_seconds: SILENCE,
-        override_physical_codec: Some(Arc::new(codec)),
-        override_config_producer: Some(Arc::new(|| session_config(Memory::default()))),
+        override_config_producer: Some(Arc::new(move || session_config(&shared))),
+        override_physical_codec: Some(codec),
         ..SchedulerConfig::default()
     };
     let cluster = BallistaCluster::new_from_config(&config).await.map_err(|err| anyhow!("{err}"))?;

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    SchedulerAddress,
     executor::{self, ExecutorOptions},
     scheduler::{self, SchedulerOptions},
 };
@@ -17,7 +18,7 @@ use crate::base::memory::Memory;
 /// They end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Standalone {
-    pub(super) scheduler: (String, u16),
+    pub(super) scheduler: SchedulerAddress,
     services: Mutex<[JoinHandle<anyhow::Result<()>>; 2]>,
 }
 
@@ -34,7 +35,7 @@ impl Standalone {
             scheduler::run(&options, ready).await
         });
         let port = told.await.context("the scheduler did not start")?;
-        let at = (bind.to_string(), port);
+        let at = SchedulerAddress { host: bind.to_string(), port };
         let options = ExecutorOptions {
             scheduler: at.clone(),
             bind,

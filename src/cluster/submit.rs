@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio::{sync::mpsc::Sender, time::timeout};
 
 use super::{
-    address::{ClusterAddress, reach},
+    ClusterAddress, SchedulerAddress,
     codec::Codec,
     messages,
     scan::{groups, scan},
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A cluster as a coordinator sees it.
 #[derive(Debug)]
 struct Cluster {
-    scheduler: (String, u16),
+    scheduler: SchedulerAddress,
     /// What of it runs in this process.
     standalone: Option<Standalone>,
 }
@@ -38,10 +38,9 @@ struct Cluster {
 /// The engine at an address, if anybody answers there. `memory` is for an executor within this process.
 pub(crate) async fn engine(address: &ClusterAddress, memory: Memory) -> anyhow::Result<Arc<dyn Engine>> {
     Ok(match address {
-        ClusterAddress::Scheduler { host, port } => {
-            let scheduler = (host.clone(), *port);
-            reach(&scheduler).await?;
-            Arc::new(Cluster { scheduler, standalone: None })
+        ClusterAddress::Scheduler(scheduler) => {
+            scheduler.reach().await?;
+            Arc::new(Cluster { scheduler: scheduler.clone(), standalone: None })
         }
         ClusterAddress::Standalone => {
             let standalone = Standalone::start(memory).await?;
@@ -70,14 +69,13 @@ impl Cluster {
     async fn submit(&self, job: Job, messages: Sender<Message>) -> anyhow::Result<()> {
         let codec = Codec::new(Memory::default());
         let plan = scan(job.specification, groups(job.files), codec.judges());
-        let (host, port) = &self.scheduler;
-        let config = session_config(Memory::default());
+        let config = session_config(&codec);
         let settings = config.ballista_config();
         let session = format!("{:016x}", rand::random::<u64>());
-        let url = format!("http://{host}:{port}");
+        let url = format!("http://{}", self.scheduler);
         let submitted =
-            execute_physical_plan::<PhysicalPlanNode>(url, &settings, plan, &codec, session, config);
-        let failed = || format!("the job at the scheduler {host}:{port}");
+            execute_physical_plan::<PhysicalPlanNode>(url, &settings, plan, &*codec, session, config);
+        let failed = || format!("the job at the scheduler {}", self.scheduler);
         let failure = |err: DataFusionError| anyhow!("{}", err.strip_backtrace());
         let mut batches = self.patiently(submitted).await.map_err(failure).with_context(failed)?;
         while let Some(batch) = self.patiently(batches.next()).await {
@@ -91,7 +89,7 @@ impl Cluster {
     /// Results come when the job has ended, and a scheduler without executors waits for one for ever: that nothing comes
     /// is said from time to time, ever more seldom.
     async fn patiently<T>(&self, work: impl Future<Output = T>) -> T {
-        let (host, port) = &self.scheduler;
+        let scheduler = &self.scheduler;
         let mut work = pin!(work);
         let mut waited = Duration::ZERO;
         loop {
@@ -101,8 +99,8 @@ impl Cluster {
             }
             waited += patience;
             notice::note(&format!(
-                "waiting for the cluster at {host}:{port}, for {} now: results come when all files are judged, and \
-                 there must be an executor (`e2e-store cluster executor --scheduler {host}:{port}`)",
+                "waiting for the cluster at {scheduler}, for {} now: results come when all files are judged, and \
+                 there must be an executor (`e2e-store cluster executor --scheduler {scheduler}`)",
                 numbers::duration(waited)
             ));
         }

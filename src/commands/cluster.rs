@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     base::{exit::Exit, interrupt::Interrupts, memory::Memory},
-    cluster::{ClusterAddress, ExecutorOptions, SchedulerOptions, run_executor, run_scheduler},
+    cluster::{ExecutorOptions, SchedulerAddress, SchedulerOptions, run_executor, run_scheduler},
 };
 
 /// Run the scheduler or an executor of a cluster for `audit --cluster`
@@ -46,8 +46,8 @@ struct SchedulerArgs {
 #[derive(Debug, clap::Args)]
 struct ExecutorArgs {
     /// Scheduler
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50050", value_parser = scheduler)]
-    scheduler: (String, u16),
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50050")]
+    scheduler: SchedulerAddress,
 
     /// Address to listen on: audits fetch what was concluded from there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -74,13 +74,6 @@ struct ExecutorArgs {
     memory_limit: Memory,
 }
 
-fn scheduler(text: &str) -> Result<(String, u16), String> {
-    match text.parse()? {
-        ClusterAddress::Scheduler { host, port } => Ok((host, port)),
-        ClusterAddress::Standalone => Err("it is HOST:PORT".to_owned()),
-    }
-}
-
 pub(crate) async fn run(
     args: ClusterArgs,
     out: &mut dyn Write,
@@ -102,7 +95,7 @@ pub(crate) async fn run(
         Process::Executor(args) => {
             args.memory_limit.bound_decoding();
             let ExecutorArgs { scheduler, bind, port, task_port, host, cores, memory_limit: memory } = args;
-            let at = format!("{}:{}", scheduler.0, scheduler.1);
+            let at = scheduler.to_string();
             let options = ExecutorOptions { scheduler, bind, host, port, task_port, memory, cores };
             let ready = |port: u16| {
                 writeln!(out, "Executor of {at} listening on {}", SocketAddr::new(bind, port))?;

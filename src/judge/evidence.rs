@@ -10,12 +10,17 @@ use crate::{store::layout::Tier, traffic::ids::RunId};
 /// Where a stored row lies. Between processes it is a number alone: who reads it knows the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Address {
-    #[serde(skip, default = "Tier::cold")]
+    #[serde(skip, default = "cold")]
     pub(crate) tier: Tier,
     #[serde(skip)]
     pub(crate) file: Arc<str>,
     /// From 0 within the file.
     pub(crate) row_number: u64,
+}
+
+/// Files that other processes read are.
+fn cold() -> Tier {
+    Tier::Cold
 }
 
 /// A difference and the row that it was found on.

@@ -7,17 +7,13 @@ use std::{
     collections::HashSet,
     ffi::OsString,
     sync::{Arc, Mutex, PoisonError},
-    thread,
     time::{Duration, Instant},
     vec,
 };
 
 use anyhow::Context;
 use datafusion::execution::TaskContext;
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, oneshot},
-};
+use tokio::sync::Semaphore;
 
 use self::{
     batches::SharedBatches,
@@ -36,7 +32,7 @@ use super::{
     tally::Evidence,
 };
 use crate::{
-    base::temporary::Temporary,
+    base::{own_thread, temporary::Temporary},
     store::{
         health::Health,
         inventory::{self, FoundFile, Inventory},
@@ -224,14 +220,14 @@ async fn sweep_files(files: Vec<FoundFile>, sweep: &Sweep) -> anyhow::Result<Vec
     {
         elsewhere = elsewhere::sweep_files(engine, &files, sweep).await?;
     }
-    let (theirs, ours): (Vec<_>, Vec<_>) =
-        files.into_iter().enumerate().partition(|(number, _)| elsewhere.contains_key(number));
-    let theirs = theirs.into_iter().filter_map(|(number, file)| {
-        let one = elsewhere.remove(&number)?;
-        Some((number, file, one))
-    });
-    let mut done: Vec<_> = theirs.collect();
-    done.extend(sweep_here(ours, sweep).await?);
+    let (mut done, mut here) = (Vec::new(), Vec::new());
+    for (number, file) in files.into_iter().enumerate() {
+        match elsewhere.remove(&number) {
+            Some(one) => done.push((number, file, one)),
+            None => here.push((number, file)),
+        }
+    }
+    done.extend(sweep_here(here, sweep).await?);
     done.sort_by_key(|(number, ..)| *number);
     Ok(done.into_iter().map(|(_, file, one)| (file, one)).collect())
 }
@@ -251,23 +247,12 @@ async fn sweep_here(
     let batches = Arc::new(SharedBatches::of(workers));
     let judging = Arc::new(Semaphore::new(jobs));
     let work = || work_off(Arc::clone(&queue), Arc::clone(&batches), Arc::clone(&judging), sweep.clone());
-    let workers: Vec<_> = (0..workers).map(|_| start(work())).collect();
+    let workers: Vec<_> = (0..workers).map(|_| own_thread::start(work())).collect();
     let mut done = Vec::new();
     for worker in workers {
         done.extend(worker.await.context("a reader of files ended before its work")?);
     }
     Ok(done)
-}
-
-/// Does work on a thread of its own: when that ends, the memory of its buffers goes back to all others.
-fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
-    let (sender, receiver) = oneshot::channel();
-    let runtime = Handle::current();
-    thread::spawn(move || {
-        // Whoever asked may have been interrupted.
-        sender.send(runtime.block_on(work)).ok();
-    });
-    receiver
 }
 
 /// Files that no worker has taken yet, by their number.

@@ -25,10 +25,6 @@ pub(crate) enum Tier {
 impl Tier {
     pub(crate) const ALL: [Self; 3] = [Self::Cold, Self::Wal, Self::Hot];
 
-    pub(crate) fn cold() -> Self {
-        Self::Cold
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cold => "cold",

@@ -1,9 +1,6 @@
 //! An engine within this process, which does wrong what it is told to.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::bail;
 use async_trait::async_trait;
@@ -68,12 +65,6 @@ pub(crate) struct InProcess {
     /// Files that it judged.
     pub(crate) judged: AtomicU64,
     pub(crate) jobs: AtomicU64,
-}
-
-impl InProcess {
-    pub(crate) fn share(self) -> Arc<Self> {
-        Arc::new(self)
-    }
 }
 
 #[async_trait]

@@ -77,6 +77,10 @@ impl Dice {
         mix(self.state)
     }
 
+    fn bits_below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
     pub(crate) fn roll(&mut self) -> u64 {
         self.keep(|| Draw::Number);
         self.bits()
@@ -84,14 +88,14 @@ impl Dice {
 
     /// A number in `0..bound`.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.roll()) * u128::from(bound)) >> 64) as u64
+        self.keep(|| Draw::Number);
+        self.bits_below(bound)
     }
 
     /// A number of a range.
     pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {
         self.keep(|| Draw::Within(range.clone()));
-        let bits = u128::from(self.bits()) * u128::from(range.end - range.start);
-        range.start + (bits >> 64) as u64
+        range.start + self.bits_below(range.end - range.start)
     }
 
     pub(crate) fn nano_id(&mut self) -> NanoId {

@@ -4,15 +4,15 @@ use std::{cmp::Reverse, collections::HashMap, ops::Range};
 
 use memchr::memmem;
 
-pub(super) mod known_row;
-pub(super) mod texts;
-
 use super::{ids::RunId, place::Place, profile::Telemetry};
 use crate::contract::{
     otlp::Cells,
     row::{Cell, Row},
     schema::{COLUMN_COUNT, column::OF_RESOURCE},
 };
+
+pub(super) mod known_row;
+pub(super) mod texts;
 
 /// What differs between the rows of two workflows: texts as they stand in a row, and the start, the end and the duration.
 #[derive(Debug)]
@@ -61,6 +61,17 @@ pub(super) const MARKED: Place<'static> = Place {
     telemetry: Telemetry::Current,
     start_time: 1_234_567_890_123_456_789,
 };
+
+/// Places of which none has a value of the one before.
+pub(super) fn marked(number: u64) -> Place<'static> {
+    Place {
+        run: RunId::from_bits(MARKED.run.bits() ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        workflow: MARKED.workflow + 1_000 * number,
+        service: [MARKED.service, "another one"][(number % 2) as usize],
+        start_time: MARKED.start_time + 1_111_111_111 * number,
+        ..MARKED
+    }
+}
 
 /// The rows of one position of a profile's workflows. What comes from the resource is not part of it.
 #[derive(Debug, PartialEq)]

@@ -59,7 +59,7 @@ fn not_read(report: &AuditReport) -> Option<(&str, u64)> {
 
 #[tokio::test]
 async fn a_damaged_store_has_the_same_report() {
-    let (mut wrong, engine) = (Vec::new(), InProcess::default().share());
+    let (mut wrong, engine) = (Vec::new(), Arc::<InProcess>::default());
     for damage in damages() {
         for (store, bench) in stores::of(&damage) {
             damage.apply(&bench).unwrap();
@@ -82,7 +82,7 @@ async fn what_does_not_come_as_it_was_sent_is_inconclusive_and_names_its_file() 
         let first = bench.shown(&bench.cold_files().unwrap()[0]);
         for run in ["none", "latest"] {
             for fault in Fault::ALL {
-                let engine = InProcess { fault: Some(fault), ..InProcess::default() }.share();
+                let engine = Arc::new(InProcess { fault: Some(fault), ..InProcess::default() });
                 let report = bench.audit_by(run, by(&engine)).await;
                 let said = (report.overall, not_read(&report));
                 let inconclusive = (Overall::Inconclusive, Some((first.as_str(), 0)));
@@ -97,10 +97,10 @@ async fn an_engine_that_fails_gets_the_rest_again_and_not_for_ever() {
     let bench = Bench::of("studio-0.82.1", Schema::V2);
     let plain = bench.audit_by("none", without_waiting()).await;
     let files = bench.cold_files().unwrap().len() as u64;
-    let engine = InProcess { failures: 1, ..InProcess::default() }.share();
+    let engine = Arc::new(InProcess { failures: 1, ..InProcess::default() });
     let report = bench.audit_by("none", by(&engine)).await;
     assert_eq!(json(&report), json(&plain));
     assert_eq!(engine.judged.load(Ordering::Relaxed), files);
-    let broken = InProcess { is_dead: true, ..InProcess::default() }.share();
+    let broken = Arc::new(InProcess { is_dead: true, ..InProcess::default() });
     assert!(bench.try_audit_by("none", by(&broken)).await.is_err());
 }

@@ -1,9 +1,10 @@
 //! A cold file as a job names it: where it lies, and what tells it from another in its place.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -58,19 +59,19 @@ impl JobFile {
                 e_tag: object.e_tag().map(str::to_owned),
             },
         };
-        let FoundFile { shown, size, modified_at, .. } = file.clone();
-        Some(Self { number, place, shown, size, modified_at })
+        let &FoundFile { ref shown, size, modified_at, .. } = file;
+        Some(Self { number, place, shown: shown.clone(), size, modified_at })
     }
 
     /// The file as this process finds it, or why it is not the one that was meant.
-    pub(crate) fn find(&self) -> Result<FoundFile, String> {
+    pub(crate) fn find(&self, buckets: &Buckets) -> Result<FoundFile, String> {
         let (place, name) = match &self.place {
             JobPlace::Path(path) => {
                 self.is_at(path)?;
                 (Place::Local(path.clone()), path.file_name().and_then(|name| name.to_str()))
             }
             JobPlace::Object { bucket, key, e_tag } => {
-                let bucket = connected(bucket).map_err(|problem| problem.to_string())?;
+                let bucket = buckets.connected(bucket).map_err(|problem| problem.to_string())?;
                 let object = Object::listed(&bucket, key, self.size, self.modified_at, e_tag.clone());
                 let object = object.ok_or("its key is none that can be asked for")?;
                 (Place::Object(object), key.rsplit('/').next())
@@ -94,7 +95,18 @@ impl JobFile {
     }
 }
 
-/// With the credentials of this process.
-fn connected(bucket: &str) -> Result<Arc<Bucket>, Problem> {
-    Address::parse(bucket)?.connect()
+/// The buckets that files of a job lie in, each connected to once, with the credentials of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets(Mutex<BTreeMap<String, Arc<Bucket>>>);
+
+impl Buckets {
+    fn connected(&self, name: &str) -> Result<Arc<Bucket>, Problem> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = known.get(name) {
+            return Ok(Arc::clone(bucket));
+        }
+        let bucket = Address::parse(name)?.connect()?;
+        known.insert(name.to_owned(), Arc::clone(&bucket));
+        Ok(bucket)
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::bytes::{In, Out};
 use crate::{
     contract::schema::Schema,
@@ -17,12 +15,8 @@ use crate::{
     store::layout::Tier,
 };
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Faults {
-    differences: Vec<StoredDifference>,
-    strays: Vec<Stray>,
-    hidden_rows: Vec<HiddenRow>,
-}
+/// As one JSON text.
+type Faults = (Vec<StoredDifference>, Vec<Stray>, Vec<HiddenRow>);
 
 /// Rows whose span depends on other files are none of a part's.
 pub(super) fn put(output: &FileOutput, out: &mut Out) {
@@ -50,7 +44,7 @@ pub(super) fn take(bytes: &mut In<'_>, output: &mut FileOutput, file: Option<Arc
     let text = bytes.bytes()?;
     let faults: Faults =
         if text.is_empty() { Faults::default() } else { serde_json::from_slice(text).ok()? };
-    let Faults { mut differences, mut strays, mut hidden_rows } = faults;
+    let (mut differences, mut strays, mut hidden_rows) = faults;
     let addresses = differences.iter_mut().map(|found| &mut found.address);
     let addresses = addresses.chain(strays.iter_mut().map(|stray| &mut stray.address));
     for of_row in addresses.chain(hidden_rows.iter_mut().map(|row| &mut row.address)) {

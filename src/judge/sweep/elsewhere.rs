@@ -11,17 +11,19 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Sweep, file::SweptFile, part, record};
+use super::{
+    Sweep,
+    file::SweptFile,
+    part::{self, Concluded},
+    record,
+};
 use crate::{
     base::notice,
-    judge::{
-        engine::{
-            Engine, Job, Message,
-            delivery::{Delivered, Delivery, Ended},
-            file::JobFile,
-            specification::Specification,
-        },
-        partial::keys,
+    judge::engine::{
+        Engine, FileSummary, Job, Message,
+        delivery::{Delivered, Delivery, Ended},
+        file::JobFile,
+        specification::Specification,
     },
     store::{inventory::FoundFile, problem::FileProblem},
     text::numbers::counted,
@@ -92,8 +94,14 @@ struct Gathering<'s> {
 
 impl<'s> Gathering<'s> {
     fn new(files: &'s [FoundFile], sweep: &'s Sweep) -> Self {
-        let (open, ended, swept, declined) = Default::default();
-        Self { files, sweep, open, ended, swept, declined }
+        Self {
+            files,
+            sweep,
+            open: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            swept: Swept::new(),
+            declined: BTreeMap::new(),
+        }
     }
 
     /// Takes messages until no more come. Files are noted side by side.
@@ -120,7 +128,7 @@ impl<'s> Gathering<'s> {
                     let permit = Arc::clone(&noting).acquire_owned().await?;
                     noted.spawn_blocking(move || {
                         let _permit = permit;
-                        (number, note(&file, &delivered, &sweep))
+                        (number, note(&file, delivered, &sweep))
                     });
                 }
             }
@@ -161,34 +169,24 @@ impl<'s> Gathering<'s> {
 }
 
 /// None for what is to be read here.
-fn note(file: &FoundFile, delivered: &Delivered, sweep: &Sweep) -> Option<SweptFile> {
+fn note(file: &FoundFile, delivered: Delivered, sweep: &Sweep) -> Option<SweptFile> {
     let Delivered { summary, parts, index_keys } = delivered;
-    let mut one = SweptFile::new(record::of_ends(file, None));
-    (one.record.rows, one.record.schema) = (summary.rows, summary.schema);
-    one.bytes_scanned = summary.bytes_scanned;
-    let noted = || -> anyhow::Result<Option<u64>> {
-        if sweep.flushed.is_watching() {
-            for part in parts {
-                if summary.is_bound || part::is_in_snapshot(part, sweep)? {
-                    return Ok(None);
-                }
-            }
+    if sweep.flushed.is_watching() && !parts.is_empty() {
+        // What is damaged is told when it is noted.
+        let mut in_snapshot = parts.iter().filter_map(|part| part::is_in_snapshot(part, sweep).ok());
+        if summary.is_bound || in_snapshot.any(|is| is) {
+            return None;
         }
-        let name = sweep.collected.names.name(&file.shown);
-        let rows = parts.iter().map(|part| part::note(part, name, sweep)).sum::<anyhow::Result<u64>>()?;
-        Ok(Some(rows))
-    };
-    match noted() {
-        Ok(None) => return None,
-        Ok(Some(rows)) if rows == summary.rows => {}
-        Ok(Some(rows)) => {
-            let what = format!("{rows} of its {} rows are told of", summary.rows);
-            one.record.fail(FileProblem::Undelivered(what));
-        }
-        Err(err) => one.record.fail(FileProblem::Undelivered(format!("{err:#}"))),
     }
-    sweep.progress.rows(summary.rows as usize);
-    one.record.index_keys =
-        index_keys.as_ref().filter(|_| sweep.is_indexed).and_then(|bytes| keys::decode(bytes));
+    let FileSummary { rows, schema, bytes_scanned, .. } = summary;
+    let index_keys = index_keys.filter(|_| sweep.is_indexed);
+    let concluded = Concluded { rows, schema, bytes_scanned, index_keys };
+    let (mut one, noted) = part::note_file(file, concluded, parts.into_iter().map(Ok), sweep);
+    let lacking = match noted {
+        Ok(noted) if noted == rows => return Some(one),
+        Ok(noted) => format!("{noted} of its {rows} rows are told of"),
+        Err(err) => format!("{err:#}"),
+    };
+    one.record.fail(FileProblem::Undelivered(lacking));
     Some(one)
 }

@@ -1,20 +1,48 @@
-//! What a part says, noted as if its rows had been read here.
+//! What the parts of a file say, noted as if its rows had been read here.
 
 use anyhow::{Context, ensure};
 
-use super::Sweep;
+use super::{Sweep, file::SweptFile, record};
 use crate::{
     judge::{
         interner::Symbol,
         junjo::{record::Head, records},
-        partial::part,
+        partial::{keys, part},
         tally::Evidence,
     },
+    store::inventory::FoundFile,
     traffic::ids::RunId,
 };
 
-/// Gives back how many rows it is of.
-pub(super) fn note(bytes: &[u8], file: Symbol, sweep: &Sweep) -> anyhow::Result<u64> {
+/// A file that was read to its end elsewhere, or before.
+#[derive(Debug)]
+pub(super) struct Concluded {
+    pub(super) rows: u64,
+    pub(super) schema: Option<i64>,
+    pub(super) bytes_scanned: u64,
+    /// Where the studio has an index.
+    pub(super) index_keys: Option<Vec<u8>>,
+}
+
+/// Gives back how many rows the parts are of, or why they could not be noted.
+pub(super) fn note_file(
+    file: &FoundFile,
+    concluded: Concluded,
+    parts: impl IntoIterator<Item = anyhow::Result<impl AsRef<[u8]>>>,
+    sweep: &Sweep,
+) -> (SweptFile, anyhow::Result<u64>) {
+    let Concluded { rows, schema, bytes_scanned, index_keys } = concluded;
+    let mut one = SweptFile::new(record::of_ends(file, None));
+    (one.record.rows, one.record.schema, one.bytes_scanned) = (rows, schema, bytes_scanned);
+    one.record.index_keys = index_keys.and_then(|bytes| keys::decode(&bytes));
+    sweep.progress.rows(rows as usize);
+    let name = sweep.collected.names.name(&file.shown);
+    let noted = parts.into_iter().map(|part| note(part?.as_ref(), name, sweep)).sum();
+    (one, noted)
+}
+
+/// Gives back how many rows a part is of.
+fn note(bytes: &[u8], file: Symbol, sweep: &Sweep) -> anyhow::Result<u64> {
     let Sweep { collected, runs, .. } = sweep;
     let mut part = part::decode(bytes, &collected.names, file).context("damaged")?;
     for (counted, is_altered) in [(&part.counted, false), (&part.altered, true)] {
@@ -54,7 +82,7 @@ pub(super) fn is_in_snapshot(bytes: &[u8], sweep: &Sweep) -> anyhow::Result<bool
 }
 
 /// The ids of the spans of runs that rows count for.
-pub(super) fn counted_spans(counted: &[(RunId, Vec<u64>)], sweep: &Sweep) -> impl Iterator<Item = u64> {
+fn counted_spans(counted: &[(RunId, Vec<u64>)], sweep: &Sweep) -> impl Iterator<Item = u64> {
     counted.iter().flat_map(move |(run, slots)| {
         let expectation = sweep.runs.known(*run).map(|known| &*known.expectation);
         let slots = slots.iter().map(move |slot| expectation.map(|of| u64::from_be_bytes(of.span_id(*slot))));

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{Sweep, file::SweptFile, part, record};
+use super::{
+    Sweep,
+    file::SweptFile,
+    part::{self, Concluded},
+};
 use crate::{
     judge::{
         cache::{
@@ -13,7 +17,6 @@ use crate::{
             entry::{Entry, Identity},
             memory::FileMemory,
         },
-        interner::Symbol,
         partial::{self, keys},
     },
     store::{
@@ -78,7 +81,6 @@ fn is_whole(entry: &Entry, new: &[RunId], sweep: &Sweep, cache: &Cache) -> bool 
     let concerns = |span: u64| {
         is_watching && sweep.flushed.wants_span(span) || new.iter().any(|run| sweep.runs.has_span(*run, span))
     };
-    let names = &sweep.collected.names;
     let is_fit = |bytes: &[u8]| {
         let Some(mut spans) = partial::part::spans(bytes) else { return false };
         if (is_watching || !new.is_empty()) && spans.any(concerns) {
@@ -87,10 +89,7 @@ fn is_whole(entry: &Entry, new: &[RunId], sweep: &Sweep, cache: &Cache) -> bool 
         if !is_watching || entry.runs.is_empty() {
             return true;
         }
-        let part = partial::part::decode(bytes, names, Symbol::NONE);
-        part.is_some_and(|part| {
-            !part::counted_spans(&part.counted, sweep).any(|span| sweep.flushed.wants_span(span))
-        })
+        part::is_in_snapshot(bytes, sweep).is_ok_and(|is_in_snapshot| !is_in_snapshot)
     };
     let is_key = |block| cache.block(block).is_some_and(|bytes| keys::decode(&bytes).is_some());
     entry.parts.iter().all(|block| cache.block(block).is_some_and(|bytes| is_fit(&bytes)))
@@ -99,18 +98,16 @@ fn is_whole(entry: &Entry, new: &[RunId], sweep: &Sweep, cache: &Cache) -> bool 
 
 /// Notes what its rows said.
 fn take(file: &FoundFile, entry: &Entry, sweep: &Sweep, cache: &Cache) -> SweptFile {
-    let mut one = SweptFile::new(record::of_ends(file, None));
-    one.record.rows = entry.rows;
-    one.record.schema = entry.schema;
-    one.bytes_scanned = entry.bytes_scanned;
-    sweep.progress.rows(entry.rows as usize);
-    let name = sweep.collected.names.name(&file.shown);
-    let noted = entry.parts.iter().try_for_each(|block| {
-        let bytes = cache.block(block).context("the cache has changed meanwhile")?;
-        part::note(&bytes, name, sweep).map(drop)
-    });
     let keys = entry.index_keys.as_ref().filter(|_| sweep.is_indexed);
-    one.record.index_keys = keys.and_then(|block| keys::decode(&cache.block(block)?));
+    let concluded = Concluded {
+        rows: entry.rows,
+        schema: entry.schema,
+        bytes_scanned: entry.bytes_scanned,
+        index_keys: keys.and_then(|block| cache.block(block)),
+    };
+    let parts = entry.parts.iter();
+    let parts = parts.map(|block| cache.block(block).context("the cache has changed meanwhile"));
+    let (mut one, noted) = part::note_file(file, concluded, parts, sweep);
     if let Err(err) = noted {
         one.record.fail(FileProblem::Unkept(format!("{err:#}")));
     }

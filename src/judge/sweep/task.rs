@@ -1,6 +1,9 @@
 //! One cold file, judged for another process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use datafusion::execution::TaskContext;
 
@@ -15,11 +18,13 @@ use crate::{
     judge::{
         claim::KnownRuns,
         engine::{
-            FileSummary, Message, MessageKind, Outcome, file::JobFile, receipt::Receipt,
+            FileSummary, Message, MessageKind, Outcome,
+            file::{Buckets, JobFile},
+            receipt::Receipt,
             specification::Specification,
         },
         interner::Interner,
-        judgement::Depth,
+        judgement::{Depth, FileRecord},
         partial::{
             RowSink, keys,
             part::{self, Kept},
@@ -36,6 +41,7 @@ pub(crate) struct Judge {
     sweep: Sweep,
     keeps_records: bool,
     memory: Memory,
+    buckets: Buckets,
 }
 
 impl Judge {
@@ -47,7 +53,7 @@ impl Judge {
     ) -> anyhow::Result<Self> {
         let specification = Specification::decode(specification)?;
         let sweep = Sweep {
-            layout: Layout::empty(std::path::PathBuf::new()),
+            layout: Layout::empty(PathBuf::new()),
             runs: Arc::new(specification.known_runs()?),
             context,
             collected: Arc::new(SweepOutput::new(memory.budget(), false)),
@@ -61,14 +67,15 @@ impl Judge {
             engine: None,
             task: None,
         };
-        Ok(Self { sweep, keeps_records: specification.keeps_records, memory })
+        let buckets = Buckets::default();
+        Ok(Self { sweep, keeps_records: specification.keeps_records, memory, buckets })
     }
 
     /// All messages of a file. It blocks while an object is fetched.
     pub(crate) async fn judge(&self, file: &JobFile) -> Vec<Message> {
         let sent = Arc::new(Sent::default());
         let outcome = match self.outcome(file, &sent).await {
-            Ok((summary, index_keys)) => sent.sum_up(summary, index_keys),
+            Ok(summary) => Outcome::Judged(summary),
             Err(reason) => {
                 *sent.state() = State::default();
                 Outcome::Declined(reason)
@@ -80,12 +87,8 @@ impl Judge {
         bodies.map(|(kind, body)| Message { file: file.number, kind, body }).collect()
     }
 
-    async fn outcome(
-        &self,
-        file: &JobFile,
-        sent: &Arc<Sent>,
-    ) -> Result<(FileSummary, Option<Vec<u8>>), String> {
-        let found = file.find()?;
+    async fn outcome(&self, file: &JobFile, sent: &Arc<Sent>) -> Result<FileSummary, String> {
+        let found = file.find(&self.buckets)?;
         let _held = found.place.fetch().map_err(|problem| problem.to_string())?;
         let collected = Arc::new(SweepOutput::new(self.memory.budget(), self.keeps_records));
         let task: Arc<dyn RowSink> = Arc::<Sent>::clone(sent);
@@ -101,17 +104,16 @@ impl Judge {
         if record.health != Health::Ok || !record.statistics.is_empty() {
             return Err("something is wrong with it".to_owned());
         }
-        if sent.state().is_lacking {
+        let mut state = sent.state();
+        if state.is_lacking {
             return Err("what its rows say depends on other files".to_owned());
         }
-        let summary = FileSummary {
-            rows: record.rows,
-            schema: record.schema,
-            bytes_scanned,
-            is_bound: sent.state().is_bound,
-            receipt: Receipt::default(),
-        };
-        Ok((summary, record.index_keys.as_ref().map(keys::encode)))
+        let keys = record.index_keys.as_ref().map(|keys| (MessageKind::IndexKeys, keys::encode(keys)));
+        state.bodies.extend(keys);
+        let mut receipt = Receipt::default();
+        state.bodies.iter().for_each(|(kind, body)| receipt.add(*kind, body));
+        let FileRecord { rows, schema, .. } = record;
+        Ok(FileSummary { rows, schema, bytes_scanned, is_bound: state.is_bound, receipt })
     }
 }
 
@@ -130,13 +132,6 @@ struct State {
 impl Sent {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sum_up(&self, mut summary: FileSummary, index_keys: Option<Vec<u8>>) -> Outcome {
-        let mut state = self.state();
-        state.bodies.extend(index_keys.map(|keys| (MessageKind::IndexKeys, keys)));
-        state.bodies.iter().for_each(|(kind, body)| summary.receipt.add(*kind, body));
-        Outcome::Judged(summary)
     }
 }
 

@@ -9,12 +9,12 @@ use crate::{
     contract::schema::Schema,
     traffic::{
         dice::Dice,
-        ids::RunId,
         place::Place,
         recorded::Recorded,
         row_template::{
             MARKED,
             known_row::{Earned, KnownRow, are_apart, stands_alone},
+            marked,
             texts::{Filled, Texts, escaped, times},
         },
     },
@@ -99,14 +99,8 @@ impl Sample {
     fn new(index: usize, number: u64) -> Self {
         let workflow = MARKED.workflow + number * 1_000 * WORKFLOWS;
         let workflow = workflow - workflow % WORKFLOWS + index as u64;
-        let place = Place {
-            run: RunId::from_bits(MARKED.run.bits() ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            workflow,
-            service: ["service of a template", "another one"][(number % 2) as usize],
-            variant: (number % SHAPES.len() as u64) as u32,
-            start_time: MARKED.start_time + 1_111_111_111 * number,
-            ..MARKED
-        };
+        let variant = (number % SHAPES.len() as u64) as u32;
+        let place = Place { workflow, variant, ..marked(number) };
         let dice = Dice::at(number, workflow);
         Self { place, odd: Odd::of(&place, dice.clone()), spans: record(&place, dice) }
     }

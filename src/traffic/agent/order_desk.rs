@@ -88,7 +88,7 @@ impl Enquiry {
     }
 
     pub(super) fn input(&self) -> Value {
-        input(&self.question)
+        json!({ "question": self.question })
     }
 
     pub(super) fn order_found(&self) -> Value {
@@ -114,10 +114,6 @@ impl Enquiry {
             _ => "That is nothing I may answer \u{2014} please call us.".to_owned(),
         }
     }
-}
-
-fn input(question: &str) -> Value {
-    json!({ "question": question })
 }
 
 /// What the agent gives as its output.

@@ -18,11 +18,11 @@ use crate::{
     contract::schema::Schema,
     traffic::{
         dice::Dice,
-        ids::RunId,
         place::Place,
         row_template::{
             MARKED,
             known_row::{Earned, KnownRow, are_apart, stands_alone},
+            marked,
             texts::{Filled, Texts, escaped, times},
         },
         script::{Drawn, Script},
@@ -198,14 +198,7 @@ struct Sample {
 
 impl Sample {
     fn new(variant: u32, number: u64) -> Option<Self> {
-        let place = Place {
-            run: RunId::from_bits(MARKED.run.bits() ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            workflow: MARKED.workflow + 1_000 * number,
-            service: ["service of a template", "another one"][(number % 2) as usize],
-            variant,
-            start_time: MARKED.start_time + 1_111_111_111 * number,
-            ..MARKED
-        };
+        let place = Place { variant, ..marked(number) };
         let dice = Dice::at(number, place.workflow);
         let told = Told::of(&place, dice.clone())?;
         Some(Self { place, dice, told })
