@@ -12,6 +12,7 @@ pub(crate) mod difference;
 mod evaluations;
 mod graph;
 mod identity;
+mod known_graph;
 pub(crate) mod outline;
 mod patch;
 mod plugin;

@@ -11,6 +11,7 @@ use crate::contract::digest::hash;
 
 pub(crate) mod key;
 pub(crate) mod record;
+mod record_shapes;
 pub(crate) mod records;
 
 /// The id of an executable in SDK 0.44 to 0.62.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::{
     definition::Definitions,
     difference::{Difference, Differences},
-    snapshot::{Graph, IdCache},
+    known_graph::{FlowGraph, KnownGraphs},
+    snapshot::IdCache,
     span::{Era, Kind, Outcome, Span, counted},
     trace::Trace,
 };
@@ -15,6 +16,7 @@ use crate::judge::junjo::key::Key;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     ids: IdCache,
+    graphs: KnownGraphs,
     pub(crate) definitions: Definitions,
 }
 
@@ -44,11 +46,12 @@ pub(crate) fn look_at_flow(trace: &Trace<'_>, owner: usize, look: &mut Look<'_>)
     if flow.era == Era::Legacy || !flow.head.has_attributes {
         return false;
     }
-    let Some(text) = flow.text(Key::GraphSnapshot) else {
+    let Some(text) = flow.attributes.literal(Key::GraphSnapshot) else {
         look.add(flow, Difference::new("graph_absent").about("graph snapshot"));
         return false;
     };
-    let graph = match Graph::parse(text) {
+    let Known { ids, graphs, .. } = &mut *look.known;
+    let graph = match graphs.of(text, ids) {
         Ok(graph) => graph,
         Err(err) => {
             look.add(flow, Difference::new("graph_invalid").about("graph snapshot").because(err));
@@ -86,12 +89,12 @@ fn has_failed(trace: &Trace<'_>, members: &[usize]) -> bool {
     members.iter().any(|member| trace.spans[*member].outcome() != Outcome::Completed)
 }
 
-fn look_at_ids(flow: &Span<'_>, graph: &Graph<'_>, look: &mut Look<'_>) {
-    for wrong in graph.wrong_ids(&mut look.known.ids) {
-        let difference = Difference::new("structural_id").about(wrong.of);
-        look.add(flow, difference.between(Some(wrong.expected), Some(wrong.actual)));
+fn look_at_ids(flow: &Span<'_>, graph: &FlowGraph<'_>, look: &mut Look<'_>) {
+    for wrong in graph.wrong_ids.iter() {
+        let difference = Difference::new("structural_id").about(&*wrong.of);
+        look.add(flow, difference.between(Some(&*wrong.expected), Some(&*wrong.actual)));
     }
-    let stated = &*graph.snapshot.graph_structural_id;
+    let stated = &*graph.structure.snapshot.graph_structural_id;
     for (key, what) in [(Key::StructuralId, "executable_structural_id"), (Key::GraphId, "graph id")] {
         let actual = flow.text(key);
         if actual != Some(stated) {
@@ -105,14 +108,15 @@ fn look_at_member(
     trace: &Trace<'_>,
     owner: usize,
     member: usize,
-    graph: &Graph<'_>,
+    graph: &FlowGraph<'_>,
     look: &mut Look<'_>,
 ) -> bool {
     let span = &trace.spans[member];
     if !span.head.has_attributes {
         return true;
     }
-    let place = span.graph_node_id().and_then(|id| graph.place(id)).filter(|place| graph.is_own(*place));
+    let place =
+        span.graph_node_id().and_then(|id| graph.place(id)).filter(|place| graph.structure.is_own(*place));
     let Some(place) = place else {
         // One that names another owner is elsewhere in the wrong place.
         if span.parent_runtime_id() == trace.spans[owner].runtime_id() {
@@ -124,7 +128,7 @@ fn look_at_member(
         }
         return false;
     };
-    let node = &graph.snapshot.nodes[place];
+    let node = &graph.structure.snapshot.nodes[place];
     let is_subflow = span.kind == Kind::Subflow;
     let expected_id = if is_subflow {
         node.subflow_graph_structural_id.as_deref()
@@ -136,7 +140,7 @@ fn look_at_member(
         let difference = difference.about("executable_structural_id");
         look.add(span, difference.between(expected_id, span.text(Key::StructuralId)));
     }
-    let graph_id = &*graph.snapshot.graph_structural_id;
+    let graph_id = &*graph.structure.snapshot.graph_structural_id;
     if !is_subflow && span.text(Key::GraphId) != Some(graph_id) {
         let difference = Difference::new("structural_id").about("graph id");
         look.add(span, difference.between(Some(graph_id), span.text(Key::GraphId)));
@@ -159,11 +163,12 @@ fn look_at_member(
 }
 
 /// Whether what a group ran is one of its items.
-fn look_at_item(trace: &Trace<'_>, group: usize, item: usize, graph: &Graph<'_>, look: &mut Look<'_>) {
+fn look_at_item(trace: &Trace<'_>, group: usize, item: usize, graph: &FlowGraph<'_>, look: &mut Look<'_>) {
     let (group, span) = (&trace.spans[group], &trace.spans[item]);
-    let node = group.graph_node_id().and_then(|id| graph.place(id)).map(|place| &graph.snapshot.nodes[place]);
+    let place = group.graph_node_id().and_then(|id| graph.place(id));
     let id = span.graph_node_id().unwrap_or_default();
-    let is_item = node.is_some_and(|node| node.child_node_runtime_ids.iter().any(|child| child == id));
+    let child = graph.place(id);
+    let is_item = place.is_some_and(|place| graph.structure.items(place).any(|item| Some(item) == child));
     if !is_item && span.head.has_attributes && span.parent_runtime_id() == group.runtime_id() {
         look.add(span, Difference::new("not_in_graph").about(group.label()).between(None::<&str>, Some(id)));
     } else if is_item && span.kind == Kind::RunConcurrent {
@@ -185,7 +190,7 @@ fn count(
     trace: &Trace<'_>,
     owner: usize,
     members: &[usize],
-    graph: &Graph<'_>,
+    graph: &FlowGraph<'_>,
     look: &mut Look<'_>,
 ) -> Counted {
     let flow = &trace.spans[owner];
@@ -231,7 +236,7 @@ fn count(
     }
     let last =
         members.last().and_then(|last| trace.spans[*last].graph_node_id()).and_then(|id| graph.place(id));
-    let exits = found == recorded + 1 && !is_over && last.is_some_and(|last| !graph.is_sink(last));
+    let exits = found == recorded + 1 && !is_over && last.is_some_and(|last| !graph.structure.is_sink(last));
     if exits {
         // A node that leaves the interpreter looks completed, and is not counted.
         look.add(flow, Difference::new("known_defect").about("B4").between(Some(recorded), Some(found)));
@@ -248,32 +253,36 @@ fn count(
 }
 
 /// The items of a group that did not run, though it completed.
-fn absent_items(trace: &Trace<'_>, group: usize, graph: &Graph<'_>) -> Vec<String> {
+fn absent_items(trace: &Trace<'_>, group: usize, graph: &FlowGraph<'_>) -> Vec<String> {
     let place = trace.spans[group].graph_node_id().and_then(|id| graph.place(id));
     let Some(place) = place else { return Vec::new() };
-    let ran: HashSet<&str> =
-        trace.members(group).filter_map(|item| trace.spans[item].graph_node_id()).collect();
-    let items = graph.snapshot.nodes[place].child_node_runtime_ids.iter();
-    let absent = items.filter(|item| !ran.contains(&***item));
-    absent.filter_map(|item| graph.place(item)).map(|item| graph.label(item).to_owned()).collect()
+    let ran = trace.members(group).filter_map(|item| graph.place(trace.spans[item].graph_node_id()?));
+    let ran: HashSet<usize> = ran.collect();
+    let absent = graph.structure.items(place).filter(|item| !ran.contains(item));
+    absent.map(|item| graph.structure.label(item).to_owned()).collect()
 }
 
-fn places(trace: &Trace<'_>, members: &[usize], graph: &Graph<'_>) -> Vec<usize> {
+fn places(trace: &Trace<'_>, members: &[usize], graph: &FlowGraph<'_>) -> Vec<usize> {
     members.iter().filter_map(|member| graph.place(trace.spans[*member].graph_node_id()?)).collect()
 }
 
 /// What must have run between the steps that are there, as far as the graph tells.
-fn absent_steps(trace: &Trace<'_>, members: &[usize], graph: &Graph<'_>, to_the_end: bool) -> Vec<String> {
+fn absent_steps(
+    trace: &Trace<'_>,
+    members: &[usize],
+    graph: &FlowGraph<'_>,
+    to_the_end: bool,
+) -> Vec<String> {
     let walked = places(trace, members, graph);
-    let heads = |tail: usize| graph.edges_from(tail).map(|(head, _)| head).collect::<Vec<_>>();
+    let heads = |tail: usize| graph.structure.edges_from(tail).map(|(head, _)| head).collect::<Vec<_>>();
     let mut absent = Vec::new();
     let mut note = |place: usize| {
-        let label = graph.label(place).to_owned();
+        let label = graph.structure.label(place).to_owned();
         if !absent.contains(&label) {
             absent.push(label);
         }
     };
-    if let (Some(source), first) = (graph.source(), walked.first())
+    if let (Some(source), first) = (graph.structure.source(), walked.first())
         && first != Some(&source)
     {
         note(source);
@@ -286,16 +295,16 @@ fn absent_steps(trace: &Trace<'_>, members: &[usize], graph: &Graph<'_>, to_the_
                 .for_each(&mut note);
         }
     }
-    if let Some(last) = walked.last().filter(|last| to_the_end && !graph.is_sink(**last)) {
+    if let Some(last) = walked.last().filter(|last| to_the_end && !graph.structure.is_sink(**last)) {
         let next = heads(*last);
-        let sinks: Vec<usize> = next.iter().copied().filter(|head| graph.is_sink(*head)).collect();
+        let sinks: Vec<usize> = next.iter().copied().filter(|head| graph.structure.is_sink(*head)).collect();
         (if sinks.is_empty() { next } else { sinks }).into_iter().for_each(&mut note);
     }
     absent
 }
 
 /// Every step goes along an edge, and along none that is tried after one without a condition.
-fn walk(trace: &Trace<'_>, owner: usize, members: &[usize], graph: &Graph<'_>, look: &mut Look<'_>) {
+fn walk(trace: &Trace<'_>, owner: usize, members: &[usize], graph: &FlowGraph<'_>, look: &mut Look<'_>) {
     let flow = &trace.spans[owner];
     let spans = || members.iter().map(|member| &trace.spans[*member]);
     // A clock that was set back leaves no order.
@@ -306,12 +315,15 @@ fn walk(trace: &Trace<'_>, owner: usize, members: &[usize], graph: &Graph<'_>, l
     if !in_order || walked.len() != members.len() || walked.is_empty() {
         return;
     }
-    if let Some(source) = graph.source().filter(|source| *source != walked[0]) {
+    if let Some(source) = graph.structure.source().filter(|source| *source != walked[0]) {
         let difference = Difference::new("step").about("first step");
-        look.add(flow, difference.between(Some(graph.label(source)), Some(graph.label(walked[0]))));
+        look.add(
+            flow,
+            difference.between(Some(graph.structure.label(source)), Some(graph.structure.label(walked[0]))),
+        );
     }
     for (step, member) in walked.windows(2).zip(&members[1..]) {
-        let edges: Vec<(usize, bool)> = graph.edges_from(step[0]).collect();
+        let edges: Vec<(usize, bool)> = graph.structure.edges_from(step[0]).collect();
         let place = edges.iter().position(|(head, _)| *head == step[1]);
         let reachable = edges.iter().position(|(_, conditional)| !conditional);
         let is_legal = place.is_some_and(|place| reachable.is_none_or(|certain| place <= certain));
@@ -319,16 +331,18 @@ fn walk(trace: &Trace<'_>, owner: usize, members: &[usize], graph: &Graph<'_>, l
             let heads: Vec<_> = edges
                 .iter()
                 .take(reachable.map_or(edges.len(), |certain| certain + 1))
-                .map(|(head, _)| graph.label(*head))
+                .map(|(head, _)| graph.structure.label(*head))
                 .collect();
-            let difference = Difference::new("step").about(format!("step from {}", graph.label(step[0])));
-            let difference = difference.between(Some(heads.join(" or ")), Some(graph.label(step[1])));
+            let difference =
+                Difference::new("step").about(format!("step from {}", graph.structure.label(step[0])));
+            let difference =
+                difference.between(Some(heads.join(" or ")), Some(graph.structure.label(step[1])));
             look.add(&trace.spans[*member], difference);
         }
     }
     let last = walked[walked.len() - 1];
-    if flow.outcome() == Outcome::Completed && !graph.is_sink(last) {
+    if flow.outcome() == Outcome::Completed && !graph.structure.is_sink(last) {
         let difference = Difference::new("step").about("last step");
-        look.add(flow, difference.between(Some("a sink of the graph"), Some(graph.label(last))));
+        look.add(flow, difference.between(Some("a sink of the graph"), Some(graph.structure.label(last))));
     }
 }

@@ -18,7 +18,7 @@ use datafusion::{
 use super::{
     difference::{span_id, tier, trace_id},
     evaluations::SHARED,
-    snapshot::Graph,
+    known_graph,
     span::{Kind, Span},
     state::Transition,
     trace::{Ancestor, Trace, each_trace},
@@ -167,7 +167,9 @@ impl RowSource {
 
     fn graph_nodes(&self, trace: &Trace<'_>, owner: usize, rows: &mut Rows) {
         let flow = &trace.spans[owner];
-        let Some(Ok(graph)) = flow.text(Key::GraphSnapshot).map(Graph::parse) else { return };
+        let Some(Ok(graph)) = flow.attributes.literal(Key::GraphSnapshot).map(known_graph::parse) else {
+            return;
+        };
         for (place, node) in graph.snapshot.nodes.iter().enumerate() {
             self.place(flow, rows);
             rows.text(flow.runtime_id());
@@ -186,7 +188,9 @@ impl RowSource {
 
     fn graph_edges(&self, trace: &Trace<'_>, owner: usize, rows: &mut Rows) {
         let flow = &trace.spans[owner];
-        let Some(Ok(graph)) = flow.text(Key::GraphSnapshot).map(Graph::parse) else { return };
+        let Some(Ok(graph)) = flow.attributes.literal(Key::GraphSnapshot).map(known_graph::parse) else {
+            return;
+        };
         let label = |id: &str| graph.place(id).map(|place| graph.label(place));
         for (place, edge) in graph.snapshot.edges.iter().enumerate() {
             self.place(flow, rows);

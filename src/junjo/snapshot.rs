@@ -3,10 +3,7 @@
 //! An id is a prefix and the first 32 hex digits of the SHA-256 of a compact JSON text with sorted keys. A snapshot
 //! also holds the graphs of its subflows, as a throw-away call of their factory made them.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,66 +11,51 @@ use sha2::{Digest, Sha256};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Snapshot<'t> {
-    #[serde(borrow)]
-    pub(crate) edges: Vec<Edge<'t>>,
-    #[serde(borrow)]
-    pub(crate) graph_structural_id: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) nodes: Vec<Node<'t>>,
+pub(crate) struct Snapshot {
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) graph_structural_id: String,
+    pub(crate) nodes: Vec<Node>,
     v: u32,
 }
 
 #[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Node<'t> {
-    #[serde(borrow)]
-    pub(crate) node_label: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) node_runtime_id: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) node_structural_id: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) node_type: Cow<'t, str>,
+pub(crate) struct Node {
+    pub(crate) node_label: String,
+    pub(crate) node_runtime_id: String,
+    pub(crate) node_structural_id: String,
+    pub(crate) node_type: String,
     #[serde(default)]
     pub(crate) is_concurrent_subgraph: bool,
-    #[serde(default, borrow)]
-    pub(crate) child_node_runtime_ids: Vec<Cow<'t, str>>,
+    #[serde(default)]
+    pub(crate) child_node_runtime_ids: Vec<String>,
     #[serde(default)]
     pub(crate) is_subflow: bool,
-    #[serde(default, borrow)]
-    pub(crate) subflow_graph_structural_id: Option<Cow<'t, str>>,
-    #[serde(default, borrow)]
-    subflow_source_node_runtime_id: Option<Cow<'t, str>>,
-    #[serde(default, borrow)]
-    subflow_source_node_structural_id: Option<Cow<'t, str>>,
-    #[serde(default, borrow)]
-    subflow_sink_node_runtime_ids: Vec<Cow<'t, str>>,
-    #[serde(default, borrow)]
-    subflow_sink_node_structural_ids: Vec<Cow<'t, str>>,
+    #[serde(default)]
+    pub(crate) subflow_graph_structural_id: Option<String>,
+    #[serde(default)]
+    subflow_source_node_runtime_id: Option<String>,
+    #[serde(default)]
+    subflow_source_node_structural_id: Option<String>,
+    #[serde(default)]
+    subflow_sink_node_runtime_ids: Vec<String>,
+    #[serde(default)]
+    subflow_sink_node_structural_ids: Vec<String>,
 }
 
 #[expect(clippy::struct_field_names, reason = "the names of the JSON")]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Edge<'t> {
-    #[serde(borrow)]
-    pub(crate) edge_condition_label: Option<Cow<'t, str>>,
-    #[serde(borrow)]
-    edge_scope: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) edge_structural_id: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) head_node_runtime_id: Cow<'t, str>,
-    #[serde(borrow)]
-    head_node_structural_id: Cow<'t, str>,
-    #[serde(borrow)]
-    pub(crate) parent_subflow_runtime_id: Option<Cow<'t, str>>,
-    #[serde(borrow)]
-    pub(crate) tail_node_runtime_id: Cow<'t, str>,
-    #[serde(borrow)]
-    tail_node_structural_id: Cow<'t, str>,
+pub(crate) struct Edge {
+    pub(crate) edge_condition_label: Option<String>,
+    edge_scope: String,
+    pub(crate) edge_structural_id: String,
+    pub(crate) head_node_runtime_id: String,
+    head_node_structural_id: String,
+    pub(crate) parent_subflow_runtime_id: Option<String>,
+    pub(crate) tail_node_runtime_id: String,
+    tail_node_structural_id: String,
 }
 
 /// A graph of a snapshot: its own, or that of one of its subflows. Places are those of the snapshot's lists.
@@ -87,8 +69,8 @@ pub(crate) struct Part {
 
 /// A snapshot whose references all lead somewhere.
 #[derive(Debug)]
-pub(crate) struct Graph<'t> {
-    pub(crate) snapshot: Snapshot<'t>,
+pub(crate) struct Graph {
+    pub(crate) snapshot: Snapshot,
     /// Places of nodes by their runtime ids, in the order of these; first how an id begins, which tells most apart.
     by_id: Vec<(u64, usize)>,
     pub(crate) own: Part,
@@ -112,10 +94,10 @@ pub(crate) struct WrongId {
     pub(crate) actual: String,
 }
 
-impl<'t> Graph<'t> {
+impl Graph {
     /// `Err` says what is wrong with it.
-    pub(crate) fn parse(text: &'t str) -> Result<Self, String> {
-        let snapshot: Snapshot<'t> = serde_json::from_str(text).map_err(|err| err.to_string())?;
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let snapshot: Snapshot = serde_json::from_str(text).map_err(|err| err.to_string())?;
         if snapshot.v != 2 {
             return Err(format!("version {}", snapshot.v));
         }
@@ -198,7 +180,7 @@ impl<'t> Graph<'t> {
         let mut of_nested = vec![false; nodes.len()];
         for (place, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_subflow) {
             let is_mine =
-                |edge: &Edge<'_>| edge.parent_subflow_runtime_id.as_deref() == Some(&*node.node_runtime_id);
+                |edge: &Edge| edge.parent_subflow_runtime_id.as_deref() == Some(&*node.node_runtime_id);
             let edges: Vec<usize> =
                 (0..self.snapshot.edges.len()).filter(|edge| is_mine(&self.snapshot.edges[*edge])).collect();
             let mut mine = HashSet::new();
@@ -258,6 +240,26 @@ impl<'t> Graph<'t> {
         Ok(())
     }
 
+    /// How often edges and nodes name a node, its own list entry among them.
+    pub(crate) fn references_to(&self, runtime_id: &str) -> usize {
+        let Snapshot { edges, nodes, .. } = &self.snapshot;
+        let of_edges = edges.iter().flat_map(|edge| {
+            let ends = [&edge.head_node_runtime_id, &edge.tail_node_runtime_id];
+            ends.into_iter().chain(&edge.parent_subflow_runtime_id)
+        });
+        let of_nodes = nodes.iter().flat_map(|node| {
+            let others = node.child_node_runtime_ids.iter().chain(&node.subflow_sink_node_runtime_ids);
+            others.chain(&node.subflow_source_node_runtime_id).chain([&node.node_runtime_id])
+        });
+        of_edges.chain(of_nodes).filter(|id| **id == runtime_id).count()
+    }
+
+    /// The places of what a group runs.
+    pub(crate) fn items(&self, group: usize) -> impl Iterator<Item = usize> {
+        let children = self.snapshot.nodes[group].child_node_runtime_ids.iter();
+        children.filter_map(|child| self.place(child))
+    }
+
     pub(crate) fn source(&self) -> Option<usize> {
         self.own.source
     }
@@ -312,7 +314,7 @@ impl<'t> Graph<'t> {
                     wrong.push(WrongId {
                         of: format!("node {}", node.node_label),
                         expected: expected.clone(),
-                        actual: node.node_structural_id.to_string(),
+                        actual: node.node_structural_id.clone(),
                     });
                 }
             }
@@ -324,7 +326,7 @@ impl<'t> Graph<'t> {
                     wrong.push(WrongId {
                         of: format!("edge {tail} to {head}"),
                         expected: expected.clone(),
-                        actual: edge.edge_structural_id.to_string(),
+                        actual: edge.edge_structural_id.clone(),
                     });
                 }
             }
@@ -432,7 +434,7 @@ const CACHED: usize = 512;
 
 impl IdCache {
     /// As SDKs since 0.65 have it, then as 0.63 and 0.64 had it, where that differs.
-    fn ids(&mut self, graph: &Graph<'_>, part: &Part) -> &[Ids] {
+    fn ids(&mut self, graph: &Graph, part: &Part) -> &[Ids] {
         self.shape.clear();
         graph.shape(part, &mut self.shape);
         if !self.known.contains_key(&self.shape) {

@@ -45,7 +45,8 @@ pub(crate) struct Head {
     pub(crate) has_events: bool,
 }
 
-/// An attribute's value: decoded text, or the JSON text of anything else.
+/// An attribute's value: decoded text, or the JSON text of anything else, and of the snapshot of a graph: that is
+/// long, and mostly known by its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Value<'b> {
     Text(&'b str),
@@ -87,6 +88,14 @@ impl<'b> Members<'b> {
 
     pub(crate) fn text(&self, key: Key) -> Option<&'b str> {
         self.get(key)?.text()
+    }
+
+    /// The JSON of a text that is not decoded.
+    pub(crate) fn literal(&self, key: Key) -> Option<&'b str> {
+        match self.get(key)? {
+            Value::Json(json) if json.starts_with('"') => Some(json),
+            Value::Json(_) | Value::Text(_) => None,
+        }
     }
 
     pub(crate) fn number(&self, key: Key) -> Option<i64> {
@@ -202,10 +211,11 @@ fn encode_members<'t>(
     for (key, json) in members {
         out.push(key.number());
         let quoted = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        if let Some(plain) = quoted.filter(|text| memchr(b'\\', text.as_bytes()).is_none()) {
+        let is_plain = |text: &&str| key != Key::GraphSnapshot && memchr(b'\\', text.as_bytes()).is_none();
+        if let Some(plain) = quoted.filter(is_plain) {
             out.push(0);
             put_text(plain, out);
-        } else if quoted.is_some() {
+        } else if quoted.is_some() && key != Key::GraphSnapshot {
             out.push(0);
             let length = out.len();
             out.extend_from_slice(&[0; LENGTH]);
@@ -318,7 +328,7 @@ impl<'b> Record<'b> {
     }
 }
 
-fn cut() -> io::Error {
+pub(super) fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a record of the sweep is cut")
 }
 

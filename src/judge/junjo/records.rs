@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use super::{record::cut, record_shapes::RecordShapes};
 use crate::{
     base::temporary::{self, Temporary},
     judge::{
@@ -24,6 +25,9 @@ const PART: u64 = 24 << 20;
 /// Bytes of the length before each record.
 const LENGTH: usize = size_of::<u32>();
 
+/// Bytes of the trace's id, with which a record begins.
+const TRACE: usize = size_of::<u128>();
+
 /// Most files that a large bucket is split into.
 const MAX_PARTS: u64 = 128;
 
@@ -31,23 +35,28 @@ const MAX_PARTS: u64 = 128;
 #[derive(Debug)]
 pub(crate) struct Records {
     buckets: Vec<Mutex<Bucket>>,
+    shapes: RecordShapes,
     /// Bytes that a bucket holds before they go to disk.
     share: usize,
     forgotten: Mutex<HashSet<Symbol>>,
     count: AtomicU64,
 }
 
+/// Records behind their trace, packed.
 #[derive(Debug, Default)]
 struct Bucket {
     held: Vec<u8>,
     file: Option<Temporary>,
     on_disk: u64,
+    /// Of the records as they were before.
+    bytes: u64,
 }
 
 impl Records {
     pub(crate) fn new(budget: usize) -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
+            shapes: RecordShapes::default(),
             share: (budget / BUCKETS).max(16 << 10),
             forgotten: Mutex::default(),
             count: AtomicU64::new(0),
@@ -59,10 +68,15 @@ impl Records {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Adds the record of a row that `encode` writes.
-    pub(crate) fn add(&self, trace: u128, encode: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        let mut bucket = self.bucket(bucket_of(trace));
-        push(&mut bucket.held, encode);
+    /// Adds the record of a row, which begins with its trace.
+    pub(crate) fn add(&self, record: &[u8]) -> io::Result<()> {
+        let (trace, rest) = record.split_first_chunk::<TRACE>().ok_or_else(cut)?;
+        let mut bucket = self.bucket(bucket_of(u128::from_le_bytes(*trace)));
+        push(&mut bucket.held, |out| {
+            out.extend_from_slice(trace);
+            self.shapes.pack(rest, out);
+        });
+        bucket.bytes += (LENGTH + record.len()) as u64;
         self.count.fetch_add(1, Ordering::Relaxed);
         if bucket.held.len() > self.share { bucket.spill() } else { Ok(()) }
     }
@@ -90,34 +104,46 @@ impl Records {
         mut look: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut bucket = self.bucket(index);
-        let bytes = bucket.on_disk + bucket.held.len() as u64;
-        if bytes == 0 {
+        if bucket.bytes == 0 {
             return Ok(());
         }
-        if bytes <= PART {
-            bucket.read_into(room)?;
+        room.clear();
+        if bucket.bytes <= PART {
+            room.reserve_exact(bucket.bytes as usize);
+            bucket.each_packed(|packed| self.unpack(packed, room))?;
             drop(bucket);
             return look(room);
         }
-        let parts = (2 * bytes / PART + 1).min(MAX_PARTS);
+        let parts = (2 * bucket.bytes / PART + 1).min(MAX_PARTS);
         let mut files = (0..parts)
             .map(|_| Ok(BufWriter::with_capacity(4 << 10, temporary::file()?)))
             .collect::<io::Result<Vec<_>>>()?;
-        bucket.each_record(|record| {
-            let trace = record.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        bucket.each_packed(|packed| {
+            let trace = packed.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
             let file = &mut files[part_of(trace, parts)];
-            file.write_all(&(record.len() as u32).to_le_bytes())?;
-            file.write_all(record)
+            file.write_all(&(packed.len() as u32).to_le_bytes())?;
+            file.write_all(packed)
         })?;
         drop(bucket);
         for file in files {
             let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.seek(SeekFrom::Start(0))?;
+            let bytes = file.seek(SeekFrom::End(0))?;
             room.clear();
-            file.read_to_end(room)?;
+            each_of_file(&mut file, bytes, &mut |packed| self.unpack(packed, room))?;
             look(room)?;
         }
         Ok(())
+    }
+
+    /// Appends a record behind its length.
+    fn unpack(&self, packed: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        let (trace, rest) = packed.split_first_chunk::<TRACE>().ok_or_else(cut)?;
+        let mut unpacked = None;
+        push(out, |out| {
+            out.extend_from_slice(trace);
+            unpacked = self.shapes.unpack(rest, out);
+        });
+        unpacked.ok_or_else(cut)
     }
 }
 
@@ -138,33 +164,33 @@ impl Bucket {
         Ok(())
     }
 
-    fn read_into(&mut self, room: &mut Vec<u8>) -> io::Result<()> {
-        room.clear();
+    fn each_packed(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         if let Some(file) = &mut self.file {
-            file.seek(SeekFrom::Start(0))?;
-            file.read_to_end(room)?;
-        }
-        room.extend_from_slice(&self.held);
-        Ok(())
-    }
-
-    fn each_record(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        if let Some(file) = &mut self.file {
-            file.seek(SeekFrom::Start(0))?;
-            let mut reader = BufReader::with_capacity(1 << 18, &mut *file);
-            let mut record = Vec::new();
-            let mut left = self.on_disk;
-            while left > 0 {
-                let mut length = [0; LENGTH];
-                reader.read_exact(&mut length)?;
-                record.resize(u32::from_le_bytes(length) as usize, 0);
-                reader.read_exact(&mut record)?;
-                left -= (LENGTH + record.len()) as u64;
-                take(&record)?;
-            }
+            each_of_file(file, self.on_disk, &mut take)?;
         }
         split(&self.held).try_for_each(take)
     }
+}
+
+/// Reads records from the beginning of a file of so many bytes.
+fn each_of_file(
+    file: &mut Temporary,
+    bytes: u64,
+    take: &mut impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let mut record = Vec::new();
+    let mut left = bytes;
+    while left > 0 {
+        let mut length = [0; LENGTH];
+        reader.read_exact(&mut length)?;
+        record.resize(u32::from_le_bytes(length) as usize, 0);
+        reader.read_exact(&mut record)?;
+        left -= (LENGTH + record.len()) as u64;
+        take(&record)?;
+    }
+    Ok(())
 }
 
 /// Appends a record behind its length, and tells what it is.
@@ -199,11 +225,9 @@ mod tests {
                 for trace in 1..=traces {
                     // All in one bucket.
                     let trace = trace << 96 | trace << 32;
-                    let record = |out: &mut Vec<u8>| {
-                        out.extend_from_slice(&trace.to_le_bytes());
-                        out.resize(out.len() + length, round);
-                    };
-                    records.add(trace, record).unwrap();
+                    let mut record = trace.to_le_bytes().to_vec();
+                    record.resize(record.len() + length, round);
+                    records.add(&record).unwrap();
                 }
             }
             let mut found = Vec::new();

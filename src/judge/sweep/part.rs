@@ -63,8 +63,8 @@ fn note(bytes: &[u8], file: Symbol, sweep: &Sweep) -> anyhow::Result<u64> {
     }
     if let Some(all) = &collected.records {
         for record in records::split(&part.records) {
-            let trace = Head::decode(record)?.trace;
-            all.add(trace, |out| out.extend_from_slice(record))?;
+            Head::decode(record)?;
+            all.add(record)?;
         }
     }
     let rows = part.output.rows;

@@ -52,6 +52,8 @@ pub(super) struct RowJudge<'s> {
     digester: Digester,
     /// Of rows by what their JSON says.
     canonical: Digester,
+    /// The last one of a row with telemetry of Junjo's.
+    record: Vec<u8>,
     file: Arc<str>,
     name: Symbol,
     tier: Tier,
@@ -72,6 +74,7 @@ impl<'s> RowJudge<'s> {
             observer: Observer::new(&collected.names, &collected.odd, schema),
             digester: Digester::default(),
             canonical: Digester::new(DigestVersion::V2),
+            record: Vec::new(),
             file: file.shown.as_str().into(),
             name: collected.names.name(&file.shown),
             tier: file.tier,
@@ -385,12 +388,13 @@ impl<'s> RowJudge<'s> {
                     dropped_attributes: number(column::DROPPED_ATTRIBUTES_COUNT) as u32,
                     dropped_events: number(column::DROPPED_EVENTS_COUNT) as u32,
                 };
-                let Some(kept) = &mut one.kept else {
-                    return records.add(fact.trace, |out| record::encode(&fact, &row, out));
-                };
-                let record = records::push(&mut kept.records, |out| record::encode(&fact, &row, out));
+                self.record.clear();
+                record::encode(&fact, &row, &mut self.record);
+                if let Some(kept) = &mut one.kept {
+                    records::push(&mut kept.records, |out| out.extend_from_slice(&self.record));
+                }
                 if self.sweep.task.is_none() {
-                    records.add(fact.trace, |out| out.extend_from_slice(record))?;
+                    records.add(&self.record)?;
                 }
             }
             return Ok(());
