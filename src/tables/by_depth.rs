@@ -67,11 +67,9 @@ impl TableProvider for ByDepth {
             None => Arc::clone(&self.schema),
         };
         let is_swept = |name: &str| self.table.column(name).is_some_and(|column| column.swept);
-        let judged = if schema.fields().iter().any(|field| is_swept(field.name())) {
-            Some(self.sources.judged().await?)
-        } else {
-            None
-        };
+        let needs_sweep =
+            self.sources.is_swept() || schema.fields().iter().any(|field| is_swept(field.name()));
+        let judged = if needs_sweep { Some(self.sources.judged().await?) } else { None };
         let rows = (self.rows)(&self.sources, judged.as_deref(), &schema)?;
         MemTable::try_new(schema, vec![vec![rows]])?.scan(state, None, &[], limit).await
     }

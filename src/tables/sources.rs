@@ -520,6 +520,11 @@ impl Sources {
         in_memory(found.rows)
     }
 
+    /// Whether these are the tables of a sweep that was done, which then says all that it can of files and runs.
+    pub(super) fn is_swept(&self) -> bool {
+        matches!(self.sweep, SweepSource::Given(_))
+    }
+
     pub(super) async fn judged(&self) -> Result<Arc<Judged>> {
         let (sweeper, last) = match &self.sweep {
             SweepSource::Given(judged) => return Ok(Arc::clone(judged)),
