@@ -2,6 +2,7 @@
 
 pub(crate) mod arrays;
 pub(crate) mod clock;
+pub(crate) mod credit;
 pub(crate) mod duration;
 pub(crate) mod exit;
 pub(crate) mod interrupt;

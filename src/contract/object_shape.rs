@@ -6,6 +6,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::json::needs_escape;
+use crate::base::credit::Credit;
 
 /// Bytes of the longest object that is kept, and of all together.
 const LONGEST: usize = 1 << 16;
@@ -13,11 +14,6 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Lengths that are remembered.
 const MOST_LENGTHS: usize = 1 << 12;
-
-/// What keeping an object costs, in objects that have to be alike for it; what there is at first, and at most.
-const PRICE: u32 = 4;
-const CREDIT: u32 = 64;
-const MOST_CREDIT: u32 = 256;
 
 /// Bytes that are compared together.
 const BLOCK: usize = 32;
@@ -45,12 +41,12 @@ pub(super) struct Shapes {
     /// The second object of a length is kept.
     by_length: HashMap<usize, Option<Shape>>,
     bytes: usize,
-    credit: u32,
+    credit: Credit,
 }
 
 impl Shapes {
     pub(super) fn new() -> Self {
-        Self { by_length: HashMap::new(), bytes: 0, credit: CREDIT }
+        Self { by_length: HashMap::new(), bytes: 0, credit: Credit::default() }
     }
 
     /// The members of an object that is written like one before.
@@ -59,13 +55,13 @@ impl Shapes {
         if !shape.is_of(text) {
             return None;
         }
-        self.credit = (self.credit + 1).min(MOST_CREDIT);
+        self.credit.earn();
         Some(&shape.members)
     }
 
     /// Takes an object in the studio's own form.
     pub(super) fn learn(&mut self, text: &[u8], members: &[Member]) {
-        if self.credit < PRICE || text.len() > LONGEST {
+        if !self.credit.is_enough() || text.len() > LONGEST {
             return;
         }
         if self.bytes > MOST_BYTES || self.by_length.len() > MOST_LENGTHS {
@@ -74,7 +70,7 @@ impl Shapes {
         match self.by_length.get_mut(&text.len()) {
             None => drop(self.by_length.insert(text.len(), None)),
             Some(kept) => {
-                self.credit -= PRICE;
+                self.credit.spend();
                 self.bytes += if kept.is_none() { 2 * text.len() } else { 0 };
                 *kept = Some(Shape::new(text, members));
             }

@@ -8,7 +8,10 @@ use std::{collections::HashMap, ops::Range, rc::Rc};
 use memchr::memmem;
 
 use super::snapshot::{Graph, IdCache, WrongId};
-use crate::contract::{json::needs_no_escape, json_reader::JsonReader};
+use crate::{
+    base::credit::Credit,
+    contract::{json::needs_no_escape, json_reader::JsonReader},
+};
 
 /// The graph of a flow.
 #[derive(Debug)]
@@ -40,27 +43,16 @@ struct Known {
 }
 
 /// Snapshots by their lengths. Where few are alike none are kept any more.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct KnownGraphs {
     /// The second of a length is kept.
     by_length: HashMap<usize, Option<Known>>,
-    credit: u32,
+    credit: Credit,
 }
 
 /// Lengths to remember, and the longest snapshot that is kept.
 const MOST_LENGTHS: usize = 64;
 const LONGEST: usize = 16 << 10;
-
-/// What keeping a snapshot costs, in snapshots that have to be like it; what there is at first, and at most.
-const PRICE: u32 = 4;
-const CREDIT: u32 = 64;
-const MOST_CREDIT: u32 = 256;
-
-impl Default for KnownGraphs {
-    fn default() -> Self {
-        Self { by_length: HashMap::new(), credit: CREDIT }
-    }
-}
 
 impl KnownGraphs {
     /// Of a snapshot as a JSON string. `Err` says what is wrong with it.
@@ -68,14 +60,14 @@ impl KnownGraphs {
         if let Some(Some(known)) = self.by_length.get(&literal.len())
             && let Some(ids) = known.ids_of(literal)
         {
-            self.credit = (self.credit + 1).min(MOST_CREDIT);
+            self.credit.earn();
             let (structure, wrong_ids) = (Rc::clone(&known.structure), Rc::clone(&known.wrong_ids));
             return Ok(FlowGraph { structure, wrong_ids, ids: Some(ids) });
         }
         let structure = Rc::new(parse(literal)?);
         let wrong_ids = Rc::from(structure.wrong_ids(ids));
         let graph = FlowGraph { structure, wrong_ids, ids: None };
-        if self.credit >= PRICE && literal.len() <= LONGEST {
+        if self.credit.is_enough() && literal.len() <= LONGEST {
             self.learn(literal, &graph);
         }
         Ok(graph)
@@ -88,7 +80,7 @@ impl KnownGraphs {
         let is_second = self.by_length.contains_key(&literal.len());
         let known = self.by_length.entry(literal.len()).or_default();
         if is_second {
-            self.credit -= PRICE;
+            self.credit.spend();
             *known = places_of_ids(&graph.structure, literal).map(|ids| Known {
                 literal: literal.to_owned(),
                 ids,

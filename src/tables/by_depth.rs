@@ -68,7 +68,7 @@ impl TableProvider for ByDepth {
         };
         let is_swept = |name: &str| self.table.column(name).is_some_and(|column| column.swept);
         let needs_sweep =
-            self.sources.is_swept() || schema.fields().iter().any(|field| is_swept(field.name()));
+            self.sources.has_sweep() || schema.fields().iter().any(|field| is_swept(field.name()));
         let judged = if needs_sweep { Some(self.sources.judged().await?) } else { None };
         let rows = (self.rows)(&self.sources, judged.as_deref(), &schema)?;
         MemTable::try_new(schema, vec![vec![rows]])?.scan(state, None, &[], limit).await

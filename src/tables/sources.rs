@@ -521,7 +521,7 @@ impl Sources {
     }
 
     /// Whether these are the tables of a sweep that was done, which then says all that it can of files and runs.
-    pub(super) fn is_swept(&self) -> bool {
+    pub(super) fn has_sweep(&self) -> bool {
         matches!(self.sweep, SweepSource::Given(_))
     }
 

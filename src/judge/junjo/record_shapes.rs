@@ -208,12 +208,18 @@ mod tests {
             .concat()
     }
 
-    #[test]
-    fn of_records_that_are_alike_only_what_differs_is_kept() {
+    /// What knows records with any id and any number.
+    fn learned() -> RecordShapes {
         let shapes = RecordShapes::default();
         for (id, number) in [("abcdef", 1), ("ghijkf", 2)] {
             packed(&shapes, &record(id, number));
         }
+        shapes
+    }
+
+    #[test]
+    fn of_records_that_are_alike_only_what_differs_is_kept() {
+        let shapes = learned();
         let packed = packed(&shapes, &record("uvwxyz", 3));
         assert_eq!(
             packed.len(),
@@ -225,10 +231,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_of_no_shape_is_no_record() {
-        let shapes = RecordShapes::default();
-        for (id, number) in [("abcdef", 1), ("ghijkl", 2)] {
-            packed(&shapes, &record(id, number));
-        }
+        let shapes = learned();
         let packed = packed(&shapes, &record("mnopqr", 3));
         for length in 0..packed.len() {
             assert_eq!(unpacked(&shapes, &packed[..length]), None);

@@ -193,14 +193,13 @@ fn each_of_file(
     Ok(())
 }
 
-/// Appends a record behind its length, and tells what it is.
-pub(crate) fn push(records: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
+/// Appends a record behind its length.
+pub(crate) fn push(records: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
     let start = records.len();
     records.extend_from_slice(&[0; LENGTH]);
     encode(records);
     let length = (records.len() - start - LENGTH) as u32;
     records[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
-    &records[start + LENGTH..]
 }
 
 /// The records of a part.
